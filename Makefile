@@ -1,0 +1,68 @@
+# Everything a person does here starts with `make`; `make help` lists it.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+# A stamp is newer than its lock file when the environment matches it.
+RUN_STAMP := $(VENV)/.locked-run
+DEV_STAMP := $(VENV)/.locked-dev
+# uv installs the same hash-locked files faster; pip does without it.
+UV := $(shell command -v uv 2>/dev/null)
+ifdef UV
+INSTALL = VIRTUAL_ENV=$(VENV) $(UV) pip install --quiet
+else
+INSTALL = $(BIN)/pip install --quiet --disable-pip-version-check
+endif
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo run test check format lock clean
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(DEV_STAMP) ## make the environment (.venv), from the hash-locked files
+
+demo: $(RUN_STAMP) ## run everything offline: embedded server, replayed market
+	@exec $(BIN)/dexwire up --demo $(ARGS)
+
+run: $(RUN_STAMP) ## run everything on the live sources
+	@exec $(BIN)/dexwire up $(ARGS)
+
+test: $(DEV_STAMP) ## the whole suite: unit, integration, end to end
+	$(BIN)/python -m pytest -n auto $(ARGS)
+
+check: $(DEV_STAMP) ## format, lint, types, import contracts, spelling
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/codespell
+
+format: $(DEV_STAMP) ## put the code into its one format
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lock: ## renew both lock files (needs uv)
+	@command -v uv >/dev/null || { echo "make lock needs uv: pip install uv"; exit 1; }
+	uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	  pyproject.toml --group build -o requirements.lock
+	uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	  pyproject.toml --group build --group dev -c requirements.lock -o requirements-dev.lock
+
+clean: ## remove the environment and caches
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit("dexwire needs Python 3.11 or newer, this is %s (set PYTHON=...)" % sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
+	@echo "Making the environment in $(VENV) (once; about a minute)"
+	@$(PYTHON) -m venv $(VENV)
+
+$(RUN_STAMP): requirements.lock pyproject.toml | $(VENV)/bin/python
+	@echo "Installing what dexwire runs on"
+	@$(INSTALL) --require-hashes -r requirements.lock
+	@$(INSTALL) --no-build-isolation --no-deps -e .
+	@touch $@
+
+$(DEV_STAMP): requirements-dev.lock $(RUN_STAMP)
+	@echo "Installing what the tests and checks need"
+	@$(INSTALL) --require-hashes -r requirements-dev.lock
+	@touch $@

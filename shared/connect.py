@@ -1,0 +1,65 @@
+"""Redis connections, with the few options that matter written down once.
+
+Library retries are off everywhere: redis-py repeats SET, EVALSHA and pipelines up to ten times by
+default, which turns one time-out into two writes. Whoever wants a repeat makes it himself, with a
+commit id or a batch id that makes it harmless.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+
+import redis.asyncio as aioredis
+import redis.exceptions
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+
+from shared.logs import get_logger
+
+log = get_logger(__name__)
+
+Redis = aioredis.Redis
+# What "Redis cannot be reached" looks like; neither is a built-in, and neither is the other.
+UNREACHABLE = (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError, OSError)
+
+
+def open_redis(url: str, *, max_connections: int = 32, timeout_s: float = 1.0) -> Redis:
+    """Return a client of a bounded pool; waiting for a free connection is bounded too.
+
+    Replies are bytes: rows are stored as JSON and leave as they are.
+    """
+    pool = aioredis.BlockingConnectionPool.from_url(
+        url,
+        max_connections=max_connections,
+        timeout=timeout_s / 2,
+        socket_timeout=timeout_s,
+        socket_connect_timeout=timeout_s,
+        retry=Retry(NoBackoff(), 0),
+        health_check_interval=0,
+    )
+    return aioredis.Redis(connection_pool=pool)
+
+
+async def wait_for_redis(client: Redis, url: str) -> None:
+    """Return once the server answers; one log line when it does not, one when it does."""
+    delay_s, waiting = 0.05, False
+    while True:
+        try:
+            await client.ping()
+        except UNREACHABLE as error:
+            if not waiting:
+                log.warning("redis_unreachable", url=public_url(url), error=str(error)[:200])
+                waiting = True
+            await asyncio.sleep(delay_s * random.uniform(0.5, 1))
+            delay_s = min(2.0, delay_s * 2)
+        else:
+            if waiting:
+                log.info("redis_reachable", url=public_url(url))
+            return
+
+
+def public_url(url: str) -> str:
+    """Return the URL without its password, for logs and errors."""
+    scheme, sep, rest = url.partition("://")
+    return f"{scheme}{sep}{rest.rpartition('@')[2]}"

@@ -1,0 +1,46 @@
+"""The few errors that cross a module's edge. The message says what, where and what to do."""
+
+from __future__ import annotations
+
+
+class PipelineError(Exception):
+    """Anything dexwire raises on purpose."""
+
+
+class ConfigError(PipelineError):
+    """A setting is wrong; the message names the variable."""
+
+
+class SourceError(PipelineError):
+    """An upstream call did not give data."""
+
+
+class Throttled(SourceError):
+    """The upstream asks us to wait.
+
+    `retry_after_s` is its wish in seconds, already capped.
+    """
+
+    def __init__(self, message: str, *, retry_after_s: float) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class Unavailable(SourceError):
+    """The upstream did not answer, or answered with a server error, after all attempts."""
+
+
+class Malformed(SourceError):
+    """The upstream answered with something that is not what it documents."""
+
+
+class StoreError(PipelineError):
+    """Redis refused or could not be reached."""
+
+
+class Fenced(StoreError):
+    """Another aggregator has taken over; this one must stop writing at once."""
+
+
+class Diverged(StoreError):
+    """The store's epoch or version is not the one this writer built on."""

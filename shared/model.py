@@ -1,0 +1,191 @@
+"""The data model: readings as sources publish them, and the names of the token row.
+
+USD and percent throughout; `_ms` is Unix milliseconds. **Unknown is absent**, never 0; an explicit
+null in a reading says "no longer known" (docs/DATA.md).
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Final, Literal, TypeAlias
+
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType
+
+SCHEMA: Final = 1
+
+WINDOWS: Final = ("5m", "1h", "6h", "24h")
+WINDOWED: Final = ("volume", "price_change", "transactions")
+
+# The row's fields in the order in which they are shown. `id` first, then what a person reads first.
+ROW_FIELDS: Final = (
+    "id",
+    "token_address",
+    "chain",
+    "token_name",
+    "token_ticker",
+    "protocol",
+    "pool_address",
+    "pool_count",
+    "created_ms",
+    "price",
+    "price_source",
+    "price_spread_pct",
+    "market_cap",
+    "fdv",
+    "liquidity",
+    "volume_5m",
+    "volume_1h",
+    "volume_6h",
+    "volume_24h",
+    "price_change_5m",
+    "price_change_1h",
+    "price_change_6h",
+    "price_change_24h",
+    "price_change_7d",
+    "transactions_5m",
+    "transactions_1h",
+    "transactions_6h",
+    "transactions_24h",
+    "buys_24h",
+    "sells_24h",
+    "holders",
+    "sources",
+    "stale",
+    "observed_ms",
+    "rv",
+)
+
+# Index name → the row field that gives its score. Names are those of the Redis keys `index:<name>`.
+METRICS: Final[dict[str, str]] = {
+    **{f"{kind}_{window}": f"{kind}_{window}" for kind in WINDOWED for window in WINDOWS},
+    "liquidity": "liquidity",
+    "market_cap": "market_cap",
+    "created": "created_ms",
+}
+SORTS: Final = ("volume", "liquidity", "market_cap", "price_change", "transactions", "newest")
+
+# The built-in sources; other producers are published as `ingest:<name>`.
+BUILT_IN_SOURCES: Final = ("dexscreener", "jupiter", "geckoterminal")
+
+# A float64 holds integers exactly below 2^53; 1e15 leaves room and no honest figure is above it.
+LIMIT: Final = 1e15
+Amount = Annotated[float, Meta(ge=0, lt=LIMIT)]
+Percent = Annotated[float, Meta(gt=-LIMIT, lt=LIMIT)]
+Count = Annotated[int, Meta(ge=0, lt=10**15)]
+Millis = Annotated[int, Meta(ge=0, lt=10**15)]
+Text = Annotated[str, Meta(min_length=1, max_length=128)]
+Address = Annotated[str, Meta(min_length=1, max_length=128)]
+
+MaybeAmount: TypeAlias = Amount | None | UnsetType
+MaybePercent: TypeAlias = Percent | None | UnsetType
+MaybeCount: TypeAlias = Count | None | UnsetType
+MaybeMillis: TypeAlias = Millis | None | UnsetType
+MaybeText: TypeAlias = Text | None | UnsetType
+
+
+def metric_of(sort: str, window: str) -> str:
+    """Return the index name of a sort and window, both already validated."""
+    if sort == "newest":
+        return "created"
+    return f"{sort}_{window}" if sort in WINDOWED else sort
+
+
+class PoolReading(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One pool as one source saw it, **from the token's point of view**.
+
+    Where the token is the pool's quote side (`side="quote"`), the normalizer has already taken the
+    quote's price and swapped buys and sells, and left out what describes the base token (market
+    cap, fdv, price changes). A pool is always taken whole, so None is simply "not known".
+    """
+
+    pool_address: Address
+    side: Literal["base", "quote"] = "base"
+    protocol: Text | None = None
+    created_ms: Millis | None = None
+    price: Amount | None = None
+    liquidity: Amount | None = None
+    market_cap: Amount | None = None
+    fdv: Amount | None = None
+    volume_5m: Amount | None = None
+    volume_1h: Amount | None = None
+    volume_6h: Amount | None = None
+    volume_24h: Amount | None = None
+    price_change_5m: Percent | None = None
+    price_change_1h: Percent | None = None
+    price_change_6h: Percent | None = None
+    price_change_24h: Percent | None = None
+    transactions_5m: Count | None = None
+    transactions_1h: Count | None = None
+    transactions_6h: Count | None = None
+    transactions_24h: Count | None = None
+    buys_24h: Count | None = None
+    sells_24h: Count | None = None
+
+
+class Reading(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What one source saw of one token at one time.
+
+    A field that is UNSET says nothing; one that is None says "no longer known". Token-wide figures
+    only: what belongs to one pool goes into `pools`.
+    """
+
+    chain: Annotated[str, Meta(min_length=1, max_length=32)]
+    token_address: Address
+    observed_ms: Millis
+    token_name: MaybeText = UNSET
+    token_ticker: MaybeText = UNSET
+    protocol: MaybeText = UNSET
+    created_ms: MaybeMillis = UNSET
+    price: MaybeAmount = UNSET
+    market_cap: MaybeAmount = UNSET
+    fdv: MaybeAmount = UNSET
+    liquidity: MaybeAmount = UNSET
+    volume_5m: MaybeAmount = UNSET
+    volume_1h: MaybeAmount = UNSET
+    volume_6h: MaybeAmount = UNSET
+    volume_24h: MaybeAmount = UNSET
+    price_change_5m: MaybePercent = UNSET
+    price_change_1h: MaybePercent = UNSET
+    price_change_6h: MaybePercent = UNSET
+    price_change_24h: MaybePercent = UNSET
+    price_change_7d: MaybePercent = UNSET
+    transactions_5m: MaybeCount = UNSET
+    transactions_1h: MaybeCount = UNSET
+    transactions_6h: MaybeCount = UNSET
+    transactions_24h: MaybeCount = UNSET
+    buys_24h: MaybeCount = UNSET
+    sells_24h: MaybeCount = UNSET
+    holders: MaybeCount = UNSET
+    pools: tuple[PoolReading, ...] = ()
+
+
+# Every token-wide field a reading may carry, in row order.
+READING_FIELDS: Final = tuple(
+    name
+    for name in Reading.__struct_fields__
+    if name not in {"chain", "token_address", "observed_ms", "pools"}
+)
+
+
+class Batch(Struct, frozen=True, kw_only=True):
+    """A message on `raw_tokens`, as a publisher encodes it."""
+
+    source: str
+    batch_id: str
+    sent_ms: Millis
+    tokens: tuple[Reading, ...]
+    ack: bool = False
+    schema: int = SCHEMA
+
+
+class RawBatch(Struct, frozen=True, kw_only=True):
+    """A message on `raw_tokens`, as the aggregator decodes it.
+
+    Its tokens stay undecoded so that one bad token never spoils its batch.
+    """
+
+    schema: int
+    source: Annotated[str, Meta(pattern=r"\A[a-z][a-z0-9_-]{0,31}(?::[a-z][a-z0-9_-]{0,31})?\Z")]
+    batch_id: Annotated[str, Meta(min_length=1, max_length=128)]
+    sent_ms: Millis
+    tokens: list[Raw]
+    ack: bool = False

@@ -1,0 +1,43 @@
+"""How a service runs: settings, logs, one event loop, one event that asks for the end."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import uvloop
+
+from shared.logs import get_logger, setup_logs
+from shared.settings import ServiceSettings
+
+S = TypeVar("S", bound=ServiceSettings)
+log = get_logger(__name__)
+
+
+def run_service(name: str, settings: S, run: Callable[[S, asyncio.Event], Awaitable[None]]) -> int:
+    """Run one service until SIGINT or SIGTERM; return the exit code.
+
+    `run(settings, stop)` returns after `stop` is set and everything is put away. An error that it
+    does not handle ends the process with code 1 and a log line; the supervisor starts it again.
+    """
+    setup_logs(name, settings)
+
+    async def main() -> None:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for signum in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(signum, stop.set)
+        await run(settings, stop)
+
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(main())
+    except Exception:
+        log.exception("service_failed")
+        return 1
+    log.info("service_stopped")
+    sys.stderr.flush()
+    return 0

@@ -1,0 +1,77 @@
+"""What every service's settings have in common.
+
+Flag > environment > `.env` > default. Each service has one frozen class, read once, in its
+`app.py`. A bad value stops the start with exit code 78 and names the variable.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated, TypeVar
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from shared.errors import ConfigError
+
+EX_CONFIG = os.EX_CONFIG  # 78
+_SCHEMES = ("redis", "rediss", "unix")
+
+
+def _check_redis_url(url: str) -> str:
+    if not url:
+        return url
+    parts = urlsplit(url)
+    if parts.scheme not in _SCHEMES:
+        raise ValueError(f"must start with one of {', '.join(s + '://' for s in _SCHEMES)}")
+    if parts.scheme == "unix":
+        if not parts.path:
+            raise ValueError("needs the path of a socket, as in unix:///run/redis.sock")
+    elif not parts.hostname:
+        raise ValueError("needs a host, as in redis://127.0.0.1:6379/0")
+    else:
+        _ = parts.port  # raises ValueError when it is no port number
+    return url
+
+
+RedisUrl = Annotated[str, AfterValidator(_check_redis_url)]
+
+
+class ServiceSettings(BaseSettings):
+    """Settings that each service has."""
+
+    model_config = SettingsConfigDict(frozen=True, env_file=".env", extra="ignore")
+
+    redis_url: RedisUrl = ""  # empty: `dexwire up` starts the embedded server and passes its URL
+    redis_prefix: str = Field(default="", max_length=64)
+    log_json: bool | None = None  # unset: JSON unless standard error is a terminal
+    log_level: str = Field(default="INFO", pattern=r"\A(DEBUG|INFO|WARNING|ERROR)\Z")
+    include_quote_assets: bool = False  # SOL, WETH, USDC, … in the list too
+    demo: bool = False  # the market is replayed, not live; said everywhere
+
+
+S = TypeVar("S", bound=BaseSettings)
+
+
+def read_settings(cls: type[S], **flags: object) -> S:
+    """Read a settings class once; `flags` that are None were not given.
+
+    Raises ConfigError that lists every fault at once, by variable name, never with a secret value.
+    """
+    given = {name: value for name, value in flags.items() if value is not None}
+    try:
+        return cls(**given)
+    except ValidationError as error:
+        lines = [
+            f"{'.'.join(str(part) for part in fault['loc']).upper()}: {fault['msg']}"
+            for fault in error.errors(include_input=False, include_url=False)
+        ]
+        raise ConfigError("; ".join(lines)) from None
+
+
+def exit_on_config_error(error: ConfigError) -> int:
+    """Print the one line that a wrong setting deserves; return the exit code."""
+    print(f"dexwire: wrong setting: {error}", file=sys.stderr)  # noqa: T201 - before logging is up
+    return EX_CONFIG
