@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, ValidationError
@@ -47,7 +47,7 @@ class ServiceSettings(BaseSettings):
     redis_url: RedisUrl = ""  # empty: `dexwire up` starts the embedded server and passes its URL
     redis_prefix: str = Field(default="", max_length=64)
     log_json: bool | None = None  # unset: JSON unless standard error is a terminal
-    log_level: str = Field(default="INFO", pattern=r"\A(DEBUG|INFO|WARNING|ERROR)\Z")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     include_quote_assets: bool = False  # SOL, WETH, USDC, … in the list too
     demo: bool = False  # the market is replayed, not live; said everywhere
 
@@ -60,7 +60,7 @@ def read_settings(cls: type[S], **flags: object) -> S:
 
     Raises ConfigError that lists every fault at once, by variable name, never with a secret value.
     """
-    given = {name: value for name, value in flags.items() if value is not None}
+    given: dict[str, Any] = {name: value for name, value in flags.items() if value is not None}
     try:
         return cls(**given)
     except ValidationError as error:

@@ -1,0 +1,62 @@
+"""Child processes that do not outlive their parent.
+
+On Linux the kernel is asked to kill the child when its parent dies, even by SIGKILL
+(`PR_SET_PDEATHSIG`). The kernel means the parent's *thread*: a child started from a thread that
+ends is killed with that thread, so children are started from the main thread only. macOS has no
+such thing; there a child survives a parent killed with -9 and must be stopped by hand.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import IO, Any, Final
+
+_PR_SET_PDEATHSIG: Final = 1
+# Loaded before any fork: between fork and exec nothing may be imported.
+_LIBC: Final = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
+
+
+def start_child(
+    command: Sequence[str],
+    *,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    stdout: int | IO[Any] | None = None,
+    stderr: int | IO[Any] | None = None,
+) -> subprocess.Popen[bytes]:
+    """Start a command in a session of its own, so that a terminal's Ctrl-C does not reach it.
+
+    Raises RuntimeError outside the main thread, OSError when the command cannot be started.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        raise RuntimeError("children are started from the main thread: they die with their thread")
+    return subprocess.Popen(  # noqa: S603 - commands are ours, never input
+        list(command),
+        env=None if env is None else dict(env),
+        cwd=cwd,
+        stdin=subprocess.DEVNULL,
+        stdout=stdout,
+        stderr=stderr,
+        start_new_session=True,
+        preexec_fn=_die_with(os.getpid()),  # noqa: PLW1509 - started from the main thread only
+    )
+
+
+def _die_with(parent: int) -> Callable[[], None] | None:
+    libc = _LIBC
+    if libc is None:
+        return None
+
+    def before_exec() -> None:
+        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:  # it died before the line above
+            os._exit(1)
+
+    return before_exec

@@ -1,0 +1,134 @@
+"""Fixtures that tests of several areas share: a real server, a prefix of one's own, processes.
+
+Which server: `TEST_REDIS_URL` when given (it must answer), else one embedded server per test
+process; `TEST_REDIS_BINARY` names another binary for it. Without any, tests fail; they never skip.
+A given server is shared by all workers, and channels are not separated by database: what keeps
+tests apart is `redis_prefix`, so every test uses it.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from pathlib import Path
+
+import pytest
+import redis as sync_redis
+
+from shared.connect import Redis, open_redis, public_url
+from shared.embedded import EmbeddedServer
+from shared.keys import Keys
+from tests.support import Process, start_dexwire
+
+# Everything else a developer or a CI machine has set could be read as a setting.
+_KEPT = ("PATH", "HOME", "USER", "SHELL", "LANG", "TERM", "TMPDIR", "TZ", "VIRTUAL_ENV")
+_KEPT_PREFIXES = ("TEST_", "PYTEST_", "PYTHON", "LC_", "COV_", "COVERAGE_", "HYPOTHESIS_")
+
+
+@pytest.fixture(autouse=True)
+def clean_environ(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Hide the developer's environment and `.env`: settings come from the test alone."""
+    for name in list(os.environ):
+        if name not in _KEPT and not name.startswith(_KEPT_PREFIXES):
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def redis_url() -> Iterator[str]:
+    """A server for tests that neither stop nor configure it."""
+    given = os.environ.get("TEST_REDIS_URL")
+    if given:
+        with sync_redis.Redis.from_url(given, socket_timeout=3, socket_connect_timeout=3) as client:
+            try:
+                client.ping()
+            except sync_redis.RedisError as error:
+                pytest.exit(f"TEST_REDIS_URL {public_url(given)} does not answer: {error}", 1)
+        yield given
+        return
+    with EmbeddedServer(binary=_server_binary()) as server:
+        yield server.url
+
+
+@pytest.fixture
+def redis_prefix(redis_url: str) -> Iterator[str]:
+    """A prefix that no other test uses; its keys are removed afterwards."""
+    prefix = f"test-{secrets.token_hex(6)}:"
+    yield prefix
+    with sync_redis.Redis.from_url(redis_url) as client:
+        for key in client.scan_iter(match=f"{prefix}*", count=1000):
+            client.unlink(key)
+
+
+@pytest.fixture
+def keys(redis_prefix: str) -> Keys:
+    return Keys(redis_prefix)
+
+
+@pytest.fixture
+async def redis(redis_url: str) -> AsyncIterator[Redis]:
+    """A client of `redis_url`, closed afterwards."""
+    client = open_redis(redis_url)
+    yield client
+    await client.aclose()
+
+
+@pytest.fixture
+def private_server() -> Iterator[Callable[..., EmbeddedServer]]:
+    """Start servers of the test's own, to kill, pause, fill or restart: `private_server()`."""
+    servers: list[EmbeddedServer] = []
+
+    def start(data_dir: Path | None = None) -> EmbeddedServer:
+        server = EmbeddedServer(data_dir=data_dir, binary=_server_binary())
+        servers.append(server)
+        server.start()
+        return server
+
+    yield start
+    for server in servers:
+        if server.poll() is None:
+            server.kill()  # at once: a paused one would not hear a polite word
+        server.close()
+
+
+@pytest.fixture
+def spawn_dexwire(tmp_path: Path) -> Iterator[Callable[..., Process]]:
+    """Start `dexwire <args>` as a real process: `spawn_dexwire("up", "--demo", env={…})`.
+
+    Each is killed by its id afterwards.
+    """
+    started: list[Process] = []
+
+    def start(*args: str, env: Mapping[str, str] | None = None) -> Process:
+        log = tmp_path / f"dexwire-{len(started)}.log"
+        process = start_dexwire(list(args), env=env, cwd=tmp_path, log=log)
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+
+
+@pytest.fixture
+def spawn_service(
+    spawn_dexwire: Callable[..., Process], redis_url: str, redis_prefix: str
+) -> Callable[..., Process]:
+    """Start one service on the test's server and prefix: `spawn_service("api", env={…})`."""
+
+    def start(name: str, env: Mapping[str, str] | None = None) -> Process:
+        return spawn_dexwire(
+            name, env={"REDIS_URL": redis_url, "REDIS_PREFIX": redis_prefix, **(env or {})}
+        )
+
+    return start
+
+
+def _server_binary() -> str | None:
+    """The binary under test: named, or the kind that `TEST_REDIS_URL` asks for, or the bundled."""
+    named = os.environ.get("TEST_REDIS_BINARY")
+    if named is None and os.environ.get("TEST_REDIS_URL"):
+        named = shutil.which("redis-server")
+    return named

@@ -1,0 +1,95 @@
+"""Helpers that tests of several areas share."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Final, TypeVar
+
+from shared.children import start_child
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+T = TypeVar("T")
+
+
+async def eventually(
+    probe: Callable[[], T | Awaitable[T]], timeout_s: float = 5.0, every_s: float = 0.01
+) -> T:
+    """Return the probe's first true answer; fail with its last one when the deadline passes.
+
+    An AssertionError raised by the probe counts as "not yet".
+    """
+    deadline = time.monotonic() + timeout_s
+    while True:
+        try:
+            answer = probe()
+            value: T = await answer if inspect.isawaitable(answer) else answer
+            complaint = f"not within {timeout_s} s; last answer: {value!r}"
+            if value:
+                return value
+        except AssertionError as error:
+            complaint = f"not within {timeout_s} s: {error}"
+        if time.monotonic() > deadline:
+            raise AssertionError(complaint)
+        await asyncio.sleep(every_s)
+
+
+def free_port() -> int:
+    """Return a loopback port that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class Process:
+    """A real process of ours under test, its output in a file."""
+
+    def __init__(self, command: list[str], env: Mapping[str, str], cwd: Path, log: Path) -> None:
+        self.log_path = log
+        with log.open("ab") as out:
+            self.popen = start_child(command, env=env, cwd=cwd, stdout=out, stderr=out)
+
+    @property
+    def pid(self) -> int:
+        return self.popen.pid
+
+    def poll(self) -> int | None:
+        """Return the exit code, None while it runs."""
+        return self.popen.poll()
+
+    def output(self) -> str:
+        """Return everything it has written so far."""
+        return self.log_path.read_text(errors="replace")
+
+    def send(self, signum: int) -> None:
+        self.popen.send_signal(signum)
+
+    def wait(self, timeout_s: float = 10.0) -> int:
+        """Return the exit code; fail with the output when it does not end in time."""
+        try:
+            return self.popen.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"still runs after {timeout_s} s:\n{self.output()}") from None
+
+    def kill(self) -> None:
+        """End it at once; a stopped (SIGSTOP) one too."""
+        if self.poll() is None:
+            self.popen.send_signal(signal.SIGKILL)
+        self.popen.wait(10)
+
+
+def start_dexwire(
+    args: list[str], *, env: Mapping[str, str] | None = None, cwd: Path, log: Path
+) -> Process:
+    """Start `python -m dexwire <args>` with the test's environment plus `env`, in folder `cwd`."""
+    command = [sys.executable, "-m", "dexwire", *args]
+    return Process(command, {**os.environ, **(env or {})}, cwd, log)
