@@ -75,11 +75,11 @@ Millis = Annotated[int, Meta(ge=0, lt=10**15)]
 Text = Annotated[str, Meta(min_length=1, max_length=128)]
 Address = Annotated[str, Meta(min_length=1, max_length=128)]
 
-MaybeAmount: TypeAlias = Amount | None | UnsetType
-MaybePercent: TypeAlias = Percent | None | UnsetType
-MaybeCount: TypeAlias = Count | None | UnsetType
-MaybeMillis: TypeAlias = Millis | None | UnsetType
-MaybeText: TypeAlias = Text | None | UnsetType
+MaybeAmount: TypeAlias = Amount | UnsetType | None
+MaybePercent: TypeAlias = Percent | UnsetType | None
+MaybeCount: TypeAlias = Count | UnsetType | None
+MaybeMillis: TypeAlias = Millis | UnsetType | None
+MaybeText: TypeAlias = Text | UnsetType | None
 
 
 def metric_of(sort: str, window: str) -> str:

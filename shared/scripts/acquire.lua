@@ -1,0 +1,11 @@
+#!lua
+-- Take the lease if it is free and raise the fence. Returns the new fence and the store's time (ms),
+-- or false. The fence is at least the store's time, so it rises even when the store came back empty.
+-- KEYS  1 lease, 2 meta     ARGV  1 holder, 2 lease ms
+if not redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2], 'NX') then return false end
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local last = tonumber(redis.call('HGET', KEYS[2], 'fence') or '0')
+local fence = string.format('%.0f', math.max(last + 1, now))
+redis.call('HSET', KEYS[2], 'fence', fence)
+return {fence, string.format('%.0f', now)}
