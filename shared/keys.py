@@ -64,11 +64,14 @@ class Keys:
 
     # -- fetching -------------------------------------------------------------------------------
     def fetch_job(self, source: str, job: str) -> str:
-        """String: the fetcher that runs this job now. Lives one lease."""
+        """String: the fetcher that runs this job, for one lease; then `rest` until it is due."""
         return f"{self.prefix}fetch:job:{source}:{job}"
 
     def fetch_bucket(self, host: str, rate_class: str) -> str:
-        """Hash: the token bucket of one upstream host and rate class. Lives until it is full."""
+        """String: when (µs) the next call to this upstream host and rate class is on schedule.
+
+        A token bucket in one number; lives until the bucket is full.
+        """
         return f"{self.prefix}fetch:bucket:{host}:{rate_class}"
 
     def fetch_hold(self, host: str) -> str:
@@ -76,15 +79,24 @@ class Keys:
         return f"{self.prefix}fetch:hold:{host}"
 
     def fetch_status(self, source: str) -> str:
-        """Hash: what `/health` shows of a source. Lives for ever."""
+        """Hash: what `/health` shows of a source (fields: services/fetcher/status.py). For ever."""
         return f"{self.prefix}fetch:status:{source}"
 
     def fetch_due(self, source: str) -> str:
-        """Sorted set: token ids by the time (ms) at which this source may be asked again.
+        """Sorted set: token ids by the time (ms) at which this source was last asked for them.
 
-        Shared by all fetchers, so that a discovery by one is refreshed by any. Bounded by count.
+        0: never, and no price is known; 1: never. Shared by all fetchers, so that a discovery by
+        one is refreshed by any. Bounded with `fetch_known`.
         """
         return f"{self.prefix}fetch:due:{source}"
+
+    @property
+    def fetch_known(self) -> str:
+        """Sorted set: token ids by the time (ms) at which a source last named them.
+
+        Bounded by FETCH_KNOWN_MAX; ids not named for a day leave.
+        """
+        return f"{self.prefix}fetch:known"
 
     @property
     def watched(self) -> str:

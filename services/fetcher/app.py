@@ -1,0 +1,110 @@
+"""The fetcher: polls the upstream sources and publishes readings on `raw_tokens`.
+
+Any number of replicas share the jobs, the call budget and the list of known tokens through Redis.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Coroutine, Sequence
+
+from services.fetcher.budget import Budget
+from services.fetcher.due import DueTokens
+from services.fetcher.http import Upstreams, open_client
+from services.fetcher.jobs import Leases
+from services.fetcher.runner import Runner, names, write_status
+from services.fetcher.settings import FetcherSettings
+from services.fetcher.source import Source, find_sources
+from services.fetcher.status import StatusBoard
+from shared.connect import open_redis, wait_for_redis
+from shared.errors import ConfigError
+from shared.keys import Keys
+from shared.logs import get_logger
+from shared.service import run_service
+from shared.settings import exit_on_config_error, read_settings
+
+log = get_logger(__name__)
+
+
+def read_sources(factor: float) -> tuple[list[Source], list[str]]:
+    """Read each source's settings; return the sources that are on and the names of the others."""
+    on, off = [], []
+    for spec in find_sources():
+        settings = read_settings(spec.settings)
+        if settings.enabled:
+            on.append(spec.build(settings).sped_up(factor))
+        else:
+            off.append(spec.name)
+    return on, off
+
+
+async def run(settings: FetcherSettings, stop: asyncio.Event) -> None:
+    """Fetch until `stop` is set; what has arrived by then is still published."""
+    sources, off = read_sources(settings.fetch_rate_factor)
+    await run_sources(settings, sources, stop, off=off)
+
+
+async def run_sources(
+    settings: FetcherSettings, sources: Sequence[Source], stop: asyncio.Event, *, off: Sequence[str]
+) -> None:
+    """Fetch from these sources until `stop` is set."""
+    keys = Keys(settings.redis_prefix)
+    async with (
+        open_redis(settings.redis_url) as redis,
+        open_client(concurrency=settings.fetch_concurrency, proxy=settings.fetch_proxy) as client,
+    ):
+        if not await _until(stop, wait_for_redis(redis, settings.redis_url)):
+            return
+        log.info("fetcher_started", sources=names(sources), factor=settings.fetch_rate_factor)
+        status = StatusBoard()
+        for name in off:
+            status[name].facts["state"] = "off"
+        runner = Runner(
+            redis=redis,
+            keys=keys,
+            sources=sources,
+            upstreams=Upstreams(
+                client, Budget(redis, keys), concurrency=settings.fetch_concurrency
+            ),
+            leases=Leases(redis),
+            due=DueTokens(redis, keys, known_max=settings.fetch_known_max),
+            status=status,
+            include_quote_assets=settings.include_quote_assets,
+        )
+        async with asyncio.TaskGroup() as tasks:
+            workers = [
+                tasks.create_task(runner.run_job(source, job), name=f"{source.name}:{job.name}")
+                for source in sources
+                for job in source.jobs
+            ]
+            workers.append(tasks.create_task(write_status(status, redis, keys)))
+            await stop.wait()
+            for worker in workers:
+                worker.cancel()  # each finishes publishing what it has, and gives its lease back
+        log.info("fetcher_stopped")
+
+
+async def _until(stop: asyncio.Event, work: Coroutine[None, None, None]) -> bool:
+    """Wait for the work or the end, whichever comes first; return whether the work is done."""
+    doing, ending = asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())
+    try:
+        await asyncio.wait({doing, ending}, return_when=asyncio.FIRST_COMPLETED)
+        return doing.done()
+    finally:
+        doing.cancel()
+        ending.cancel()
+
+
+def main() -> int:
+    """Run the service; return its exit code."""
+    try:
+        settings = read_settings(FetcherSettings)
+        read_sources(settings.fetch_rate_factor)  # tell a wrong setting before anything starts
+    except ConfigError as error:
+        return exit_on_config_error(error)
+    return run_service("fetcher", settings, run)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

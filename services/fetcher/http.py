@@ -1,0 +1,283 @@
+"""The one place that calls upstreams: limits, retries, deadlines, sizes.
+
+The rules are data and pure functions (`verdict`, `wait_asked_s`); the class is a thin shell around
+one httpx client. No redirect is followed, no cookie kept, no body decoded that is not JSON.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+import time
+import zlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import Final
+
+import httpx
+import tenacity
+
+from services.fetcher.budget import Budget
+from services.fetcher.source import Call, Source
+from shared.errors import Malformed, SourceError, Throttled, Unavailable
+
+CONNECT_S: Final = 2.0
+READ_S: Final = 5.0
+DEADLINE_S: Final = 8.0  # on the wire and between attempts, per call
+MAX_BODY: Final = 5_000_000  # bytes, after inflation
+MAX_HEADERS: Final = 64 * 1024
+ATTEMPTS: Final = 3
+BACKOFF_S: Final = 0.25
+BACKOFF_MAX_S: Final = 10.0
+DEFAULT_WAIT_S: Final = 1.0  # a 429 that does not say how long, or says it unreadably
+MAX_WAIT_S: Final = 120.0
+FATAL_WAIT_S: Final = 60.0  # a wrong key or a firewall does not get better by asking
+RETRY_SHARE: Final = 0.1
+
+
+class Verdict(enum.Enum):
+    """What a status and its headers mean for the call."""
+
+    OK = "ok"
+    RETRY = "retry"  # it may work in a moment
+    SKIP = "skip"  # this call has no data for us; others may
+    FATAL = "fatal"  # this host will not answer us until someone changes something
+
+
+def verdict(status: int, headers: Mapping[str, str]) -> Verdict:
+    """Judge an answer by its status and headers (names in lower case)."""
+    if status == 200:
+        return Verdict.OK if is_json(headers.get("content-type", "")) else Verdict.SKIP
+    if status in {408, 429} or 500 <= status <= 599:
+        return Verdict.RETRY
+    if status in {401, 403, 407, 451}:
+        return Verdict.FATAL
+    return Verdict.SKIP
+
+
+def is_json(content_type: str) -> bool:
+    """Tell whether a content type is `application/json` or `application/…+json`."""
+    kind = content_type.partition(";")[0].strip().lower()
+    return kind == "application/json" or (
+        kind.startswith("application/") and kind.endswith("+json")
+    )
+
+
+def wait_asked_s(status: int, headers: Mapping[str, str], now_s: float) -> float:
+    """Return for how long nobody should call this host, in seconds; 0 when it did not ask.
+
+    `Retry-After` counts with 429 and 5xx, `x-ratelimit-reset` (Unix seconds) with 429 and when
+    nothing remains. Capped at 120 s.
+    """
+    asked = None
+    if status == 429 or 500 <= status <= 599:
+        asked = _retry_after_s(headers.get("retry-after"), now_s)
+    if asked is None and (status == 429 or _none_remain(headers)):
+        asked = _seconds(headers.get("x-ratelimit-reset"))
+        asked = None if asked is None else asked - now_s
+    if asked is None or asked <= 0:
+        return DEFAULT_WAIT_S if status == 429 else 0.0
+    return min(MAX_WAIT_S, asked)
+
+
+def _retry_after_s(value: str | None, now_s: float) -> float | None:
+    if value is None:
+        return None
+    seconds = _seconds(value)
+    if seconds is not None:
+        return seconds
+    try:
+        return parsedate_to_datetime(value).timestamp() - now_s
+    except (ValueError, OverflowError, TypeError):
+        return DEFAULT_WAIT_S
+
+
+def _seconds(value: str | None) -> float | None:
+    value = (value or "").strip()
+    return float(value) if value.isascii() and value.isdigit() and len(value) <= 20 else None
+
+
+def _none_remain(headers: Mapping[str, str]) -> bool:
+    remaining = headers.get("x-ratelimit-remaining", "").strip()
+    return remaining == "0" or (remaining.startswith("-") and remaining[1:].isdigit())
+
+
+@dataclass(slots=True)
+class RetryBudget:
+    """Keeps retries at most at a tenth of the calls, so that an outage is not made worse."""
+
+    saved: float = 0.0
+    most: float = 10.0
+
+    def earn(self) -> None:
+        """Note a first attempt."""
+        self.saved = min(self.most, self.saved + RETRY_SHARE)
+
+    def spend(self) -> bool:
+        """Take one retry, if there is one."""
+        # A tenth added ten times is a little under one.
+        if self.saved < 0.999:
+            return False
+        self.saved -= 1
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A JSON body, not decoded yet, and when it began to arrive."""
+
+    body: bytes
+    observed_ms: int
+
+
+@dataclass(slots=True)
+class _Deadline:
+    """What is left of a call's time; only what passes inside `with` counts."""
+
+    left_s: float = DEADLINE_S
+    _since: float = 0.0
+
+    def __enter__(self) -> None:
+        self._since = time.monotonic()
+
+    def __exit__(self, *_: object) -> None:
+        self.left_s -= time.monotonic() - self._since
+
+
+def open_client(*, concurrency: int, proxy: str | None = None) -> httpx.AsyncClient:
+    """Return a client that keeps connections alive and neither redirects nor keeps cookies."""
+    return httpx.AsyncClient(
+        follow_redirects=False,
+        cookies=CookieJar(policy=DefaultCookiePolicy(allowed_domains=[])),
+        headers={
+            "accept": "application/json",
+            "accept-encoding": "gzip",  # what `_inflater` undoes, with a bound
+            "user-agent": "dexwire",
+        },
+        limits=httpx.Limits(max_connections=concurrency * 2, max_keepalive_connections=concurrency),
+        timeout=httpx.Timeout(READ_S, connect=CONNECT_S),
+        proxy=proxy,
+        trust_env=False,  # settings are read in one place
+    )
+
+
+class Upstreams:
+    """Calls upstreams within the shared budget, a few at a time."""
+
+    def __init__(
+        self,
+        client: httpx.AsyncClient,
+        budget: Budget,
+        *,
+        concurrency: int,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._client = client
+        self._budget = budget
+        self._slots = asyncio.Semaphore(concurrency)
+        self._clock = clock
+        self._retries: dict[str, RetryBudget] = {}
+
+    def retries(self, host: str) -> RetryBudget:
+        """Return the retry budget of a host."""
+        return self._retries.setdefault(host, RetryBudget())
+
+    async def get(self, source: Source, call: Call) -> Answer:
+        """Make one call with its retries; raise a SourceError when it gave no JSON.
+
+        Waiting for the budget is not bounded for the first attempt (the caller holds no slot
+        meanwhile); a retry that would have to wait past the deadline is given up.
+        """
+        retries = self.retries(source.host)
+        retries.earn()
+        deadline = _Deadline()
+
+        def worth_repeating(error: BaseException) -> bool:
+            if not isinstance(error, Throttled | Unavailable):
+                return False
+            wait_s = error.retry_after_s if isinstance(error, Throttled) else 0.0
+            return deadline.left_s > wait_s and retries.spend()
+
+        async for attempt in tenacity.AsyncRetrying(
+            stop=tenacity.stop_after_attempt(ATTEMPTS),
+            wait=tenacity.wait_random_exponential(multiplier=BACKOFF_S, max=BACKOFF_MAX_S),
+            retry=tenacity.retry_if_exception(worth_repeating),
+            reraise=True,
+        ):
+            with attempt:
+                return await self._in_turn(source, call, deadline)
+        raise AssertionError("unreachable")  # pragma: no cover - tenacity returns or raises
+
+    async def _in_turn(self, source: Source, call: Call, deadline: _Deadline) -> Answer:
+        """Wait for a slot and the budget, then make one attempt."""
+        while True:
+            async with self._slots:
+                wait_s, _ = await self._budget.take(
+                    source.host, call.rate_class, source.rates[call.rate_class]
+                )
+                if not wait_s:
+                    with deadline:
+                        return await self._attempt(source, call, deadline.left_s)
+            await asyncio.sleep(wait_s)
+
+    async def _attempt(self, source: Source, call: Call, left_s: float) -> Answer:
+        where = f"{source.name} {call.path[:80]}"
+        try:
+            async with (
+                asyncio.timeout(left_s),
+                self._client.stream(
+                    "GET",
+                    source.url + call.path,
+                    params=dict(call.query) or None,
+                    headers=dict(source.headers),
+                ) as response,
+            ):
+                observed_ms = int(self._clock() * 1_000)
+                await self._judge(source, response, where)
+                return Answer(await _read(response, where), observed_ms)
+        except (TimeoutError, httpx.HTTPError, httpx.InvalidURL) as error:
+            raise Unavailable(f"{where}: {type(error).__name__}") from error
+
+    async def _judge(self, source: Source, response: httpx.Response, where: str) -> None:
+        """Raise what the status and headers deserve; tell all replicas to wait if asked to."""
+        status, headers = response.status_code, response.headers
+        judged = verdict(status, headers)
+        wait_s = wait_asked_s(status, headers, self._clock())
+        if judged is Verdict.FATAL:
+            wait_s = max(wait_s, FATAL_WAIT_S)
+        if wait_s:
+            await self._budget.hold(source.host, wait_s)
+        if judged is Verdict.RETRY:
+            if status == 429:
+                raise Throttled(f"{where}: HTTP 429", retry_after_s=wait_s)
+            raise Unavailable(f"{where}: HTTP {status}")
+        if judged is Verdict.FATAL:
+            raise SourceError(f"{where}: HTTP {status}")
+        if judged is Verdict.SKIP:
+            what = "no JSON" if status == 200 else f"HTTP {status}"
+            raise Malformed(f"{where}: {what}")
+        if sum(len(name) + len(value) for name, value in headers.raw) > MAX_HEADERS:
+            raise Malformed(f"{where}: headers over {MAX_HEADERS} bytes")
+
+
+async def _read(response: httpx.Response, where: str) -> bytes:
+    """Read a body and inflate it, never holding more than the limit."""
+    encoding = response.headers.get("content-encoding", "identity").lower()
+    if encoding not in {"identity", "gzip"}:
+        raise Malformed(f"{where}: content-encoding is not gzip")
+    # httpx would inflate a whole chunk at once: 64 KB of a bomb become 64 MB.
+    inflater = zlib.decompressobj(zlib.MAX_WBITS | 16) if encoding == "gzip" else None
+    body, received = bytearray(), 0
+    async for chunk in response.aiter_raw():
+        received += len(chunk)
+        try:
+            body += inflater.decompress(chunk, MAX_BODY + 1 - len(body)) if inflater else chunk
+        except zlib.error:
+            raise Malformed(f"{where}: broken gzip") from None
+        if len(body) > MAX_BODY or received > MAX_BODY:
+            raise Malformed(f"{where}: body over {MAX_BODY} bytes")
+    if inflater and not inflater.eof:
+        raise Unavailable(f"{where}: body ends early")
+    return bytes(body)

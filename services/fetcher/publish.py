@@ -1,0 +1,48 @@
+"""Readings go out on `raw_tokens`, in messages small enough for everyone on the way."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+import msgspec
+
+from shared.connect import Redis
+from shared.keys import Keys
+from shared.model import Batch, Reading
+
+MAX_READINGS: Final = 500
+MAX_BYTES: Final = 1024 * 1024
+_ENCODE: Final = msgspec.json.Encoder().encode
+
+
+def messages(source: str, readings: Sequence[Reading], sent_ms: int) -> Iterator[bytes]:
+    """Encode readings as batches of at most 500 readings and under 1 MiB, each with its own id.
+
+    A single reading above 1 MiB cannot be: an answer shows at most some hundred pools.
+    """
+    for start in range(0, len(readings), MAX_READINGS):
+        yield from _fitting(source, tuple(readings[start : start + MAX_READINGS]), sent_ms)
+
+
+def _fitting(source: str, readings: tuple[Reading, ...], sent_ms: int) -> Iterator[bytes]:
+    message = _ENCODE(
+        Batch(source=source, batch_id=secrets.token_hex(8), sent_ms=sent_ms, tokens=readings)
+    )
+    if len(message) < MAX_BYTES or len(readings) == 1:
+        yield message
+        return
+    half = len(readings) // 2
+    yield from _fitting(source, readings[:half], sent_ms)
+    yield from _fitting(source, readings[half:], sent_ms)
+
+
+async def publish(
+    redis: Redis, keys: Keys, source: str, readings: Sequence[Reading], sent_ms: int
+) -> int:
+    """Publish readings; return how many messages nobody received (the next poll repairs that)."""
+    unheard = 0
+    for message in messages(source, readings, sent_ms):
+        unheard += 0 if await redis.publish(keys.raw_tokens, message) else 1
+    return unheard

@@ -1,0 +1,213 @@
+"""Runs the jobs of the sources: ask, read, publish, remember whom to ask again."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final
+
+from redis.exceptions import RedisError
+
+from services.fetcher.due import NEW, UNASKED, DueTokens
+from services.fetcher.http import Upstreams
+from services.fetcher.jobs import Leases
+from services.fetcher.pools import reading_id
+from services.fetcher.publish import publish
+from services.fetcher.source import Call, Discovery, Job, Page, Refresh, Source
+from services.fetcher.status import StatusBoard
+from shared.chains import canonical_address, canonical_chain, split_token_id
+from shared.connect import UNREACHABLE, Redis
+from shared.errors import SourceError
+from shared.keys import Keys
+from shared.logs import get_logger
+from shared.model import Reading
+from shared.quotes import is_quote_asset
+
+log = get_logger(__name__)
+
+HOT_METRIC: Final = "volume_24h"
+WATCHED_MS: Final = 10 * 60_000  # a token is watched for so long after a client said so
+WATCHED_MAX: Final = 500
+STORE_RETRY_S: Final = 1.0
+_STORE_ERRORS: Final = (RedisError, *UNREACHABLE)
+
+
+@dataclass(slots=True, kw_only=True)
+class Runner:
+    """What all jobs of one process share."""
+
+    redis: Redis
+    keys: Keys
+    sources: Sequence[Source]
+    upstreams: Upstreams
+    leases: Leases
+    due: DueTokens
+    status: StatusBoard
+    include_quote_assets: bool = False
+
+    async def run_job(self, source: Source, job: Job) -> None:
+        """Run one job for ever, whenever it is this replica's turn."""
+        key = self.keys.fetch_job(source.name, job.name)
+        failing = False
+        while True:
+            try:
+                wait_s = await self.leases.run(key, job.interval_s, lambda: self.cycle(source, job))
+            except _STORE_ERRORS as error:
+                if not failing:
+                    log.warning("job_store_failed", key=key, error=str(error)[:200])
+                failing, wait_s = True, STORE_RETRY_S
+            else:
+                failing = False
+            await asyncio.sleep(wait_s)
+
+    async def cycle(self, source: Source, job: Job) -> None:
+        """Run a job once: all its calls side by side, a failing one for itself.
+
+        Errors of the store end the cycle; they are raised as they are.
+        """
+        calls = await self.calls_of(source, job)
+        # Only lists say that a token is alive: answers to our own questions would keep it for ever.
+        naming = isinstance(job, Discovery)
+        results = await asyncio.gather(
+            *(self.call(source, each, naming=naming) for each in calls), return_exceptions=True
+        )
+        for result in results:
+            if result is not None:
+                raise result
+
+    async def calls_of(self, source: Source, job: Job) -> list[Call]:
+        """Return what a job asks now; token ids are taken from its queue."""
+        if isinstance(job, Discovery):
+            return list(job.calls)
+        batches: list[Call] = []
+        by_chain: dict[str, list[str]] = {}
+        for token in await self._take(source, job):
+            chain, address = split_token_id(token)
+            by_chain.setdefault(chain, []).append(address)
+        for chain, addresses in by_chain.items():
+            batches += (
+                job.call(chain, addresses[start : start + job.batch])
+                for start in range(0, len(addresses), job.batch)
+            )
+        return batches
+
+    async def call(self, source: Source, call: Call, *, naming: bool) -> None:
+        """Make one call and hand on what it says."""
+        status = self.status[source.name]
+        try:
+            answer = await self.upstreams.get(source, call)
+            page = call.read(answer.body, answer.observed_ms)
+        except SourceError as error:
+            status.failed(_now_ms(), str(error))
+            log.info("call_failed", source=source.name, path=call.path[:80], error=str(error)[:200])
+            return
+        status.succeeded(_now_ms(), tokens=len(page.readings), refused=page.refused)
+        # What has arrived is published even while the service is being stopped.
+        hand_on = asyncio.ensure_future(self._hand_on(source, page, naming=naming))
+        try:
+            await asyncio.shield(hand_on)
+        except asyncio.CancelledError:
+            await asyncio.wait({hand_on}, timeout=2)
+            hand_on.cancel()
+            raise
+
+    async def _hand_on(self, source: Source, page: Page, *, naming: bool) -> None:
+        if page.readings:
+            unheard = await publish(self.redis, self.keys, source.name, page.readings, _now_ms())
+            if unheard:
+                log.debug("batch_unheard", source=source.name, messages=unheard)
+        if naming:
+            priced = {reading_id(each) for each in page.readings if has_price(each)}
+            await self._offer(page.found, priced=priced, seen_by=source)
+
+    async def _offer(
+        self, tokens: Iterable[str], *, priced: AbstractSet[str], seen_by: Source | None = None
+    ) -> None:
+        """Offer tokens to every source that can refresh their chain; `seen_by` has just done so."""
+        offers: dict[str, dict[str, int | str]] = {}
+        for token in tokens:
+            chain, address = split_token_id(token)
+            if is_quote_asset(chain, address) and not self.include_quote_assets:
+                continue
+            elsewhere = UNASKED if token in priced else NEW
+            offers[token] = {
+                each.name: "now" if each is seen_by and token in priced else elsewhere
+                for each in self.sources
+                if each.refreshes(chain)
+            }
+        if offers:
+            await self.due.offer(offers, [each.name for each in self.sources])
+
+    async def _take(self, source: Source, job: Refresh) -> list[str]:
+        queue = f"{source.name}:{job.queue}" if job.queue else source.name
+        limit = job.batch * job.calls_per_cycle
+        if job.pick == "hot":
+            hot = [token for token in await self._hot(job.top) if _suits(job, token)]
+            if not job.queue:  # what is hot is alive, also when no list names it any more
+                await self._offer(hot, priced=set(hot))
+            return await self.due.take_of(queue, hot, again_s=job.again_s, limit=limit)
+        taken = await self.due.take_due(queue, again_s=job.again_s, limit=limit)
+        taken = [token for token in taken if _suits(job, token)]
+        return await self._priceless(taken) if job.pick == "priceless" else taken
+
+    async def _hot(self, top: int) -> list[str]:
+        """Return the watched tokens and the top-ranked, each once."""
+        since = _now_ms() - WATCHED_MS
+        async with self.redis.pipeline(transaction=False) as pipe:
+            pipe.zrange(
+                self.keys.watched, "+inf", since, desc=True, byscore=True, offset=0, num=WATCHED_MAX
+            )
+            pipe.zrange(self.keys.index(HOT_METRIC), 0, top - 1, desc=True)
+            watched, ranked = await pipe.execute()
+        return list(dict.fromkeys(token.decode() for token in (*watched, *ranked)))
+
+    async def _priceless(self, tokens: Sequence[str]) -> list[str]:
+        """Return those tokens whose row has no price."""
+        async with self.redis.pipeline(transaction=False) as pipe:
+            for token in tokens:
+                pipe.hexists(self.keys.token(token), "price")
+            priced = await pipe.execute() if tokens else []
+        return [token for token, known in zip(tokens, priced, strict=True) if not known]
+
+
+def has_price(reading: Reading) -> bool:
+    """Tell whether a reading gives a price, of its own or of a pool."""
+    return isinstance(reading.price, float) or any(pool.price for pool in reading.pools)
+
+
+def _suits(job: Refresh, token: str) -> bool:
+    """Tell whether the job may ask for this id; ids that clients watch are anyone's words."""
+    chain, address = split_token_id(token)
+    return (
+        (job.chains is None or chain in job.chains)
+        and canonical_chain(chain) == chain
+        and canonical_address(address) == address
+    )
+
+
+def _now_ms() -> int:
+    return int(time.time() * 1_000)
+
+
+async def write_status(
+    board: StatusBoard, redis: Redis, keys: Keys, *, every_s: float = 1.0
+) -> None:
+    """Write the sources' statuses once a second, and once more at the end."""
+    try:
+        while True:
+            await asyncio.sleep(every_s)
+            with suppress(*_STORE_ERRORS):
+                await board.write(redis, keys)
+    finally:
+        with suppress(TimeoutError, *_STORE_ERRORS):
+            async with asyncio.timeout(1):
+                await board.write(redis, keys)
+
+
+def names(sources: Iterable[Source]) -> str:
+    """Return the sources' names for a log line."""
+    return ",".join(source.name for source in sources)

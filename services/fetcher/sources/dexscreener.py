@@ -1,0 +1,267 @@
+"""DexScreener: every chain, no key. Lists name tokens; pairs give the figures of their pools.
+
+Wire facts: docs/DATA.md, "DexScreener". Both prices are decimal strings; a price change is missing
+when there was no trade to compare with; liquidity is missing on bonding curves.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Final
+from urllib.parse import quote
+
+import msgspec
+from msgspec import Raw, Struct
+from pydantic import Field, PositiveInt
+from pydantic_settings import SettingsConfigDict
+
+from services.fetcher.pools import (
+    SeenPool,
+    Trading,
+    by_token,
+    name_pair,
+    pool_reading,
+    reading_id,
+)
+from services.fetcher.settings import PerMinute, Seconds, SourceSettings, Words
+from services.fetcher.source import Call, Discovery, Page, Refresh, Source, SourceSpec
+from services.fetcher.wire import (
+    Number,
+    TradeWindows,
+    Windows,
+    amount,
+    decimal,
+    decode_body,
+    decode_each,
+    millis,
+    price,
+    text,
+)
+from shared.chains import canonical_address, canonical_chain, token_id
+from shared.model import Reading
+
+NAME: Final = "dexscreener"
+BATCH: Final = 30  # addresses that /tokens/v1 takes
+# Published limits: 60 a minute for lists, 300 for everything else.
+LISTS: Final = "lists"
+PAIRS: Final = "pairs"
+
+
+# -- the wire -----------------------------------------------------------------------------------
+class WireToken(Struct, frozen=True):
+    """One side of a pair; a quote side may have no address."""
+
+    address: str | None = None
+    name: str | None = None
+    symbol: str | None = None
+
+
+class WireLiquidity(Struct, frozen=True):
+    """Both sides' tokens in the pool; only the sum in USD is used."""
+
+    usd: Number = None
+
+
+class WirePair(Struct, frozen=True, rename="camel"):
+    """A pool; the price, fdv, marketCap and priceChange are those of the base token."""
+
+    chain_id: str
+    pair_address: str
+    base_token: WireToken
+    quote_token: WireToken | None = None
+    dex_id: str | None = None
+    price_native: Number = None
+    price_usd: Number = None
+    txns: TradeWindows | None = None
+    volume: Windows | None = None
+    price_change: Windows | None = None
+    liquidity: WireLiquidity | None = None
+    fdv: Number = None
+    market_cap: Number = None
+    pair_created_at: Number = None
+
+
+class WireListed(Struct, frozen=True, rename="camel"):
+    """A boosted or profiled token: an address and no figures. Boosts are paid for, not earned."""
+
+    chain_id: str
+    token_address: str
+
+
+class WireAnswer(Struct, frozen=True):
+    """The older endpoints put their pairs into an object; null when there are none."""
+
+    pairs: list[Raw] | None = None
+
+
+_ANSWER: Final = msgspec.json.Decoder(list[Raw] | WireAnswer)
+_PAIR: Final = msgspec.json.Decoder(WirePair)
+_LISTED: Final = msgspec.json.Decoder(WireListed)
+
+
+# -- from the wire to readings --------------------------------------------------------------------
+def read_pairs(body: bytes, observed_ms: int) -> Page:
+    """Read any endpoint that answers with pairs."""
+    refused: Counter[str] = Counter()
+    pairs = decode_each(_PAIR, _records(body), refused)
+    readings = normalize_pairs(pairs, observed_ms, refused)
+    return Page(tuple(readings), tuple(reading_id(each) for each in readings), refused)
+
+
+def read_listed(body: bytes, observed_ms: int) -> Page:  # noqa: ARG001 - lists carry no figures
+    """Read boosts and profiles: the token ids that they name, each once."""
+    refused: Counter[str] = Counter()
+    found: dict[str, None] = {}
+    for listed in decode_each(_LISTED, _records(body), refused):
+        chain, address = canonical_chain(listed.chain_id), canonical_address(listed.token_address)
+        if chain is None or address is None:
+            refused["chain" if chain is None else "address"] += 1
+        else:
+            found[token_id(chain, address)] = None
+    return Page((), tuple(found), refused)
+
+
+def normalize_pairs(
+    pairs: Iterable[WirePair], observed_ms: int, refused: Counter[str]
+) -> list[Reading]:
+    """Return one reading per token with its pools; a pair without usable names is refused."""
+    seen = []
+    for pair in pairs:
+        one = _seen_pool(pair)
+        if isinstance(one, str):
+            refused[one] += 1
+        else:
+            seen.append(one)
+    return by_token(seen, observed_ms)
+
+
+def _records(body: bytes) -> list[Raw]:
+    answer = decode_body(_ANSWER, body)
+    return answer if isinstance(answer, list) else answer.pairs or []
+
+
+def _seen_pool(wire: WirePair) -> SeenPool | str:
+    other = wire.quote_token or WireToken()
+    pair = name_pair(wire.chain_id, wire.pair_address, wire.base_token.address or "", other.address)
+    if isinstance(pair, str):
+        return pair
+    token = other if pair.side == "quote" else wire.base_token
+    base_price = price(wire.price_usd)
+    seen = Trading(
+        base_price=base_price,
+        quote_price=_quote_price(base_price, decimal(wire.price_native)),
+        liquidity=wire.liquidity.usd if wire.liquidity else None,
+        market_cap=wire.market_cap,
+        fdv=wire.fdv,
+        volume=wire.volume,
+        change=wire.price_change,
+        trades=wire.txns,
+    )
+    pool = pool_reading(pair, seen, protocol=wire.dex_id, created_ms=millis(wire.pair_created_at))
+    return SeenPool(pair, text(token.name), text(token.symbol), pool)
+
+
+def _quote_price(base_usd: float | None, base_in_quote: float | None) -> float | None:
+    """Return the quote's USD price: how much a base token is worth in USD over in quote tokens."""
+    if base_usd is None or base_in_quote is None or base_in_quote <= 0:
+        return None
+    return price(amount(base_usd / base_in_quote))
+
+
+# -- what is asked, how often ---------------------------------------------------------------------
+class DexScreenerSettings(SourceSettings):
+    """`DEXSCREENER_…`; the rates are 80 % of the published ones."""
+
+    model_config = SettingsConfigDict(env_prefix="DEXSCREENER_")
+
+    url: str = "https://api.dexscreener.com"
+    lists_per_minute: PerMinute = 48
+    pairs_per_minute: PerMinute = 240
+    lists_interval_s: Seconds = 10
+    search_interval_s: Seconds = 30
+    refresh_interval_s: Seconds = 2
+    refresh_calls: PositiveInt = 5  # batches per cycle
+    refresh_again_s: Seconds = 30
+    hot_top: PositiveInt = 100
+    hot_interval_s: Seconds = 2.5
+    hot_again_s: Seconds = 5
+    pools_top: PositiveInt = 300
+    pools_interval_s: Seconds = 4
+    pools_calls: PositiveInt = 5
+    # A pool goes stale after 10 minutes, and /tokens/v1 shows one pool per token only.
+    pools_again_s: Seconds = Field(default=240, le=480)
+    queries: Words = Field(default=("sol", "pepe"), validation_alias="DISCOVER_QUERIES")
+
+
+def ask_tokens(chain: str, addresses: Sequence[str]) -> Call:
+    """One pair of each of up to 30 tokens of one chain."""
+    return Call(f"/tokens/v1/{chain}/{quote(','.join(addresses), safe=',:')}", read_pairs, PAIRS)
+
+
+def ask_pools(chain: str, addresses: Sequence[str]) -> Call:
+    """Up to 30 pools of one token."""
+    return Call(f"/token-pairs/v1/{chain}/{quote(addresses[0], safe=':')}", read_pairs, PAIRS)
+
+
+def ask_search(words: str) -> Call:
+    """Up to 30 pairs whose tokens match the words."""
+    return Call("/latest/dex/search", read_pairs, PAIRS, (("q", words),))
+
+
+def build(settings: DexScreenerSettings) -> Source:
+    """Return the source as these settings want it."""
+    lists = (
+        "/token-boosts/latest/v1",
+        "/token-boosts/top/v1",
+        "/token-profiles/latest/v1",
+    )
+    return Source(
+        name=NAME,
+        url=settings.url,
+        rates={LISTS: settings.lists_per_minute, PAIRS: settings.pairs_per_minute},
+        jobs=(
+            Discovery(
+                "lists",
+                settings.lists_interval_s,
+                tuple(Call(path, read_listed, LISTS) for path in lists),
+            ),
+            Discovery(
+                "search",
+                settings.search_interval_s,
+                tuple(ask_search(words) for words in settings.queries),
+            ),
+            Refresh(
+                "refresh",
+                settings.refresh_interval_s,
+                ask_tokens,
+                batch=BATCH,
+                calls_per_cycle=settings.refresh_calls,
+                again_s=settings.refresh_again_s,
+            ),
+            Refresh(
+                "hot",
+                settings.hot_interval_s,
+                ask_tokens,
+                batch=BATCH,
+                calls_per_cycle=settings.hot_top // BATCH + 4,
+                again_s=settings.hot_again_s,
+                pick="hot",
+                top=settings.hot_top,
+            ),
+            Refresh(
+                "pools",
+                settings.pools_interval_s,
+                ask_pools,
+                batch=1,
+                calls_per_cycle=settings.pools_calls,
+                again_s=settings.pools_again_s,
+                pick="hot",
+                top=settings.pools_top,
+                queue="pools",
+            ),
+        ),
+    )
+
+
+SOURCE: Final = SourceSpec(NAME, DexScreenerSettings, build)
