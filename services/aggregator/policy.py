@@ -1,0 +1,39 @@
+"""What the merge rules can be told: bounds, floors and orders; told in docs/DATA.md too."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+
+class MergeRules(Struct, frozen=True, kw_only=True):
+    """The settings of the merge; one value for the life of an aggregator.
+
+    `pool_sources`: whose pools count, the most trusted first; pools of other sources are ignored.
+    `price_order`: who sets the price. `pools` (deep ones), `thin` and `ingest` are classes, shut
+    out by leaving them out; every other word is a source's name. Sources that are not named come
+    after those that are, and before `ingest`. `name_order`: whose name is shown, by the same words.
+    """
+
+    min_pool_liquidity: float = 1_000.0  # USD; a pool below it sets no price while one is above
+    price_stale_ms: int = 120_000
+    sums_stale_ms: int = 600_000
+    dead_after_ms: int = 24 * 3_600_000
+    pool_sources: tuple[str, ...] = ("dexscreener", "geckoterminal")
+    price_order: tuple[str, ...] = ("pools", "jupiter", "thin", "ingest")
+    name_order: tuple[str, ...] = ("jupiter", "dexscreener", "geckoterminal", "ingest")
+    price_rule: Literal["ranked", "weighted"] = "ranked"
+    outlier_pct: float = 20.0  # `weighted` drops prices this far from the weighted median
+
+
+def rank(order: tuple[str, ...], source: str) -> float:
+    """Return a source's place in an order; the smaller, the more trusted.
+
+    All `ingest:*` producers share the place of `ingest`, or infinity when that is left out.
+    """
+    if source in order:
+        return order.index(source)
+    if source.startswith("ingest:"):
+        return order.index("ingest") if "ingest" in order else float("inf")
+    return order.index("ingest") - 0.5 if "ingest" in order else len(order)

@@ -1,0 +1,116 @@
+"""One price from several sources (DESIGN.md 4.4): the weighted rule, and how far they disagree."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import fsum
+from statistics import median
+
+from msgspec import Struct
+
+from services.aggregator.policy import MergeRules, rank
+from services.aggregator.pools import Cutoffs, Union, View, depth, is_deep, turnover
+from services.aggregator.readings import SourceReading, is_dead
+from shared.model import LIMIT
+
+
+class SourcePrice(Struct, frozen=True, gc=False):
+    """A source's own fresh price; `weight` is all the liquidity (USD) it sees, 0 when unknown."""
+
+    source: str
+    price: float
+    weight: float
+    thin: bool = False
+
+
+def source_prices(
+    readings: Mapping[str, SourceReading], union: Union, rules: MergeRules, cut: Cutoffs
+) -> list[SourcePrice]:
+    """Return each source's own fresh price, by source; of a source with pools, its best pool's.
+
+    A thin pool has no say while any pool of the token is deep.
+    """
+    deep = any(is_deep(view, rules) for view in union.quotes)
+    prices = []
+    for source in sorted(readings):
+        reading = readings[source]
+        price = _of_pools(source, reading, rules, cut, deep) or _of_fields(
+            source, reading, rules, cut
+        )
+        if price is not None:
+            prices.append(price)
+    return prices
+
+
+def _of_pools(
+    source: str,
+    reading: SourceReading,
+    rules: MergeRules,
+    cut: Cutoffs,
+    deep: bool,  # noqa: FBT001
+) -> SourcePrice | None:
+    kind = "pools" if deep else "thin"
+    if source not in rules.pool_sources or kind not in rules.price_order:
+        return None
+    views = [
+        View(source, stamped.pool, stamped.observed_ms)
+        for stamped in reading.pools.values()
+        if stamped.observed_ms > max(cut.price, cut.sums) and not is_dead(stamped.pool)
+    ]
+    priced = [view for view in views if view.pool.price and (not deep or is_deep(view, rules))]
+    if not priced:
+        return None
+    best = max(priced, key=depth if deep else turnover)
+    weight = fsum(view.pool.liquidity or 0.0 for view in views)
+    return SourcePrice(source, best.pool.price or 0.0, weight, thin=not deep)
+
+
+def _of_fields(
+    source: str, reading: SourceReading, rules: MergeRules, cut: Cutoffs
+) -> SourcePrice | None:
+    price = _fresh(reading, "price", cut.price)
+    if not price or rank(rules.price_order, source) == float("inf"):
+        return None
+    return SourcePrice(source, price, _fresh(reading, "liquidity", cut.sums) or 0.0)
+
+
+def _fresh(reading: SourceReading, field: str, cutoff_ms: int) -> float | None:
+    stamped = reading.fields.get(field)
+    if stamped is None or stamped.observed_ms <= cutoff_ms:
+        return None
+    return stamped.value if isinstance(stamped.value, float) else None
+
+
+def blend(prices: list[SourcePrice], outlier_pct: float) -> tuple[float, list[SourcePrice]] | None:
+    """Return the liquidity-weighted mean and the prices it is of; None without any weight.
+
+    Prices further than `outlier_pct` from the weighted median are dropped first.
+    """
+    weighted = sorted((p for p in prices if p.weight > 0), key=lambda p: (p.price, p.source))
+    if not weighted:
+        return None
+    middle = _weighted_median(weighted)
+    kept = [p for p in weighted if abs(p.price - middle) <= middle * outlier_pct / 100]
+    mean = fsum(p.price * p.weight for p in kept) / fsum(p.weight for p in kept)
+    # Rounding, or underflow of tiny prices, must not carry the mean out of what was seen.
+    return min(max(mean, kept[0].price), kept[-1].price), kept
+
+
+def _weighted_median(ordered: list[SourcePrice]) -> float:
+    """Return the price at which half of the weight is reached."""
+    half = fsum(p.weight for p in ordered) / 2
+    reached = 0.0
+    for price in ordered[:-1]:
+        reached += price.weight
+        if reached >= half:
+            return price.price
+    return ordered[-1].price
+
+
+def spread_pct(prices: list[SourcePrice]) -> float | None:
+    """Return how far the sources' prices are apart, in percent of their median; None below two."""
+    if len(prices) < 2:
+        return None
+    values = [p.price for p in prices]
+    spread = (max(values) - min(values)) / median(values) * 100
+    return spread if spread < LIMIT else None

@@ -1,0 +1,257 @@
+"""Merging within one source (DESIGN.md 4.1): per field, and per pool, the newest reading stays.
+
+All functions are pure. `merge` is commutative, associative and idempotent, so neither the order of
+the readings, nor their repetition, nor where a window ended, nor a restart can be seen in a result.
+"""
+
+from __future__ import annotations
+
+from math import copysign
+from typing import Final, TypeAlias, TypeVar
+
+import msgspec
+from msgspec import UNSET, MsgspecError, Raw, Struct
+from msgspec.structs import astuple, replace
+
+from services.aggregator.policy import MergeRules
+from shared.chains import canonical_address, canonical_chain
+from shared.errors import PipelineError
+from shared.model import READING_FIELDS, PoolReading, Reading
+
+Scalar: TypeAlias = str | int | float | None
+
+# No token on a decentralised exchange is older than Ethereum's first block (2015-07-30). What is
+# below is a time in seconds, or nonsense.
+FIRST_BLOCK_MS: Final = 1_438_269_973_000
+# Known liquidity below this (USD) makes a pool dead: it sets nothing and adds nothing.
+DEAD_LIQUIDITY: Final = 1.0
+
+
+class ReadingError(PipelineError):
+    """A reading that cannot be used. `reason` is one of a few words, fit to count by."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(f"{reason}: {detail[:200]}")
+        self.reason = reason
+
+
+class Stamped(Struct, frozen=True, array_like=True, gc=False):
+    """A field's value and when the source saw it; None says "no longer known"."""
+
+    value: Scalar
+    observed_ms: int
+
+
+class StampedPool(Struct, frozen=True, array_like=True, gc=False):
+    """A pool, whole, and when the source saw it."""
+
+    pool: PoolReading
+    observed_ms: int
+
+
+class SourceReading(Struct, frozen=True, omit_defaults=True, gc=False):
+    """All that one source says of one token: fields by name, pools by address.
+
+    Its JSON is the value in `reading:<id>`: `{"fields":{"price":[1.5,1790000000000]},
+    "pools":{"<address>":[{"pool_address":…},1790000000000]}}`.
+    """
+
+    fields: dict[str, Stamped] = {}
+    pools: dict[str, StampedPool] = {}
+
+
+T = TypeVar("T", bound=Struct)
+_EMPTY: Final = SourceReading()
+_reading_decoder: Final = msgspec.json.Decoder(Reading)
+_stored_decoder: Final = msgspec.json.Decoder(SourceReading)
+# Sorted keys: equal readings have equal bytes, whatever order they came in.
+_stored_encoder: Final = msgspec.json.Encoder(order="deterministic")
+_pool_encoder: Final = msgspec.json.Encoder()
+
+
+# -- the door -------------------------------------------------------------------------------------
+def decode_reading(raw: bytes | Raw, received_ms: int) -> Reading:
+    """Return one token of a batch, strictly checked and in canonical form.
+
+    A time of observation in the future becomes `received_ms`; a time of creation in the future is
+    not known. A pool whose address cannot be one is left out; of a pool that is there twice the
+    deeper is kept. Raises ReadingError: `malformed` (not JSON), `invalid` (type or range), `chain`,
+    `address`.
+    """
+    try:
+        reading = _reading_decoder.decode(raw)
+    except msgspec.ValidationError as error:
+        raise ReadingError("invalid", str(error)) from None
+    except (MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise ReadingError("malformed", str(error)) from None
+    chain = canonical_chain(reading.chain)
+    if chain is None:
+        raise ReadingError("chain", repr(reading.chain[:32]))
+    address = canonical_address(reading.token_address)
+    if address is None:
+        raise ReadingError("address", repr(reading.token_address[:64]))
+    reading = _without_negative_zero(reading)
+    created_ms = reading.created_ms
+    if isinstance(created_ms, int) and created_ms > received_ms:
+        created_ms = UNSET
+    return replace(
+        reading,
+        chain=chain,
+        token_address=address,
+        observed_ms=min(reading.observed_ms, received_ms),
+        created_ms=created_ms,
+        pools=_canonical_pools(reading.pools, received_ms) if reading.pools else (),
+    )
+
+
+def _canonical_pools(pools: tuple[PoolReading, ...], received_ms: int) -> tuple[PoolReading, ...]:
+    """Return the pools with canonical addresses, each address once."""
+    kept: dict[str, PoolReading] = {}
+    for given in pools:
+        address = canonical_address(given.pool_address)
+        if address is None:
+            continue
+        pool = _without_negative_zero(given)
+        if address != pool.pool_address:
+            pool = replace(pool, pool_address=address)
+        if pool.created_ms is not None and pool.created_ms > received_ms:
+            pool = replace(pool, created_ms=None)
+        held = kept.get(address)
+        if held is None or _pool_key(pool) > _pool_key(held):
+            kept[address] = pool
+    return tuple(kept.values())
+
+
+def _without_negative_zero(struct: T) -> T:
+    """Return the struct with every -0.0 made 0.0: equal, but not in JSON or in a digest."""
+    values = astuple(struct)
+    if 0 not in values:  # the usual case, at the speed of C
+        return struct
+    fixed = {
+        name: 0.0
+        for name, value in zip(struct.__struct_fields__, values, strict=True)
+        if type(value) is float and value == 0 and copysign(1, value) < 0
+    }
+    return replace(struct, **fixed) if fixed else struct
+
+
+# -- merging --------------------------------------------------------------------------------------
+def merge_reading(before: SourceReading | None, reading: Reading) -> SourceReading:
+    """Return what the source says after this reading; `before` itself when that is nothing new."""
+    held = _EMPTY if before is None else before
+    at_ms = reading.observed_ms
+    fields: dict[str, Stamped] | None = None
+    for name in READING_FIELDS:
+        value: Scalar | msgspec.UnsetType = getattr(reading, name)
+        if value is UNSET:
+            continue
+        old = held.fields.get(name)
+        if old is None or _newer_value(value, at_ms, old):
+            if fields is None:
+                fields = dict(held.fields)
+            fields[name] = Stamped(value, at_ms)
+    pools: dict[str, StampedPool] | None = None
+    for pool in reading.pools:
+        address = pool.pool_address
+        known = held.pools if pools is None else pools
+        old_pool = known.get(address)
+        if old_pool is None or _newer_pool(pool, at_ms, old_pool):
+            if pools is None:
+                pools = dict(held.pools)
+            pools[address] = StampedPool(pool, at_ms)
+    if fields is None and pools is None:
+        return held
+    return SourceReading(
+        held.fields if fields is None else fields, held.pools if pools is None else pools
+    )
+
+
+def merge(a: SourceReading, b: SourceReading) -> SourceReading:
+    """Return what one source says after both; `a` itself when `b` adds nothing."""
+    fields = {
+        name: new
+        for name, new in b.fields.items()
+        if (old := a.fields.get(name)) is None or _newer_value(new.value, new.observed_ms, old)
+    }
+    pools = {
+        address: pool
+        for address, pool in b.pools.items()
+        if (held := a.pools.get(address)) is None or _newer_pool(pool.pool, pool.observed_ms, held)
+    }
+    if not fields and not pools:
+        return a
+    return SourceReading({**a.fields, **fields}, {**a.pools, **pools})
+
+
+def _newer_value(value: Scalar, observed_ms: int, old: Stamped) -> bool:
+    if observed_ms != old.observed_ms:
+        return observed_ms > old.observed_ms
+    return value != old.value and _value_key(value) > _value_key(old.value)
+
+
+def _value_key(value: Scalar) -> tuple[int, float, str]:
+    """Order two values of one time: null is the least, then numbers, then text."""
+    if value is None:
+        return (0, 0, "")
+    return (2, 0, value) if isinstance(value, str) else (1, value, "")
+
+
+def _newer_pool(pool: PoolReading, observed_ms: int, old: StampedPool) -> bool:
+    if observed_ms != old.observed_ms:
+        return observed_ms > old.observed_ms
+    return pool != old.pool and _pool_key(pool) > _pool_key(old.pool)
+
+
+def _pool_key(pool: PoolReading) -> tuple[float, bytes]:
+    """Order two views of one pool at one time: the deeper is the greater, then its bytes."""
+    return (-1.0 if pool.liquidity is None else pool.liquidity, _pool_encoder.encode(pool))
+
+
+# -- keeping --------------------------------------------------------------------------------------
+def prune(reading: SourceReading, now_ms: int, rules: MergeRules) -> SourceReading:
+    """Return the reading without pools that no later merge can use; itself when there are none.
+
+    Kept are the pools that are fresh, those that were the last to be fresh (a stale row shows
+    them), and the one that tells since when the token is traded.
+    """
+    if not reading.pools:
+        return reading
+    newest_ms = max(pool.observed_ms for pool in reading.pools.values())
+    bound_ms = min(now_ms - rules.sums_stale_ms, newest_ms - 1)
+    kept = {a: pool for a, pool in reading.pools.items() if pool.observed_ms > bound_ms}
+    if len(kept) == len(reading.pools):
+        return reading
+    born = [(ms, a) for a, pool in reading.pools.items() if (ms := pool_created_ms(pool))]
+    if born:
+        oldest = min(born)[1]
+        kept[oldest] = reading.pools[oldest]
+        if len(kept) == len(reading.pools):
+            return reading
+    return SourceReading(reading.fields, kept)
+
+
+def is_dead(pool: PoolReading) -> bool:
+    """Tell whether a pool is known to hold next to nothing."""
+    return pool.liquidity is not None and pool.liquidity < DEAD_LIQUIDITY
+
+
+def pool_created_ms(stamped: StampedPool) -> int | None:
+    """Return the time of a live pool's creation if it can be true, else None."""
+    created_ms = stamped.pool.created_ms
+    if created_ms is None or is_dead(stamped.pool):
+        return None
+    return created_ms if FIRST_BLOCK_MS <= created_ms <= stamped.observed_ms else None
+
+
+# -- the store's form -----------------------------------------------------------------------------
+def encode_source_reading(reading: SourceReading) -> bytes:
+    """Return the JSON that `reading:<id>` holds; equal readings give equal bytes."""
+    return _stored_encoder.encode(reading)
+
+
+def decode_source_reading(raw: bytes) -> SourceReading:
+    """Return a stored reading; raises ReadingError `stored` when it cannot be read."""
+    try:
+        return _stored_decoder.decode(raw)
+    except (MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise ReadingError("stored", str(error)) from None

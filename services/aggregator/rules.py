@@ -1,0 +1,314 @@
+"""Merging across sources (DESIGN.md 4.3, 4.4, 4.6): one row from what each source says of a token.
+
+A row is a function of the readings, the time and the rules, and of nothing else: what was committed
+before has no say, so a restart cannot be seen. Figures of different sources are of the same trades,
+so a figure is chosen, never added across sources.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from msgspec import Struct
+
+from services.aggregator.policy import MergeRules, rank
+from services.aggregator.pools import Cutoffs, PricePool, Union, View, price_pool, total, unite
+from services.aggregator.prices import SourcePrice, blend, source_prices, spread_pct
+from services.aggregator.readings import (
+    FIRST_BLOCK_MS,
+    SourceReading,
+    Stamped,
+    pool_created_ms,
+)
+from shared.model import ROW_FIELDS, WINDOWS
+
+__all__ = ["MergeRules", "Merged", "merge_token"]
+
+# What grows old with the price; everything else keeps for as long as a sum does.
+PRICE_FIELDS: Final = frozenset(
+    ("price", "market_cap", "fdv", *(f"price_change_{window}" for window in (*WINDOWS, "7d")))
+)
+# The largest fresh figure stands: each source sees a part of the trades, so each is a lower bound.
+LARGEST: Final = (
+    "liquidity",
+    *(f"{kind}_{window}" for kind in ("volume", "transactions") for window in WINDOWS),
+)
+# Of the giver of the price. 7 days, which no pool tells, is the first in the order of the price.
+WINDOW_CHANGES: Final = tuple(f"price_change_{window}" for window in WINDOWS)
+CHANGES: Final = frozenset((*WINDOW_CHANGES, "price_change_7d"))
+
+
+class Merged(Struct, frozen=True):
+    """A merged row and how long it holds.
+
+    `values`: the row without `rv`; unknown is absent. `next_ms`: with no new reading the values
+    stay as they are before this time; None for ever. `dead`: no source has anything young enough to
+    keep the token.
+    """
+
+    values: dict[str, Any]
+    next_ms: int | None
+    dead: bool
+
+
+class _Ages(Struct, frozen=True):
+    """How old the readings are. A stale row is the row of `at_ms`, its last fresh moment."""
+
+    newest_ms: int
+    next_ms: int
+    stale: bool
+    cut: Cutoffs
+    sources: list[str]
+
+
+class _Giver(Struct, frozen=True):
+    """One that may set the price: a pool (`view`), or else a source's token-wide figures."""
+
+    rank: float
+    source: str
+    fields: Mapping[str, Stamped]
+    view: View | None = None
+    thin: bool = False
+
+    def offer(self, field: str) -> tuple[int, float] | None:
+        """Return (observed_ms, value) of a figure that can be true, None when there is none."""
+        if self.view is None:
+            stamped = self.fields.get(field)
+            if stamped is None:
+                return None
+            value, observed_ms = stamped.value, stamped.observed_ms
+        else:
+            # These describe the base token; and a thin pool says nothing of a market's size.
+            foreign = field != "price" and self.view.pool.side == "quote"
+            if foreign or (self.thin and field == "market_cap"):
+                return None
+            value, observed_ms = getattr(self.view.pool, field, None), self.view.observed_ms
+        if value is None or isinstance(value, str):
+            return None
+        # No price is 0, and none falls by more than all of itself.
+        true = value >= -100 if field in CHANGES else value > 0
+        return (observed_ms, value) if true else None
+
+
+class _Chosen(Struct, frozen=True):
+    """A giver's figure."""
+
+    giver: _Giver
+    observed_ms: int
+    value: float
+
+
+def merge_token(
+    chain: str, address: str, readings: Mapping[str, SourceReading], now_ms: int, rules: MergeRules
+) -> Merged:
+    """Return the row of a token at a time; names canonical, `readings` by source."""
+    row: dict[str, Any] = {"id": f"{chain}:{address}", "token_address": address, "chain": chain}
+    ages = _ages(readings, now_ms, rules)
+    if ages is None or now_ms >= ages.newest_ms + rules.dead_after_ms:
+        return Merged({**row, "sources": sorted(readings), "stale": True}, None, dead=True)
+    union = unite(readings, rules.pool_sources, ages.cut)
+    best = price_pool(union, rules, ages.cut)
+    ranked = sorted(readings, key=lambda source: (rank(rules.name_order, source), source))
+    _set_names(row, readings, ranked)
+    _set_created(row, readings, rules)
+    prices = source_prices(readings, union, rules, ages.cut)
+    _set_price(row, _givers(readings, best, rules), prices, rules, ages.cut)
+    _set_figures(row, readings, union, ranked, ages.cut)
+    if best is not None:
+        row["pool_address"] = best.view.pool.pool_address
+        if best.view.pool.protocol is not None:
+            row["protocol"] = best.view.pool.protocol
+    if union.sums:
+        row["pool_count"] = len(union.sums)
+    row["sources"] = ages.sources
+    row["stale"] = ages.stale
+    row["observed_ms"] = ages.newest_ms
+    values: dict[str, Any] = {name: row[name] for name in ROW_FIELDS if name in row}
+    return Merged(values, ages.next_ms, dead=False)
+
+
+# -- time -----------------------------------------------------------------------------------------
+def _ages(readings: Mapping[str, SourceReading], now_ms: int, rules: MergeRules) -> _Ages | None:
+    """Return the ages of what is known, or None when nothing is."""
+    times: set[int] = set()
+    fresh_until: dict[str, int] = {}
+    for source, reading in readings.items():
+        priced = summed = 0
+        for name, stamped in reading.fields.items():
+            if stamped.value is None:
+                continue
+            times.add(stamped.observed_ms)
+            until_ms = stamped.observed_ms
+            if name in PRICE_FIELDS:
+                priced = max(priced, until_ms + rules.price_stale_ms)
+            else:
+                summed = max(summed, until_ms + rules.sums_stale_ms)
+        for pool in reading.pools.values():
+            times.add(pool.observed_ms)
+            summed = max(summed, pool.observed_ms + rules.sums_stale_ms)
+        if priced or summed:
+            fresh_until[source] = max(priced, summed)
+    if not times:
+        return None
+    stale_ms = max(fresh_until.values())
+    at_ms = min(now_ms, stale_ms - 1)
+    newest_ms = max(times)
+    dead_ms = newest_ms + rules.dead_after_ms
+    crossings = [
+        crossing
+        for observed_ms in times
+        for bound_ms in (rules.price_stale_ms, rules.sums_stale_ms)
+        if (crossing := observed_ms + bound_ms) > now_ms
+    ]
+    stale = now_ms >= stale_ms
+    return _Ages(
+        newest_ms=newest_ms,
+        next_ms=dead_ms if stale else min(*crossings, dead_ms),
+        stale=stale,
+        cut=Cutoffs(at_ms - rules.price_stale_ms, at_ms - rules.sums_stale_ms),
+        sources=sorted(source for source, until_ms in fresh_until.items() if until_ms > at_ms),
+    )
+
+
+# -- who and since when ---------------------------------------------------------------------------
+def _set_names(
+    row: dict[str, Any], readings: Mapping[str, SourceReading], ranked: list[str]
+) -> None:
+    """Set name, ticker and protocol: from the first that knows it. They do not grow old."""
+    for field in ("token_name", "token_ticker", "protocol"):
+        for source in ranked:
+            stamped = readings[source].fields.get(field)
+            if stamped is not None and stamped.value is not None:
+                row[field] = stamped.value
+                break
+
+
+def _set_created(
+    row: dict[str, Any], readings: Mapping[str, SourceReading], rules: MergeRules
+) -> None:
+    """Set the earliest known creation that can be true, of the token or of a live pool."""
+    known = []
+    for source, reading in readings.items():
+        stamped = reading.fields.get("created_ms")
+        if stamped is not None and isinstance(stamped.value, int):
+            known.append(stamped.value if stamped.value <= stamped.observed_ms else 0)
+        if source in rules.pool_sources:
+            for pool in reading.pools.values():
+                created_ms = pool_created_ms(pool)
+                if created_ms is not None:
+                    known.append(created_ms)
+    true = [created_ms for created_ms in known if created_ms >= FIRST_BLOCK_MS]
+    if true:
+        row["created_ms"] = min(true)
+
+
+# -- the price and what goes with it --------------------------------------------------------------
+def _set_price(
+    row: dict[str, Any],
+    givers: list[_Giver],
+    prices: list[SourcePrice],
+    rules: MergeRules,
+    cut: Cutoffs,
+) -> None:
+    """Set what is chosen in the order of the price; price and changes are of one giver."""
+    for field in ("market_cap", "fdv", "price_change_7d"):
+        chosen = _choose(givers, field, cut)
+        if chosen is not None:
+            row[field] = chosen.value
+    best = _choose(givers, "price", cut)
+    if best is None:
+        return
+    row["price"], row["price_source"] = best.value, _label(best.giver.source, best.giver.thin)
+    blended = blend(prices, rules.outlier_pct) if rules.price_rule == "weighted" else None
+    if blended is not None:
+        row["price"], kept = blended
+        names = {price.source for price in kept}
+        row["price_source"] = "weighted" if len(kept) > 1 else _label(kept[0].source, kept[0].thin)
+        best = _choose([giver for giver in givers if giver.source in names], "price", cut) or best
+    oldest_ms = min(cut.price, best.observed_ms - 1)
+    for field in WINDOW_CHANGES:
+        offer = best.giver.offer(field)
+        if offer is not None and offer[0] > oldest_ms:
+            row[field] = offer[1]
+    spread = spread_pct(prices)
+    if spread is not None:
+        row["price_spread_pct"] = spread
+
+
+def _givers(
+    readings: Mapping[str, SourceReading],
+    best: PricePool | None,
+    rules: MergeRules,
+) -> list[_Giver]:
+    """Return who may set the price, each with its place in the order."""
+    givers = [
+        _Giver(place, source, reading.fields)
+        for source, reading in readings.items()
+        if (place := rank(rules.price_order, source)) != float("inf")
+    ]
+    if best is not None:
+        kind = "thin" if best.thin else "pools"
+        if kind in rules.price_order:
+            place = rules.price_order.index(kind)
+            givers.append(_Giver(place, best.view.source, {}, best.view, best.thin))
+    return givers
+
+
+def _choose(givers: list[_Giver], field: str, cut: Cutoffs) -> _Chosen | None:
+    """Return the first fresh figure in order, among equals the newest; else the last to be fresh.
+
+    The second keeps a figure while no source has a newer one and sums are still fresh: a price does
+    not vanish between two refreshes, and an older one does not come back.
+    """
+    offers = [
+        _Chosen(giver, offer[0], offer[1])
+        for giver in givers
+        if (offer := giver.offer(field)) is not None
+    ]
+    fresh = [offer for offer in offers if offer.observed_ms > cut.price]
+    if fresh:
+        return min(fresh, key=lambda o: (o.giver.rank, -o.observed_ms, o.giver.source))
+    held = [offer for offer in offers if offer.observed_ms > cut.sums]
+    return min(held, key=lambda o: (-o.observed_ms, o.giver.rank, o.giver.source), default=None)
+
+
+def _label(source: str, thin: bool) -> str:  # noqa: FBT001
+    return f"{source}:thin" if thin else source
+
+
+# -- figures --------------------------------------------------------------------------------------
+def _set_figures(
+    row: dict[str, Any],
+    readings: Mapping[str, SourceReading],
+    union: Union,
+    ranked: list[str],
+    cut: Cutoffs,
+) -> None:
+    """Set volume, liquidity, transactions: the largest; buys and sells are of the same giver."""
+    for field in LARGEST:
+        best, giver = total(union, field), ""
+        for source in ranked:
+            value = _fresh(readings[source], field, cut.sums)
+            if value is not None and (best is None or value > best):
+                best, giver = value, source
+        if best is None:
+            continue
+        row[field] = best
+        if field == "transactions_24h":
+            for side in ("buys_24h", "sells_24h"):
+                part = _fresh(readings[giver], side, cut.sums) if giver else total(union, side)
+                if part is not None:
+                    row[side] = part
+    for source in ranked:
+        holders = _fresh(readings[source], "holders", cut.sums)
+        if holders is not None:
+            row["holders"] = holders
+            break
+
+
+def _fresh(reading: SourceReading, field: str, cutoff_ms: int) -> float | int | None:
+    stamped = reading.fields.get(field)
+    if stamped is None or stamped.observed_ms <= cutoff_ms:
+        return None
+    return stamped.value if not isinstance(stamped.value, str) else None
