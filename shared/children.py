@@ -45,12 +45,13 @@ def start_child(
         stdout=stdout,
         stderr=stderr,
         start_new_session=True,
-        preexec_fn=_die_with(os.getpid()),  # noqa: PLW1509 - started from the main thread only
+        preexec_fn=die_with_parent(),  # noqa: PLW1509 - started from the main thread only
     )
 
 
-def _die_with(parent: int) -> Callable[[], None] | None:
-    libc = _LIBC
+def die_with_parent() -> Callable[[], None] | None:
+    """Return the `preexec_fn` that ties a child to this process; None where there is no way."""
+    libc, parent = _LIBC, os.getpid()
     if libc is None:
         return None
 

@@ -70,6 +70,18 @@ class EmbeddedServer:
 
     def start(self) -> None:
         """Start the server and return once it answers. Raises StoreError when it does not."""
+        self.spawn()
+        deadline = time.monotonic() + READY_S
+        while not _answers(self.socket_path):
+            code = self.poll()
+            if code is not None or time.monotonic() > deadline:
+                self.kill()
+                why = "does not answer" if code is None else f"ended with code {code}"
+                raise StoreError(f"the embedded server {why}; its log ends:\n{self.log_tail()}")
+            time.sleep(0.002)
+
+    def spawn(self) -> None:
+        """Start the server without waiting for it. Raises StoreError when it cannot be started."""
         if self.data_dir is not None:
             self.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         with self.log_path.open("ab") as log:  # what it says before it opens its log
@@ -77,22 +89,14 @@ class EmbeddedServer:
                 self._process = start_child(self._command(), stdout=log, stderr=log)
             except OSError as error:
                 raise StoreError(f"cannot start {self.binary}: {error.strerror}") from error
-        deadline = time.monotonic() + READY_S
-        while not _answers(self.socket_path):
-            code = self.poll()
-            if code is not None or time.monotonic() > deadline:
-                self.kill()
-                why = "does not answer" if code is None else f"ended with code {code}"
-                raise StoreError(f"the embedded server {why}; its log ends:\n{self._log_tail()}")
-            time.sleep(0.002)
 
-    def stop(self) -> None:
-        """End the server politely, so that a data folder is complete."""
+    def stop(self, timeout_s: float = STOP_S) -> None:
+        """End the server politely, so that a data folder is complete; kill it after `timeout_s`."""
         if self._process is None:
             return
         self._process.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(STOP_S)
+            self._process.wait(timeout_s)
         self.kill()
 
     def kill(self) -> None:
@@ -103,9 +107,9 @@ class EmbeddedServer:
         self._process.wait()
         self._process = None
 
-    def close(self) -> None:
+    def close(self, timeout_s: float = STOP_S) -> None:
         """Stop the server and remove its private folder; the data folder stays."""
-        self.stop()
+        self.stop(timeout_s)
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def __enter__(self) -> Self:
@@ -138,7 +142,8 @@ class EmbeddedServer:
         }
         return [self.binary, *(word for name in options for word in (f"--{name}", options[name]))]
 
-    def _log_tail(self) -> str:
+    def log_tail(self) -> str:
+        """Return the last lines of the server's log."""
         with contextlib.suppress(OSError):
             return "\n".join(self.log_path.read_text(errors="replace").splitlines()[-8:])
         return "(no log)"

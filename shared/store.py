@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Any, Final
@@ -170,8 +170,7 @@ class Store:
     # -- reading ----------------------------------------------------------------------------------
     async def meta(self) -> Meta:
         """Read `state:meta`."""
-        found = await self.redis.hgetall(self.keys.meta)
-        return _decode_meta({k.decode(): v.decode() for k, v in found.items()})
+        return decode_meta(await self.redis.hgetall(self.keys.meta))
 
     async def run_id(self) -> str:
         """Return the server's run id: another one means a restart or a failover."""
@@ -301,7 +300,9 @@ def _commit_args(plan: CommitPlan, keys: Keys) -> list[Any]:
     return args
 
 
-def _decode_meta(found: dict[str, str]) -> Meta:
+def decode_meta(hash_: Mapping[bytes, bytes]) -> Meta:
+    """Decode `state:meta` as HGETALL gives it. Raises KeyError, ValueError when it is not ours."""
+    found = {name.decode(): value.decode() for name, value in hash_.items()}
     if not found.get("epoch"):
         return Meta(fence=found.get("fence", ""))
     return Meta(

@@ -1,0 +1,5 @@
+"""`python -m dexwire` is `dexwire`."""
+
+from dexwire.cli import main
+
+main()

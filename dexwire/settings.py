@@ -1,0 +1,35 @@
+"""The settings of `dexwire up`, read once. Services read their own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field
+
+from shared.settings import ServiceSettings
+
+DEMO_PREFIX = "demo:"
+DEMO_REPLAY_PORT = 8010
+
+
+class UpSettings(ServiceSettings):
+    """What the supervisor decides; a port of 0 means any free one."""
+
+    api_host: str = "127.0.0.1"
+    api_port: int = Field(default=8000, ge=0, le=65535)
+    ws_host: str = "127.0.0.1"
+    ws_port: int = Field(default=8001, ge=0, le=65535)
+    replay_port: int | None = Field(default=None, ge=0, le=65535)  # unset: 8010, else a free one
+    replay_tokens: int | None = Field(default=None, ge=1, le=20_000)  # unset: the recorded ones
+    data_dir: Path | None = None  # unset: the embedded server forgets everything at its end
+
+    @property
+    def prefix(self) -> str:
+        """The key prefix of all services.
+
+        A replayed market never mixes with a live one: on a server that was given, where both may
+        have been meant, the demo has a prefix of its own unless one was named.
+        """
+        if self.demo and self.redis_url and not self.redis_prefix:
+            return DEMO_PREFIX
+        return self.redis_prefix

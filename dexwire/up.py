@@ -1,0 +1,266 @@
+"""`dexwire up`: everything on this machine, from one command.
+
+Checks first (ports, Redis), then the embedded server when no Redis was given, then the services,
+then a watch that tells when the first tokens can be seen.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+
+from dexwire.net import PortTaken, check_redis, http_get, is_open, origin, take_port
+from dexwire.runfile import DEFAULT_FOLDER, RunFile, Running
+from dexwire.screen import Screen
+from dexwire.settings import DEMO_REPLAY_PORT, UpSettings
+from dexwire.supervisor import Service, Supervisor, next_delay_s
+from shared.connect import public_url
+from shared.embedded import EmbeddedServer
+from shared.errors import ConfigError, StoreError
+
+BANNER: Final = "DEMO: replayed market, not live data"
+NAMES: Final = ("replay", "aggregator", "fetcher", "api", "ws")
+SERVER_STOP_S: Final = 1.5  # what is left of the 15 s when every service had to be killed
+_RESTARTS_CHECKED_S: Final = 0.2
+_READY_CHECKED_S: Final = 0.25
+# Every token is asked for again within a few seconds, up to what two cores can merge.
+_DEMO_RATE: Final = (10, 33)
+_DEMO_TOKENS_PER_RATE: Final = 600
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Where services listen; all were free when they were checked. `replay` only in a demo."""
+
+    api: int
+    ws: int
+    replay: int | None
+
+
+def choose_ports(settings: UpSettings) -> Ports:
+    """Check that every port can be listened on. Raises PortTaken."""
+    api = take_port(settings.api_host, settings.api_port, "api", "--api-port")
+    ws = take_port(settings.ws_host, settings.ws_port, "ws", "--ws-port")
+    if api == ws:
+        raise PortTaken(f"port {api} is asked for by api and ws; choose another with --ws-port")
+    if not settings.demo:
+        return Ports(api, ws, None)
+    if settings.replay_port is not None:
+        replay = take_port("127.0.0.1", settings.replay_port, "replay", "--replay-port")
+    else:
+        try:
+            replay = take_port("127.0.0.1", DEMO_REPLAY_PORT, "replay", "--replay-port")
+        except PortTaken:
+            replay = take_port("127.0.0.1", 0, "replay", "--replay-port")
+    if replay in {api, ws}:
+        raise PortTaken(f"port {replay} is asked for twice; choose another with --replay-port")
+    return Ports(api, ws, replay)
+
+
+def services(settings: UpSettings, ports: Ports, redis_url: str, *, pretty: bool) -> list[Service]:
+    """Return every service with the variables that differ from its own defaults."""
+    common = {"REDIS_URL": redis_url, "REDIS_PREFIX": settings.prefix}
+    if settings.demo:
+        common["DEMO"] = "true"
+    if settings.log_json is None:
+        common["LOG_JSON"] = "false" if pretty else "true"
+    own: dict[str, dict[str, str]] = {
+        "aggregator": {},
+        "fetcher": {},
+        "api": {"API_HOST": settings.api_host, "API_PORT": str(ports.api)},
+        "ws": {"WS_HOST": settings.ws_host, "WS_PORT": str(ports.ws)},
+    }
+    if ports.replay is not None:
+        stand_in = f"http://127.0.0.1:{ports.replay}"
+        own["fetcher"] = {
+            "DEXSCREENER_URL": f"{stand_in}/dexscreener",
+            "JUPITER_URL": f"{stand_in}/jupiter",
+            "GECKOTERMINAL_URL": f"{stand_in}/geckoterminal/api/v2",
+            "FETCH_RATE_FACTOR": str(demo_rate_factor(settings.replay_tokens or 0)),
+        }
+        own["replay"] = {"REPLAY_HOST": "127.0.0.1", "REPLAY_PORT": str(ports.replay)}
+        if settings.replay_tokens is not None:
+            own["replay"]["REPLAY_TOKENS"] = str(settings.replay_tokens)
+    # -P: a folder called `shared` where the user happens to stand is not ours to import.
+    python = (sys.executable, "-P", "-m", "dexwire")
+    return [Service(name, (*python, name), common | own[name]) for name in NAMES if name in own]
+
+
+def demo_rate_factor(tokens: int) -> float:
+    """Return how much faster than the live sources allow the replayed market is asked."""
+    least, most = _DEMO_RATE
+    return float(min(most, max(least, tokens / _DEMO_TOKENS_PER_RATE)))
+
+
+async def up(settings: UpSettings) -> int:
+    """Run everything until SIGINT, SIGTERM or SIGHUP; return the exit code.
+
+    Raises ConfigError, PortTaken or StoreError when it cannot; no service was started then.
+    """
+    screen = Screen([*NAMES, "redis"])
+    supervisor = Supervisor(screen)
+    with _on_signals(supervisor.interrupt), contextlib.ExitStack() as held:
+        ports = choose_ports(settings)
+        run_file = _claim_folder(settings, held)
+        server = await _redis(settings, held)
+        _introduce(settings, screen, server)
+        url = settings.redis_url if server is None else server.url
+        if run_file is not None:
+            run_file.write(_running(settings, ports, url))
+        children = services(settings, ports, url, pretty=sys.stdout.isatty())
+        async with _alongside(_keep_server(server, screen), _watch(settings, ports, screen)):
+            code = await supervisor.run(children)
+        held.close()  # the server last: the aggregator has flushed its window into it
+        screen.say("stopped")
+        return code
+
+
+def _claim_folder(settings: UpSettings, held: contextlib.ExitStack) -> RunFile | None:
+    """Lock the data folder. A named one must be ours alone: two servers would ruin its files."""
+    folder = settings.data_dir or DEFAULT_FOLDER
+    try:
+        run_file = RunFile.claim(folder)
+    except OSError as error:
+        if settings.data_dir is None:
+            return None  # a read-only place to stand in; only `dexwire verify` will miss it
+        raise ConfigError(f"--data-dir {folder}: {error.strerror}") from None
+    if run_file is not None:
+        held.callback(run_file.close)
+    elif settings.data_dir is not None:
+        raise ConfigError(f"--data-dir {folder} is in use by another dexwire")
+    return run_file
+
+
+async def _redis(settings: UpSettings, held: contextlib.ExitStack) -> EmbeddedServer | None:
+    """Check the given server, or start the embedded one; a given one is never replaced."""
+    if settings.redis_url:
+        await check_redis(settings.redis_url)
+        return None
+    server = EmbeddedServer(data_dir=settings.data_dir)
+    held.callback(server.close, SERVER_STOP_S)
+    server.start()
+    return server
+
+
+@contextlib.contextmanager
+def _on_signals(handler: Callable[[], None]) -> Iterator[None]:
+    loop = asyncio.get_running_loop()
+    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # HUP: the terminal was closed
+    for signum in signals:
+        loop.add_signal_handler(signum, handler)
+    try:
+        yield
+    finally:
+        for signum in signals:
+            loop.remove_signal_handler(signum)
+
+
+@contextlib.asynccontextmanager
+async def _alongside(*coroutines: Coroutine[None, None, None]) -> AsyncIterator[None]:
+    """Run these beside the body and cancel them after it; their failure is the body's."""
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(coroutine) for coroutine in coroutines]
+        yield
+        for task in tasks:
+            task.cancel()
+
+
+def _introduce(settings: UpSettings, screen: Screen, server: EmbeddedServer | None) -> None:
+    if settings.demo:
+        screen.shout(BANNER)
+    if server is not None:
+        kept = f"kept in {settings.data_dir}" if settings.data_dir else "in memory only"
+        screen.say(f"embedded server: {server.binary.rpartition('/')[2]}, {kept}")
+    else:
+        screen.say(f"Redis: {public_url(settings.redis_url)}, key prefix {settings.prefix!r}")
+
+
+def _running(settings: UpSettings, ports: Ports, redis_url: str) -> Running:
+    return Running(
+        pid=os.getpid(),
+        redis_url=redis_url,
+        redis_prefix=settings.prefix,
+        api=origin("http", settings.api_host, ports.api),
+        ws=origin("ws", settings.ws_host, ports.ws),
+        demo=settings.demo,
+    )
+
+
+async def _keep_server(server: EmbeddedServer | None, screen: Screen) -> None:
+    """Start the embedded server again when it dies; services wait for it by themselves."""
+    delay_s, started = 0.0, time.monotonic()
+    while server is not None:
+        await asyncio.sleep(_RESTARTS_CHECKED_S)
+        code = server.poll()
+        if code is None:
+            continue
+        delay_s = next_delay_s(delay_s, time.monotonic() - started)
+        screen.line("redis", server.log_tail())
+        screen.say(f"the embedded server ended ({code}); starting it again in {delay_s:g} s")
+        await asyncio.sleep(delay_s)
+        started = time.monotonic()
+        with contextlib.suppress(StoreError):  # poll() keeps the old exit code: tried again
+            server.spawn()
+
+
+async def _watch(settings: UpSettings, ports: Ports, screen: Screen) -> None:
+    """Tell what everybody still waits for, each thing once, and in the end where to look."""
+    started, said = time.monotonic(), ""
+    while waiting := await _waiting_for(settings, ports):
+        if waiting != said:
+            screen.say(f"waiting for {waiting}")
+            said = waiting
+        await asyncio.sleep(_READY_CHECKED_S)
+    api_url = origin("http", settings.api_host, ports.api)
+    ws_url = origin("ws", settings.ws_host, ports.ws)
+    screen.say(f"ready after {time.monotonic() - started:.1f} s")
+    if settings.demo:
+        screen.shout(BANNER)
+    screen.say(
+        f"  pages   {api_url}/discover\n"
+        f"  stream  {ws_url}/ws?topics=all\n"
+        f"  health  {api_url}/health\n"
+        f"try       curl '{api_url}/discover?limit=5'\n"
+        "audit     dexwire verify (in this folder)\n"
+        "stop      Ctrl-C"
+    )
+
+
+async def _waiting_for(settings: UpSettings, ports: Ports) -> str:
+    """Return what is not there yet, in one word or two; "" when everything is."""
+    try:
+        status, body = await http_get(settings.api_host, ports.api, "/discover?limit=1")
+    except OSError:
+        return "the api"
+    if not await is_open(settings.ws_host, ports.ws):
+        return "the stream"
+    if status != 200:
+        return f"the first tokens ({_problem_code(body) or status})"
+    try:
+        tokens = msgspec.json.decode(body, type=_Page).tokens
+    except ValueError:
+        return "the api (it answers with something else)"
+    return "" if tokens else "the first tokens"
+
+
+class _Page(msgspec.Struct):
+    tokens: list[msgspec.Raw]
+
+
+class _Problem(msgspec.Struct):
+    code: str = ""
+
+
+def _problem_code(body: bytes) -> str:
+    with contextlib.suppress(ValueError):
+        return msgspec.json.decode(body, type=_Problem).code
+    return ""
