@@ -55,6 +55,11 @@ class Supervisor:
         self._exit_code = 0
         self._hurry = asyncio.Event()
 
+    def pid(self, name: str) -> int | None:
+        """Return the process id of a service that runs now."""
+        process = self._running.get(name)
+        return None if process is None else process.pid
+
     def interrupt(self) -> None:
         """Ask for the end; asked a second time, wait for nobody."""
         if self.stop.is_set():

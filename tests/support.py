@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 import os
 import signal
 import socket
@@ -21,7 +20,9 @@ T = TypeVar("T")
 
 
 async def eventually(
-    probe: Callable[[], T | Awaitable[T]], timeout_s: float = 5.0, every_s: float = 0.01
+    probe: Callable[[], Awaitable[T | None] | T | None],
+    timeout_s: float = 5.0,
+    every_s: float = 0.01,
 ) -> T:
     """Return the probe's first true answer; fail with its last one when the deadline passes.
 
@@ -31,7 +32,7 @@ async def eventually(
     while True:
         try:
             answer = probe()
-            value: T = await answer if inspect.isawaitable(answer) else answer
+            value = await answer if isinstance(answer, Awaitable) else answer
             complaint = f"not within {timeout_s} s; last answer: {value!r}"
             if value:
                 return value

@@ -1,0 +1,166 @@
+"""The supervisor with real children: they come back, they end together, they leave no orphan."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from dexwire import supervisor as supervisor_
+from dexwire.screen import Screen
+from dexwire.supervisor import Service, Supervisor, next_delay_s
+from tests.support import ROOT, Process, eventually
+
+SLEEPER = "import time; print('up', flush=True); time.sleep(60)"
+DEAF = (
+    "import signal, time\n"
+    "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+    "print('deaf', flush=True)\n"
+    "time.sleep(60)"
+)
+PARENT = """
+import asyncio, sys
+from dexwire.screen import Screen
+from dexwire.supervisor import Service, Supervisor
+
+child = (sys.executable, "-c", "import os, time; print(os.getpid(), flush=True); time.sleep(60)")
+asyncio.run(Supervisor(Screen(["one", "two"])).run([Service("one", child), Service("two", child)]))
+"""
+
+
+def python(name: str, code: str) -> Service:
+    return Service(name, (sys.executable, "-c", code))
+
+
+def gone(pid: int) -> bool:
+    """Ended, or a zombie that nobody has collected yet."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0]
+    except FileNotFoundError:
+        return True
+    return state == "Z"
+
+
+def test_the_delay_doubles_to_five_seconds_and_starts_anew_after_a_healthy_life() -> None:
+    assert next_delay_s(0, lived_s=0.1) == 0.2
+    assert next_delay_s(0.2, lived_s=0.1) == 0.4
+    assert next_delay_s(3.2, lived_s=0.1) == 5.0
+    assert next_delay_s(5.0, lived_s=9.9) == 5.0
+    assert next_delay_s(5.0, lived_s=10.0) == 0.2
+
+
+async def test_a_child_that_dies_is_started_again(capsys: pytest.CaptureFixture[str]) -> None:
+    supervisor = Supervisor(Screen(["brief"]))
+    running = asyncio.create_task(supervisor.run([python("brief", "print('here'); exit(3)")]))
+    said = ""
+
+    def here() -> bool:
+        nonlocal said
+        said += capsys.readouterr().out
+        return said.count("brief   | here") >= 2
+
+    await eventually(here)
+    supervisor.interrupt()
+
+    assert await running == 0
+    assert "dexwire | brief ended with code 3; starting it again in 0.2 s" in said
+
+
+async def test_a_child_ended_by_a_signal_is_started_again(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    supervisor = Supervisor(Screen(["sleeper"]))
+    running = asyncio.create_task(supervisor.run([python("sleeper", SLEEPER)]))
+    first = await eventually(lambda: supervisor.pid("sleeper"))
+
+    os.kill(first, signal.SIGKILL)
+
+    await eventually(lambda: supervisor.pid("sleeper") not in {None, first})
+    supervisor.interrupt()
+    assert await running == 0
+    assert "sleeper was ended by SIGKILL; starting it again in 0.2 s" in capsys.readouterr().out
+
+
+async def test_the_end_is_everybodys_end(capsys: pytest.CaptureFixture[str]) -> None:
+    supervisor = Supervisor(Screen(["a", "b"]))
+    running = asyncio.create_task(supervisor.run([python("a", SLEEPER), python("b", SLEEPER)]))
+    pids = [
+        await eventually(lambda: supervisor.pid("a")),
+        await eventually(lambda: supervisor.pid("b")),
+    ]
+
+    supervisor.interrupt()
+
+    assert await running == 0
+    assert all(gone(pid) for pid in pids)
+    assert "dexwire | stopping a, b" in capsys.readouterr().out
+
+
+async def test_a_child_that_does_not_hear_is_killed_in_time(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervisor_, "KILL_AFTER_S", 0.3)
+    supervisor = Supervisor(Screen(["deaf"]))
+    running = asyncio.create_task(supervisor.run([python("deaf", DEAF)]))
+    await eventually(lambda: "deaf    | deaf" in capsys.readouterr().out)
+
+    supervisor.interrupt()
+
+    assert await asyncio.wait_for(running, 5) == 0
+    assert "dexwire | killing deaf" in capsys.readouterr().out
+
+
+async def test_asked_twice_it_waits_for_nobody(capsys: pytest.CaptureFixture[str]) -> None:
+    supervisor = Supervisor(Screen(["deaf"]))
+    running = asyncio.create_task(supervisor.run([python("deaf", DEAF)]))
+    await eventually(lambda: "deaf    | deaf" in capsys.readouterr().out)
+    started = time.monotonic()
+
+    supervisor.interrupt()
+    supervisor.interrupt()
+
+    assert await running == 0
+    assert time.monotonic() - started < 2
+
+
+async def test_a_wrong_setting_of_one_child_ends_everything_with_78() -> None:
+    supervisor = Supervisor(Screen(["picky", "sleeper"]))
+
+    code = await supervisor.run([python("picky", "exit(78)"), python("sleeper", SLEEPER)])
+
+    assert code == 78
+
+
+async def test_a_line_beyond_the_limit_is_dropped_and_the_next_one_shown(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    code = f"print('x' * {3 << 20}); print('after', flush=True); import time; time.sleep(60)"
+    supervisor = Supervisor(Screen(["wordy"]))
+    running = asyncio.create_task(supervisor.run([python("wordy", code)]))
+
+    await eventually(lambda: "wordy   | after" in capsys.readouterr().out)
+    supervisor.interrupt()
+
+    assert await running == 0
+
+
+async def test_killing_the_parent_leaves_no_orphan(tmp_path: Path) -> None:
+    parent = Process(
+        [sys.executable, "-c", PARENT],
+        {**os.environ, "PYTHONPATH": str(ROOT)},
+        tmp_path,
+        tmp_path / "log",
+    )
+    await eventually(lambda: parent.output().count("\n") == 2)
+    pids = [int(line.rpartition(" ")[2]) for line in parent.output().splitlines()]
+    assert not any(gone(pid) for pid in pids)
+
+    parent.send(signal.SIGKILL)
+    parent.wait()
+
+    await eventually(lambda: all(gone(pid) for pid in pids), timeout_s=2)
