@@ -76,7 +76,8 @@ class Feed:
         self._silence_s = silence_s
         self._heard_at = 0.0
         self.loaded = asyncio.Event()  # set while the replica is one exact state
-        self.leading = False  # the active aggregator applies its own commits
+        self._leading = False  # the active aggregator applies its own commits
+        self._turn = asyncio.Lock()  # one change of the replica at a time
 
     @property
     def silent_s(self) -> float:
@@ -87,6 +88,44 @@ class Feed:
     def live(self) -> bool:
         """Whether the replica is one exact, fully seeded state and is being kept up to date."""
         return self.loaded.is_set() and not self.replica.seeding and self.silent_s < self._silence_s
+
+    async def lead(self) -> bool:
+        """Hand the replica over to the caller, who alone writes now.
+
+        True: it is exactly what the store holds. False: the store holds nothing, or nothing that
+        its own digest confirms, and the caller has to begin a new epoch.
+        """
+        async with self._turn:
+            meta = await self._store.meta()
+            exact = bool(meta.epoch) and (await self._reach(meta) or await self._read(meta))
+            self._leading = True
+        return exact
+
+    async def _reach(self, meta: Meta) -> bool:
+        """Come to the store's version by the log, if that can be."""
+        replica = self.replica
+        if not self.loaded.is_set() or meta.epoch != replica.epoch:
+            return False
+        messages = await self._store.log(replica.version, meta.version)
+        if messages is None or meta.version < replica.version:
+            return False
+        try:
+            self._apply_all(messages)
+        except Diverged:
+            return False
+        return f"{replica.digest:016x}" == meta.digest
+
+    async def _read(self, meta: Meta) -> bool:
+        self.loaded.clear()
+        if not await load(self._store, self.replica, meta):
+            return False
+        self.loaded.set()
+        self._listener.on_reset()
+        return True
+
+    def follow(self) -> None:
+        """Take the replica back; the next message shows whether its version is the right one."""
+        self._leading = False
 
     async def run(self) -> None:
         """Follow for ever, over any number of connections."""
@@ -112,14 +151,16 @@ class Feed:
                 await self._next(pubsub, 1.0)
             if self._extra:
                 self._extra.on_gap()
-            await self._catch_up()
+            async with self._turn:
+                await self._catch_up()
             last = time.monotonic()
             while True:
                 message = await self._next(pubsub, self._silence_s - (time.monotonic() - last))
                 if message["type"] == "subscribe":  # the library reconnected behind our back
                     if self._extra:
                         self._extra.on_gap()
-                    await self._catch_up()
+                    async with self._turn:
+                        await self._catch_up()
                     continue
                 if message["type"] != "message":
                     continue
@@ -144,16 +185,17 @@ class Feed:
         except ValueError as error:  # MsgspecError and UnicodeDecodeError are ValueErrors
             log.warning("state_message_malformed", error=str(error)[:200])
             return
-        if self.leading:
-            return
-        try:
-            if isinstance(message, Heartbeat):
-                await self._on_heartbeat(message)
-            else:
-                await self._on_commit(message)
-        except Diverged as error:
-            log.warning("replica_diverged", error=str(error)[:200])
-            await self._load()
+        async with self._turn:
+            if self._leading:
+                return
+            try:
+                if isinstance(message, Heartbeat):
+                    await self._on_heartbeat(message)
+                else:
+                    await self._on_commit(message)
+            except Diverged as error:
+                log.warning("replica_diverged", error=str(error)[:200])
+                await self._load()
 
     async def _on_commit(self, commit: Commit) -> None:
         replica = self.replica
@@ -182,7 +224,7 @@ class Feed:
 
     async def _catch_up(self) -> None:
         """Come to the store's present version by the log, or load when that cannot be."""
-        if self.leading:
+        if self._leading:
             return
         meta = await self._store.meta()
         replica = self.replica
@@ -203,16 +245,18 @@ class Feed:
             log.warning("log_gap", after=before, upto=upto)
             await self._load()
             return
+        self._apply_all(messages)
+        log.info("gap_filled", after=before, upto=upto)
+
+    def _apply_all(self, messages: list[bytes]) -> None:
         for data in messages:
             commit = decode(data)
             if not isinstance(commit, Commit):
                 raise Diverged("the log holds something that is no commit")
             self._listener.on_commit(self.replica.apply(commit))
-        log.info("gap_filled", after=before, upto=upto)
 
     async def _load(self) -> None:
         """Read the whole state, until it is one exact state or there is none yet."""
-        self.loaded.clear()
         attempt = 0
         while True:
             attempt += 1
@@ -221,19 +265,17 @@ class Feed:
                 self.replica.reset("")
                 self.loaded.clear()
                 return
-            if await load(self._store, self.replica, meta):
+            if await self._read(meta):
                 break
             if attempt % 20 == 0:
                 log.warning("load_torn", attempts=attempt)
             await asyncio.sleep(_TORN_RETRY_S)
-        self.loaded.set()
         log.info(
             "replica_loaded",
             epoch=meta.epoch,
             version=self.replica.version,
             tokens=len(self.replica.rows),
         )
-        self._listener.on_reset()
 
 
 async def load(store: Store, replica: Replica, before: Meta) -> bool:

@@ -99,6 +99,10 @@ class Replica:
         """Return a row's fields; raises KeyError when it is not there."""
         return rows_.decode_row(self.rows[token_id])
 
+    def row_hash(self, token_id: str) -> int:
+        """Return what a row adds to the digest; 0 when it is not there."""
+        return self._hashes.get(token_id, 0)
+
     def _put(self, token_id: str, fields: Fields, changed: Fields, *, whole: bool) -> None:
         new_hash = rows_.row_hash(fields)
         old_hash = self._hashes.get(token_id, 0)

@@ -1,8 +1,10 @@
-#!lua
--- Take the lease if it is free and raise the fence. Returns the new fence and the store's time (ms),
+#!lua flags=allow-oom
+-- Take the lease if it is free (or still ours, after a term that ended early) and raise the fence. Returns the new fence and the store's time (ms),
 -- or false. The fence is at least the store's time, so it rises even when the store came back empty.
 -- KEYS  1 lease, 2 meta     ARGV  1 holder, 2 lease ms
-if not redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2], 'NX') then return false end
+local holder = redis.call('GET', KEYS[1])
+if holder and holder ~= ARGV[1] then return false end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local last = tonumber(redis.call('HGET', KEYS[2], 'fence') or '0')

@@ -1,4 +1,4 @@
-#!lua
+#!lua flags=allow-oom
 -- Publish a heartbeat, through the same checks as a commit.
 -- KEYS  1 meta     ARGV  1 fence, 2 epoch, 3 version, 4 channel, 5 message
 local head = redis.call('HMGET', KEYS[1], 'fence', 'epoch', 'version')

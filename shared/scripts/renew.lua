@@ -1,4 +1,4 @@
-#!lua
+#!lua flags=allow-oom
 -- Keep the lease. Returns the store's time (ms), or false when somebody else holds it or nobody.
 -- KEYS  1 lease     ARGV  1 holder, 2 lease ms
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return false end

@@ -1,0 +1,56 @@
+"""The aggregator: follows the state, merges all readings, and writes while it holds the lease."""
+
+from __future__ import annotations
+
+import asyncio
+
+from services.aggregator.clock import StoreClock
+from services.aggregator.intake import Intake
+from services.aggregator.leader import Leader
+from services.aggregator.memory import Memory
+from services.aggregator.noise import NoiseFloors
+from services.aggregator.plan import Window
+from services.aggregator.policy import MergeRules
+from services.aggregator.settings import AggregatorSettings
+from shared.connect import open_redis, wait_for_redis
+from shared.keys import Keys
+from shared.replica import Replica
+
+
+def merge_rules(settings: AggregatorSettings) -> MergeRules:
+    """Return the merge rules that an operator asked for."""
+    return MergeRules(
+        min_pool_liquidity=settings.min_pool_liquidity,
+        price_stale_ms=settings.price_stale_s * 1000,
+        sums_stale_ms=settings.sums_stale_s * 1000,
+        dead_after_ms=settings.dead_after_s * 1000,
+        price_rule=settings.price_rule,
+    )
+
+
+def noise_floors(settings: AggregatorSettings) -> NoiseFloors:
+    """Return the noise floors that an operator asked for."""
+    return NoiseFloors(price=settings.noise_price_pct / 100, sums=settings.noise_sums_pct / 100)
+
+
+async def run(settings: AggregatorSettings, stop: asyncio.Event) -> None:
+    """Run until `stop`; what was heard until then is committed, and the lease given back."""
+    keys = Keys(settings.redis_prefix)
+    async with open_redis(settings.redis_url) as redis:
+        await wait_for_redis(redis, settings.redis_url)
+        clock = StoreClock()
+        memory = Memory(settings.max_tokens)
+        intake = Intake(memory, settings.include_quote_assets)
+        replica = Replica()
+        window = Window(memory, replica, merge_rules(settings), noise_floors(settings))
+        leader = Leader(redis, keys, window=window, intake=intake, clock=clock, settings=settings)
+        following = asyncio.create_task(leader.feed.run())
+        leading = asyncio.create_task(leader.run(stop))
+        try:
+            await asyncio.wait((following, leading), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            following.cancel()
+            await asyncio.gather(following, leading, return_exceptions=True)
+        for task in (following, leading):
+            if not task.cancelled() and (error := task.exception()):
+                raise error

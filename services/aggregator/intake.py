@@ -1,0 +1,99 @@
+"""From messages on `raw_tokens` to the memory: checked, counted, never trusted; no I/O here."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Final
+
+import msgspec
+
+from services.aggregator.memory import Memory
+from services.aggregator.readings import ReadingError, decode_reading
+from shared.logs import get_logger
+from shared.model import SCHEMA, RawBatch
+from shared.quotes import is_quote_asset
+
+log = get_logger(__name__)
+
+MAX_MESSAGE_BYTES: Final = 1 << 20
+WAITING_MS: Final = 10_000  # a producer waits 2 s for its commit; nobody waits longer than this
+_decoder = msgspec.json.Decoder(RawBatch)
+
+
+@dataclass(slots=True)
+class Waiting:
+    """A batch whose producer waits for its commit."""
+
+    received_ms: int
+    tokens: list[str]
+
+
+@dataclass(slots=True)
+class Intake:
+    """Decodes batches and merges their readings; what is dropped is counted by reason."""
+
+    memory: Memory
+    include_quote_assets: bool
+    waiting: dict[str, Waiting] = field(default_factory=dict)  # batch id → who waits
+    dropped: Counter[str] = field(default_factory=Counter)
+    accepted: int = 0
+
+    def take(self, data: bytes, now_ms: int) -> None:
+        """Merge one message. `now_ms` is the store's time of receipt."""
+        try:
+            batch = decode_batch(data)
+        except ReadingError as error:
+            self._count(error)
+            return
+        merged = []
+        for raw in batch.tokens:
+            try:
+                merged.append(self._merge(batch.source, raw, now_ms))
+            except ReadingError as error:
+                self._count(error)
+        self.accepted += len(merged)
+        if batch.ack:
+            self.waiting[batch.batch_id] = Waiting(now_ms, merged)
+
+    def settle(self, batch_ids: list[str]) -> None:
+        """These batches are in a commit."""
+        for batch_id in batch_ids:
+            self.waiting.pop(batch_id, None)
+
+    def forget_waiting(self, before_ms: int) -> None:
+        """Forget batches received before a time: nobody waits for them any more."""
+        self.waiting = {i: w for i, w in self.waiting.items() if w.received_ms >= before_ms}
+
+    def _merge(self, source: str, raw: msgspec.Raw, now_ms: int) -> str:
+        reading = decode_reading(raw, now_ms)
+        if not self.include_quote_assets and is_quote_asset(reading.chain, reading.token_address):
+            raise ReadingError("quote_asset", reading.token_address)
+        token = self.memory.add(source, reading, now_ms)
+        if token is None:
+            raise ReadingError("too_many_tokens", f"there are {len(self.memory)} already")
+        return token
+
+    def _count(self, error: ReadingError) -> None:
+        """Count a drop; log the first ones and then ever fewer, a hostile producer sends many."""
+        count = self.dropped[error.reason] = self.dropped[error.reason] + 1
+        if count in (1, 10, 100) or count % 1000 == 0:
+            log.warning("reading_dropped", reason=error.reason, count=count, error=str(error))
+
+
+def decode_batch(data: bytes) -> RawBatch:
+    """Decode a message; its tokens stay undecoded.
+
+    Raises ReadingError: `too_large`, `malformed` (no JSON), `wrong_shape`, `schema`.
+    """
+    if len(data) > MAX_MESSAGE_BYTES:
+        raise ReadingError("too_large", f"{len(data)} bytes")
+    try:
+        batch = _decoder.decode(data)
+    except msgspec.ValidationError as error:
+        raise ReadingError("wrong_shape", str(error)) from None
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise ReadingError("malformed", str(error)) from None
+    if batch.schema != SCHEMA:
+        raise ReadingError("schema", str(batch.schema))
+    return batch

@@ -1,0 +1,319 @@
+"""The one writer: lease, fence, epoch, windows, heartbeats.
+
+An aggregator is always both: it follows like any reader and merges all readings, and while it holds
+the lease it commits too. The lease gives liveness; the fence, checked inside each write, gives
+safety: a former holder that wakes up is refused by the store itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import Iterator
+from itertools import islice
+from typing import Final
+
+from redis.exceptions import OutOfMemoryError, RedisError
+
+from services.aggregator.clock import StoreClock
+from services.aggregator.history import History
+from services.aggregator.intake import WAITING_MS, Intake
+from services.aggregator.plan import Item, Stamp, Window, pieces, plan_commit
+from services.aggregator.settings import AggregatorSettings
+from shared.connect import UNREACHABLE, Redis
+from shared.errors import Diverged, Fenced, StoreError
+from shared.feed import Extra, Feed
+from shared.keys import HEARTBEAT_S, LEASE_RENEW_S, Keys
+from shared.logs import get_logger
+from shared.replica import Change, Replica
+from shared.store import CommitPlan, Meta, Store
+from shared.wire import Heartbeat, encode
+
+log = get_logger(__name__)
+
+_CHUNK: Final = 500  # tokens computed in one go, some 30 ms; heartbeats are sent in between
+_BYTES_PER_FIELD: Final = 24  # of a message, on average
+_COMMIT_TRIES: Final = 3
+_POLL_S: Final = 0.1  # how often a standby tries for the lease
+_OVERDUE: Final = 100  # readings stored without a change of their row, per window
+_ENDS_TERM: Final = (Fenced, Diverged, StoreError, RedisError, *UNREACHABLE)
+
+
+class LeaseLost(StoreError):
+    """The lease ran out, or somebody else holds it."""
+
+
+class Leader:
+    """Takes the lease when it is free and writes while it holds it."""
+
+    def __init__(
+        self,
+        redis: Redis,
+        keys: Keys,
+        *,
+        window: Window,
+        intake: Intake,
+        clock: StoreClock,
+        settings: AggregatorSettings,
+    ) -> None:
+        extra = Extra(
+            channel=keys.raw_tokens,
+            on_message=lambda data: intake.take(data, clock.now_ms()),
+            on_gap=lambda: log.info("raw_tokens_subscribed"),
+        )
+        self.feed = Feed(redis, keys, window.replica, self, extra=extra)
+        self.leading = False
+        self._store = Store(redis, keys)
+        self._window, self._intake, self._clock = window, intake, clock
+        self._settings = settings
+        self._window_s = settings.window_ms / 1000
+        self._holder = secrets.token_hex(8)
+        self._fence = ""
+        self._history = History()
+        self._leftover: list[str] = []  # stored ids that a new epoch must not inherit
+        self._verified: set[str] = set()  # tokens whose stored readings are in the memory
+        self._writing = asyncio.Lock()  # commits and heartbeats do not overtake each other
+
+    # -- terms ------------------------------------------------------------------------------------
+    async def run(self, stop: asyncio.Event) -> None:
+        """Stand by and lead, term after term, until `stop`; then commit what is held."""
+        while not stop.is_set():
+            try:
+                lease = await self._store.acquire(self._holder)
+                if lease is None:
+                    self._stand_by()
+                    await _wait(stop, _POLL_S)
+                    continue
+                self._clock.set(lease.now_ms)
+                self._fence = lease.fence
+                await self._term(stop)
+            except* _ENDS_TERM as group:
+                reasons = sorted({f"{type(e).__name__}: {e}"[:120] for e in _leaves(group)})
+                log.warning("term_ended", was_leading=self.leading, reasons=reasons)
+                await _wait(stop, _POLL_S)
+            finally:
+                self._step_down()
+
+    async def _term(self, stop: asyncio.Event) -> None:
+        """Hold the lease until `stop`, or until something ends the term."""
+        over = asyncio.Event()
+        async with asyncio.TaskGroup() as tasks:
+            pulse = tasks.create_task(self._renew(over))
+            await self._take_over()
+            writers = [
+                tasks.create_task(self._commit_windows(over)),
+                tasks.create_task(self._beat(over)),
+                tasks.create_task(self._sweep(over)),
+            ]
+            await stop.wait()
+            over.set()
+            await asyncio.gather(pulse, *writers)
+        await self._flush()
+        await self._store.release(self._holder)
+        log.info("lease_released", version=self._replica.version)
+
+    def _stand_by(self) -> None:
+        now_ms = self._clock.now_ms()
+        self._window.memory.forget_dirty(now_ms - WAITING_MS)
+        self._intake.forget_waiting(now_ms - WAITING_MS)
+
+    def _step_down(self) -> None:
+        self.leading = False
+        self.feed.follow()
+
+    # -- taking over ------------------------------------------------------------------------------
+    async def _take_over(self) -> None:
+        """Make the replica exactly the store's state, or begin a new epoch."""
+        run_id = await self._store.run_id()
+        self._verified.clear()
+        exact = await self.feed.lead()
+        meta = await self._store.meta()
+        if not exact or meta.run_id != run_id:
+            await self._begin_epoch(meta, run_id)
+        self._history = History(self._replica.horizon)
+        self.leading = True
+        log.info(
+            "lease_taken", fence=self._fence, epoch=self._replica.epoch,
+            version=self._replica.version, tokens=len(self._replica.rows),
+            readings=len(self._window.memory),
+        )  # fmt: skip
+
+    async def _begin_epoch(self, meta: Meta, run_id: str) -> None:
+        """Start anew from everything that is known: what the store holds and what we remember."""
+        stored = await self._store.token_ids()
+        await self._verify(stored)
+        memory = self._window.memory
+        epoch = secrets.token_hex(4)
+        await self._store.begin_epoch(self._fence, epoch, run_id)
+        self._replica.reset(epoch)
+        # Ids without a reading are touched too: the window removes what the store should not hold.
+        self._leftover = [token for token in stored if not memory.sources(token)]
+        memory.touch(memory.tokens(), self._clock.now_ms())
+        log.warning("epoch_begun", epoch=epoch, after=meta.epoch, tokens=len(memory))
+
+    async def _verify(self, tokens: list[str]) -> None:
+        """Merge the stored readings of tokens that this term has not looked at yet.
+
+        A standby may have missed a message that the former leader heard. Merging is idempotent, so
+        reading the store once per token and term makes the memory whole.
+        """
+        unread = [token for token in tokens if token not in self._verified]
+        for start in range(0, len(unread), _CHUNK):
+            part = unread[start : start + _CHUNK]
+            for token, stored in (await self._store.readings(part)).items():
+                self._window.memory.merge_stored(token, stored)
+            self._verified.update(part)
+
+    async def _sweep(self, over: asyncio.Event) -> None:
+        """Look at every row once in a term, so that each is scheduled for its freshness bounds."""
+        tokens = iter(list(self._replica.rows))
+        while part := list(islice(tokens, _CHUNK)):
+            await self._verify(part)
+            self._window.memory.touch(part, self._clock.now_ms())
+            if await _wait(over, self._window_s):
+                return
+
+    # -- writing ----------------------------------------------------------------------------------
+    async def _commit_windows(self, over: asyncio.Event) -> None:
+        full = False
+        while not await _wait(over, self._window_s):
+            try:
+                await self._flush()
+            except OutOfMemoryError as error:  # refused whole; what it held comes again
+                if not full:
+                    log.warning("store_full", error=str(error)[:200])
+                full = True
+            else:
+                full = False
+
+    async def _flush(self) -> None:
+        """Write one window: everything touched until now, in one or a few commits."""
+        now_ms = self._clock.now_ms()
+        memory, waiting = self._window.memory, self._intake.waiting
+        acks = tuple(waiting)
+        saved = frozenset(token for held in waiting.values() for token in held.tokens)
+        tokens = list(dict.fromkeys([*memory.take_dirty(now_ms), *saved, *self._leftover]))
+        tokens += [token for token in memory.overdue(now_ms, _OVERDUE) if token not in saved]
+        computed: list[Item] = []
+        committed = 0
+        last: list[Item] = []  # one piece is held back, so that the last is known as such
+        try:
+            for start in range(0, len(tokens), _CHUNK):
+                part = tokens[start : start + _CHUNK]
+                await self._verify(part)
+                items = list(self._window.items(part, now_ms, saved))
+                computed += items
+                for piece in pieces(items, self._settings.commit_fields):
+                    if last:
+                        await self._commit(last, (), seeding=self._replica.seeding)
+                        committed += len(last)
+                    last = piece
+            if last or acks:
+                filled = self._replica.rows or any(item.added for item in last)
+                await self._commit(last, acks, seeding=not filled)
+        except BaseException:
+            memory.touch(tokens, now_ms)
+            for item in computed[committed:]:
+                memory.put_back(item.token_id, item.readings)
+            raise
+        self._leftover = []
+        self._intake.settle(list(acks))
+        self._history.tick(self._replica.version, now_ms)
+
+    async def _commit(self, items: list[Item], acks: tuple[str, ...], *, seeding: bool) -> None:
+        started = time.perf_counter()
+        version = self._replica.version + 1
+        weight = sum(item.weight for item in items)
+        stamp = Stamp(
+            fence=self._fence,
+            commit_id=secrets.token_hex(8),
+            ts=self._clock.now_ms(),
+            horizon=self._history.horizon,
+            log_from=self._history.log_from(version, weight * _BYTES_PER_FIELD),
+            seeding=seeding,
+            acks=acks,
+        )
+        plan, message = plan_commit(self._replica, items, stamp)
+        async with self._writing:
+            await self._write(plan)
+            self._replica.apply(message)
+        log.debug(
+            "window_committed",
+            version=version,
+            tokens=len(items),
+            bytes=len(plan.message),
+            ms=round(1000 * (time.perf_counter() - started), 2),
+        )
+
+    async def _write(self, plan: CommitPlan) -> None:
+        """Repeat a commit whose outcome is unknown: its id makes that harmless."""
+        for attempt in range(1, _COMMIT_TRIES + 1):
+            try:
+                await self._store.commit(plan)
+            except UNREACHABLE:
+                if attempt == _COMMIT_TRIES:
+                    raise
+            else:
+                return
+
+    # -- staying alive ----------------------------------------------------------------------------
+    async def _renew(self, over: asyncio.Event) -> None:
+        while not await _wait(over, LEASE_RENEW_S):
+            now_ms = await self._store.renew(self._holder)
+            if now_ms is None:
+                raise LeaseLost("the lease is not ours any more")
+            self._clock.set(now_ms)
+
+    async def _beat(self, over: asyncio.Event) -> None:
+        """Publish a heartbeat each second; notice a store that was exchanged under us."""
+        run_id = await self._store.run_id()
+        while not await _wait(over, HEARTBEAT_S):
+            async with self._writing:
+                replica = self._replica
+                beat = Heartbeat(
+                    e=replica.epoch,
+                    v=replica.version,
+                    ts=self._clock.now_ms(),
+                    digest=f"{replica.digest:016x}",
+                    seeding=replica.seeding,
+                )
+                await self._store.heartbeat(self._fence, beat.e, beat.v, encode(beat))
+            if await self._store.run_id() != run_id:
+                raise LeaseLost("the store was restarted or failed over")
+
+    @property
+    def _replica(self) -> Replica:
+        return self._window.replica
+
+    # -- following (Listener) ---------------------------------------------------------------------
+    def on_commit(self, change: Change) -> None:
+        """Another aggregator committed: its answers and removals hold for us too."""
+        self._intake.settle(change.commit.acks)
+        for token in change.dels:
+            self._window.memory.forget(token)
+
+    def on_reset(self) -> None:
+        """Nothing to do: rows are the replica's, and readings are read again in the next term."""
+
+    def on_heartbeat(self, heartbeat: Heartbeat) -> None:
+        """Keep the clock close to the store's while standing by."""
+        self._clock.set(heartbeat.ts)
+
+
+def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from _leaves(error)
+        else:
+            yield error
+
+
+async def _wait(event: asyncio.Event, timeout_s: float) -> bool:
+    """Wait for an event at most so long; tell whether it came."""
+    try:
+        async with asyncio.timeout(timeout_s):
+            await event.wait()
+    except TimeoutError:
+        return False
+    return True

@@ -1,0 +1,146 @@
+"""All readings of all tokens, and which tokens must be looked at again. Pure: time is passed in."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Mapping
+
+from services.aggregator.policy import MergeRules
+from services.aggregator.readings import (
+    ReadingError,
+    SourceReading,
+    decode_source_reading,
+    encode_source_reading,
+    merge,
+    merge_reading,
+    prune,
+)
+from shared.chains import token_id
+from shared.model import Reading
+
+SAVE_EVERY_MS = 30_000  # a reading that changes no row is still stored this often
+
+
+class Memory:
+    """Readings by token and source.
+
+    Every aggregator keeps one, the standbys too: merging does not depend on order or repetition,
+    so a standby that has heard the same readings holds the same memory.
+    """
+
+    def __init__(self, max_tokens: int) -> None:
+        self._readings: dict[str, dict[str, SourceReading]] = {}
+        self._max_tokens = max_tokens
+        self._dirty: dict[str, int] = {}  # id → when it was last touched (ms)
+        self._due: list[tuple[int, str]] = []  # heap of (ms at which a bound is crossed, id)
+        self._due_at: dict[str, int] = {}  # the heap entry that counts, per id
+        self._unsaved: dict[str, set[str]] = {}  # id → sources newer than what is stored
+        self._saved_ms: dict[str, int] = {}
+
+    def __len__(self) -> int:
+        return len(self._readings)
+
+    def tokens(self) -> list[str]:
+        """Return all ids, in no order."""
+        return list(self._readings)
+
+    def sources(self, token: str) -> Mapping[str, SourceReading]:
+        """Return a token's readings by source; empty when there are none."""
+        return self._readings.get(token, {})
+
+    def add(self, source: str, reading: Reading, now_ms: int) -> str | None:
+        """Merge a reading; return its token id, or None when there is no room for a new token."""
+        token = token_id(reading.chain, reading.token_address)
+        by_source = self._readings.get(token)
+        if by_source is None:
+            if len(self._readings) >= self._max_tokens:
+                return None
+            by_source = self._readings[token] = {}
+        before = by_source.get(source)
+        after = merge_reading(before, reading)
+        if after is not before:
+            by_source[source] = after
+            self._dirty[token] = now_ms
+            self._unsaved.setdefault(token, set()).add(source)
+        return token
+
+    def merge_stored(self, token: str, stored: Mapping[str, bytes]) -> None:
+        """Merge what the store holds of a token: source → JSON. What cannot be read is no loss."""
+        by_source = self._readings.setdefault(token, {})
+        for source, data in stored.items():
+            try:
+                theirs, ours = decode_source_reading(data), by_source.get(source)
+            except ReadingError:
+                continue
+            by_source[source] = theirs if ours is None else merge(ours, theirs)
+
+    def touch(self, tokens: Iterable[str], now_ms: int) -> None:
+        """Look at these tokens again in the next window."""
+        self._dirty.update((token, now_ms) for token in tokens if token in self._readings)
+
+    def take_dirty(self, now_ms: int) -> list[str]:
+        """Return, once, the tokens that were touched or have crossed a freshness bound."""
+        while self._due and self._due[0][0] <= now_ms:
+            at, token = heapq.heappop(self._due)
+            if self._due_at.get(token) == at:
+                del self._due_at[token]
+                self._dirty[token] = now_ms
+        taken, self._dirty = list(self._dirty), {}
+        return taken
+
+    def forget_dirty(self, before_ms: int) -> None:
+        """Forget what was touched before a time: a standby trusts the leader with it."""
+        self._dirty = {token: at for token, at in self._dirty.items() if at >= before_ms}
+
+    def prune(self, token: str, now_ms: int, rules: MergeRules) -> None:
+        """Drop what no later merge of this token can use."""
+        by_source = self._readings.get(token, {})
+        for source, reading in by_source.items():
+            kept = prune(reading, now_ms, rules)
+            if kept is not reading:
+                by_source[source] = kept
+
+    def schedule(self, token: str, at_ms: int | None) -> None:
+        """Look at this token again at a time, and at no earlier one named before."""
+        if at_ms is None:
+            self._due_at.pop(token, None)
+        elif self._due_at.get(token) != at_ms:
+            self._due_at[token] = at_ms
+            heapq.heappush(self._due, (at_ms, token))
+
+    def forget(self, token: str) -> None:
+        """Drop a token and everything kept of it."""
+        self._readings.pop(token, None)
+        self._dirty.pop(token, None)
+        self._due_at.pop(token, None)
+        self._unsaved.pop(token, None)
+        self._saved_ms.pop(token, None)
+
+    def take_unsaved(self, token: str, now_ms: int, *, force: bool) -> dict[str, bytes]:
+        """Return, once, the readings to go with the next commit: source → JSON.
+
+        `force`: the row changes or somebody waits for it. Otherwise every SAVE_EVERY_MS.
+        """
+        sources = self._unsaved.get(token)
+        if not sources or not (force or now_ms - self._saved_ms.get(token, 0) >= SAVE_EVERY_MS):
+            return {}
+        del self._unsaved[token]
+        self._saved_ms[token] = now_ms
+        held = self._readings[token]
+        return {source: encode_source_reading(held[source]) for source in sorted(sources)}
+
+    def put_back(self, token: str, sources: Iterable[str]) -> None:
+        """The commit that was to store these readings failed."""
+        if token in self._readings:
+            self._unsaved.setdefault(token, set()).update(sources)
+            self._saved_ms.pop(token, None)
+
+    def overdue(self, now_ms: int, limit: int) -> list[str]:
+        """Return tokens whose readings have waited SAVE_EVERY_MS for a commit to go with."""
+        found = []
+        for token in self._unsaved:
+            if now_ms - self._saved_ms.get(token, 0) >= SAVE_EVERY_MS:
+                found.append(token)
+                if len(found) == limit:
+                    break
+        return found
