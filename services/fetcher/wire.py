@@ -27,7 +27,6 @@ _DECIMAL = re.compile(r"\A-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,3})?\Z")
 Number: TypeAlias = str | int | float | None
 MaybeNumber: TypeAlias = str | int | float | UnsetType | None
 T = TypeVar("T")
-U = TypeVar("U")
 N = TypeVar("N", int, float)
 
 
@@ -126,11 +125,20 @@ def millis(value: Number) -> int | None:
     return int(number) or None if number is not None else None
 
 
-def maybe(value: U | UnsetType | None, parse: Callable[[U], T | None]) -> T | UnsetType | None:
+def maybe(value: MaybeNumber, parse: Callable[[Number], T | None]) -> T | UnsetType | None:
     """Keep "not said" apart from "said to be unknown"; what cannot be believed is unknown."""
-    if value is UNSET or isinstance(value, UnsetType):
+    return UNSET if isinstance(value, UnsetType) else parse(value)
+
+
+def both(
+    one: MaybeNumber, other: MaybeNumber, parse: Callable[[Number], N | None]
+) -> N | UnsetType | None:
+    """Add two figures of which one may be left out for being zero; unknown when one is unknown."""
+    parts = [parse(each) for each in (one, other) if not isinstance(each, UnsetType)]
+    if not parts:
         return UNSET
-    return None if value is None else parse(value)
+    known = [part for part in parts if part is not None]
+    return parse(sum(known)) if len(known) == len(parts) else None
 
 
 def given(value: T | None) -> T | UnsetType:
@@ -138,7 +146,7 @@ def given(value: T | None) -> T | UnsetType:
     return UNSET if value is None else value
 
 
-def decode_body(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
+def decode_body(decoder: msgspec.json.Decoder[T], body: bytes | Raw) -> T:
     """Decode a whole body; raise Malformed when it is not what the endpoint documents."""
     try:
         return decoder.decode(body)

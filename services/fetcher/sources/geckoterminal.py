@@ -1,0 +1,334 @@
+"""GeckoTerminal: many networks, no key. Pools by list, tokens by address; answers are JSON:API.
+
+Wire facts: docs/DATA.md, "GeckoTerminal". Numbers are decimal strings of up to 70 digits, now and
+then "NaN"; ids are `<network>_<address>`, and both parts may hold "_". Names come only when
+`include` asks for them. Answers are cached for a minute, so no URL is asked more often.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+from urllib.parse import quote
+
+import msgspec
+from msgspec import UNSET, Raw, Struct
+from pydantic import PositiveInt
+from pydantic_settings import SettingsConfigDict
+
+from services.fetcher.pools import (
+    SeenPool,
+    Trading,
+    by_token,
+    name_pair,
+    pool_reading,
+    reading_id,
+)
+from services.fetcher.settings import PerMinute, Seconds, SourceSettings, Words
+from services.fetcher.source import Call, Discovery, Page, Refresh, Source, SourceSpec
+from services.fetcher.wire import (
+    MaybeNumber,
+    Number,
+    TradeWindows,
+    Windows,
+    amount,
+    decode_body,
+    decode_each,
+    given,
+    iso_ms,
+    maybe,
+    price,
+    text,
+)
+from shared.chains import GECKOTERMINAL_NETWORK, canonical_address, canonical_chain
+from shared.model import Reading
+
+NAME: Final = "geckoterminal"
+BATCH: Final = 30  # addresses that /tokens/multi takes
+_INCLUDE: Final = ("include", "base_token,quote_token,dex")
+_FEE = re.compile(r" [0-9.]+%\Z")  # "GOSLINGS / ETH 1%"
+
+
+# -- the wire -----------------------------------------------------------------------------------
+class WireId(Struct, frozen=True):
+    """What a relationship points to."""
+
+    id: str
+
+
+class WireRelation(Struct, frozen=True):
+    """A relationship to one record."""
+
+    data: WireId | None = None
+
+
+class WirePoolRelations(Struct, frozen=True):
+    """Both tokens of a pool and where it trades."""
+
+    base_token: WireRelation
+    quote_token: WireRelation | None = None
+    dex: WireRelation | None = None
+
+
+class WirePoolFigures(Struct, frozen=True):
+    """Market cap, fdv and price changes are the base token's."""
+
+    address: str
+    name: str | None = None
+    pool_created_at: str | None = None
+    base_token_price_usd: Number = None
+    quote_token_price_usd: Number = None
+    fdv_usd: Number = None
+    market_cap_usd: Number = None
+    reserve_in_usd: Number = None
+    price_change_percentage: Windows | None = None
+    transactions: TradeWindows | None = None
+    volume_usd: Windows | None = None
+
+
+class WirePool(Struct, frozen=True):
+    """A record of type "pool"."""
+
+    id: str
+    attributes: WirePoolFigures
+    relationships: WirePoolRelations
+
+
+class WireDay(Struct, frozen=True):
+    """A token's volume: of one day only."""
+
+    h24: MaybeNumber = UNSET
+
+
+class WireTokenFigures(Struct, frozen=True):
+    """Token-wide figures; null where nobody knows, missing where only names were asked for."""
+
+    address: str
+    name: str | None = None
+    symbol: str | None = None
+    price_usd: MaybeNumber = UNSET
+    fdv_usd: MaybeNumber = UNSET
+    market_cap_usd: MaybeNumber = UNSET
+    total_reserve_in_usd: MaybeNumber = UNSET
+    volume_usd: WireDay | None = None
+
+
+class WireToken(Struct, frozen=True):
+    """A record of type "token"."""
+
+    id: str
+    attributes: WireTokenFigures
+
+
+class WireKind(Struct, frozen=True):
+    """The type of any record, read first."""
+
+    type: str
+
+
+class WireAnswer(Struct, frozen=True):
+    """One record or many, and the records they point to when `include` asked for them."""
+
+    data: Raw
+    included: list[Raw] | None = None
+
+
+_ANSWER: Final = msgspec.json.Decoder(WireAnswer)
+_RECORDS: Final = msgspec.json.Decoder(list[Raw])
+_KIND: Final = msgspec.json.Decoder(WireKind)
+_POOL: Final = msgspec.json.Decoder(WirePool)
+_TOKEN: Final = msgspec.json.Decoder(WireToken)
+
+
+# -- from the wire to readings --------------------------------------------------------------------
+def read_page(body: bytes, observed_ms: int) -> Page:
+    """Read any answer of pools or tokens; records of another type are refused as "type"."""
+    refused: Counter[str] = Counter()
+    answer = decode_body(_ANSWER, body)
+    many = bytes(answer.data).lstrip().startswith(b"[")
+    records = decode_body(_RECORDS, answer.data) if many else [answer.data]
+    asked, included = _by_kind(records, refused), _by_kind(answer.included or [], Counter())
+    refused["type"] += sum(len(asked[kind]) for kind in asked if kind not in {"pool", "token"})
+    tokens = decode_each(_TOKEN, asked.get("token", []), refused)
+    pools = decode_each(_POOL, asked.get("pool", []) + included.get("pool", []), refused)
+    named = {each.id: each for each in decode_each(_TOKEN, included.get("token", []), Counter())}
+    named |= {each.id: each for each in tokens}
+    readings = normalize_page(tokens, pools, named, observed_ms, refused)
+    return Page(tuple(readings), tuple(reading_id(each) for each in readings), +refused)
+
+
+def normalize_page(
+    tokens: Iterable[WireToken],
+    pools: Iterable[WirePool],
+    named: Mapping[str, WireToken],
+    observed_ms: int,
+    refused: Counter[str],
+) -> list[Reading]:
+    """Return one reading per token: its own figures, and the pools that it is the token of."""
+    seen = []
+    for pool in pools:
+        one = _seen_pool(pool, named)
+        if isinstance(one, str):
+            refused[one] += 1
+        else:
+            seen.append(one)
+    readings = {reading_id(each): each for each in by_token(seen, observed_ms)}
+    for token in tokens:
+        reading = _token_reading(token, observed_ms)
+        if isinstance(reading, str):
+            refused[reading] += 1
+            continue
+        name = reading_id(reading)
+        pooled = readings.get(name)
+        readings[name] = msgspec.structs.replace(reading, pools=pooled.pools if pooled else ())
+    return list(readings.values())
+
+
+def _by_kind(records: Iterable[Raw], refused: Counter[str]) -> dict[str, list[Raw]]:
+    kinds: dict[str, list[Raw]] = {}
+    for record in records:
+        for kind in decode_each(_KIND, [record], refused):
+            kinds.setdefault(kind.type, []).append(record)
+    return kinds
+
+
+def _network(record_id: str, address: str) -> str | None:
+    """Return the network of `<network>_<address>`; the address tells where it ends."""
+    network = record_id.removesuffix(f"_{address}")
+    return network if network and network != record_id else None
+
+
+def _address(relation: WireRelation | None, network: str) -> str | None:
+    name = relation.data.id if relation and relation.data else ""
+    return name.removeprefix(f"{network}_") if name.startswith(f"{network}_") else None
+
+
+def _seen_pool(wire: WirePool, named: Mapping[str, WireToken]) -> SeenPool | str:
+    figures, relations = wire.attributes, wire.relationships
+    network = _network(wire.id, figures.address)
+    if network is None:
+        return "id"
+    base, other = (
+        _address(relations.base_token, network),
+        _address(relations.quote_token, network),
+    )
+    pair = name_pair(network, figures.address, base or "", other)
+    if isinstance(pair, str):
+        return pair
+    seen = Trading(
+        base_price=price(figures.base_token_price_usd),
+        quote_price=price(figures.quote_token_price_usd),
+        liquidity=figures.reserve_in_usd,
+        market_cap=figures.market_cap_usd,
+        fdv=figures.fdv_usd,
+        volume=figures.volume_usd,
+        change=figures.price_change_percentage,
+        trades=figures.transactions,
+    )
+    pool = pool_reading(
+        pair,
+        seen,
+        protocol=relations.dex.data.id if relations.dex and relations.dex.data else None,
+        created_ms=iso_ms(figures.pool_created_at),
+    )
+    token = named.get(f"{network}_{other if pair.side == 'quote' else base}")
+    if token:
+        return SeenPool(pair, text(token.attributes.name), text(token.attributes.symbol), pool)
+    return SeenPool(pair, None, _ticker(figures.name, quoted=pair.side == "quote"), pool)
+
+
+def _ticker(pool_name: str | None, *, quoted: bool) -> str | None:
+    """Return one part of "BASE / QUOTE 0.3%"; None when it has no two parts."""
+    base, slash, other = (pool_name or "").partition(" / ")
+    if not slash:
+        return None
+    return text(_FEE.sub("", other) if quoted else base)
+
+
+def _token_reading(wire: WireToken, observed_ms: int) -> Reading | str:
+    figures = wire.attributes
+    network = _network(wire.id, figures.address)
+    if network is None:
+        return "id"
+    chain, address = canonical_chain(network), canonical_address(figures.address)
+    if chain is None or address is None:
+        return "chain" if chain is None else "address"
+    return Reading(
+        chain=chain,
+        token_address=address,
+        observed_ms=observed_ms,
+        token_name=given(text(figures.name)),
+        token_ticker=given(text(figures.symbol)),
+        price=maybe(figures.price_usd, price),
+        fdv=maybe(figures.fdv_usd, amount),
+        market_cap=maybe(figures.market_cap_usd, amount),
+        liquidity=maybe(figures.total_reserve_in_usd, amount),
+        volume_24h=maybe(figures.volume_usd.h24, amount) if figures.volume_usd else UNSET,
+    )
+
+
+# -- what is asked, how often ---------------------------------------------------------------------
+class GeckoTerminalSettings(SourceSettings):
+    """`GECKOTERMINAL_…`; the rate is 80 % of the published 30 calls a minute.
+
+    Each network costs two calls per interval; the rest goes to tokens that lack a price.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="GECKOTERMINAL_")
+
+    url: str = "https://api.geckoterminal.com/api/v2"
+    calls_per_minute: PerMinute = 24
+    networks: Words = ("solana", "ethereum", "base", "bsc")  # canonical chain names
+    trending_interval_s: Seconds = 60
+    new_interval_s: Seconds = 60
+    refresh_interval_s: Seconds = 10
+    refresh_calls: PositiveInt = 2
+    refresh_again_s: Seconds = 60
+
+
+def network_of(chain: str) -> str:
+    """Return GeckoTerminal's name of a canonical chain."""
+    return GECKOTERMINAL_NETWORK.get(chain, chain)
+
+
+def ask_tokens(chain: str, addresses: Sequence[str]) -> Call:
+    """Up to 30 tokens of one chain with their deepest pools."""
+    path = f"/networks/{network_of(chain)}/tokens/multi/{quote(','.join(addresses), safe=',:')}"
+    return Call(path, read_page, query=(("include", "top_pools"),))
+
+
+def build(settings: GeckoTerminalSettings) -> Source:
+    """Return the source as these settings want it."""
+    networks = [network_of(canonical_chain(each) or each) for each in settings.networks]
+
+    def lists(kind: str) -> tuple[Call, ...]:
+        return tuple(
+            Call(f"/networks/{quote(network, safe='')}/{kind}", read_page, query=(_INCLUDE,))
+            for network in networks
+        )
+
+    return Source(
+        name=NAME,
+        url=settings.url,
+        rates={"default": settings.calls_per_minute},
+        headers={"accept": "application/json;version=20230302"},
+        jobs=(
+            Discovery("trending", settings.trending_interval_s, lists("trending_pools")),
+            Discovery("new", settings.new_interval_s, lists("new_pools")),
+            Refresh(
+                "refresh",
+                settings.refresh_interval_s,
+                ask_tokens,
+                batch=BATCH,
+                calls_per_cycle=settings.refresh_calls,
+                again_s=settings.refresh_again_s,
+                pick="priceless",
+                chains=frozenset(canonical_chain(each) or each for each in settings.networks),
+            ),
+        ),
+    )
+
+
+SOURCE: Final = SourceSpec(NAME, GeckoTerminalSettings, build)

@@ -1,0 +1,273 @@
+"""Jupiter: Solana only; token-wide figures over all pools. Optional, its attribution is shown.
+
+Wire facts: docs/DATA.md, "Jupiter". Every figure may be null or missing; a statistic is missing
+when it is zero or unknown. Null says "no longer known", missing says nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final, Literal
+
+import msgspec
+from msgspec import UNSET, Raw, Struct
+from pydantic import PositiveInt, SecretStr
+from pydantic_settings import SettingsConfigDict
+
+from services.fetcher.pools import reading_id
+from services.fetcher.settings import PerMinute, Seconds, SourceSettings
+from services.fetcher.source import Call, Discovery, Page, Refresh, Source, SourceSpec
+from services.fetcher.wire import (
+    MaybeNumber,
+    amount,
+    both,
+    count,
+    decode_body,
+    decode_each,
+    given,
+    iso_ms,
+    maybe,
+    percent,
+    price,
+    text,
+)
+from shared.model import Reading
+
+NAME: Final = "jupiter"
+CHAIN: Final = "solana"
+SEARCH_BATCH: Final = 100  # mints that /tokens/v2/search takes
+PRICE_BATCH: Final = 50  # mints that /price/v3 takes
+# 32 bytes in base58: the keys of the retired price versions ("data", "timeTaken") are none.
+_MINT = re.compile(r"\A[1-9A-HJ-NP-Za-km-z]{32,44}\Z")
+
+
+# -- the wire -----------------------------------------------------------------------------------
+class WireStats(Struct, frozen=True, rename="camel"):
+    """What happened in one window, over all pools."""
+
+    price_change: MaybeNumber = UNSET
+    buy_volume: MaybeNumber = UNSET
+    sell_volume: MaybeNumber = UNSET
+    num_buys: MaybeNumber = UNSET
+    num_sells: MaybeNumber = UNSET
+
+
+class WireFirstPool(Struct, frozen=True, rename="camel"):
+    """The first pool of a token; its time has nanoseconds or whole seconds."""
+
+    created_at: str | None = None
+
+
+class WireToken(Struct, frozen=True, rename="camel"):
+    """An item of the token lists and of search; the keys it has come and go."""
+
+    id: str
+    name: str | None = None
+    symbol: str | None = None
+    usd_price: MaybeNumber = UNSET
+    mcap: MaybeNumber = UNSET
+    fdv: MaybeNumber = UNSET
+    liquidity: MaybeNumber = UNSET
+    holder_count: MaybeNumber = UNSET
+    launchpad: str | None = None
+    first_pool: WireFirstPool | None = None
+    stats_5m: WireStats | None = msgspec.field(name="stats5m", default=None)
+    stats_1h: WireStats | None = msgspec.field(name="stats1h", default=None)
+    stats_6h: WireStats | None = msgspec.field(name="stats6h", default=None)
+    stats_24h: WireStats | None = msgspec.field(name="stats24h", default=None)
+    stats_7d: WireStats | None = msgspec.field(name="stats7d", default=None)
+
+
+class WirePrice(Struct, frozen=True, rename="camel"):
+    """An entry of /price/v3. `createdAt` is not used: it is when Jupiter listed the token."""
+
+    usd_price: MaybeNumber = UNSET
+    price_change_24h: MaybeNumber = msgspec.field(name="priceChange24h", default=UNSET)
+    liquidity: MaybeNumber = UNSET
+
+
+_RECORDS: Final = msgspec.json.Decoder(list[Raw])
+_PRICES: Final = msgspec.json.Decoder(dict[str, Raw])
+_TOKEN: Final = msgspec.json.Decoder(WireToken)
+_PRICE: Final = msgspec.json.Decoder(WirePrice | None)
+_NO_STATS: Final = WireStats()
+
+
+# -- from the wire to readings --------------------------------------------------------------------
+def read_tokens(body: bytes, observed_ms: int) -> Page:
+    """Read a token list or the answer of a search."""
+    refused: Counter[str] = Counter()
+    records = decode_body(_RECORDS, body)
+    tokens = decode_each(_TOKEN, records, refused)
+    return _page(normalize_tokens(tokens, observed_ms, refused), refused)
+
+
+def read_prices(body: bytes, observed_ms: int) -> Page:
+    """Read /price/v3: entries by mint. A mint without a reliable price is left out, or null."""
+    refused: Counter[str] = Counter()
+    prices = {}
+    for mint, record in decode_body(_PRICES, body).items():
+        if not _MINT.match(mint):
+            refused["address"] += 1
+            continue
+        for entry in decode_each(_PRICE, [record], refused):
+            prices[mint] = entry
+    return _page(normalize_prices(prices, observed_ms), refused)
+
+
+def normalize_tokens(
+    tokens: Iterable[WireToken], observed_ms: int, refused: Counter[str]
+) -> list[Reading]:
+    """Return one reading per token; one without a mint address is refused."""
+    readings = {}
+    for token in tokens:
+        if _MINT.match(token.id):
+            readings[token.id] = _token_reading(token, observed_ms)
+        else:
+            refused["address"] += 1
+    return list(readings.values())
+
+
+def normalize_prices(prices: Mapping[str, WirePrice | None], observed_ms: int) -> list[Reading]:
+    """Return one reading per mint; an entry of null says that the price is no longer known."""
+    readings = []
+    for mint, entry in prices.items():
+        told = entry or WirePrice(usd_price=None)
+        readings.append(
+            Reading(
+                chain=CHAIN,
+                token_address=mint,
+                observed_ms=observed_ms,
+                price=maybe(told.usd_price, price),
+                price_change_24h=maybe(told.price_change_24h, percent),
+                liquidity=maybe(told.liquidity, amount),
+            )
+        )
+    return readings
+
+
+def _page(readings: list[Reading], refused: Counter[str]) -> Page:
+    return Page(tuple(readings), tuple(reading_id(each) for each in readings), refused)
+
+
+def _token_reading(token: WireToken, observed_ms: int) -> Reading:
+    m5, h1 = token.stats_5m or _NO_STATS, token.stats_1h or _NO_STATS
+    h6, h24 = token.stats_6h or _NO_STATS, token.stats_24h or _NO_STATS
+    pool = token.first_pool or WireFirstPool()
+    return Reading(
+        chain=CHAIN,
+        token_address=token.id,
+        observed_ms=observed_ms,
+        token_name=given(text(token.name)),
+        token_ticker=given(text(token.symbol)),
+        protocol=given(text(token.launchpad)),
+        created_ms=given(iso_ms(pool.created_at)),
+        price=maybe(token.usd_price, price),
+        market_cap=maybe(token.mcap, amount),
+        fdv=maybe(token.fdv, amount),
+        liquidity=maybe(token.liquidity, amount),
+        volume_5m=both(m5.buy_volume, m5.sell_volume, amount),
+        volume_1h=both(h1.buy_volume, h1.sell_volume, amount),
+        volume_6h=both(h6.buy_volume, h6.sell_volume, amount),
+        volume_24h=both(h24.buy_volume, h24.sell_volume, amount),
+        price_change_5m=maybe(m5.price_change, percent),
+        price_change_1h=maybe(h1.price_change, percent),
+        price_change_6h=maybe(h6.price_change, percent),
+        price_change_24h=maybe(h24.price_change, percent),
+        price_change_7d=maybe((token.stats_7d or _NO_STATS).price_change, percent),
+        transactions_5m=both(m5.num_buys, m5.num_sells, count),
+        transactions_1h=both(h1.num_buys, h1.num_sells, count),
+        transactions_6h=both(h6.num_buys, h6.num_sells, count),
+        transactions_24h=both(h24.num_buys, h24.num_sells, count),
+        buys_24h=maybe(h24.num_buys, count),
+        sells_24h=maybe(h24.num_sells, count),
+        holders=maybe(token.holder_count, count),
+    )
+
+
+# -- what is asked, how often ---------------------------------------------------------------------
+class JupiterSettings(SourceSettings):
+    """`JUPITER_…`; the rate is 80 % of what is allowed without a key (30 a minute, all calls).
+
+    With a key of the free plan (60 a minute) set JUPITER_CALLS_PER_MINUTE=48.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="JUPITER_")
+
+    url: str = "https://api.jup.ag"
+    api_key: SecretStr = SecretStr("")
+    calls_per_minute: PerMinute = 24
+    lists_window: Literal["5m", "1h", "6h", "24h"] = "1h"
+    trending_interval_s: Seconds = 15
+    traded_interval_s: Seconds = 15
+    recent_interval_s: Seconds = 15
+    refresh_interval_s: Seconds = 12
+    refresh_again_s: Seconds = 30
+    hot_top: PositiveInt = 50
+    hot_interval_s: Seconds = 12
+    hot_again_s: Seconds = 10
+
+
+def ask_tokens(chain: str, mints: Sequence[str]) -> Call:  # noqa: ARG001 - always solana
+    """Everything on up to 100 tokens."""
+    return Call("/tokens/v2/search", read_tokens, query=(("query", ",".join(mints)),))
+
+
+def ask_prices(chain: str, mints: Sequence[str]) -> Call:  # noqa: ARG001 - always solana
+    """Prices of up to 50 tokens."""
+    return Call("/price/v3", read_prices, query=(("ids", ",".join(mints)),))
+
+
+def build(settings: JupiterSettings) -> Source:
+    """Return the source as these settings want it."""
+    window = settings.lists_window
+    most = (("limit", "100"),)
+    key = settings.api_key.get_secret_value()
+    return Source(
+        name=NAME,
+        url=settings.url,
+        rates={"default": settings.calls_per_minute},
+        headers={"x-api-key": key} if key else {},
+        jobs=(
+            Discovery(
+                "trending",
+                settings.trending_interval_s,
+                (Call(f"/tokens/v2/toptrending/{window}", read_tokens, query=most),),
+            ),
+            Discovery(
+                "traded",
+                settings.traded_interval_s,
+                (Call(f"/tokens/v2/toptraded/{window}", read_tokens, query=most),),
+            ),
+            Discovery(
+                "recent",
+                settings.recent_interval_s,
+                (Call("/tokens/v2/recent", read_tokens),),
+            ),
+            Refresh(
+                "refresh",
+                settings.refresh_interval_s,
+                ask_tokens,
+                batch=SEARCH_BATCH,
+                calls_per_cycle=1,
+                again_s=settings.refresh_again_s,
+                chains=frozenset({CHAIN}),
+            ),
+            Refresh(
+                "hot",
+                settings.hot_interval_s,
+                ask_prices,
+                batch=PRICE_BATCH,
+                calls_per_cycle=1,
+                again_s=settings.hot_again_s,
+                pick="hot",
+                top=settings.hot_top,
+                chains=frozenset({CHAIN}),
+            ),
+        ),
+    )
+
+
+SOURCE: Final = SourceSpec(NAME, JupiterSettings, build)
