@@ -1,0 +1,374 @@
+"""The audit finds each kind of damage, and nothing wrong in a healthy store that moves."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from dexwire.audit import Check
+from dexwire.runfile import RunFile, Running
+from dexwire.verify import Report, audit, verify
+from shared import row as rows_
+from shared.connect import Redis
+from shared.errors import ConfigError
+from shared.keys import Keys
+from shared.model import METRICS
+from shared.row import Fields
+from shared.settings import ServiceSettings
+from shared.store import CommitPlan, RowWrite, Store
+from shared.wire import Commit, encode
+from tests.support import Process, free_port
+
+CAT, DOG, OWL = "solana:cat", "base:0xd06", "bsc:owl"
+
+
+def token_row(token_id: str, rv: int, volume: float) -> Fields:
+    chain, _, address = token_id.partition(":")
+    values = {
+        "id": token_id,
+        "token_address": address,
+        "chain": chain,
+        "price": 1.5,
+        "liquidity": 2000.0,
+        "volume_24h": volume,
+        "created_ms": 1_790_000_000_000,
+        "rv": rv,
+    }
+    return {name: msgspec.json.encode(value) for name, value in values.items()}
+
+
+class Writer:
+    """Commits rows as the aggregator does; the whole state is its `rows`."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.rows: dict[str, Fields] = {}
+        self.version = 0
+        self.fence = ""
+
+    async def begin(self) -> None:
+        lease = await self.store.acquire("test")
+        assert lease is not None
+        self.fence = lease.fence
+        await self.store.begin_epoch(self.fence, "epoch1", await self.store.run_id())
+
+    async def commit(self, rows: dict[str, Fields], removed: tuple[str, ...] = ()) -> None:
+        pv, self.version = self.version, self.version + 1
+        self.rows.update(rows)
+        for token_id in removed:
+            del self.rows[token_id]
+        digest = rows_.format_digest(sum(map(rows_.row_hash, self.rows.values())) % (1 << 64))
+        message = Commit(
+            e="epoch1",
+            pv=pv,
+            v=self.version,
+            ts=self.version,
+            add=[msgspec.Raw(rows_.encode_row(fields)) for fields in rows.values()],
+            del_=list(removed),
+            digest=digest,
+        )
+        await self.store.commit(
+            CommitPlan(
+                fence=self.fence,
+                epoch="epoch1",
+                commit_id=f"c{self.version}",
+                pv=pv,
+                ts=self.version,
+                digest=digest,
+                tokens=len(self.rows),
+                horizon=0,
+                seeding=False,
+                message=encode(message),
+                rows=[RowWrite(token_id, True, fields) for token_id, fields in rows.items()],  # noqa: FBT003 - replace
+                removed=list(removed),
+                returned=list(rows),
+                scores={
+                    metric: [(i, f[name]) for i, f in rows.items() if name in f]
+                    for metric, name in METRICS.items()
+                },
+                unranked={metric: list(removed) for metric in METRICS},
+            )
+        )
+
+
+@pytest.fixture
+async def writer(redis: Redis, keys: Keys) -> Writer:
+    """A store at version 3: two tokens, and one that was removed."""
+    writer = Writer(Store(redis, keys))
+    await writer.begin()
+    await writer.commit({CAT: token_row(CAT, 1, 10.0), OWL: token_row(OWL, 1, 30.0)})
+    await writer.commit({DOG: token_row(DOG, 2, 20.0)})
+    await writer.commit({}, removed=(OWL,))
+    return writer
+
+
+def failed(report: Report) -> dict[str, list[str]]:
+    return {check.name: check.examples for check in report.checks if check.wrong}
+
+
+def check(report: Report, name: str) -> Check:
+    return next(check for check in report.checks if check.name == name)
+
+
+async def test_a_healthy_store_is_clean_and_says_how_much_was_looked_at(writer: Writer) -> None:
+    report = await audit(writer.store)
+
+    assert failed(report) == {}
+    assert (report.epoch, report.version, report.tokens) == ("epoch1", 3, 2)
+    assert {check.name: check.looked_at for check in report.checks} == {
+        "rows are whole": 2,
+        "index members have a row with that score": 6,
+        "rows are in their indices": 2,
+        "row versions are not ahead": 2,
+        "removed tokens are gone": 1,
+        "logged versions are contiguous": 3,
+        "the number of tokens is right": 1,
+        "the digest is right": 1,
+    }
+
+
+async def test_an_empty_store_is_not_called_clean(redis: Redis, keys: Keys) -> None:
+    report = await audit(Store(redis, keys))
+
+    assert failed(report) == {
+        "there is a state": [f"nothing was ever committed under the prefix {keys.prefix!r}"]
+    }
+
+
+async def test_it_finds_an_index_member_without_a_row(writer: Writer, keys: Keys) -> None:
+    await writer.store.redis.zadd(keys.index("liquidity"), {"solana:ghost": 5})
+
+    assert failed(await audit(writer.store)) == {
+        "index members have a row with that score": [
+            "index:liquidity has solana:ghost, which has no row"
+        ]
+    }
+
+
+async def test_it_finds_a_score_that_differs_from_the_row(writer: Writer, keys: Keys) -> None:
+    await writer.store.redis.zadd(keys.index("volume_24h"), {CAT: 10.000001})
+
+    assert failed(await audit(writer.store)) == {
+        "index members have a row with that score": [
+            "index:volume_24h has solana:cat at 10.000001, its row says 10.0"
+        ]
+    }
+
+
+async def test_it_finds_an_index_member_whose_row_lacks_the_field(
+    writer: Writer, keys: Keys
+) -> None:
+    await writer.store.redis.zadd(keys.index("market_cap"), {CAT: 1})
+
+    assert failed(await audit(writer.store)) == {
+        "index members have a row with that score": [
+            "index:market_cap has solana:cat, whose row has no market_cap"
+        ]
+    }
+
+
+async def test_it_finds_a_row_that_is_missing_from_an_index(writer: Writer, keys: Keys) -> None:
+    await writer.store.redis.zrem(keys.index("created"), DOG)
+
+    assert failed(await audit(writer.store)) == {
+        "rows are in their indices": ["base:0xd06 has created_ms and is not in index:created"]
+    }
+
+
+async def test_it_finds_a_field_that_no_commit_wrote(writer: Writer, keys: Keys) -> None:
+    await writer.store.redis.hset(keys.token(CAT), "price", "9.5")
+
+    assert list(failed(await audit(writer.store))) == ["the digest is right"]
+
+
+async def test_it_finds_a_value_that_is_no_json(writer: Writer, keys: Keys) -> None:
+    await writer.store.redis.hset(keys.token(CAT), "token_name", "Cat")
+
+    found = failed(await audit(writer.store))
+
+    assert found["rows are whole"] == ["solana:cat has a token_name that is no JSON value"]
+
+
+async def test_it_finds_a_row_that_claims_to_be_another(writer: Writer, keys: Keys) -> None:
+    await writer.store.redis.hset(keys.token(CAT), "id", '"solana:dog"')
+
+    found = failed(await audit(writer.store))
+
+    assert found["rows are whole"] == ["solana:cat says that its id is b'\"solana:dog\"'"]
+
+
+async def test_it_finds_a_lost_row(writer: Writer, keys: Keys) -> None:
+    await writer.store.redis.delete(keys.token(DOG))
+
+    found = failed(await audit(writer.store))
+
+    assert found["the number of tokens is right"] == ["the store says 2, there are 1"]
+    assert "the digest is right" in found
+    assert check(await audit(writer.store), "index members have a row with that score").wrong == 3
+
+
+async def test_it_finds_a_row_from_the_future(writer: Writer, keys: Keys) -> None:
+    await writer.store.redis.hset(keys.token(CAT), "rv", "4")
+
+    found = failed(await audit(writer.store))
+
+    assert found["row versions are not ahead"] == [
+        "solana:cat has rv 4.0, the store is at version 3"
+    ]
+
+
+async def test_it_finds_a_hole_in_the_log(writer: Writer, keys: Keys) -> None:
+    await writer.store.redis.xdel(keys.log, "2-0")
+
+    assert failed(await audit(writer.store)) == {
+        "logged versions are contiguous": ["after version 1 comes 3"]
+    }
+
+
+async def test_it_finds_a_log_that_ends_early(writer: Writer, keys: Keys) -> None:
+    await writer.store.redis.xdel(keys.log, "3-0")
+
+    assert failed(await audit(writer.store)) == {
+        "logged versions are contiguous": ["the log ends at 2, the store is at version 3"]
+    }
+
+
+async def test_it_finds_an_entry_of_another_epoch(writer: Writer, keys: Keys) -> None:
+    stray = encode(Commit(e="other", pv=3, v=4, ts=0, digest="0" * 16))
+    await writer.store.redis.xadd(keys.log, {"m": stray}, id="4-0")
+
+    assert failed(await audit(writer.store)) == {
+        "logged versions are contiguous": [
+            "entry 4-0 tells of other 3 → 4",
+            "the log ends at 4, the store is at version 3",
+        ]
+    }
+
+
+async def test_it_finds_a_wrong_digest(writer: Writer, keys: Keys) -> None:
+    await writer.store.redis.hset(keys.meta, "digest", "00000000000000ff")
+
+    found = failed(await audit(writer.store))
+
+    assert list(found) == ["the digest is right"]
+    assert found["the digest is right"][0].startswith("the store says 00000000000000ff, it is ")
+
+
+async def test_it_finds_a_wrong_token_count(writer: Writer, keys: Keys) -> None:
+    await writer.store.redis.hset(keys.meta, "tokens", "7")
+
+    assert failed(await audit(writer.store)) == {
+        "the number of tokens is right": ["the store says 7, there are 2"]
+    }
+
+
+async def test_it_finds_a_removed_token_that_still_has_a_row(writer: Writer, keys: Keys) -> None:
+    await writer.store.redis.zadd(keys.gone, {CAT: 3})
+
+    assert failed(await audit(writer.store)) == {
+        "removed tokens are gone": ["solana:cat was removed at version 3 and has a row"]
+    }
+
+
+async def test_it_finds_a_key_of_another_type(writer: Writer, keys: Keys) -> None:
+    await writer.store.redis.set(keys.index("volume_5m"), "x")
+
+    found = failed(await audit(writer.store))
+
+    assert "WRONGTYPE" in found["keys hold what they should"][0]
+
+
+async def test_it_finds_nothing_wrong_while_a_writer_runs(writer: Writer) -> None:
+    done = asyncio.Event()
+
+    async def write() -> None:
+        while not done.is_set():
+            version = writer.version + 1
+            ids = [f"solana:t{(version * 7 + i) % 400}" for i in range(20)]
+            rows = {i: token_row(i, version, float(version)) for i in ids}
+            leaving = next(iter(writer.rows)) if len(writer.rows) > 300 else None
+            removed = () if leaving is None or leaving in rows else (leaving,)
+            await writer.commit(rows, removed)
+            await asyncio.sleep(0)
+
+    writing = asyncio.create_task(write())
+    try:
+        reports = [await audit(writer.store) for _ in range(5)]
+    finally:
+        done.set()
+        await writing
+
+    assert [failed(report) for report in reports] == [{}] * 5
+    assert reports[-1].version > reports[0].version > 3
+
+
+def settings(url: str, prefix: str = "") -> ServiceSettings:
+    return ServiceSettings(redis_url=url, redis_prefix=prefix)
+
+
+async def test_the_exit_code_tells_clean_from_damaged_from_unreachable(
+    writer: Writer, redis_url: str, keys: Keys, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert await verify(settings(redis_url, keys.prefix), None, as_json=False) == 0
+    assert "\nclean\n" in capsys.readouterr().out
+
+    await writer.store.redis.hset(keys.meta, "tokens", "7")
+    assert await verify(settings(redis_url, keys.prefix), None, as_json=False) == 1
+    assert "1 WRONG\n      the store says 7, there are 2\n" in capsys.readouterr().out
+
+    nobody = f"redis://:secret@127.0.0.1:{free_port()}/0"
+    assert await verify(settings(nobody), None, as_json=False) == 2
+    said = capsys.readouterr().out
+    assert "does not answer" in said
+    assert "secret" not in said
+
+
+async def test_json_output_holds_every_check(
+    writer: Writer, redis_url: str, keys: Keys, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert writer.version == 3
+    await verify(settings(redis_url, keys.prefix), None, as_json=True)
+
+    report = msgspec.json.decode(capsys.readouterr().out)
+    assert report["version"] == 3
+    assert report["checks"][0] == {
+        "name": "rows are whole",
+        "looked_at": 2,
+        "wrong": 0,
+        "examples": [],
+    }
+
+
+async def test_without_a_url_it_audits_what_runs_in_this_folder(
+    writer: Writer, redis_url: str, keys: Keys, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert writer.version == 3
+    run_file = RunFile.claim(Path(".dexwire"))
+    assert run_file is not None
+    run_file.write(
+        Running(pid=1, redis_url=redis_url, redis_prefix=keys.prefix, api="", ws="", demo=True)
+    )
+
+    code = await verify(settings(""), None, as_json=False)
+    run_file.close()
+
+    assert code == 0
+    assert keys.prefix in capsys.readouterr().out
+
+
+async def test_with_neither_url_nor_a_running_one_the_error_says_what_to_do() -> None:
+    with pytest.raises(ConfigError, match="REDIS_URL: not set, and no `dexwire up` runs"):
+        await verify(settings(""), None, as_json=False)
+
+
+def test_the_command_exits_2_when_nothing_answers(spawn_dexwire: Callable[..., Process]) -> None:
+    url = f"redis://127.0.0.1:{free_port()}/0"
+
+    process = spawn_dexwire("verify", "--redis-url", url)
+
+    assert process.wait() == 2
+    assert f"dexwire verify: Redis at {url} does not answer" in process.output()
