@@ -38,7 +38,7 @@ def open_redis(url: str, *, max_connections: int = 32, timeout_s: float = 1.0) -
         retry=Retry(NoBackoff(), 0),
         health_check_interval=0,
     )
-    return aioredis.Redis(connection_pool=pool)
+    return aioredis.Redis.from_pool(pool)  # owns the pool: aclose() closes its connections
 
 
 async def wait_for_redis(client: Redis, url: str) -> None:
