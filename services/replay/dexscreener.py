@@ -1,0 +1,194 @@
+"""DexScreener's answers, with the quirks of the recordings."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from itertools import islice
+from typing import Final
+
+from services.replay.answers import Json, Refused, find_tokens, short, split_ids
+from services.replay.market.market import Snapshot
+from services.replay.market.model import PoolState, Token
+from services.replay.market.noise import mix, uniform
+from shared.chains import canonical_address
+
+MOST_IDS: Final = 30
+MOST_PAIRS: Final = 30
+_WINDOWS: Final = ("m5", "h1", "h6", "h24")
+_SITE: Final = "https://dexscreener.com"
+_WRONG_PAIR_CHANCE: Final = 0.1
+
+
+def price_text(price: float) -> str:
+    """Return a price as a plain decimal string with four significant digits or decimals."""
+    if price >= 1:
+        return f"{price:.4f}" if price < 10 else f"{price:.2f}"
+    return format(Decimal(f"{price:.3e}"), "f")
+
+
+def _percent(value: float) -> float | int:
+    return short(value, 0 if abs(value) >= 100 else 2)
+
+
+def _side(token: Token) -> Json:
+    return {"address": token.address, "name": token.name, "symbol": token.symbol}
+
+
+def render_pair(snapshot: Snapshot, state: PoolState) -> Json:
+    """Return one pair. Windows without a trade have no price change, curves no liquidity."""
+    pool, recordings = state.pool, snapshot.market.recordings
+    pair: Json = {
+        "chainId": pool.chain,
+        "dexId": pool.dex,
+        "url": f"{_SITE}/{pool.chain}/{pool.address.lower()}",
+        "pairAddress": pool.address,
+    }
+    if pool.labels:
+        pair["labels"] = list(pool.labels)
+    flows = {name: state.flows[name] for name in _WINDOWS}
+    pair |= {
+        "baseToken": _side(pool.base),
+        "quoteToken": _side(pool.quote),
+        "priceNative": price_text(state.price / state.quote_price),
+        "priceUsd": price_text(state.price),
+        "txns": {name: {"buys": flow.buys, "sells": flow.sells} for name, flow in flows.items()},
+        "volume": {name: short(flows[name].volume) for name in reversed(_WINDOWS)},
+        "priceChange": {
+            name: _percent(change)
+            for name in _WINDOWS
+            if (change := state.changes[name]) is not None
+        },
+    }
+    if not pool.curve:
+        half = state.liquidity / 2
+        pair["liquidity"] = {
+            "usd": short(state.liquidity),
+            "base": short(half / state.price, 0 if half / state.price >= 1000 else 4),
+            "quote": short(half / state.quote_price, 4),
+        }
+        pair["fdv"] = short(state.price * pool.base.supply, 0)
+        pair["marketCap"] = short(state.price * pool.base.circulating, 0)
+    pair["pairCreatedAt"] = state.created_ms
+    info = recordings.info.get((pool.base.chain, pool.base.canonical))
+    if info:
+        pair["info"] = info
+    if not pool.base.quote and uniform(pool.base.key ^ 0x71) < 0.08:
+        pair["boosts"] = {"active": 10 * (1 + mix(pool.base.key, 0x71) % 50)}
+    return pair
+
+
+def _pairs_of(snapshot: Snapshot, token: Token) -> list[Json]:
+    return [render_pair(snapshot, state) for state in snapshot.states(token)[:MOST_PAIRS]]
+
+
+def tokens(snapshot: Snapshot, chain: str, addresses: str) -> list[Json]:
+    """Answer /tokens/v1: one pair for each token, now and then not the best one."""
+    answer = []
+    for token in find_tokens(snapshot, chain, split_ids(addresses, MOST_IDS)):
+        pools = snapshot.market.pools_of(token)
+        mine = [pool for pool in pools if pool.base is token] or list(pools)
+        if not mine:
+            continue
+        dead = [pool for pool in mine if pool.curve]
+        wrong = dead and uniform(token.key ^ 0x72) < _WRONG_PAIR_CHANCE
+        answer.append(render_pair(snapshot, snapshot.state(dead[0] if wrong else mine[0])))
+    return answer
+
+
+def token_pairs(snapshot: Snapshot, chain: str, address: str) -> list[Json]:
+    """Answer /token-pairs/v1: the pools of one token, those on whose quote side it is too."""
+    found = find_tokens(snapshot, chain, split_ids(address, 1))
+    return _pairs_of(snapshot, found[0]) if found else []
+
+
+def _wrap(pairs: list[Json]) -> Json:
+    return {"schemaVersion": "1.0.0", "pairs": pairs[:MOST_PAIRS] or None}
+
+
+def latest_tokens(snapshot: Snapshot, addresses: str) -> Json:
+    """Answer /latest/dex/tokens: all chains that know an address, 30 pairs in the whole answer."""
+    pairs: list[Json] = []
+    for address in split_ids(addresses, MOST_IDS):
+        for token in snapshot.market.find_everywhere(canonical_address(address) or address):
+            if len(pairs) < MOST_PAIRS:
+                pairs += _pairs_of(snapshot, token)
+    return _wrap(pairs)
+
+
+def search(snapshot: Snapshot, query: str) -> Json:
+    """Answer /latest/dex/search: 30 pairs with a side of that name, symbol or address."""
+    if not query.strip():
+        raise Refused(400, "q is missing")
+    market = snapshot.market
+    found = market.named(query.strip(), market.quotes.keys())
+    pairs = {
+        state.pool.key: render_pair(snapshot, state)
+        for token in islice((t for t in found if not t.quote), MOST_PAIRS)
+        for state in snapshot.states(token)[:2]
+    }
+    # A quote asset is a side of half the market: show what moves there.
+    for quote in (t for t in found if t.quote):
+        if quote.chain in market.quotes and len(pairs) < MOST_PAIRS:
+            moving = snapshot.rising(quote.chain, 2 * MOST_PAIRS, salt=11)
+            pools = [pool for token in moving for pool in market.pools_of(token)]
+            known = market.pools_of(quote)[: MOST_PAIRS // 3]
+            for pool in (*known, *(p for p in pools if quote in p.sides)):
+                pairs[pool.key] = render_pair(snapshot, snapshot.state(pool))
+    return _wrap(list(pairs.values()))
+
+
+def _promoted(snapshot: Snapshot, recorded: list[Json], salt: int) -> list[Json]:
+    """Return a third of recorded entries and, around them, the tokens of the moment."""
+    fresh = snapshot.rising("all", MOST_PAIRS, salt)
+    entries = {item["tokenAddress"]: item for item in recorded}
+    start = (snapshot.now_ms // 60_000 + salt) % max(1, len(recorded))
+    shown = (recorded[start:] + recorded[:start])[: MOST_PAIRS // 3]
+    chosen = {item["tokenAddress"]: item for item in shown}
+    for token in fresh:
+        chosen.setdefault(token.address, entries.get(token.address) or _profile(snapshot, token))
+    return list(chosen.values())[:MOST_PAIRS]
+
+
+def _profile(snapshot: Snapshot, token: Token) -> Json:
+    stamp = snapshot.now_ms // 300_000 * 300_000
+    handle = token.name.replace(" ", "").lower()
+    item: Json = {
+        "url": f"{_SITE}/{token.chain}/{token.address.lower()}",
+        "chainId": token.chain,
+        "tokenAddress": token.address,
+    }
+    bits = mix(token.key, 0x73)
+    if bits % 8:  # some entries have no picture, some no text
+        item["icon"] = f"{bits:016x}" * 4
+        item["header"] = f"https://cdn.dexscreener.com/cms/images/{bits:016x}?width=900&height=300"
+    address = f"{token.chain}/{token.address}"
+    base = "https://cdn.dexscreener.com/token-images/og"
+    item["openGraph"] = f"{base}/{address}?timestamp={stamp}"
+    if bits >> 3 & 7:
+        item["description"] = f"{token.name} ({token.symbol})"
+    links: tuple[Json, ...] = (
+        {"label": "Website", "url": f"https://{handle}.example"},
+        {"type": "twitter", "url": f"https://x.com/{handle}"},
+        {"url": f"https://{handle}.example/news"},
+    )
+    item["links"] = [link for index, link in enumerate(links) if bits >> (6 + index) & 1]
+    return item
+
+
+def profiles(snapshot: Snapshot) -> list[Json]:
+    """Answer /token-profiles/latest/v1."""
+    items = _promoted(snapshot, snapshot.market.recordings.profiles, salt=1)
+    return [item | {"cto": item.get("cto", False)} for item in items]
+
+
+def boosts(snapshot: Snapshot, *, top: bool) -> list[Json]:
+    """Answer /token-boosts/latest/v1, and /top/v1, which has no `amount`."""
+    answer = []
+    for item in _promoted(snapshot, snapshot.market.recordings.boosts, salt=3 if top else 2):
+        total = item.get("totalAmount") or 10 * (1 + len(item["tokenAddress"]) % 50)
+        boost = {k: v for k, v in item.items() if k not in {"amount", "cto"}}
+        boost["totalAmount"] = total
+        if not top:
+            boost["amount"] = item.get("amount") or 10
+        answer.append(boost)
+    return sorted(answer, key=lambda boost: -boost["totalAmount"]) if top else answer

@@ -1,0 +1,290 @@
+"""GeckoTerminal's answers: JSON:API, all figures as strings, network ids of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Final
+
+from services.replay.answers import Json, Refused, find_tokens, split_ids
+from services.replay.market.assets import network_of
+from services.replay.market.market import Snapshot
+from services.replay.market.model import WINDOW_MS, Flow, Pool, PoolState, Token
+from services.replay.market.noise import mix, uniform
+from shared.chains import canonical_chain
+
+MOST_IDS: Final = 30
+PAGE: Final = 20
+EVERYWHERE: Final = ""  # in place of a network id
+MOST_PAGES: Final = 10
+LAG_MS: Final = 3000  # it is 2-3 s behind the chain
+_TOP_POOLS: Final = 3
+_NAN_CHANCE: Final = 0.02
+_UNVERIFIED: Final = 0.66  # share of tokens whose market cap it does not know
+
+
+def digits(value: float) -> str:
+    """Return all the digits of a number, as long as they come; never an exponent."""
+    return format(Decimal(value), "f")
+
+
+def amount(value: float) -> str:
+    return f"{value:.10f}".rstrip("0") + ("0" if value == int(value) else "")
+
+
+def _iso(at_ms: int) -> str:
+    return datetime.fromtimestamp(at_ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _token_id(token: Token) -> str:
+    return f"{network_of(token.chain)}_{token.canonical}"
+
+
+def _pool_id(pool: Pool) -> str:
+    return f"{network_of(pool.chain)}_{pool.canonical}"
+
+
+def _market_cap(token: Token, price: float) -> str | None:
+    known = token.quote or uniform(token.key ^ 0x91) >= _UNVERIFIED
+    return amount(price * token.circulating) if known else None
+
+
+def _percent(change: float | None) -> str:
+    return "0" if change is None else f"{change:.3f}".rstrip("0").rstrip(".")
+
+
+def _counts(flow: Flow) -> Json:
+    few = (flow.buys + 1) // 2, (flow.sells + 1) // 2
+    return {"buys": flow.buys, "sells": flow.sells, "buyers": few[0], "sellers": few[1]}
+
+
+def _pool_name(pool: Pool) -> str:
+    fee = {"v3": " 0.3%", "v4": " 1%"}.get(pool.labels[0] if pool.labels else "", "")
+    return f"{pool.base.symbol} / {pool.quote.symbol}{fee}"
+
+
+def _flawed(state: PoolState, now_ms: int) -> bool:
+    """Tell whether the cross prices are "NaN" for these ten minutes, as in a real answer."""
+    return uniform(state.pool.key ^ 0x92, now_ms // 600_000) < _NAN_CHANCE
+
+
+def _prices(snapshot: Snapshot, state: PoolState) -> Json:
+    pool = state.pool
+    native = snapshot.market.quotes[pool.chain][0] if pool.chain in snapshot.market.quotes else None
+    coin = snapshot.price(native, snapshot.now_ms - LAG_MS) if native else state.quote_price
+    flawed = _flawed(state, snapshot.now_ms)
+    cross = state.price / state.quote_price
+    return {
+        "base_token_price_usd": digits(state.price),
+        "base_token_price_native_currency": "NaN" if flawed else f"{state.price / coin:.18f}",
+        "quote_token_price_usd": digits(state.quote_price),
+        "quote_token_price_native_currency": "NaN"
+        if flawed
+        else f"{state.quote_price / coin:.15f}",
+        "base_token_price_quote_token": None if flawed else f"{cross:.18f}",
+        "quote_token_price_base_token": None if flawed else amount(1 / cross),
+        "fdv_usd": None if flawed else amount(state.price * pool.base.supply),
+        "market_cap_usd": None if flawed else _market_cap(pool.base, state.price),
+    }
+
+
+def render_pool(snapshot: Snapshot, pool: Pool, asked: Token | None = None) -> Json:
+    """Return one pool; `asked` is the token whose pools were asked for."""
+    state = snapshot.state(pool, LAG_MS)
+    attributes = _prices(snapshot, state) | {
+        "address": pool.canonical,
+        "name": _pool_name(pool),
+        "pool_created_at": _iso(state.created_ms),
+        "price_change_percentage": {n: _percent(state.changes[n]) for n in WINDOW_MS},
+        "transactions": {n: _counts(state.flows[n]) for n in WINDOW_MS},
+        "volume_usd": {n: amount(state.flows[n].volume) for n in WINDOW_MS},
+        "reserve_in_usd": amount(state.liquidity),
+    }
+    if asked is not None:
+        price = state.price if asked is pool.base else state.quote_price
+        attributes["token_price_usd"] = digits(price)
+    return {
+        "id": _pool_id(pool),
+        "type": "pool",
+        "attributes": attributes,
+        "relationships": {
+            "base_token": {"data": {"id": _token_id(pool.base), "type": "token"}},
+            "quote_token": {"data": {"id": _token_id(pool.quote), "type": "token"}},
+            "dex": {"data": {"id": pool.gecko_dex, "type": "dex"}},
+        },
+    }
+
+
+def _included_token(token: Token) -> Json:
+    return {
+        "id": _token_id(token),
+        "type": "token",
+        "attributes": {
+            "address": token.canonical,
+            "name": token.name,
+            "symbol": token.symbol,
+            "decimals": token.decimals,
+            "image_url": token.icon or ("missing.png" if mix(token.key, 0x93) & 1 else None),
+            "coingecko_coin_id": token.gecko_id,
+        },
+    }
+
+
+def _include(pools: list[Pool], include: str) -> list[Json]:
+    wanted = {part.strip() for part in include.split(",")}
+    found: dict[str, Json] = {}
+    for pool in pools:
+        for kind, token in (("base_token", pool.base), ("quote_token", pool.quote)):
+            if kind in wanted:
+                found.setdefault(_token_id(token), _included_token(token))
+        if "dex" in wanted:
+            name = pool.gecko_dex.replace("-", " ").replace("_", " ").title()
+            dex = {"id": pool.gecko_dex, "type": "dex", "attributes": {"name": name}}
+            found.setdefault(pool.gecko_dex, dex)
+        if "network" in wanted:
+            network = network_of(pool.chain)
+            shown = {"name": pool.chain.title(), "coingecko_asset_platform_id": pool.chain}
+            found.setdefault(network, {"id": network, "type": "network", "attributes": shown})
+    return list(found.values())
+
+
+def _listing(
+    snapshot: Snapshot, pools: list[Pool], include: str, asked: Token | None = None
+) -> Json:
+    answer: Json = {"data": [render_pool(snapshot, pool, asked) for pool in pools]}
+    if include:
+        answer["included"] = _include(pools, include)
+        if "network" in include.split(","):
+            for item in answer["data"]:
+                network = item["id"].rsplit("_", 1)[0]
+                item["relationships"]["network"] = {"data": {"id": network, "type": "network"}}
+    return answer
+
+
+def group_of(snapshot: Snapshot, network: str) -> str:
+    """Return the chain of a network id, "all" for EVERYWHERE; raises Refused (404) if unknown."""
+    if network == EVERYWHERE:
+        return "all"
+    chain = canonical_chain(network)
+    if chain is None or network_of(chain) != network or chain not in snapshot.market.quotes:
+        raise Refused(404, "Not Found")
+    return chain
+
+
+def page_number(text: str) -> int:
+    """Return the page asked for; raises Refused (400) beyond the tenth."""
+    if not text.isdecimal() or not 1 <= int(text) <= MOST_PAGES:
+        raise Refused(400, f"page must be between 1 and {MOST_PAGES}")
+    return int(text)
+
+
+def _first_pools(snapshot: Snapshot, tokens: list[Token]) -> list[Pool]:
+    pools = (snapshot.market.pools_of(token) for token in tokens)
+    return [mine[0] for mine in pools if mine]
+
+
+def _day_volume(snapshot: Snapshot) -> Callable[[Pool], float]:
+    return lambda pool: -snapshot.state(pool, LAG_MS).flows["h24"].volume
+
+
+def trending(snapshot: Snapshot, network: str, page: str, include: str) -> Json:
+    """Answer trending_pools: the first page has leaders, further ones sweep the market."""
+    group, number = group_of(snapshot, network), page_number(page)
+    if number == 1:
+        tokens = snapshot.rising(group, PAGE, salt=21)
+    else:
+        tokens = snapshot.sweep(group, PAGE, number, salt=22)
+    return _listing(snapshot, _first_pools(snapshot, tokens), include)
+
+
+def new_pools(snapshot: Snapshot, network: str, page: str, include: str) -> Json:
+    """Answer new_pools: newcomers first, then others, newest first on each page."""
+    group, number = group_of(snapshot, network), page_number(page)
+    fresh = [token for token in snapshot.newcomers if group in {"all", token.chain}]
+    tokens = fresh[(number - 1) * PAGE : number * PAGE]
+    if len(tokens) < PAGE:
+        tokens += snapshot.sweep(group, PAGE - len(tokens), number, salt=23)
+    pools = _first_pools(snapshot, tokens)
+    pools.sort(key=snapshot.created_ms, reverse=True)
+    return _listing(snapshot, pools, include)
+
+
+def top_pools(snapshot: Snapshot, network: str, page: str, include: str) -> Json:
+    """Answer /networks/{net}/pools: by the volume of a day."""
+    group, number = group_of(snapshot, network), page_number(page)
+    leaders = _first_pools(snapshot, list(snapshot.market.leaders[group]))
+    leaders.sort(key=_day_volume(snapshot))
+    chosen = leaders[(number - 1) * PAGE : number * PAGE]
+    if not chosen:
+        chosen = _first_pools(snapshot, snapshot.sweep(group, PAGE, number, salt=24))
+        chosen.sort(key=_day_volume(snapshot))
+    return _listing(snapshot, chosen, include)
+
+
+def token_pools(snapshot: Snapshot, network: str, address: str, page: str, include: str) -> Json:
+    """Answer /networks/{net}/tokens/{addr}/pools, those on whose quote side it is too."""
+    number = page_number(page)
+    token = _one_token(snapshot, network, address)
+    pools = sorted(snapshot.market.pools_of(token), key=_day_volume(snapshot))
+    return _listing(snapshot, pools[(number - 1) * PAGE : number * PAGE], include, token)
+
+
+def _one_token(snapshot: Snapshot, network: str, address: str) -> Token:
+    found = find_tokens(snapshot, group_of(snapshot, network), split_ids(address, 1))
+    if not found:
+        raise Refused(404, "Not Found")
+    return found[0]
+
+
+def render_token(snapshot: Snapshot, token: Token) -> tuple[Json, list[Pool]]:
+    """Return one token and its top pools. One still on its curve has neither price nor pools."""
+    at_ms = snapshot.now_ms - LAG_MS
+    states = snapshot.states(token, LAG_MS)
+    climbing = bool(states) and all(state.pool.curve for state in states)
+    price = snapshot.price(token, at_ms)
+    item = _included_token(token)
+    item["attributes"] |= {
+        "total_supply": f"{Decimal(token.supply) * 10**token.decimals:.1f}",
+        "normalized_total_supply": amount(token.supply),
+        "price_usd": None if climbing else digits(price),
+        "fdv_usd": None if climbing else amount(price * token.supply),
+        "total_reserve_in_usd": amount(sum(state.liquidity for state in states)),
+        "volume_usd": {"h24": amount(sum(state.flows["h24"].volume for state in states))},
+        "market_cap_usd": None if climbing else _market_cap(token, price),
+    }
+    if climbing:
+        item["attributes"]["launchpad_details"] = {
+            "graduation_percentage": round(100 * uniform(token.key ^ 0x94), 2),
+            "completed": False,
+            "completed_at": None,
+            "migrated_destination_pool_address": None,
+        }
+    top = [] if climbing else [state.pool for state in states[:_TOP_POOLS]]
+    links = [{"id": _pool_id(pool), "type": "pool"} for pool in top]
+    item["relationships"] = {"top_pools": {"data": links}}
+    return item, top
+
+
+def tokens(snapshot: Snapshot, network: str, addresses: str, include: str) -> Json:
+    """Answer /networks/{net}/tokens/multi; pools only when included."""
+    group = group_of(snapshot, network)
+    rendered = [
+        render_token(snapshot, token)
+        for token in find_tokens(snapshot, group, split_ids(addresses, MOST_IDS))
+    ]
+    answer: Json = {"data": [item for item, _ in rendered]}
+    if "top_pools" in include.split(","):
+        pools = {pool.key: pool for _, top in rendered for pool in top}
+        answer["included"] = [render_pool(snapshot, pool) for pool in pools.values()]
+    return answer
+
+
+def token(snapshot: Snapshot, network: str, address: str, include: str) -> Json:
+    """Answer /networks/{net}/tokens/{addr}."""
+    asked = _one_token(snapshot, network, address)
+    item, top = render_token(snapshot, asked)
+    answer: Json = {"data": item}
+    if "top_pools" in include.split(","):
+        answer["included"] = [render_pool(snapshot, pool, asked) for pool in top]
+    return answer

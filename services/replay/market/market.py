@@ -1,0 +1,231 @@
+"""The market: all tokens, and what they look like at one second."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+from typing import Any, Final
+
+from services.replay.market import moves
+from services.replay.market.assets import quote_tokens
+from services.replay.market.generated import generate_pools, generate_token
+from services.replay.market.model import DAY_MS, HOUR_MS, WINDOW_MS, Pool, PoolState, Token
+from services.replay.market.noise import key_of
+from services.replay.market.recorded import Id, read_recordings, recorded_pools, recorded_tokens
+
+TICK_MS: Final = 1000  # figures of one tick are the same in every answer
+_MAX_NEWCOMERS: Final = 120
+_NEWCOMER_STAY_MS: Final = HOUR_MS  # its last quarter of an hour nobody trades it any more
+_LEADERS: Final = 60  # tokens that lists are led by, per group
+_TURN_MS: Final = 2000  # lists show another slice of the market this often
+
+
+def slice_of(tokens: Sequence[Token], size: int, turn: int) -> list[Token]:
+    """Return the slice of a turn. Asking every n turns, for any n, gets to all of them.
+
+    Adding `turn // count` keeps a steady poll from hitting the same few slices for ever.
+    """
+    if len(tokens) <= size:
+        return list(tokens)
+    count = -(-len(tokens) // size)
+    start = (turn + turn // count) % count * size
+    return list(tokens[start : start + size])
+
+
+class Market:
+    """Tokens and pools with their anchors. What it remembers between calls is only cached."""
+
+    def __init__(self, seed: int, payloads: Mapping[str, Any], size: int) -> None:
+        """Build `size` tokens from recorded payloads (path → body) and, beyond those, generated."""
+        self.seed = seed
+        self.recordings = read_recordings(payloads)
+        self.quotes = quote_tokens(seed)
+        anchors = {(t.chain, t.canonical): t for group in self.quotes.values() for t in group}
+        self._by_id: dict[Id, Token] = recorded_tokens(self.recordings, seed, anchors)
+        self._pools: dict[int, tuple[Pool, ...]] = self._recorded_pools()
+        listed = [t for t in self._by_id.values() if not t.quote and self.pools_of(t)]
+        grown = max(0, size - len(listed))
+        self._newcomers = min(_MAX_NEWCOMERS, grown // 4)
+        for number in range(grown - self._newcomers):
+            token = generate_token(key_of(seed, "token", number))
+            self._by_id[token.chain, token.canonical] = token
+            listed.append(token)
+        self.size = len(listed) + self._newcomers
+        listed.sort(key=lambda token: token.key)  # shuffled: recorded among generated
+        self.listed: dict[str, tuple[Token, ...]] = {
+            chain: tuple(t for t in listed if t.chain == chain) for chain in self.quotes
+        }
+        self.listed["all"] = tuple(listed)
+        self._last: Snapshot | None = None
+        self._alive: dict[int, Token] = {}
+
+    def _recorded_pools(self) -> dict[int, tuple[Pool, ...]]:
+        by_token: dict[int, list[Pool]] = {}
+        for pool in recorded_pools(self.recordings, self.seed, self._by_id):
+            for side in pool.sides:
+                by_token.setdefault(side.key, []).append(pool)
+        return {
+            key: tuple(sorted(pools, key=lambda p: -p.liquidity)) for key, pools in by_token.items()
+        }
+
+    def pools_of(self, token: Token) -> tuple[Pool, ...]:
+        """Return the pools that have the token on either side, deepest first."""
+        pools = self._pools.get(token.key)
+        if pools is None:
+            quotes = self.quotes.get(token.chain)
+            pools = generate_pools(token, quotes) if quotes and not token.quote else ()
+            self._pools[token.key] = pools
+        return pools
+
+    @cached_property
+    def leaders(self) -> dict[str, tuple[Token, ...]]:
+        """The tokens that usually trade most, of each chain and of all."""
+        sample = {chain: tokens[: 10 * _LEADERS] for chain, tokens in self.listed.items()}
+        return {
+            chain: tuple(sorted(tokens, key=self._usual_volume, reverse=True)[:_LEADERS])
+            for chain, tokens in sample.items()
+        }
+
+    def _usual_volume(self, token: Token) -> float:
+        return sum(pool.volume for pool in self.pools_of(token))
+
+    def newcomers(self, now_ms: int) -> list[Token]:
+        """Return the tokens that came within the last hour, newest first.
+
+        One comes each `_NEWCOMER_STAY_MS / n`, and the oldest of them is forgotten.
+        """
+        if not self._newcomers:
+            return []
+        step = _NEWCOMER_STAY_MS // self._newcomers
+        newest = now_ms // step
+        births = range(newest, newest - self._newcomers, -1)
+        for gone in self._alive.keys() - set(births):
+            token = self._alive.pop(gone)
+            self._by_id.pop((token.chain, token.canonical), None)
+            self._pools.pop(token.key, None)
+        for birth in births:
+            if birth not in self._alive:
+                key = key_of(self.seed, "newcomer", birth)
+                token = generate_token(key, born_ms=birth * step)
+                self._alive[birth] = token
+                self._by_id[token.chain, token.canonical] = token
+        return [self._alive[birth] for birth in births]
+
+    def find(self, chain: str, canonical: str) -> Token | None:
+        return self._by_id.get((chain, canonical))
+
+    def find_everywhere(self, canonical: str) -> list[Token]:
+        """Return the tokens of an address on any chain."""
+        found = (self._by_id.get((chain, canonical)) for chain in self.quotes)
+        return [token for token in found if token]
+
+    def named(self, text: str, chains: Iterable[str]) -> list[Token]:
+        """Return tokens whose name, symbol or address holds the text; case does not count."""
+        wanted = text.lower()
+        return [
+            token
+            for token in self._by_id.values()
+            if token.chain in chains
+            and (
+                wanted in token.symbol.lower()
+                or wanted in token.name.lower()
+                or wanted == token.canonical.lower()
+            )
+        ]
+
+    def at(self, now_ms: int) -> Snapshot:
+        """Return the market at the second that `now_ms` is in."""
+        tick_ms = now_ms // TICK_MS * TICK_MS
+        if self._last is None or self._last.now_ms != tick_ms:
+            self._last = Snapshot(self, tick_ms)
+        return self._last
+
+
+class Snapshot:
+    """The market at one second; figures are computed when asked for and then kept."""
+
+    def __init__(self, market: Market, now_ms: int) -> None:
+        self.market = market
+        self.now_ms = now_ms
+        self.newcomers = market.newcomers(now_ms)
+        self._states: dict[tuple[int, int], PoolState] = {}
+        self._prices: dict[tuple[int, int], float] = {}
+
+    def price(self, token: Token, at_ms: int) -> float:
+        key = (token.key, at_ms)
+        price = self._prices.get(key)
+        if price is None:
+            price = self._prices[key] = moves.price(token, at_ms)
+        return price
+
+    def created_ms(self, pool: Pool) -> int:
+        """Return the pool's creation; one that a slow clock has not reached is put back."""
+        shift_ms = 3 * 365 * DAY_MS
+        return pool.created_ms if pool.created_ms <= self.now_ms else pool.created_ms - shift_ms
+
+    def state(self, pool: Pool, lag_ms: int = 0) -> PoolState:
+        """Return the pool's figures, as a source sees it that is `lag_ms` behind."""
+        key = (pool.key, lag_ms)
+        state = self._states.get(key)
+        if state is None:
+            state = self._states[key] = self._compute(pool, self.now_ms - lag_ms)
+        return state
+
+    def states(self, token: Token, lag_ms: int = 0) -> list[PoolState]:
+        """Return the figures of a token's pools, deepest first, those on its quote side too."""
+        return [self.state(pool, lag_ms) for pool in self.market.pools_of(token)]
+
+    def _compute(self, pool: Pool, at_ms: int) -> PoolState:
+        created_ms = self.created_ms(pool)
+        flows = moves.flows(pool, created_ms, at_ms)
+        base, quote = self.price(pool.base, at_ms), self.price(pool.quote, at_ms)
+        spread = moves.pool_spread(pool, at_ms)
+        changes = {
+            name: moves.change_pct(base, self.price(pool.base, max(created_ms, at_ms - length)))
+            if flows[name].trades
+            else None
+            for name, length in WINDOW_MS.items()
+        }
+        return PoolState(
+            pool=pool,
+            price=base * spread,
+            quote_price=quote,
+            created_ms=created_ms,
+            liquidity=moves.liquidity(pool, at_ms, base / pool.base.price),
+            flows=flows,
+            changes=changes,
+        )
+
+    def rising(self, group: str, size: int, salt: int) -> list[Token]:
+        """Return `size` tokens of a chain, or of "all": leaders, newcomers and a slice of the rest.
+
+        A third are leaders so that a list has a steady head; the slice makes sure that everything
+        is seen sooner or later. `salt` tells lists apart. In no order.
+        """
+        market = self.market
+        turn = self.now_ms // _TURN_MS + salt
+        fresh = [t for t in self.newcomers if group in {"all", t.chain}]
+        leading, coming = size // 3, size // 6
+        chosen = {
+            token.key: token
+            for token in (
+                *slice_of(market.leaders[group], leading, turn // 30),
+                *slice_of(fresh, coming, turn),
+                *slice_of(market.listed[group], max(1, size - leading - coming), turn),
+            )
+        }
+        for token in slice_of(market.listed[group], 2 * size, turn):  # for those seen twice
+            if len(chosen) < size:
+                chosen.setdefault(token.key, token)
+        return list(chosen.values())[:size]
+
+    def sweep(self, group: str, size: int, page: int, salt: int) -> list[Token]:
+        """Return a page of tokens of a chain or of all; pages of one moment do not overlap."""
+        listed = self.market.listed[group]
+        pages = max(1, -(-len(listed) // size))
+        if page > pages:
+            return []
+        start = (self.now_ms // _TURN_MS + salt) * 10
+        turn = start + start // pages + page - 1
+        first = turn % pages * size
+        return list(listed[first : first + size])

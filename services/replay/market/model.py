@@ -1,0 +1,94 @@
+"""What the market is made of. Amounts in USD, times in Unix milliseconds."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from msgspec import Struct
+
+MINUTE_MS: Final = 60_000
+HOUR_MS: Final = 60 * MINUTE_MS
+DAY_MS: Final = 24 * HOUR_MS
+
+# Name → length. DexScreener and Jupiter use four of them, GeckoTerminal all six.
+WINDOW_MS: Final = {
+    "m5": 5 * MINUTE_MS,
+    "m15": 15 * MINUTE_MS,
+    "m30": 30 * MINUTE_MS,
+    "h1": HOUR_MS,
+    "h6": 6 * HOUR_MS,
+    "h24": DAY_MS,
+}
+
+
+class Token(Struct, frozen=True, kw_only=True, eq=False):
+    """A token and the anchors its figures move around.
+
+    `address` is as DexScreener and Jupiter write it: EVM in mixed case. `name` and `symbol` are
+    untrusted text of strangers where `recorded`.
+    """
+
+    key: int
+    chain: str
+    address: str
+    canonical: str
+    name: str
+    symbol: str
+    decimals: int
+    price: float
+    supply: float  # total; fdv = supply * price
+    circulating: float
+    volatility: float  # deviation of the logarithm of the price in the long run
+    born_ms: int = 0  # 0: before anything the market remembers
+    dies_ms: int = 0  # 0: never; from then on nobody trades it
+    recorded: bool = False
+    quote: bool = False  # others are priced in it
+    icon: str | None = None
+    gecko_id: str | None = None
+
+
+class Pool(Struct, frozen=True, kw_only=True, eq=False):
+    """A pool and its anchors. Figures describe the base side, as the sources do."""
+
+    key: int
+    chain: str
+    address: str  # as DexScreener writes it
+    canonical: str
+    dex: str  # DexScreener's name
+    gecko_dex: str
+    base: Token
+    quote: Token
+    labels: tuple[str, ...] = ()
+    curve: bool = False  # a bonding curve: DexScreener gives no liquidity
+    liquidity: float = 0.0
+    volume: float = 0.0  # of a usual day
+    trade: float = 150.0  # mean size of a trade
+    created_ms: int = 0
+
+    @property
+    def sides(self) -> tuple[Token, Token]:
+        return self.base, self.quote
+
+
+class Flow(Struct, frozen=True):
+    """What was traded in one window."""
+
+    volume: float = 0.0
+    buys: int = 0
+    sells: int = 0
+
+    @property
+    def trades(self) -> int:
+        return self.buys + self.sells
+
+
+class PoolState(Struct, frozen=True, kw_only=True):
+    """A pool at one second. `changes` in percent, None where no trade could be compared."""
+
+    pool: Pool
+    price: float  # USD, of the base
+    quote_price: float  # USD
+    created_ms: int
+    liquidity: float
+    flows: dict[str, Flow]
+    changes: dict[str, float | None]

@@ -1,0 +1,149 @@
+"""How prices, volumes and liquidity move. Everything is a function of (key, time)."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from math import exp, log, pi, sin, sqrt
+from typing import Final
+
+from services.replay.market.model import DAY_MS, HOUR_MS, MINUTE_MS, WINDOW_MS, Flow, Pool, Token
+from services.replay.market.noise import normal, smooth, uniform
+
+# (length of a step, weight): the sum of independent curves looks like a random walk from seconds
+# to weeks, and cannot drift away as one would: it stays within some 6 deviations of the anchor.
+_SCALES: Final = (
+    (7 * DAY_MS, 0.80),
+    (DAY_MS, 0.45),
+    (6 * HOUR_MS, 0.30),
+    (HOUR_MS, 0.15),
+    (10 * MINUTE_MS, 0.07),
+    (MINUTE_MS, 0.025),
+    (10_000, 0.010),
+)
+_SPIKE_MS: Final = 20 * MINUTE_MS
+_SPIKE_CHANCE: Final = 0.01
+_LULL_CHANCE: Final = 0.04  # share of the hours in which nobody trades a token
+_MAX_LULL_HOURS: Final = 24
+
+
+def _spike(token: Token, at_ms: int) -> float:
+    """Return the logarithm of a rare jump: up to e^1.2 within two minutes, then gone again."""
+    place, part_ms = divmod(at_ms, _SPIKE_MS)
+    if token.quote or uniform(token.key ^ 0x51, place) >= _SPIKE_CHANCE:
+        return 0.0
+    part = part_ms / _SPIKE_MS
+    shape = part * 10 if part < 0.1 else (1 - part) / 0.9
+    return 1.2 * shape * (1 if uniform(token.key ^ 0x52, place) < 0.65 else -0.7)
+
+
+@lru_cache(maxsize=65_536)
+def _lull(key: int, hour: int) -> bool:
+    return uniform(key ^ 0x11, hour) < _LULL_CHANCE
+
+
+def lull(token: Token, hour: int) -> bool:
+    """Tell whether nobody trades the token in this hour (hours since 1970)."""
+    return not token.quote and _lull(token.key, hour)
+
+
+def last_traded_ms(token: Token, at_ms: int) -> int:
+    """Return the last moment up to `at_ms` at which the price could move."""
+    if token.dies_ms:
+        at_ms = min(at_ms, token.dies_ms)
+    hour = at_ms // HOUR_MS
+    if not lull(token, hour):
+        return at_ms
+    for back in range(_MAX_LULL_HOURS):
+        if not lull(token, hour - back - 1):
+            return (hour - back) * HOUR_MS - 1
+    return at_ms
+
+
+def price(token: Token, at_ms: int) -> float:
+    """Return the token's price in USD; it stands still while nobody trades."""
+    at_ms = last_traded_ms(token, max(at_ms, token.born_ms))
+    walk = sum(
+        weight * smooth(token.key + index, at_ms / step)
+        for index, (step, weight) in enumerate(_SCALES)
+    )
+    return token.price * exp(token.volatility * walk + _spike(token, at_ms))
+
+
+def pool_spread(pool: Pool, at_ms: int) -> float:
+    """Return the factor by which a pool's price is off the token's: a fraction of a percent."""
+    return 1 + 0.0012 * smooth(pool.key ^ 0x21, at_ms / (3 * MINUTE_MS))
+
+
+def liquidity(pool: Pool, at_ms: int, price_ratio: float) -> float:
+    """Return the pool's liquidity; half of it is the token, so it follows the price's root."""
+    moved = exp(0.08 * smooth(pool.key ^ 0x22, at_ms / (6 * HOUR_MS)))
+    return pool.liquidity * moved * sqrt(price_ratio)
+
+
+def _hour_volume(pool: Pool, hour: int) -> float:
+    if any(lull(side, hour) for side in pool.sides):
+        return 0.0
+    return pool.volume / 24 * exp(0.5 * normal(pool.key ^ 0x31, hour))
+
+
+def _hour_share(pool: Pool, hour: int, part: float) -> float:
+    """Return which share of an hour's volume was traded in its first `part` (0 to 1), rising."""
+    slow, fast = uniform(pool.key ^ 0x32, hour), uniform(pool.key ^ 0x33, hour)
+    # The slope, 1 + a cos + b cos, never falls below 0 as a + b <= 0.9.
+    share = part
+    for size, turns, phase in ((0.5 * fast, 1, slow), (0.4 * slow, 12, fast)):
+        angle = 2 * pi * phase
+        share += size * (sin(2 * pi * turns * part + angle) - sin(angle)) / (2 * pi * turns)
+    return share
+
+
+def _volumes(pool: Pool, start_ms: int, at_ms: int) -> dict[str, float]:
+    """Return the volume of each window up to `at_ms`; nothing was traded before `start_ms`."""
+    this_hour = at_ms // HOUR_MS
+    hours = {back: _hour_volume(pool, this_hour - back) for back in range(25)}
+    head = hours[0] * _hour_share(pool, this_hour, (at_ms % HOUR_MS) / HOUR_MS)
+    volumes = {}
+    for name, length in WINDOW_MS.items():
+        from_ms = max(at_ms - length, start_ms)
+        if from_ms >= at_ms:
+            volumes[name] = 0.0
+            continue
+        from_hour = from_ms // HOUR_MS
+        back = this_hour - from_hour
+        before = hours[back] * _hour_share(pool, from_hour, (from_ms % HOUR_MS) / HOUR_MS)
+        whole = sum(hours[b] for b in range(1, back + 1))
+        volumes[name] = max(0.0, head + whole - before)
+    return volumes
+
+
+def flows(pool: Pool, start_ms: int, at_ms: int) -> dict[str, Flow]:
+    """Return volume, buys and sells of each window; a longer window never has less.
+
+    The share of buys is one for all windows, and rounding keeps order, so neither buys nor sells
+    can shrink as the window grows. A volume too small for one trade is none.
+    """
+    ends_ms = min((side.dies_ms for side in pool.sides if side.dies_ms), default=at_ms)
+    volumes = _volumes(pool, start_ms, min(at_ms, ends_ms))
+    if ends_ms < at_ms:  # what was traded before the end leaves one window after the other
+        late_ms = at_ms - ends_ms
+        for name, length in WINDOW_MS.items():
+            volumes[name] *= max(0.0, 1 - late_ms / length)
+    share = 0.5 + 0.06 * smooth(pool.key ^ 0x41, at_ms / (2 * HOUR_MS))
+    result, least = {}, Flow()
+    for name in WINDOW_MS:
+        trades = int(volumes[name] / pool.trade)
+        buys = int(trades * share + 0.5)
+        if trades:
+            volume = max(least.volume, volumes[name])
+            least = Flow(volume, max(least.buys, buys), max(least.sells, trades - buys))
+        result[name] = least if trades else Flow()
+    return result
+
+
+def change_pct(now: float, before: float) -> float:
+    return (now / before - 1) * 100
+
+
+def magnitude(key: int, low: float, high: float) -> float:
+    """Return a number between two bounds, evenly over orders of magnitude."""
+    return exp(log(low) + (log(high) - log(low)) * uniform(key))

@@ -1,0 +1,20 @@
+"""Settings of the replayed market."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from shared.settings import ServiceSettings
+
+MAX_TOKENS = 20_000
+
+
+class ReplaySettings(ServiceSettings):
+    """Where the stand-in listens and which market it plays."""
+
+    replay_host: str = Field(default="127.0.0.1", min_length=1)
+    replay_port: int = Field(default=8010, ge=0, le=65_535)  # 0: any free port
+    replay_seed: int = Field(default=1, ge=0, lt=2**63)
+    # Tokens in all; the recorded ones are always there, the rest is generated. 0: only recorded.
+    replay_tokens: int = Field(default=500, ge=0, le=MAX_TOKENS)
+    replay_latency_ms: int = Field(default=0, ge=0, le=60_000)  # added to each answer
