@@ -12,7 +12,7 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -26,13 +26,14 @@ KILL_AFTER_S: Final = 12.5  # of the 15 s in which everything ends; the embedded
 _LINE_LIMIT: Final = 1 << 20  # longer lines of output are dropped
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Service:
     """One child: a command, with these variables on top of our own environment."""
 
     name: str
     command: tuple[str, ...]
     env: Mapping[str, str] = field(default_factory=dict)
+    outlasts: bool = False  # others need it while they end: it is asked to end after them
 
 
 def next_delay_s(delay_s: float, lived_s: float) -> float:
@@ -72,9 +73,16 @@ class Supervisor:
         A child that ends with 78 (a wrong setting) will not get better: it ends everything.
         """
         async with asyncio.TaskGroup() as tasks:
-            keepers = {tasks.create_task(self._keep(service)) for service in services}
+            keepers = {service: tasks.create_task(self._keep(service)) for service in services}
             await self.stop.wait()
-            await self._see_out(keepers)
+            if self._running:
+                self._screen.say("stopping " + ", ".join(self._running))
+            deadline = time.monotonic() + KILL_AFTER_S
+            for outlasts in (False, True):
+                await self._see_out(
+                    {s.name: task for s, task in keepers.items() if s.outlasts is outlasts},
+                    deadline - time.monotonic(),
+                )
         return self._exit_code
 
     async def _keep(self, service: Service) -> None:
@@ -129,26 +137,26 @@ class Supervisor:
             if self._screen.gone:
                 self.stop.set()
 
-    async def _see_out(self, keepers: set[asyncio.Task[None]]) -> None:
-        """Ask every child to end, and end those that take too long."""
-        if self._running:
-            self._screen.say("stopping " + ", ".join(self._running))
-        self._signal_all(signal.SIGTERM)
+    async def _see_out(self, keepers: dict[str, asyncio.Task[None]], timeout_s: float) -> None:
+        """Ask these children to end, and end those that take too long."""
+        self._signal(keepers, signal.SIGTERM)
         hurry = asyncio.create_task(self._hurry.wait())
-        everybody = asyncio.gather(*keepers)
+        everybody = asyncio.gather(*keepers.values())
         either: set[asyncio.Future[Any]] = {hurry, everybody}
-        await asyncio.wait(either, timeout=KILL_AFTER_S, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(either, timeout=max(0.0, timeout_s), return_when=asyncio.FIRST_COMPLETED)
         hurry.cancel()
-        if self._running:
-            self._screen.say("killing " + ", ".join(self._running))
-            self._signal_all(signal.SIGKILL)
+        late = [name for name in keepers if name in self._running]
+        if late:
+            self._screen.say("killing " + ", ".join(late))
+            self._signal(late, signal.SIGKILL)
         await everybody
 
-    def _signal_all(self, signum: int) -> None:
-        for process in self._running.values():
+    def _signal(self, names: Iterable[str], signum: int) -> None:
+        for name in names:
             # A service's own children share its session, so its group is everything it started.
             with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signum)
+                if name in self._running:
+                    os.killpg(self._running[name].pid, signum)
 
 
 def _ending(code: int) -> str:

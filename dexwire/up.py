@@ -92,7 +92,11 @@ def services(settings: UpSettings, ports: Ports, redis_url: str, *, pretty: bool
             own["replay"]["REPLAY_TOKENS"] = str(settings.replay_tokens)
     # -P: a folder called `shared` where the user happens to stand is not ours to import.
     python = (sys.executable, "-P", "-m", "dexwire")
-    return [Service(name, (*python, name), common | own[name]) for name in NAMES if name in own]
+    return [
+        Service(name, (*python, name), common | own[name], outlasts=name == "replay")
+        for name in NAMES
+        if name in own
+    ]
 
 
 def demo_rate_factor(tokens: int) -> float:

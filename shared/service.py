@@ -10,8 +10,9 @@ from typing import TypeVar
 
 import uvloop
 
+from shared.errors import ConfigError
 from shared.logs import get_logger, setup_logs
-from shared.settings import ServiceSettings
+from shared.settings import ServiceSettings, exit_on_config_error
 
 S = TypeVar("S", bound=ServiceSettings)
 log = get_logger(__name__)
@@ -35,6 +36,8 @@ def run_service(name: str, settings: S, run: Callable[[S, asyncio.Event], Awaita
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(main())
+    except ConfigError as error:  # settings that are read later, such as a source's
+        return exit_on_config_error(error)
     except Exception:
         log.exception("service_failed")
         return 1

@@ -164,3 +164,31 @@ async def test_killing_the_parent_leaves_no_orphan(tmp_path: Path) -> None:
     parent.wait()
 
     await eventually(lambda: all(gone(pid) for pid in pids), timeout_s=2)
+
+
+async def test_what_others_need_while_they_end_is_ended_after_them(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    polite = (
+        "import signal, time\n"
+        "def bye(*_): time.sleep(.2); print('bye', flush=True); exit()\n"
+        "signal.signal(signal.SIGTERM, bye)\n"
+        "print('up', flush=True)\n"
+        "time.sleep(60)"
+    )
+    upstream = Service("upstream", (sys.executable, "-c", polite), outlasts=True)
+    supervisor = Supervisor(Screen(["upstream", "client"]))
+    running = asyncio.create_task(supervisor.run([upstream, python("client", polite)]))
+    said = ""
+
+    def both_up() -> bool:
+        nonlocal said
+        said += capsys.readouterr().out
+        return said.count("| up") == 2
+
+    await eventually(both_up)
+    supervisor.interrupt()
+
+    assert await running == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-2:] == ["client   | bye", "upstream | bye"]
