@@ -15,7 +15,7 @@ from shared.model import LIMIT
 
 
 class SourcePrice(Struct, frozen=True, gc=False):
-    """A source's own fresh price; `weight` is all the liquidity (USD) it sees, 0 when unknown."""
+    """A source's own fresh price; `weight` is the liquidity (USD) behind it, 0 if unknown."""
 
     source: str
     price: float
@@ -61,7 +61,8 @@ def _of_pools(
     if not priced:
         return None
     best = max(priced, key=depth if deep else turnover)
-    weight = fsum(view.pool.liquidity or 0.0 for view in views)
+    # Only pools that may set the price weigh, or a crowd of thin ones would move it after all.
+    weight = fsum(view.pool.liquidity or 0.0 for view in priced)
     return SourcePrice(source, best.pool.price or 0.0, weight, thin=not deep)
 
 

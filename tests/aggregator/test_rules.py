@@ -543,13 +543,13 @@ def test_a_weighted_price_of_one_source_names_it() -> None:
     assert (found["price"], found["price_source"]) == (3.0, "dexscreener:thin")
 
 
-def test_the_weight_of_a_source_with_pools_is_all_its_live_liquidity() -> None:
+def test_the_weight_of_a_source_with_pools_is_the_liquidity_of_its_deep_ones() -> None:
     readings = {
         "dexscreener": saw(
             T0,
             pool("A", price=1.0, liquidity=2_000.0),
             pool("B", price=1.3, liquidity=1_000.0),
-            pool("C", price=9.0, liquidity=0.5),
+            pool("C", price=9.0, liquidity=999.0),
         ),
         "jupiter": saw(price=1.1, liquidity=1_000.0),
     }
