@@ -73,13 +73,18 @@ class WirePoolRelations(Struct, frozen=True):
 
 
 class WirePoolFigures(Struct, frozen=True):
-    """Market cap, fdv and price changes are the base token's."""
+    """Market cap, fdv and price changes are the base token's.
+
+    Except in answers about one token: there they are the asked token's, on whichever side it is,
+    and `token_price_usd` repeats its price.
+    """
 
     address: str
     name: str | None = None
     pool_created_at: str | None = None
     base_token_price_usd: Number = None
     quote_token_price_usd: Number = None
+    token_price_usd: Number = None
     fdv_usd: Number = None
     market_cap_usd: Number = None
     reserve_in_usd: Number = None
@@ -152,7 +157,12 @@ def read_page(body: bytes, observed_ms: int) -> Page:
     asked, included = _by_kind(records, refused), _by_kind(answer.included or [], Counter())
     refused["type"] += sum(len(asked[kind]) for kind in asked if kind not in {"pool", "token"})
     tokens = decode_each(_TOKEN, asked.get("token", []), refused)
-    pools = decode_each(_POOL, asked.get("pool", []) + included.get("pool", []), refused)
+    pools = decode_each(_POOL, asked.get("pool", []), refused)
+    # A pool that came along with tokens may speak of the one that was asked for.
+    mine = {each.id for each in tokens}
+    for pool in decode_each(_POOL, included.get("pool", []), refused):
+        base = pool.relationships.base_token.data
+        pools.append(pool if base and base.id in mine else _unowned(pool))
     named = {each.id: each for each in decode_each(_TOKEN, included.get("token", []), Counter())}
     named |= {each.id: each for each in tokens}
     readings = normalize_page(tokens, pools, named, observed_ms, refused)
@@ -186,6 +196,14 @@ def normalize_page(
     return list(readings.values())
 
 
+def _unowned(pool: WirePool) -> WirePool:
+    """Return the pool without the figures that may be another token's."""
+    figures = msgspec.structs.replace(
+        pool.attributes, fdv_usd=None, market_cap_usd=None, price_change_percentage=None
+    )
+    return msgspec.structs.replace(pool, attributes=figures)
+
+
 def _by_kind(records: Iterable[Raw], refused: Counter[str]) -> dict[str, list[Raw]]:
     kinds: dict[str, list[Raw]] = {}
     for record in records:
@@ -207,6 +225,8 @@ def _address(relation: WireRelation | None, network: str) -> str | None:
 
 def _seen_pool(wire: WirePool, named: Mapping[str, WireToken]) -> SeenPool | str:
     figures, relations = wire.attributes, wire.relationships
+    if figures.token_price_usd not in {None, figures.base_token_price_usd}:
+        figures = _unowned(wire).attributes
     network = _network(wire.id, figures.address)
     if network is None:
         return "id"

@@ -1,0 +1,178 @@
+"""Every recorded Jupiter body, read as the fetcher reads it."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+from msgspec import UNSET
+
+from services.fetcher.source import Page
+from services.fetcher.sources.jupiter import read_prices, read_tokens
+from shared.errors import Malformed
+from shared.model import Reading
+from tests.fetcher.recorded import recorded, the_reading
+
+AT = 1_700_000_000_000
+JUP = "JUPyiwrYJFskUPiHa7hkeR8VUtAeFoSYbKedZNsDvCN"
+SOL = "So11111111111111111111111111111111111111112"
+
+
+def one_token(**given: object) -> Reading:
+    (reading,) = read_tokens(msgspec.json.encode([{"id": JUP, **given}]), AT).readings
+    return reading
+
+
+# -- the recordings -------------------------------------------------------------------------------
+def test_a_token_is_read_whole() -> None:
+    page = read_tokens(recorded("jupiter", "tokens-v2-search_one_docs_2026-03-24"), AT)
+
+    assert page.refused == {}
+    assert page.found == (f"solana:{JUP}",)
+    assert page.readings == (
+        Reading(
+            chain="solana",
+            token_address=JUP,
+            observed_ms=AT,
+            token_name="Jupiter",
+            token_ticker="JUP",
+            created_ms=1706549609000,
+            price=0.18872953577666163,
+            market_cap=612218098.1926562,
+            fdv=1295436289.723886,
+            liquidity=3254134.0851675714,
+            volume_5m=2270.977598883256 + 2478.787204926521,
+            volume_1h=202057.32343858018 + 130910.04513282242,
+            volume_6h=891754.7845159877 + 784178.1759400497,
+            volume_24h=4387366.5045432765 + 3863094.110430575,
+            price_change_5m=0.0691969260910124,
+            price_change_1h=0.8963569095373793,
+            price_change_6h=0.806881917998056,
+            price_change_24h=-1.8984104107182198,
+            price_change_7d=-10.154560928102246,
+            transactions_5m=215,
+            transactions_1h=5534,
+            transactions_6h=30284,
+            transactions_24h=113297,
+            buys_24h=57708,
+            sells_24h=55589,
+            holders=863626,
+        ),
+    )
+
+
+def test_a_capture_without_the_weekly_change_says_nothing_of_it() -> None:
+    page = read_tokens(recorded("jupiter", "tokens-v2-search_bonk-wif-popcat_2026-09-18"), AT)
+    bonk = the_reading(page, "DezXAZ8z7PnrnRJjz3wXBoRgixCa6xjnB7YaB1pPB263")
+
+    assert (len(page.readings), page.refused) == (3, {})
+    assert (bonk.token_name, bonk.token_ticker) == ("Bonk", "Bonk")
+    assert (bonk.price, bonk.market_cap) == (2.949382133024654e-06, 259529284.8127964)
+    assert bonk.volume_24h == 11020361.255785946 + 11065967.169603977
+    assert (bonk.transactions_24h, bonk.holders) == (404538, 1021173)
+    assert bonk.created_ms == 1683824950000
+    assert (bonk.price_change_7d, bonk.protocol, bonk.pools) == (UNSET, UNSET, ())
+
+
+def test_prices_come_with_liquidity_and_the_daily_change() -> None:
+    page = read_prices(recorded("jupiter", "price-v3_btc-eth-sol_2026-08"), AT)
+
+    assert (len(page.readings), page.refused) == (3, {})
+    assert the_reading(page, SOL) == Reading(
+        chain="solana",
+        token_address=SOL,
+        observed_ms=AT,
+        price=80.73489505722027,
+        price_change_24h=5.14330377936469,
+        liquidity=678991327.532678,
+    )
+
+
+def test_prices_of_before_liquidity_was_added_say_nothing_of_it() -> None:
+    page = read_prices(recorded("jupiter", "price-v3_sol-jup_docs"), AT)
+
+    assert the_reading(page, JUP) == Reading(
+        chain="solana",
+        token_address=JUP,
+        observed_ms=AT,
+        price=0.4056018512541055,
+        price_change_24h=0.5292887924920519,
+    )
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "price-v2_extrainfo_sol-jup_2024-09",
+        "price-v2_null-entry_docs_2024-09",
+        "price-v2_sol-jup_docs",
+        "price-v6_sol_docs",
+    ],
+)
+def test_answers_of_the_retired_price_versions_are_refused(name: str) -> None:
+    page = read_prices(recorded("jupiter", name), AT)
+
+    # Their two keys, "data" and "timeTaken", are no mints.
+    assert page == Page((), (), {"address": 2})
+
+
+# -- what may come --------------------------------------------------------------------------------
+def test_null_is_no_longer_known_and_missing_says_nothing() -> None:
+    reading = one_token(mcap=None, usdPrice=None, stats24h={"priceChange": None})
+
+    assert (reading.market_cap, reading.price, reading.price_change_24h) == (None, None, None)
+    assert (reading.fdv, reading.liquidity, reading.volume_24h) == (UNSET, UNSET, UNSET)
+
+
+def test_a_figure_that_cannot_be_believed_is_no_longer_known() -> None:
+    reading = one_token(mcap=1e15, fdv=-1, usdPrice="1,000", holderCount=0.5)
+
+    assert (reading.market_cap, reading.fdv, reading.price) == (None, None, None)
+    assert reading.holders is None
+
+
+def test_a_direction_without_trades_is_left_out_and_counts_as_zero() -> None:
+    reading = one_token(stats5m={"buyVolume": 7.5, "numBuys": 3}, stats1h={"numBuys": None})
+
+    assert (reading.volume_5m, reading.transactions_5m) == (7.5, 3)
+    assert (reading.volume_1h, reading.transactions_1h) == (UNSET, None)
+
+
+def test_a_launchpad_is_the_protocol() -> None:
+    assert one_token(launchpad="pump.fun").protocol == "pump.fun"
+
+
+@pytest.mark.parametrize(
+    ("when", "ms"),
+    [
+        ("2026-09-18T18:15:22.306001135Z", 1789755322306),
+        ("2024-01-29T17:33:29Z", 1706549609000),
+        ("2024-01-29T17:33:29", UNSET),
+        ("yesterday", UNSET),
+        ("", UNSET),
+        (None, UNSET),
+        ("0001-01-01T00:00:00Z", UNSET),
+    ],
+)
+def test_times_may_have_nanoseconds_and_must_have_a_zone(when: str | None, ms: object) -> None:
+    assert one_token(firstPool={"id": "x", "createdAt": when}).created_ms == ms
+
+
+def test_a_mint_whose_price_is_gone_is_null_or_left_out() -> None:
+    page = read_prices(msgspec.json.encode({JUP: None, SOL: {"usdPrice": 80.5}}), AT)
+
+    assert the_reading(page, JUP).price is None
+    assert the_reading(page, SOL).price == 80.5
+
+
+def test_bad_records_are_refused_alone() -> None:
+    tokens = [{"id": JUP}, {"id": "../x"}, {"name": "no id"}, 5, {"id": SOL, "mcap": []}]
+    prices = {JUP: {"usdPrice": 1}, SOL: {"usdPrice": {}}, "x": {}}
+
+    assert read_tokens(msgspec.json.encode(tokens), AT).refused == {"address": 1, "shape": 3}
+    assert read_prices(msgspec.json.encode(prices), AT).refused == {"address": 1, "shape": 1}
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b"5", b'{"error":"x"}', b"[", b"[" * 10_000])
+def test_a_body_that_is_no_list_of_tokens_is_malformed(body: bytes) -> None:
+    with pytest.raises(Malformed):
+        read_tokens(body, AT)
