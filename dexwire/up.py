@@ -140,7 +140,7 @@ def _claim_folder(settings: UpSettings, held: contextlib.ExitStack) -> RunFile |
     if run_file is not None:
         held.callback(run_file.close)
     elif settings.data_dir is not None:
-        raise ConfigError(f"--data-dir {folder} is in use by another dexwire")
+        raise StoreError(f"--data-dir {folder} is in use by another dexwire")
     return run_file
 
 
