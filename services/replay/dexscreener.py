@@ -17,6 +17,7 @@ MOST_PAIRS: Final = 30
 _WINDOWS: Final = ("m5", "h1", "h6", "h24")
 _SITE: Final = "https://dexscreener.com"
 _WRONG_PAIR_CHANCE: Final = 0.1
+_RECORDED_SHOWN: Final = 6  # of the thirty profiles or boosts
 
 
 def price_text(price: float) -> str:
@@ -138,13 +139,13 @@ def search(snapshot: Snapshot, query: str) -> Json:
 
 
 def _promoted(snapshot: Snapshot, recorded: list[Json], salt: int) -> list[Json]:
-    """Return a third of recorded entries and, around them, the tokens of the moment."""
-    fresh = snapshot.rising("all", MOST_PAIRS, salt)
+    """Return a few recorded entries, taking turns, and the tokens of the moment."""
+    fresh = snapshot.rising("all", MOST_PAIRS - _RECORDED_SHOWN, salt)
     entries = {item["tokenAddress"]: item for item in recorded}
     start = (snapshot.now_ms // 60_000 + salt) % max(1, len(recorded))
-    shown = (recorded[start:] + recorded[:start])[: MOST_PAIRS // 3]
+    shown = (recorded[start:] + recorded[:start])[:_RECORDED_SHOWN]
     chosen = {item["tokenAddress"]: item for item in shown}
-    for token in fresh:
+    for token in (*fresh, *snapshot.sweep("all", MOST_PAIRS, 1, salt)):  # the rest fills up
         chosen.setdefault(token.address, entries.get(token.address) or _profile(snapshot, token))
     return list(chosen.values())[:MOST_PAIRS]
 

@@ -6,6 +6,7 @@ Quote assets have plain, steady anchors: the recordings span years and disagree 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from services.replay.market.model import Token
@@ -143,8 +144,13 @@ def gecko_of_dex(chain: str, name: str, labels: tuple[str, ...]) -> str:
     return known[0].gecko if known else name
 
 
-def quote_tokens(seed: int) -> dict[str, tuple[Token, ...]]:
-    """Return the quote assets of each chain as tokens, native coin first."""
+def quote_tokens(
+    seed: int, icons: Mapping[tuple[str, str], str | None]
+) -> dict[str, tuple[Token, ...]]:
+    """Return the quote assets of each chain as tokens, native coin first.
+
+    `icons` are the recorded ones by canonical (chain, address).
+    """
     return {
         chain: tuple(
             Token(
@@ -161,6 +167,7 @@ def quote_tokens(seed: int) -> dict[str, tuple[Token, ...]]:
                 volatility=quote.volatility,
                 quote=True,
                 recorded=True,
+                icon=icons.get((chain, canonical_address(quote.address) or quote.address)),
                 gecko_id=quote.symbol.lower(),
             )
             for quote in quotes

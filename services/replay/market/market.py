@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
+from itertools import count
+from math import isqrt
 from typing import Any, Final
 
 from services.replay.market import moves
@@ -11,7 +13,13 @@ from services.replay.market.assets import quote_tokens
 from services.replay.market.generated import generate_pools, generate_token
 from services.replay.market.model import DAY_MS, HOUR_MS, WINDOW_MS, Pool, PoolState, Token
 from services.replay.market.noise import key_of
-from services.replay.market.recorded import Id, read_recordings, recorded_pools, recorded_tokens
+from services.replay.market.recorded import (
+    Id,
+    icons_of,
+    read_recordings,
+    recorded_pools,
+    recorded_tokens,
+)
 
 TICK_MS: Final = 1000  # figures of one tick are the same in every answer
 _MAX_NEWCOMERS: Final = 120
@@ -20,16 +28,27 @@ _LEADERS: Final = 60  # tokens that lists are led by, per group
 _TURN_MS: Final = 2000  # lists show another slice of the market this often
 
 
-def slice_of(tokens: Sequence[Token], size: int, turn: int) -> list[Token]:
-    """Return the slice of a turn. Asking every n turns, for any n, gets to all of them.
+@lru_cache(maxsize=1024)
+def _prime_from(least: int) -> int:
+    """Return the smallest prime of at least `least`."""
+    return next(n for n in count(least) if all(n % d for d in range(2, isqrt(n) + 1)))
 
-    Adding `turn // count` keeps a steady poll from hitting the same few slices for ever.
+
+def slice_of(tokens: Sequence[Token], size: int, turn: int, page: int = 1) -> list[Token]:
+    """Return the slice of a turn; pages of one turn follow each other and do not overlap.
+
+    Starts are evenly spaced, closer than `size`, and a prime number of at least 67. So a steady
+    poll, once in s turns, gets to all of them for every s below 67; with another number a poll of
+    10 s could see the same few slices for ever.
     """
-    if len(tokens) <= size:
-        return list(tokens)
-    count = -(-len(tokens) // size)
-    start = (turn + turn // count) % count * size
-    return list(tokens[start : start + size])
+    total, before = len(tokens), (page - 1) * size
+    if before >= total:
+        return []
+    starts = _prime_from(max(67, -(-total // size)))
+    first = (turn % starts * total // starts + before) % total
+    size = min(size, total - before)
+    part = list(tokens[first : first + size])
+    return part + list(tokens[: size - len(part)])
 
 
 class Market:
@@ -39,7 +58,7 @@ class Market:
         """Build `size` tokens from recorded payloads (path → body) and, beyond those, generated."""
         self.seed = seed
         self.recordings = read_recordings(payloads)
-        self.quotes = quote_tokens(seed)
+        self.quotes = quote_tokens(seed, icons_of(self.recordings))
         anchors = {(t.chain, t.canonical): t for group in self.quotes.values() for t in group}
         self._by_id: dict[Id, Token] = recorded_tokens(self.recordings, seed, anchors)
         self._pools: dict[int, tuple[Pool, ...]] = self._recorded_pools()
@@ -199,13 +218,13 @@ class Snapshot:
     def rising(self, group: str, size: int, salt: int) -> list[Token]:
         """Return `size` tokens of a chain, or of "all": leaders, newcomers and a slice of the rest.
 
-        A third are leaders so that a list has a steady head; the slice makes sure that everything
+        A fifth are leaders so that a list has a steady head; the slice makes sure that everything
         is seen sooner or later. `salt` tells lists apart. In no order.
         """
         market = self.market
         turn = self.now_ms // _TURN_MS + salt
         fresh = [t for t in self.newcomers if group in {"all", t.chain}]
-        leading, coming = size // 3, size // 6
+        leading, coming = size // 5, size // 10
         chosen = {
             token.key: token
             for token in (
@@ -221,11 +240,5 @@ class Snapshot:
 
     def sweep(self, group: str, size: int, page: int, salt: int) -> list[Token]:
         """Return a page of tokens of a chain or of all; pages of one moment do not overlap."""
-        listed = self.market.listed[group]
-        pages = max(1, -(-len(listed) // size))
-        if page > pages:
-            return []
-        start = (self.now_ms // _TURN_MS + salt) * 10
-        turn = start + start // pages + page - 1
-        first = turn % pages * size
-        return list(listed[first : first + size])
+        turn = self.now_ms // _TURN_MS + salt
+        return slice_of(self.market.listed[group], size, turn, page)

@@ -248,6 +248,10 @@ def _read_jupiter(found: Recordings, body: Json | list[Json]) -> None:
             _price(facts, item["usdPrice"], item.get("liquidity", 0.0), 0.0, 0.0)
 
 
+def icons_of(found: Recordings) -> dict[Id, str | None]:
+    return {token: facts.icon for token, facts in found.tokens.items()}
+
+
 def recorded_tokens(found: Recordings, seed: int, quotes: Mapping[Id, Token]) -> dict[Id, Token]:
     """Return all recorded tokens; quote assets of the tables keep the anchors they have there."""
     tokens = dict(quotes)

@@ -1,0 +1,234 @@
+"""What the endpoints answer: limits, quirks, one market behind three APIs."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from contextlib import suppress
+from statistics import median
+
+import httpx
+import pytest
+
+from services.replay.app import run
+from services.replay.settings import ReplaySettings
+from shared.errors import ConfigError
+from shared.quotes import is_quote_asset
+from tests.replay.helpers import NOON, Replay, replay
+from tests.support import eventually, free_port
+
+GECKO = "/geckoterminal/api/v2"
+USD1 = "USD1ttGY1N17NEEHLmELoaybftRBUSErhqYiQzvEmuB"
+TALUS = "Dc26VNVhXVSZXGmCR92yTMhQx6ZygLz5NLMv9zSyg6Fp"
+
+
+async def mints_of(it: Replay, count: int) -> list[str]:
+    items = await it.get("/jupiter/tokens/v2/toptraded/24h?limit=100")
+    return [item["id"] for item in items][:count]
+
+
+async def test_health_says_that_the_market_is_replayed() -> None:
+    async with replay(tokens=500, seed=7) as it:
+        assert await it.get("/health") == {
+            "status": "ok",
+            "replay": True,
+            "seed": 7,
+            "tokens": 500,
+        }
+
+
+async def test_one_token_is_the_same_in_all_three() -> None:
+    # Not on the hour: trading may have begun again within GeckoTerminal's lag.
+    async with replay(tokens=1000, now_ms=NOON + 7 * 60_000) as it:
+        mints = await mints_of(it, 30)
+        pairs = await it.get(f"/dexscreener/tokens/v1/solana/{','.join(mints)}")
+        prices = await it.get(f"/jupiter/price/v3?ids={','.join(mints)}")
+        body = await it.get(f"{GECKO}/networks/solana/tokens/multi/{','.join(mints)}")
+    gecko = {item["attributes"]["address"]: item["attributes"] for item in body["data"]}
+    compared = 0
+    for pair in pairs:
+        mint = pair["baseToken"]["address"]
+        if mint in prices and gecko.get(mint, {}).get("price_usd"):
+            seen = (pair["priceUsd"], prices[mint]["usdPrice"], gecko[mint]["price_usd"])
+            assert len(set(map(str, seen))) == 3
+            assert [float(p) for p in seen] == pytest.approx(
+                [prices[mint]["usdPrice"]] * 3, rel=0.05
+            )
+            assert pair["baseToken"]["name"] == gecko[mint]["name"]
+            compared += 1
+    assert compared > 15
+
+
+async def test_a_pool_has_the_same_address_in_dexscreener_and_geckoterminal() -> None:
+    async with replay(tokens=1000) as it:
+        body = await it.get(f"{GECKO}/networks/base/trending_pools")
+        link = body["data"][0]["relationships"]
+        sides = [
+            link[f"{side}_token"]["data"]["id"].removeprefix("base_") for side in ("base", "quote")
+        ]
+        asked = next(a for a in sides if a != "0x4200000000000000000000000000000000000006")
+        pairs = await it.get(f"/dexscreener/token-pairs/v1/base/{asked}")
+        pools = await it.get(f"{GECKO}/networks/base/tokens/{asked}/pools")
+    theirs = {pair["pairAddress"].lower() for pair in pairs}
+    assert theirs == {pool["attributes"]["address"] for pool in pools["data"]}
+    assert body["data"][0]["attributes"]["address"] in theirs
+    assert all("token_price_usd" in pool["attributes"] for pool in pools["data"])
+
+
+async def test_evm_addresses_are_mixed_case_in_dexscreener_and_found_in_any() -> None:
+    async with replay(tokens=1000) as it:
+        profiles = await it.get("/dexscreener/token-profiles/latest/v1")
+        address = next(p["tokenAddress"] for p in profiles if p["chainId"] == "bsc")
+        upper = await it.get(f"/dexscreener/token-pairs/v1/bsc/{address}")
+        lower = await it.get(f"/dexscreener/token-pairs/v1/bsc/{address.lower()}")
+    assert address != address.lower()
+    assert upper == lower
+    assert upper[0]["url"] == upper[0]["url"].lower()
+
+
+async def test_several_chains_are_on_the_first_lists() -> None:
+    async with replay(tokens=500) as it:
+        profiles = await it.get("/dexscreener/token-profiles/latest/v1")
+        pools = await it.get(f"{GECKO}/networks/trending_pools")
+    assert {p["chainId"] for p in profiles} >= {"solana", "ethereum", "base", "bsc"}
+    assert len({pool["id"].rsplit("_", 1)[0] for pool in pools["data"]}) >= 2
+
+
+async def test_tokens_v1_gives_one_pair_a_token_and_leaves_out_the_unknown() -> None:
+    async with replay() as it:
+        pairs = await it.get(f"/dexscreener/tokens/v1/solana/{USD1},{TALUS},unknown")
+        nothing = await it.get("/dexscreener/tokens/v1/pulsechain/unknown")
+    assert [pair["baseToken"]["address"] for pair in pairs] == [USD1, TALUS]
+    assert nothing == []
+
+
+async def test_a_rugged_pool_stays_rugged() -> None:
+    async with replay() as it:
+        (pair,) = await it.get(f"/dexscreener/tokens/v1/solana/{TALUS}")
+    assert pair["pairAddress"] == "A7cJ8yHXpkgPSGG31TAgvqjgx7AfrXNtsMZSZAxsYw3m"
+    assert pair["liquidity"]["usd"] == 0
+
+
+async def test_curves_have_no_liquidity_and_quiet_windows_no_change() -> None:
+    async with replay(tokens=2000) as it:
+        fresh = await it.get("/jupiter/tokens/v2/recent")
+        ids = ",".join(item["id"] for item in fresh)
+        pairs = await it.get(f"/dexscreener/tokens/v1/solana/{ids}")
+    curves = [pair for pair in pairs if pair["dexId"] in {"pumpfun", "meteoradbc"}]
+    assert curves
+    assert all("liquidity" not in pair for pair in curves)
+    quiet = [pair for pair in pairs if sum(pair["txns"]["m5"].values()) == 0]
+    assert quiet
+    assert all("m5" not in pair["priceChange"] for pair in quiet)
+
+
+async def test_the_market_moves_between_two_polls() -> None:
+    async with replay() as it:
+        before = await it.get(f"/dexscreener/token-pairs/v1/solana/{USD1}")
+        it.clock.now_ms += 60_000
+        after = await it.get(f"/dexscreener/token-pairs/v1/solana/{USD1}")
+    assert before != after
+
+
+async def test_two_replays_of_one_seed_agree_to_the_byte() -> None:
+    path = f"{GECKO}/networks/trending_pools?include=base_token,quote_token,dex"
+    async with replay(tokens=500) as one, replay(tokens=500) as two, replay(seed=2) as other:
+        assert (await one.client.get(path)).content == (await two.client.get(path)).content
+        assert (await one.client.get(path)).content != (await other.client.get(path)).content
+
+
+async def test_polling_the_lists_finds_the_whole_market() -> None:
+    found: set[str] = set()
+    async with replay(tokens=600) as it:
+        for poll in range(90):
+            it.clock.now_ms = NOON + poll * 10_000
+            profiles = await it.get("/dexscreener/token-profiles/latest/v1")
+            boosts = await it.get("/dexscreener/token-boosts/latest/v1")
+            found |= {item["tokenAddress"].lower() for item in (*profiles, *boosts)}
+    assert len(found) > 600
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/dexscreener/tokens/v1/solana/" + ",".join(f"a{n}" for n in range(31)), 400),
+        ("/dexscreener/latest/dex/tokens/" + ",".join(f"a{n}" for n in range(31)), 400),
+        ("/dexscreener/latest/dex/search", 400),
+        ("/dexscreener/nothing", 404),
+        ("/jupiter/price/v3?ids=" + ",".join(f"a{n}" for n in range(51)), 400),
+        ("/jupiter/tokens/v2/search?query=" + ",".join(f"a{n}" for n in range(101)), 400),
+        ("/jupiter/tokens/v2/toptraded/2h", 404),
+        ("/jupiter/tokens/v2/toptraded/1h?limit=101", 400),
+        ("/jupiter/tokens/v2/toptraded/1h?limit=x", 400),
+        (f"{GECKO}/networks/nowhere/pools", 404),
+        (f"{GECKO}/networks/ethereum/pools", 404),
+        (f"{GECKO}/networks/eth/pools?page=11", 400),
+        (f"{GECKO}/networks/eth/tokens/0xnobody", 404),
+        (f"{GECKO}/networks/eth/tokens/multi/" + ",".join(f"a{n}" for n in range(31)), 400),
+    ],
+)
+async def test_what_upstream_refuses_is_refused_in_json(path: str, status: int) -> None:
+    async with replay() as it:
+        answer = await it.client.get(path)
+    assert answer.status_code == status
+    assert set(answer.json()) & {"error", "errors", "message"}
+
+
+async def test_jupiter_tells_its_rate_limit() -> None:
+    async with replay() as it:
+        answer = await it.client.get("/jupiter/tokens/v2/recent")
+    assert answer.headers["x-ratelimit-remaining"] == "29"
+    assert int(answer.headers["x-ratelimit-reset"]) == NOON // 1000 + 2
+
+
+async def test_jupiter_times_have_nanoseconds() -> None:
+    async with replay() as it:
+        (item,) = (await it.get("/jupiter/tokens/v2/search?query=dogwifhat"))[:1]
+    assert item["updatedAt"] == "2026-11-21T12:00:00.000777777Z"
+    assert item["symbol"] == "$WIF"
+
+
+async def test_jupiter_lists_have_the_length_asked_and_no_quote_assets() -> None:
+    async with replay(tokens=1000) as it:
+        items = await it.get("/jupiter/tokens/v2/toptrending/1h?limit=100")
+    assert len(items) == 100
+    # By address: recorded copycats call themselves SOL and USD1.
+    assert not any(is_quote_asset("solana", item["id"]) for item in items)
+
+
+async def test_thirty_of_twenty_thousand_are_answered_quickly() -> None:
+    async with replay(tokens=20_000) as it:
+        mints = ",".join(await mints_of(it, 30))
+        spent = []
+        for _ in range(10):
+            it.clock.now_ms += 1000
+            began = time.perf_counter()
+            assert len(await it.get(f"/dexscreener/tokens/v1/solana/{mints}")) == 30
+            spent.append(time.perf_counter() - began)
+    assert median(spent) < 0.1  # 5 ms on two slow cores
+
+
+async def test_run_serves_until_it_is_asked_to_stop() -> None:
+    stop, port = asyncio.Event(), free_port()
+    settings = ReplaySettings(replay_port=port, replay_latency_ms=1)
+    running = asyncio.create_task(run(settings, stop))
+
+    def listening() -> bool:
+        with suppress(OSError):
+            socket.create_connection(("127.0.0.1", port)).close()
+            return True
+        return False
+
+    assert await eventually(listening)
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+        assert (await client.get("/health")).json()["replay"] is True
+    stop.set()
+    await asyncio.wait_for(running, 6)
+
+
+async def test_a_taken_port_is_one_clear_error() -> None:
+    port = free_port()
+    async with await asyncio.start_server(lambda _, __: None, "127.0.0.1", port):
+        with pytest.raises(ConfigError, match=f"cannot listen on 127.0.0.1:{port}"):
+            await run(ReplaySettings(replay_port=port), asyncio.Event())
