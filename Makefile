@@ -14,7 +14,7 @@ INSTALL = $(BIN)/pip install --quiet --disable-pip-version-check
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test check format lock clean
+.PHONY: help setup demo run verify test check format lock clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,6 +26,9 @@ demo: $(RUN_STAMP) ## run everything offline: embedded server, replayed market
 
 run: $(RUN_STAMP) ## run everything on the live sources
 	@exec $(BIN)/dexwire up $(ARGS)
+
+verify: $(RUN_STAMP) ## audit the store of what runs here (make demo, make run)
+	@$(BIN)/dexwire verify $(ARGS)
 
 test: $(DEV_STAMP) ## the whole suite: unit, integration, end to end
 	$(BIN)/python -m pytest -n auto $(ARGS)

@@ -9,11 +9,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import shutil
 import signal
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -234,9 +236,21 @@ async def _watch(settings: UpSettings, ports: Ports, screen: Screen) -> None:
         f"  stream  {ws_url}/ws?topics=all\n"
         f"  health  {api_url}/health\n"
         f"try       curl '{api_url}/discover?limit=5'\n"
-        "audit     dexwire verify (in this folder)\n"
+        f"audit     {_our_command()} verify (in this folder)\n"
         "stop      Ctrl-C"
     )
+
+
+def _our_command() -> str:
+    """Return how this command is typed here: in an unactivated environment, by its path."""
+    if shutil.which("dexwire"):
+        return "dexwire"
+    path = Path(sys.argv[0])
+    if path.name != "dexwire":
+        return "python -m dexwire"
+    with contextlib.suppress(ValueError):
+        path = path.absolute().relative_to(Path.cwd())
+    return str(path)
 
 
 async def _waiting_for(settings: UpSettings, ports: Ports) -> str:
