@@ -65,8 +65,8 @@ class Leases:
             return min(LOOK_S, wait_ms / 1_000)
         work = asyncio.ensure_future(cycle())
         try:
-            await self._keep(key, token, lease, started, work)
-            await work
+            if await self._kept(key, token, lease, started, work):
+                await work
         finally:
             if not work.done():
                 work.cancel()
@@ -77,10 +77,10 @@ class Leases:
                 await self._finish(keys=[key], args=[token, int(rest_s * 1_000)])
         return min(LOOK_S, rest_s)
 
-    async def _keep(
+    async def _kept(
         self, key: str, token: str, lease: float, renewed: float, work: asyncio.Future[None]
-    ) -> None:
-        """Renew the lease until the work is done; cancel the work when the lease is lost."""
+    ) -> bool:
+        """Renew the lease until the work is done; return early, with False, when it is lost."""
         while not (await asyncio.wait({work}, timeout=lease / 4))[0]:
             asked = time.monotonic()
             try:
@@ -92,6 +92,5 @@ class Leases:
                 renewed = asked
             if not ours:
                 log.warning("job_lease_lost", key=key)
-                work.cancel()
-                await asyncio.wait({work}, timeout=1)
-                return
+                return False
+        return True

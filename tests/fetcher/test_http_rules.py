@@ -1,0 +1,95 @@
+"""What an upstream's status and headers mean: the rules without the network."""
+
+from __future__ import annotations
+
+import pytest
+
+from services.fetcher.http import RetryBudget, Verdict, verdict, wait_asked_s
+
+NOW = 1_700_000_000.0
+JSON = {"content-type": "application/json; charset=utf-8"}
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "meaning"),
+    [
+        (200, JSON, Verdict.OK),
+        (200, {"content-type": "application/vnd.api+json"}, Verdict.OK),
+        (200, {"content-type": "APPLICATION/JSON"}, Verdict.OK),
+        (200, {"content-type": "text/html"}, Verdict.SKIP),
+        (200, {"content-type": "text/json-ish"}, Verdict.SKIP),
+        (200, {}, Verdict.SKIP),
+        (204, {}, Verdict.SKIP),
+        (206, JSON, Verdict.SKIP),
+        (301, JSON, Verdict.SKIP),
+        (302, {"location": "http://127.0.0.1/"}, Verdict.SKIP),
+        (400, JSON, Verdict.SKIP),
+        (404, JSON, Verdict.SKIP),
+        (422, JSON, Verdict.SKIP),
+        (408, {}, Verdict.RETRY),
+        (429, JSON, Verdict.RETRY),
+        (500, {}, Verdict.RETRY),
+        (503, {"content-type": "text/html"}, Verdict.RETRY),
+        (599, {}, Verdict.RETRY),
+        (401, JSON, Verdict.FATAL),
+        (403, {"content-type": "text/html"}, Verdict.FATAL),
+        (407, {}, Verdict.FATAL),
+        (451, {}, Verdict.FATAL),
+        (1020, {}, Verdict.SKIP),
+    ],
+)
+def test_verdict(status: int, headers: dict[str, str], meaning: Verdict) -> None:
+    assert verdict(status, headers) is meaning
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "seconds"),
+    [
+        (429, {}, 1),
+        (429, {"retry-after": "7"}, 7),
+        (429, {"retry-after": " 7 "}, 7),
+        (429, {"retry-after": "0"}, 1),
+        (429, {"retry-after": "99999999"}, 120),
+        (429, {"retry-after": "9" * 400}, 1),
+        (429, {"retry-after": "Tue, 14 Nov 2023 22:13:50 GMT"}, 30),
+        (429, {"retry-after": "Tue, 14 Nov 2023 22:13:10 GMT"}, 1),
+        (429, {"retry-after": "Tue, 14 Nov 2093 22:13:10 GMT"}, 120),
+        (429, {"retry-after": "soon"}, 1),
+        (429, {"retry-after": "-5"}, 1),
+        (429, {"retry-after": "1.5"}, 1),
+        (429, {"retry-after": "\u0667"}, 1),
+        (429, {"x-ratelimit-reset": "1700000009"}, 9),
+        (429, {"x-ratelimit-reset": "1600000000"}, 1),
+        (429, {"x-ratelimit-reset": "never"}, 1),
+        (429, {"retry-after": "3", "x-ratelimit-reset": "1700000009"}, 3),
+        (503, {"retry-after": "5"}, 5),
+        (503, {}, 0),
+        (200, {"x-ratelimit-remaining": "0", "x-ratelimit-reset": "1700000004"}, 4),
+        (200, {"x-ratelimit-remaining": "-2", "x-ratelimit-reset": "1700000004"}, 4),
+        (200, {"x-ratelimit-remaining": "3", "x-ratelimit-reset": "1700000004"}, 0),
+        (200, {"x-ratelimit-remaining": "0"}, 0),
+        (200, {"retry-after": "5"}, 0),
+    ],
+)
+def test_how_long_an_upstream_asks_us_to_wait(
+    status: int, headers: dict[str, str], seconds: float
+) -> None:
+    assert wait_asked_s(status, headers, NOW) == pytest.approx(seconds)
+
+
+def test_retries_are_at_most_a_tenth_of_the_calls() -> None:
+    budget = RetryBudget()
+    retries = 0
+    for _ in range(100):
+        budget.earn()
+        retries += budget.spend()
+
+    assert retries == 10
+
+
+def test_retries_saved_in_good_times_are_bounded() -> None:
+    budget = RetryBudget()
+    for _ in range(10_000):
+        budget.earn()
+
+    assert sum(budget.spend() for _ in range(100)) == 10
