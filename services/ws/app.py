@@ -1,0 +1,73 @@
+"""The stream gateway as a service."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import resource
+import time
+from typing import Final
+
+from services.ws.core.hub import Hub
+from services.ws.gateway import Gateway
+from services.ws.settings import WsSettings
+from shared.connect import open_redis, wait_for_redis
+from shared.feed import Feed
+from shared.keys import Keys
+from shared.logs import get_logger
+from shared.replica import Replica
+
+log = get_logger(__name__)
+
+_NEVER_HEARD_MS: Final = 10**9  # an age beyond any real one, small enough for any JSON reader
+
+
+class _World:
+    """The clock and the feed, as the hub sees them."""
+
+    feed: Feed
+
+    def now_ms(self) -> int:
+        return int(time.time() * 1000)
+
+    def age_ms(self) -> int:
+        return int(min(self.feed.silent_s * 1000, _NEVER_HEARD_MS))
+
+    def loaded(self) -> bool:
+        return self.feed.loaded.is_set()
+
+
+async def run(settings: WsSettings, stop: asyncio.Event) -> None:
+    """Serve the stream until `stop`; clients may connect before there is anything to tell."""
+    # One line per connection from the library would drown our own.
+    logging.getLogger("websockets").setLevel(logging.WARNING)
+    _raise_open_files_limit()
+    redis = open_redis(settings.redis_url)
+    world, replica = _World(), Replica()
+    gateway = Gateway(settings, Hub(replica, world))
+    world.feed = Feed(redis, Keys(settings.redis_prefix), replica, gateway)
+
+    async def follow() -> None:
+        await wait_for_redis(redis, settings.redis_url)
+        await world.feed.run()
+
+    port = await gateway.listen()
+    log.info("ws_listening", host=settings.ws_host, port=port)
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            running = [tasks.create_task(job) for job in (follow(), gateway.fan_out())]
+            running.append(tasks.create_task(gateway.tick()))
+            await stop.wait()
+            log.info("ws_draining", connections=len(gateway.connections))
+            await gateway.drain()
+            for task in running:
+                task.cancel()
+    finally:
+        await redis.aclose()
+
+
+def _raise_open_files_limit() -> None:
+    """Allow as many sockets as the system permits this process."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -1,0 +1,196 @@
+"""All sockets of one gateway: who may come in, when they are served, how they are sent away."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from typing import Any, Final
+
+from services.ws.core.closing import DRAIN
+from services.ws.core.hub import SWEEP, Hub
+from services.ws.core.limits import UNSENT_HIGH, Patience
+from services.ws.handshake import new_protocol
+from services.ws.settings import WsSettings
+from services.ws.transport import Connection
+from shared.logs import get_logger
+from shared.replica import Change
+from shared.wire import Heartbeat
+
+log = get_logger(__name__)
+
+_BACKLOG: Final = 4096
+_TICK_S: Final = 1.0
+_DRAIN_STEPS: Final = 100
+_DRAIN_STEP_S: Final = 0.1
+_GOODBYE_S: Final = 2.5  # after the last close frame; then sockets are dropped
+
+
+class Gateway:
+    """The listening socket, its connections and the two loops that serve them.
+
+    It is the feed's listener and the connections' `House`.
+    """
+
+    def __init__(self, settings: WsSettings, hub: Hub) -> None:
+        self.hub = hub
+        self.trusted_proxies = frozenset(settings.trusted_proxies)
+        self.handshake_s = settings.ws_handshake_s
+        self.patience = Patience(
+            subscribe_s=settings.ws_subscribe_s,
+            ping_s=settings.ws_ping_s,
+            pong_s=settings.ws_pong_s,
+            stall_s=settings.ws_stall_s,
+        )
+        self.connections: dict[Connection, None] = {}  # with a handshake behind them
+        self._settings = settings
+        self._per_address: Counter[str] = Counter()
+        self._news = asyncio.Event()
+        self._server: asyncio.Server | None = None
+        self._started_s = asyncio.get_running_loop().time()
+        self._draining = False
+        self._empty = asyncio.Event()  # the last connection has gone
+
+    # -- what the feed tells ----------------------------------------------------------------------
+    def on_commit(self, change: Change) -> None:
+        """Tell the rooms, and wake the fan-out."""
+        self.hub.on_commit(change)
+        self._news.set()
+
+    def on_reset(self) -> None:
+        """Tell the rooms, and wake the fan-out: snapshots are due."""
+        self.hub.on_reset()
+        self._news.set()
+
+    def on_heartbeat(self, heartbeat: Heartbeat) -> None:
+        """Nothing changed; clients hear our own heartbeat."""
+
+    # -- what a connection asks -------------------------------------------------------------------
+    def refusal(self, address: str) -> tuple[int, str] | None:
+        """Return why no further connection is let in, if so."""
+        if self._draining or len(self.connections) >= self._settings.ws_max_connections:
+            return 503, "server full"
+        if self._per_address[address] >= self._settings.max_conns_per_address:
+            return 429, "too many connections from this address"
+        return None
+
+    def health(self, path: str) -> tuple[int, Mapping[str, Any]] | None:
+        """Answer `/livez`, `/readyz` and `/health`."""
+        state = self.hub.status
+        if path == "/livez":
+            return 200, {"status": "ok"}
+        if path == "/readyz":
+            ready = state == "live" and not self._draining
+            return (200 if ready else 503), {"status": "ready" if ready else state}
+        if path != "/health":
+            return None
+        status = {"live": "ok", "stale": "degraded", "resync": "down"}[state]
+        replica = self.hub.replica
+        uptime_s = asyncio.get_running_loop().time() - self._started_s
+        return (503 if status == "down" else 200), {
+            "status": status,
+            "uptime": round(uptime_s, 1),
+            "token_count": len(replica.rows),
+            "epoch": replica.epoch,
+            "version": replica.version,
+            "data_age_ms": self.hub.world.age_ms(),
+            "connections": len(self.connections),
+            "demo": self._settings.demo,
+        }
+
+    def opened(self, connection: Connection) -> None:
+        """Count a connection."""
+        self.connections[connection] = None
+        self._per_address[connection.address] += 1
+
+    def closed(self, connection: Connection) -> None:
+        """Uncount a connection."""
+        del self.connections[connection]
+        self._per_address[connection.address] -= 1
+        if not self._per_address[connection.address]:
+            del self._per_address[connection.address]
+        if not self.connections:
+            self._empty.set()
+
+    # -- running ----------------------------------------------------------------------------------
+    async def listen(self) -> int:
+        """Open the port; return its number. Raises OSError when it is taken."""
+        host, port = self._settings.ws_host, self._settings.ws_port
+        infos = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        family, kind, proto, _, address = infos[0]
+        listener = socket.socket(family, kind, proto)
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            # Accepted sockets inherit both. With the kernel's own choice a slow reader stays
+            # invisible for 4 MB.
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, UNSENT_HIGH)
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            listener.bind(address)
+        except OSError:
+            listener.close()
+            raise
+        self._server = await asyncio.get_running_loop().create_server(
+            self._accept, sock=listener, backlog=_BACKLOG
+        )
+        bound: int = listener.getsockname()[1]
+        return bound
+
+    async def fan_out(self) -> None:
+        """Serve everyone after each commit; cancel it to end."""
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            await _in_turns(self.hub.sweep())
+
+    async def tick(self) -> None:
+        """Once a second: heartbeats and deadlines; cancel it to end."""
+        loop = asyncio.get_running_loop()
+        due_s = loop.time()
+        while True:
+            due_s = max(due_s + _TICK_S, loop.time())
+            await asyncio.sleep(due_s - loop.time())
+            await _in_turns(self.hub.beat())
+            await _in_turns(self._check_all())
+
+    async def drain(self) -> None:
+        """Send everyone away: a word first, then close frames spread over the drain time."""
+        self._draining = True
+        self._empty.clear()
+        if self._server is not None:
+            self._server.close()
+        leaving = list(self.connections)
+        for connection in leaving:
+            if connection.session is not None:
+                connection.session.bye()
+        steps = min(_DRAIN_STEPS, len(leaving))
+        pause_s = min(_DRAIN_STEP_S, self._settings.ws_drain_s / _DRAIN_STEPS)
+        for step in range(steps):
+            for connection in leaving[step::steps]:
+                connection.close(DRAIN)
+            await asyncio.sleep(pause_s)
+        if self.connections:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_GOODBYE_S):
+                    await self._empty.wait()
+        for connection in list(self.connections):
+            connection.abort()
+
+    def _accept(self) -> Connection:
+        settings = self._settings
+        ws = new_protocol(settings.ws_origins, require_origin=settings.ws_require_origin)
+        return Connection(self, ws)
+
+    def _check_all(self) -> Iterator[None]:
+        now_s = asyncio.get_running_loop().time()
+        for number, connection in enumerate(tuple(self.connections), start=1):
+            connection.check(now_s)
+            if number % SWEEP == 0:
+                yield
+
+
+async def _in_turns(work: Iterator[None]) -> None:
+    """Do a piece of work, letting the loop turn wherever it pauses."""
+    for _ in work:
+        await asyncio.sleep(0)

@@ -1,0 +1,114 @@
+"""The first request of a socket: a handshake, a health check, or something to refuse."""
+
+from __future__ import annotations
+
+import http
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+from urllib.parse import parse_qs, urlsplit
+
+import msgspec
+from websockets.datastructures import Headers
+from websockets.http11 import Request, Response
+from websockets.server import ServerProtocol
+from websockets.typing import Origin, Subprotocol
+
+from services.ws.core.limits import IN_BYTES, client_address
+from services.ws.core.session import SUBPROTOCOL
+
+PATH: Final = "/ws"
+
+
+class Door(Protocol):
+    """What decides who may come in."""
+
+    trusted_proxies: frozenset[str]
+
+    def refusal(self, address: str) -> tuple[int, str] | None:
+        """Return the status and text with which an address is turned away, if it is."""
+
+    def health(self, path: str) -> tuple[int, Mapping[str, Any]] | None:
+        """Return the answer of a health path, None for any other path."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A handshake that succeeds."""
+
+    response: Response  # 101
+    address: str  # counted against the cap
+    topics: str | None  # of the query, separated by commas
+    spoken: bool  # False: the client speaks only subprotocols that we do not
+
+
+def new_protocol(origins: Sequence[str], *, require_origin: bool) -> ServerProtocol:
+    """Return the protocol state of a new socket. Compression is declined."""
+    allowed: list[Origin | None] = [Origin(origin) for origin in origins]
+    if not require_origin:
+        allowed.append(None)
+    return ServerProtocol(
+        origins=allowed,
+        subprotocols=[Subprotocol(SUBPROTOCOL)],
+        select_subprotocol=_select,
+        max_size=IN_BYTES,
+    )
+
+
+def answer(ws: ServerProtocol, request: Request, peer: str, door: Door) -> Opened | Response:
+    """Judge the first request: a response other than 101 ends the connection."""
+    url = urlsplit(request.path)
+    health = door.health(url.path)
+    if health is not None:
+        return _json(*health) if request.method == "GET" else _refuse(ws, 405, "GET only")
+    if url.path != PATH:
+        return _refuse(ws, 404, f"the stream is at {PATH}")
+    response = ws.accept(request)
+    if response.status_code != http.HTTPStatus.SWITCHING_PROTOCOLS:
+        return response
+    forwarded = ",".join(request.headers.get_all("X-Forwarded-For"))
+    address = client_address(peer, forwarded, door.trusted_proxies)
+    refusal = door.refusal(address)
+    if refusal is not None:
+        refused = _refuse(ws, *refusal)
+        refused.headers["Retry-After"] = "5"
+        return refused
+    topics = parse_qs(url.query, keep_blank_values=True).get("topics")
+    return Opened(
+        response,
+        address,
+        topics=None if topics is None else ",".join(topics),
+        spoken=ws.subprotocol in {None, SUBPROTOCOL},
+    )
+
+
+def _select(_ws: ServerProtocol, offered: Sequence[Subprotocol]) -> Subprotocol | None:
+    """Pick ours, or none for a client that names none.
+
+    For one that names only others, echo the first: a browser is told the close code 4504 only
+    after a handshake that it accepts, and it refuses one that echoes nothing.
+    """
+    if not offered:
+        return None
+    ours = Subprotocol(SUBPROTOCOL)
+    return ours if ours in offered else offered[0]
+
+
+def _refuse(ws: ServerProtocol, status: int, text: str) -> Response:
+    response = ws.reject(status, f"{text}\n")
+    if status == http.HTTPStatus.METHOD_NOT_ALLOWED:
+        response.headers["Allow"] = "GET"
+    return response
+
+
+def _json(status: int, body: Mapping[str, Any]) -> Response:
+    encoded = msgspec.json.encode(body)
+    headers = Headers(
+        [
+            ("Connection", "close"),
+            ("Content-Length", str(len(encoded))),
+            ("Content-Type", "application/json"),
+            ("Cache-Control", "no-cache"),
+        ]
+    )
+    return Response(status, http.HTTPStatus(status).phrase, headers, encoded)

@@ -1,0 +1,254 @@
+"""One socket: the WebSocket protocol without I/O between the transport and a session.
+
+`websockets.ServerProtocol` does handshake, parsing and closing. The transport is ours, because
+shared frames are written as they are and because its unsent bytes decide what is written next.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import Final, Protocol, cast
+
+from websockets.frames import Frame, Opcode
+from websockets.http11 import Request, Response
+from websockets.protocol import State
+from websockets.server import ServerProtocol
+
+from services.ws.core.closing import (
+    BAD_SUBPROTOCOL,
+    BAD_UTF8,
+    TOO_BIG,
+    UNSUPPORTED_DATA,
+    Closing,
+)
+from services.ws.core.hub import Hub
+from services.ws.core.limits import UNSENT_HIGH, UNSENT_LOW, Patience, Pulse
+from services.ws.core.session import Session
+from services.ws.handshake import Door, Opened, answer
+
+_GOODBYE_S: Final = 2.0  # for a close frame, or a refusal, to be taken
+_FRAGMENTS: Final = 64  # of one message
+_PRIVATE_CODES: Final = 4000
+
+
+class House(Door, Protocol):
+    """What a connection needs of the gateway that it belongs to."""
+
+    hub: Hub
+    patience: Patience
+    handshake_s: float
+
+    def opened(self, connection: Connection) -> None:
+        """The handshake is done."""
+
+    def closed(self, connection: Connection) -> None:
+        """The socket is gone."""
+
+
+class Connection(asyncio.Protocol):
+    """One socket, from its first byte to its last. It is the session's `Sink`."""
+
+    __slots__ = (
+        "_eof",
+        "_fragments",
+        "_house",
+        "_inbox",
+        "_loop",
+        "_pulse",
+        "_text",
+        "_timer",
+        "_transport",
+        "_written",
+        "_ws",
+        "address",
+        "paused",
+        "session",
+    )
+
+    def __init__(self, house: House, ws: ServerProtocol) -> None:
+        self._house = house
+        self._ws = ws
+        self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.Transport = cast("asyncio.Transport", None)  # connection_made
+        self._timer: asyncio.TimerHandle | None = None
+        self._inbox: deque[Frame] = deque()
+        self._text = b""
+        self._fragments = 0
+        self._written = 0
+        self._eof = False
+        self._pulse: Pulse | None = None
+        self.session: Session | None = None
+        self.address = ""  # counted against the cap, once the connection is open
+        self.paused = False
+
+    # -- the sink -------------------------------------------------------------------------------
+    def write(self, data: bytes) -> None:
+        """Hand finished frames to the transport."""
+        if not self._transport.is_closing() and not self._eof:
+            self._written += len(data)
+            self._transport.write(data)
+
+    @property
+    def unsent(self) -> int:
+        """Bytes that the kernel has not taken yet."""
+        return self._transport.get_write_buffer_size()
+
+    # -- what the loop tells --------------------------------------------------------------------
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Bound the buffer and the time to the end of the handshake."""
+        self._transport = cast("asyncio.Transport", transport)
+        self._transport.set_write_buffer_limits(high=UNSENT_HIGH, low=UNSENT_LOW)
+        self._timer = self._loop.call_later(self._house.handshake_s, self._transport.abort)
+
+    def data_received(self, data: bytes) -> None:
+        """Parse, answer, and leave the hub at once when the client closes."""
+        self._ws.receive_data(data)
+        self._take()
+
+    def eof_received(self) -> None:
+        """Let the protocol end; returning nothing closes the transport."""
+        self._ws.receive_eof()
+        self._take()
+
+    def pause_writing(self) -> None:
+        """Stop reading too: whoever does not read answers gets no more of them."""
+        self.paused = True
+        if not self._transport.is_closing():
+            self._transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        """Go on with what has come in, then with what has been missed."""
+        self.paused = False
+        if not self._transport.is_closing():
+            self._transport.resume_reading()
+        self._work()
+        if self.session is not None and self._ws.state is State.OPEN:
+            self._house.hub.serve(self.session.member)
+
+    def connection_lost(self, _error: Exception | None) -> None:
+        """Forget everything."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._inbox.clear()
+        if self.session is not None:
+            self.session.leave()
+            self._house.closed(self)
+
+    # -- once a second --------------------------------------------------------------------------
+    def check(self, now_s: float) -> None:
+        """Close a connection that is idle, silent or stuck; ping one that may be."""
+        if self._pulse is None or self.session is None or self._ws.state is not State.OPEN:
+            return
+        unsent = self.unsent
+        self._pulse.subscribed = self._pulse.subscribed or self.session.subscribed
+        closing = self._pulse.verdict(
+            now_s, drained=self._written - unsent, unsent=unsent, paused=self.paused
+        )
+        if closing is not None:
+            self.close(closing)
+        elif not self.paused and self._pulse.ping_due(now_s):
+            self._ws.send_ping(b"")
+            self._flush()
+
+    def close(self, closing: Closing) -> None:
+        """Leave the hub and close; nothing is written after the close frame."""
+        if self.session is not None:
+            self.session.leave()
+        self._inbox.clear()
+        if self._ws.state is State.OPEN:
+            if closing.code < _PRIVATE_CODES:  # a violation: its sender is not listened to
+                self._ws.fail(closing.code, closing.reason)
+            else:
+                self._ws.send_close(closing.code, closing.reason)
+        if self.paused and not self._transport.is_closing():
+            self._transport.resume_reading()  # for its close frame
+        self._flush()
+
+    def abort(self) -> None:
+        """Drop the socket."""
+        self._transport.abort()
+
+    # -- inside -----------------------------------------------------------------------------------
+    def _take(self) -> None:
+        for event in self._ws.events_received():
+            if isinstance(event, Request):
+                self._on_request(event)
+            elif isinstance(event, Frame):
+                self._inbox.append(event)
+        if self._ws.state is not State.OPEN:
+            self._inbox.clear()
+            if self.session is not None:
+                self.session.leave()  # before anything is written behind the close frame
+        self._work()
+        self._flush()
+
+    def _work(self) -> None:
+        """Handle what has come in, as long as its answers are taken."""
+        while self._inbox and not self.paused and self._ws.state is State.OPEN:
+            closing = self._on_frame(self._inbox.popleft())
+            if closing is not None:
+                self.close(closing)
+
+    def _on_request(self, request: Request) -> None:
+        peer = self._transport.get_extra_info("peername")
+        verdict = answer(self._ws, request, peer[0] if peer else "", self._house)
+        if isinstance(verdict, Response):
+            self._ws.send_response(verdict)
+            return
+        self._ws.send_response(verdict.response)
+        self._flush()
+        if self._ws.state is State.OPEN:
+            self._open(verdict)
+
+    def _open(self, opened: Opened) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        now_s = self._loop.time()
+        self.address = opened.address
+        self._pulse = Pulse(self._house.patience, now_s)
+        self.session = Session(self._house.hub, self, now_s)
+        self._house.opened(self)
+        if not opened.spoken:
+            self.close(BAD_SUBPROTOCOL)
+            return
+        self.session.greet(opened.topics)
+
+    def _on_frame(self, frame: Frame) -> Closing | None:
+        if self.session is None or self._pulse is None:
+            return None
+        now_s = self._loop.time()
+        if frame.opcode is Opcode.PONG:
+            self._pulse.pong()
+            return self.session.knock(now_s)
+        if frame.opcode is Opcode.PING:
+            return self.session.knock(now_s)
+        if frame.opcode is Opcode.BINARY:
+            return UNSUPPORTED_DATA
+        self._text += frame.data
+        self._fragments += 1
+        if not frame.fin:
+            # The library bounds the bytes of a message but not its empty fragments.
+            return TOO_BIG if self._fragments > _FRAGMENTS else None
+        text, self._text, self._fragments = self._text, b"", 0
+        try:
+            said = text.decode()
+        except UnicodeDecodeError:
+            return BAD_UTF8
+        return self.session.receive(said, now_s)
+
+    def _flush(self) -> None:
+        """Write what the protocol wants written; give the other side little time to let go."""
+        for data in self._ws.data_to_send():
+            if self._eof or self._transport.is_closing():
+                return
+            if data:
+                self.write(data)
+            else:
+                self._eof = True
+                self._transport.write_eof()
+        if self._ws.close_expected() and not self._transport.is_closing():
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer = self._loop.call_later(_GOODBYE_S, self._transport.abort)

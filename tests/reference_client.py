@@ -1,0 +1,157 @@
+"""The stream's client rule (PROTOCOL.md, part B), complete, and a client that lives by it.
+
+The pure class is the specification as code; the shell around it reconnects and resumes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+from typing import Any, Final, Literal
+
+import websockets.asyncio.client
+from websockets.exceptions import ConnectionClosed, InvalidHandshake
+
+Rows = dict[str, dict[str, Any]]
+Frame = Mapping[str, Any]
+RESUME: Final = "RESUME"
+
+
+class ReferenceClient:
+    """What a client holds: rows by topic, the version of each topic, one epoch."""
+
+    def __init__(self) -> None:
+        self.epoch = ""
+        self.versions: dict[str, int] = {}  # L
+        self.rows: dict[str, Rows] = {}
+        self.ignored = 0
+        self.snaps: dict[str, int] = {}  # how many of each topic
+        self.folded = 0  # diffs of more than one commit
+        self._parts: dict[str, list[Frame]] = {}
+
+    def rx(self, frame: Frame) -> Literal["RESUME"] | None:
+        """Take one frame; RESUME: the client must ask for what it misses."""
+        match frame["t"]:
+            case "snap":
+                self._on_snap(frame)
+                return None
+            case "d":
+                return self._on_diff(frame)
+            case "hb":
+                return self._on_heartbeat(frame)
+            case _:
+                return None
+
+    def resume(self, ident: int = 0) -> dict[str, Any]:
+        """Return the message that asks for everything after what is held."""
+        return {"id": ident, "op": "resume", "e": self.epoch, "topics": dict(self.versions)}
+
+    def forget_parts(self) -> None:
+        """Drop what was collected of split messages: the connection ended within."""
+        self._parts.clear()
+
+    def _on_snap(self, frame: Frame) -> None:
+        if frame["e"] != self.epoch:
+            self.versions.clear()
+            self.epoch = frame["e"]
+        topic = frame["k"]
+        parts = self._collect(topic, frame)
+        if parts is not None:
+            self.rows[topic] = {row["id"]: row for part in parts for row in part["rows"]}
+            self.versions[topic] = frame["v"]
+            self.snaps[topic] = self.snaps.get(topic, 0) + 1
+
+    def _on_diff(self, frame: Frame) -> Literal["RESUME"] | None:
+        topic = frame["k"]
+        held = self.versions.get(topic)
+        if held is None or frame["v"] <= held:
+            self.ignored += 1
+            return None
+        if frame["pv"] > held:
+            return RESUME
+        parts = self._collect(topic, frame)
+        if parts is not None:
+            self._apply(self.rows[topic], parts)
+            self.versions[topic] = frame["v"]
+            self.folded += frame.get("cf", 1) > 1
+        return None
+
+    def _on_heartbeat(self, frame: Frame) -> Literal["RESUME"] | None:
+        if frame["e"] != self.epoch:
+            return RESUME
+        for topic, held in self.versions.items():
+            self.versions[topic] = max(held, frame["v"])
+        return None
+
+    def _collect(self, topic: str, frame: Frame) -> list[Frame] | None:
+        """Return all parts of a message once its last has come."""
+        parts = self._parts.setdefault(topic, [])
+        if parts and (parts[0]["t"], parts[0]["v"]) != (frame["t"], frame["v"]):
+            parts.clear()
+        parts.append(frame)
+        return None if frame.get("more") else self._parts.pop(topic)
+
+    @staticmethod
+    def _apply(rows: Rows, parts: list[Frame]) -> None:
+        for part in parts:
+            for changed in part.get("set", ()):
+                row = {**rows[changed["id"]], **changed}
+                rows[changed["id"]] = {k: v for k, v in row.items() if v is not None}
+            for row in part.get("add", ()):
+                rows[row["id"]] = row
+            for ident in part.get("del", ()):
+                rows.pop(ident, None)
+
+
+class LiveClient:
+    """The asyncio shell: keeps a connection to one of several gateways, resumes on each."""
+
+    def __init__(self, urls: list[str], topics: list[str], *, hb_s: float = 1.0) -> None:
+        self.state = ReferenceClient()
+        self.urls = urls
+        self.topics = topics
+        self.status = ""  # `st` of the last heartbeat
+        self.frames: list[dict[str, Any]] = []  # all but diffs and snapshots, newest last
+        self.resumes = 0
+        self.connects = 0
+        self.closes: list[int] = []
+        self._silence_s = 3 * hb_s
+        self._at = 0
+
+    async def run(self) -> None:
+        """Follow for ever; cancel it to end."""
+        while True:
+            url = self.urls[self._at % len(self.urls)]
+            self._at += 1
+            try:
+                async with websockets.asyncio.client.connect(
+                    url, compression=None, max_size=None, ping_interval=None, close_timeout=1
+                ) as socket:
+                    self.connects += 1
+                    await self._follow(socket)
+            except ConnectionClosed as error:
+                self.closes.append(error.rcvd.code if error.rcvd else 1006)
+            except (OSError, InvalidHandshake):
+                pass
+            await asyncio.sleep(0.05)
+
+    async def _follow(self, socket: websockets.asyncio.client.ClientConnection) -> None:
+        """Ask for everything, take what comes; raises TimeoutError after three heartbeats."""
+        state = self.state
+        state.forget_parts()
+        if state.versions:
+            await socket.send(json.dumps(state.resume()))
+        missing = [topic for topic in self.topics if topic not in state.versions]
+        if missing:
+            await socket.send(json.dumps({"id": 1, "op": "sub", "topics": missing}))
+        while True:
+            async with asyncio.timeout(self._silence_s):
+                frame = json.loads(await socket.recv())
+            if frame["t"] == "hb":
+                self.status = frame["st"]
+            if frame["t"] not in {"snap", "d"}:
+                self.frames = [*self.frames[-99:], frame]
+            if state.rx(frame) == RESUME:
+                self.resumes += 1
+                await socket.send(json.dumps(state.resume()))

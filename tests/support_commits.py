@@ -1,0 +1,162 @@
+"""Commits without an aggregator: a ledger that makes them, a writer that really writes them."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+from shared import row as rows_
+from shared.connect import Redis
+from shared.keys import Keys
+from shared.row import Fields
+from shared.store import CommitPlan, RowWrite, Store
+from shared.wire import Commit, Heartbeat, encode
+
+Rows = dict[str, dict[str, Any]]  # id → row, as JSON says it
+
+
+def token(name: str, chain: str = "solana", **fields: object) -> dict[str, dict[str, object]]:
+    """One row to put: `token("A", price=1)` is `{"solana:A": {…}}`."""
+    said = {"token_address": name, "chain": chain, **fields}
+    return {f"{chain}:{name}": said}
+
+
+class Ledger:
+    """The truth: makes each commit, and remembers the whole state at each version."""
+
+    def __init__(self, epoch: str = "e1") -> None:
+        self.history: dict[tuple[str, int], dict[str, bytes]] = {}
+        self.begin(epoch)
+
+    def begin(self, epoch: str) -> None:
+        """Start an empty epoch."""
+        self.epoch, self.version, self.digest, self.horizon = epoch, 0, 0, 0
+        self.fields: dict[str, Fields] = {}
+        self.gone: dict[str, int] = {}
+        self.history[epoch, 0] = {}
+        self.last: Commit | None = None
+
+    def commit(
+        self,
+        put: Mapping[str, Mapping[str, object]] | None = None,
+        remove: Iterable[str] = (),
+        *,
+        seeding: bool = False,
+        ts: int = 1_790_000_000_000,
+    ) -> Commit:
+        """Make the next commit: new rows are added, known ones changed, None makes unknown."""
+        pv, v = self.version, self.version + 1
+        sets: list[msgspec.Raw] = []
+        adds: list[msgspec.Raw] = []
+        for ident, changes in (put or {}).items():
+            said = {"id": ident, **changes, "rv": v}
+            changed = {name: msgspec.json.encode(value) for name, value in said.items()}
+            known = self.fields.get(ident)
+            (adds if known is None else sets).append(msgspec.Raw(rows_.encode_row(changed)))
+            self._replace(ident, rows_.patch(known or {}, changed))
+            self.gone.pop(ident, None)
+        removed = [ident for ident in remove if ident in self.fields]
+        for ident in removed:
+            self._replace(ident, None)
+            self.gone[ident] = v
+        self.version = v
+        encoded = {ident: rows_.encode_row(fields) for ident, fields in self.fields.items()}
+        self.history[self.epoch, v] = encoded
+        self.last = Commit(
+            e=self.epoch,
+            pv=pv,
+            v=v,
+            ts=ts,
+            set=sets,
+            add=adds,
+            del_=removed,
+            digest=rows_.format_digest(self.digest),
+            horizon=self.horizon,
+            seeding=seeding,
+        )
+        return self.last
+
+    def state(self, epoch: str, version: int, chain: str | None = None) -> Rows:
+        """Return the rows at a version, of all chains or one."""
+        rows = self.history[epoch, version]
+        own = "" if chain is None else f"{chain}:"
+        return {i: msgspec.json.decode(r) for i, r in rows.items() if i.startswith(own)}
+
+    def topic(self, name: str, epoch: str, version: int) -> Rows:
+        """Return the rows of a topic at a version."""
+        kind, _, rest = name.partition(":")
+        if kind == "token":
+            rows = self.state(epoch, version)
+            return {rest: rows[rest]} if rest in rows else {}
+        return self.state(epoch, version, rest or None)
+
+    def heartbeat(self) -> Heartbeat:
+        """Make the heartbeat of the present version."""
+        digest = rows_.format_digest(self.digest)
+        return Heartbeat(e=self.epoch, v=self.version, ts=0, digest=digest)
+
+    def _replace(self, ident: str, fields: Fields | None) -> None:
+        before = self.fields.pop(ident, None)
+        minus = rows_.row_hash(before) if before is not None else 0
+        plus = rows_.row_hash(fields) if fields is not None else 0
+        self.digest = rows_.add_to_digest(self.digest, plus=plus, minus=minus)
+        if fields is not None:
+            self.fields[ident] = fields
+
+
+class CommitWriter:
+    """Writes a ledger's commits to a real store as the aggregator would, and publishes them."""
+
+    def __init__(self, redis: Redis, keys: Keys) -> None:
+        self.ledger = Ledger()
+        self.store = Store(redis, keys)
+        self._fence = ""
+
+    async def begin(self, epoch: str = "e1") -> None:
+        """Take the lease at the first call; start an empty epoch."""
+        if not self._fence:
+            lease = await self.store.acquire("test")
+            assert lease is not None, "somebody else holds the lease"
+            self._fence = lease.fence
+        for ident in self.ledger.fields:
+            await self.store.redis.delete(self.store.keys.token(ident))
+        self.ledger.begin(epoch)
+        await self.store.begin_epoch(self._fence, epoch, "test-run")
+
+    async def commit(
+        self,
+        put: Mapping[str, Mapping[str, object]] | None = None,
+        remove: Iterable[str] = (),
+        *,
+        seeding: bool = False,
+    ) -> Commit:
+        """Make, store, log and publish one commit."""
+        ledger, known = self.ledger, set(self.ledger.fields)
+        commit = ledger.commit(put, remove, seeding=seeding)
+        rows = [RowWrite(i, replace=True, set=ledger.fields[i]) for i in put or {}]
+        await self.store.commit(
+            CommitPlan(
+                fence=self._fence,
+                epoch=ledger.epoch,
+                commit_id=secrets.token_hex(4),
+                pv=commit.pv,
+                ts=commit.ts,
+                digest=commit.digest,
+                tokens=len(ledger.fields),
+                horizon=ledger.horizon,
+                seeding=seeding,
+                message=encode(commit),
+                rows=rows,
+                removed=list(commit.del_),
+                returned=[i for i in put or {} if i not in known],
+            )
+        )
+        return commit
+
+    async def heartbeat(self) -> None:
+        """Publish the aggregator's heartbeat."""
+        beat, ledger = self.ledger.heartbeat(), self.ledger
+        await self.store.heartbeat(self._fence, ledger.epoch, ledger.version, encode(beat))
