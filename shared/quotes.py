@@ -2,7 +2,7 @@
 
 One table decides which side of a pool is "the token" (DESIGN.md 4.2) and what the discovery list
 leaves out by default. Addresses are canonical (shared/chains.py). Sources: the vendors' own token
-lists and the recordings in tests/recorded/ (see PROVENANCE.md there).
+lists and the recordings in services/replay/recorded/ (see PROVENANCE.md there).
 """
 
 from __future__ import annotations

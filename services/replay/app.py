@@ -60,6 +60,7 @@ async def run(settings: ReplaySettings, stop: asyncio.Event) -> None:
         ws="none",
         lifespan="off",
         log_config=None,
+        log_level="warning",
         access_log=False,
         timeout_graceful_shutdown=_DRAIN_S,
     )

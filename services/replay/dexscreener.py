@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from itertools import islice
 from typing import Final
 
 from services.replay.answers import Json, Refused, find_tokens, short, split_ids
-from services.replay.market.market import Snapshot
+from services.replay.market.market import Snapshot, slice_of
 from services.replay.market.model import PoolState, Token
 from services.replay.market.noise import mix, uniform
 from shared.chains import canonical_address
@@ -122,13 +121,16 @@ def search(snapshot: Snapshot, query: str) -> Json:
         raise Refused(400, "q is missing")
     market = snapshot.market
     found = market.named(query.strip(), market.quotes.keys())
+    quotes = [token for token in found if token.quote]
+    others = [token for token in found if not token.quote]
+    shown = slice_of(others, MOST_PAIRS // 3 if quotes else MOST_PAIRS, snapshot.turn(12))
     pairs = {
         state.pool.key: render_pair(snapshot, state)
-        for token in islice((t for t in found if not t.quote), MOST_PAIRS)
+        for token in shown
         for state in snapshot.states(token)[:2]
     }
     # A quote asset is a side of half the market: show what moves there.
-    for quote in (t for t in found if t.quote):
+    for quote in quotes:
         if quote.chain in market.quotes and len(pairs) < MOST_PAIRS:
             moving = snapshot.rising(quote.chain, 2 * MOST_PAIRS, salt=11)
             pools = [pool for token in moving for pool in market.pools_of(token)]

@@ -25,7 +25,8 @@ TICK_MS: Final = 1000  # figures of one tick are the same in every answer
 _MAX_NEWCOMERS: Final = 120
 _NEWCOMER_STAY_MS: Final = HOUR_MS  # its last quarter of an hour nobody trades it any more
 _LEADERS: Final = 60  # tokens that lists are led by, per group
-_TURN_MS: Final = 2000  # lists show another slice of the market this often
+_TURN_MS: Final = 1000  # lists show another slice of the market this often
+_SALT: Final = 7919  # keeps lists apart that start from neighbouring salts
 
 
 @lru_cache(maxsize=1024)
@@ -215,6 +216,9 @@ class Snapshot:
             changes=changes,
         )
 
+    def turn(self, salt: int) -> int:
+        return self.now_ms // _TURN_MS + salt * _SALT
+
     def rising(self, group: str, size: int, salt: int) -> list[Token]:
         """Return `size` tokens of a chain, or of "all": leaders, newcomers and a slice of the rest.
 
@@ -222,13 +226,13 @@ class Snapshot:
         is seen sooner or later. `salt` tells lists apart. In no order.
         """
         market = self.market
-        turn = self.now_ms // _TURN_MS + salt
+        turn = self.turn(salt)
         fresh = [t for t in self.newcomers if group in {"all", t.chain}]
         leading, coming = size // 5, size // 10
         chosen = {
             token.key: token
             for token in (
-                *slice_of(market.leaders[group], leading, turn // 30),
+                *slice_of(market.leaders[group], leading, turn // 60),
                 *slice_of(fresh, coming, turn),
                 *slice_of(market.listed[group], max(1, size - leading - coming), turn),
             )
@@ -240,5 +244,4 @@ class Snapshot:
 
     def sweep(self, group: str, size: int, page: int, salt: int) -> list[Token]:
         """Return a page of tokens of a chain or of all; pages of one moment do not overlap."""
-        turn = self.now_ms // _TURN_MS + salt
-        return slice_of(self.market.listed[group], size, turn, page)
+        return slice_of(self.market.listed[group], size, self.turn(salt), page)
