@@ -9,18 +9,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import shutil
 import signal
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
-import msgspec
-
-from dexwire.net import PortTaken, check_redis, http_get, is_open, origin, take_port
+from dexwire.net import PortTaken, check_redis, origin, take_port
+from dexwire.ready import BANNER, Ports, tell_when_ready
 from dexwire.runfile import DEFAULT_FOLDER, RunFile, Running
 from dexwire.screen import Screen
 from dexwire.settings import DEMO_REPLAY_PORT, UpSettings
@@ -29,23 +25,12 @@ from shared.connect import public_url
 from shared.embedded import EmbeddedServer
 from shared.errors import ConfigError, StoreError
 
-BANNER: Final = "DEMO: replayed market, not live data"
 NAMES: Final = ("replay", "aggregator", "fetcher", "api", "ws")
 SERVER_STOP_S: Final = 1.5  # what is left of the 15 s when every service had to be killed
 _RESTARTS_CHECKED_S: Final = 0.2
-_READY_CHECKED_S: Final = 0.25
 # Every token is asked for again within a few seconds, up to what two cores can merge.
 _DEMO_RATE: Final = (10, 33)
 _DEMO_TOKENS_PER_RATE: Final = 600
-
-
-@dataclass(frozen=True, slots=True)
-class Ports:
-    """Where services listen; all were free when they were checked. `replay` only in a demo."""
-
-    api: int
-    ws: int
-    replay: int | None
 
 
 def choose_ports(settings: UpSettings) -> Ports:
@@ -123,7 +108,9 @@ async def up(settings: UpSettings) -> int:
         if run_file is not None:
             run_file.write(_running(settings, ports, url))
         children = services(settings, ports, url, pretty=sys.stdout.isatty())
-        async with _alongside(_keep_server(server, screen), _watch(settings, ports, screen)):
+        async with _alongside(
+            _keep_server(server, screen), tell_when_ready(settings, ports, screen)
+        ):
             code = await supervisor.run(children)
         held.close()  # the server last: the aggregator has flushed its window into it
         screen.say("stopped")
@@ -216,69 +203,3 @@ async def _keep_server(server: EmbeddedServer | None, screen: Screen) -> None:
         started = time.monotonic()
         with contextlib.suppress(StoreError):  # poll() keeps the old exit code: tried again
             server.spawn()
-
-
-async def _watch(settings: UpSettings, ports: Ports, screen: Screen) -> None:
-    """Tell what everybody still waits for, each thing once, and in the end where to look."""
-    started, said = time.monotonic(), ""
-    while waiting := await _waiting_for(settings, ports):
-        if waiting != said:
-            screen.say(f"waiting for {waiting}")
-            said = waiting
-        await asyncio.sleep(_READY_CHECKED_S)
-    api_url = origin("http", settings.api_host, ports.api)
-    ws_url = origin("ws", settings.ws_host, ports.ws)
-    screen.say(f"ready after {time.monotonic() - started:.1f} s")
-    if settings.demo:
-        screen.shout(BANNER)
-    screen.say(
-        f"  pages   {api_url}/discover\n"
-        f"  stream  {ws_url}/ws?topics=all\n"
-        f"  health  {api_url}/health\n"
-        f"try       curl '{api_url}/discover?limit=5'\n"
-        f"audit     {_our_command()} verify (in this folder)\n"
-        "stop      Ctrl-C"
-    )
-
-
-def _our_command() -> str:
-    """Return how this command is typed here: in an unactivated environment, by its path."""
-    if shutil.which("dexwire"):
-        return "dexwire"
-    path = Path(sys.argv[0])
-    if path.name != "dexwire":
-        return "python -m dexwire"
-    with contextlib.suppress(ValueError):
-        path = path.absolute().relative_to(Path.cwd())
-    return str(path)
-
-
-async def _waiting_for(settings: UpSettings, ports: Ports) -> str:
-    """Return what is not there yet, in one word or two; "" when everything is."""
-    try:
-        status, body = await http_get(settings.api_host, ports.api, "/discover?limit=1")
-    except OSError:
-        return "the api"
-    if not await is_open(settings.ws_host, ports.ws):
-        return "the stream"
-    if status != 200:
-        return f"the first tokens ({_problem_code(body) or status})"
-    try:
-        tokens = msgspec.json.decode(body, type=_Page).tokens
-    except ValueError:
-        return "the api (it answers with something else)"
-    return "" if tokens else "the first tokens"
-
-
-class _Page(msgspec.Struct):
-    tokens: list[msgspec.Raw]
-
-
-class _Problem(msgspec.Struct):
-    code: str = ""
-
-
-def _problem_code(body: bytes) -> str:
-    with contextlib.suppress(ValueError):
-        return msgspec.json.decode(body, type=_Problem).code
-    return ""
