@@ -16,11 +16,16 @@ from pathlib import Path
 
 import pytest
 import redis as sync_redis
+from hypothesis import HealthCheck, settings
 
 from shared.connect import Redis, open_redis, public_url
 from shared.embedded import EmbeddedServer
 from shared.keys import Keys
 from tests.support import Process, start_dexwire
+
+# A busy two-core machine is no finding: examples are counted, not timed (pytest-timeout is there).
+settings.register_profile("dexwire", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("dexwire")
 
 # Everything else a developer or a CI machine has set could be read as a setting.
 _KEPT = ("PATH", "HOME", "USER", "SHELL", "LANG", "TERM", "TMPDIR", "TZ", "VIRTUAL_ENV")

@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final, TypeVar, overload
 
 from shared.children import start_child
 
@@ -19,6 +19,14 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 T = TypeVar("T")
 
 
+@overload
+async def eventually(
+    probe: Callable[[], Awaitable[T | None]], timeout_s: float = 5.0, every_s: float = 0.01
+) -> T: ...
+@overload
+async def eventually(
+    probe: Callable[[], T | None], timeout_s: float = 5.0, every_s: float = 0.01
+) -> T: ...
 async def eventually(
     probe: Callable[[], Awaitable[T | None] | T | None],
     timeout_s: float = 5.0,

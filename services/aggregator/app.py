@@ -48,8 +48,11 @@ async def run(settings: AggregatorSettings, stop: asyncio.Event) -> None:
         leading = asyncio.create_task(leader.run(stop))
         try:
             await asyncio.wait((following, leading), return_when=asyncio.FIRST_COMPLETED)
+            if stop.is_set():
+                await leading  # commits what it holds
         finally:
             following.cancel()
+            leading.cancel()
             await asyncio.gather(following, leading, return_exceptions=True)
         for task in (following, leading):
             if not task.cancelled() and (error := task.exception()):

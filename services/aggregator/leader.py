@@ -193,8 +193,8 @@ class Leader:
         memory, waiting = self._window.memory, self._intake.waiting
         acks = tuple(waiting)
         saved = frozenset(token for held in waiting.values() for token in held.tokens)
-        tokens = list(dict.fromkeys([*memory.take_dirty(now_ms), *saved, *self._leftover]))
-        tokens += [token for token in memory.overdue(now_ms, _OVERDUE) if token not in saved]
+        touched = (*memory.take_dirty(now_ms), *saved, *self._leftover)
+        tokens = list(dict.fromkeys([*touched, *memory.overdue(now_ms, _OVERDUE)]))
         computed: list[Item] = []
         committed = 0
         last: list[Item] = []  # one piece is held back, so that the last is known as such

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from functools import lru_cache
+from typing import Final, Literal
 
 from msgspec import Struct
+
+NOWHERE: Final = float("inf")  # the place of what an order leaves out
 
 
 class MergeRules(Struct, frozen=True, kw_only=True):
@@ -27,6 +30,7 @@ class MergeRules(Struct, frozen=True, kw_only=True):
     outlier_pct: float = 20.0  # `weighted` drops prices this far from the weighted median
 
 
+@lru_cache(maxsize=1024)
 def rank(order: tuple[str, ...], source: str) -> float:
     """Return a source's place in an order; the smaller, the more trusted.
 
@@ -35,5 +39,5 @@ def rank(order: tuple[str, ...], source: str) -> float:
     if source in order:
         return order.index(source)
     if source.startswith("ingest:"):
-        return order.index("ingest") if "ingest" in order else float("inf")
+        return order.index("ingest") if "ingest" in order else NOWHERE
     return order.index("ingest") - 0.5 if "ingest" in order else len(order)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from math import fsum
+from operator import attrgetter
+from typing import Final
 
 from msgspec import Struct
 
 from services.aggregator.policy import MergeRules
 from services.aggregator.readings import SourceReading, is_dead
-from shared.model import LIMIT, PoolReading
+from shared.model import LIMIT, WINDOWS, PoolReading
 
 
 class Cutoffs(Struct, frozen=True):
@@ -69,17 +71,31 @@ def unite(readings: Mapping[str, SourceReading], sources: tuple[str, ...], cut: 
     )
 
 
-def total(union: Union, field: str) -> float | int | None:
-    """Return the sum of a figure over the pools that know it; None when none does.
+# What is added up over pools.
+SUMMED: Final = (
+    "liquidity",
+    *(f"{kind}_{window}" for kind in ("volume", "transactions") for window in WINDOWS),
+    "buys_24h",
+    "sells_24h",
+)
+_summed_of = attrgetter(*SUMMED)
+
+
+def totals(union: Union) -> dict[str, float | int]:
+    """Return the sums by field over the pools that know it; absent where none does.
 
     A sum that no honest figure reaches is not known either. Exact, so that it does not depend on
     the order of the pools.
     """
-    known = [figure for view in union.sums if (figure := getattr(view.pool, field)) is not None]
-    if not known:
-        return None
-    added: float | int = sum(known) if isinstance(known[0], int) else fsum(known)
-    return added if added < LIMIT else None
+    columns = zip(*[_summed_of(view.pool) for view in union.sums], strict=True)
+    sums: dict[str, float | int] = {}
+    for field, column in zip(SUMMED, columns, strict=False):  # no columns where there is no pool
+        known = [figure for figure in column if figure is not None]
+        if known:
+            added: float | int = sum(known) if isinstance(known[0], int) else fsum(known)
+            if added < LIMIT:
+                sums[field] = added
+    return sums
 
 
 def price_pool(union: Union, rules: MergeRules, cut: Cutoffs) -> PricePool | None:
@@ -89,34 +105,34 @@ def price_pool(union: Union, rules: MergeRules, cut: Cutoffs) -> PricePool | Non
     either, those whose price is fresh come first, then the last to have been.
     """
     priced = [view for view in union.quotes if view.pool.price]
-    deep = [view for view in priced if is_deep(view, rules)]
+    deep = [view for view in priced if is_deep(view.pool, rules)]
     if deep:
-        return PricePool(max(_freshest(deep, cut), key=depth), thin=False)
+        return PricePool(max(_freshest(deep, cut), key=lambda view: depth(view.pool)), thin=False)
     if priced:
-        return PricePool(max(_freshest(priced, cut), key=turnover), thin=True)
+        return PricePool(max(_freshest(priced, cut), key=lambda v: turnover(v.pool)), thin=True)
     return None
 
 
-def is_deep(view: View, rules: MergeRules) -> bool:
+def is_deep(pool: PoolReading, rules: MergeRules) -> bool:
     """Tell whether a pool has a price and the depth to be believed."""
-    return bool(view.pool.price) and (view.pool.liquidity or 0.0) >= rules.min_pool_liquidity
+    return bool(pool.price) and (pool.liquidity or 0.0) >= rules.min_pool_liquidity
 
 
-def depth(view: View) -> tuple[float, float, str]:
+def depth(pool: PoolReading) -> tuple[float, float, str]:
     """Order pools by liquidity, then 24 h volume, then address."""
-    return (_known(view.pool.liquidity), _known(view.pool.volume_24h), view.pool.pool_address)
+    return (_known(pool.liquidity), _known(pool.volume_24h), pool.pool_address)
 
 
-def turnover(view: View) -> tuple[float, float, str]:
+def turnover(pool: PoolReading) -> tuple[float, float, str]:
     """Order pools by 24 h volume, then liquidity, then address."""
-    return (_known(view.pool.volume_24h), _known(view.pool.liquidity), view.pool.pool_address)
+    return (_known(pool.volume_24h), _known(pool.liquidity), pool.pool_address)
 
 
 def _known(value: float | None) -> float:
     return -1.0 if value is None else value
 
 
-def _freshest(views: list[View], cut: Cutoffs) -> Iterable[View]:
+def _freshest(views: list[View], cut: Cutoffs) -> list[View]:
     fresh = [view for view in views if view.observed_ms > cut.price]
     if fresh:
         return fresh

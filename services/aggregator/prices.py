@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import fsum
-from statistics import median
 
 from msgspec import Struct
 
-from services.aggregator.policy import MergeRules, rank
-from services.aggregator.pools import Cutoffs, Union, View, depth, is_deep, turnover
+from services.aggregator.policy import NOWHERE, MergeRules, rank
+from services.aggregator.pools import Cutoffs, Union, depth, is_deep, turnover
 from services.aggregator.readings import SourceReading, is_dead
-from shared.model import LIMIT
+from shared.model import LIMIT, PoolReading
 
 
 class SourcePrice(Struct, frozen=True, gc=False):
@@ -30,7 +29,7 @@ def source_prices(
 
     A thin pool has no say while any pool of the token is deep.
     """
-    deep = any(is_deep(view, rules) for view in union.quotes)
+    deep = any(is_deep(view.pool, rules) for view in union.quotes)
     prices = []
     for source in sorted(readings):
         reading = readings[source]
@@ -52,25 +51,30 @@ def _of_pools(
     kind = "pools" if deep else "thin"
     if source not in rules.pool_sources or kind not in rules.price_order:
         return None
-    views = [
-        View(source, stamped.pool, stamped.observed_ms)
+    cutoff_ms = max(cut.price, cut.sums)
+    priced = [
+        stamped.pool
         for stamped in reading.pools.values()
-        if stamped.observed_ms > max(cut.price, cut.sums) and not is_dead(stamped.pool)
+        if stamped.observed_ms > cutoff_ms
+        and (is_deep(stamped.pool, rules) if deep else _is_thin(stamped.pool))
     ]
-    priced = [view for view in views if view.pool.price and (not deep or is_deep(view, rules))]
     if not priced:
         return None
     best = max(priced, key=depth if deep else turnover)
     # Only pools that may set the price weigh, or a crowd of thin ones would move it after all.
-    weight = fsum(view.pool.liquidity or 0.0 for view in priced)
-    return SourcePrice(source, best.pool.price or 0.0, weight, thin=not deep)
+    weight = fsum([pool.liquidity or 0.0 for pool in priced])
+    return SourcePrice(source, best.price or 0.0, weight, thin=not deep)
+
+
+def _is_thin(pool: PoolReading) -> bool:
+    return bool(pool.price) and not is_dead(pool)
 
 
 def _of_fields(
     source: str, reading: SourceReading, rules: MergeRules, cut: Cutoffs
 ) -> SourcePrice | None:
     price = _fresh(reading, "price", cut.price)
-    if not price or rank(rules.price_order, source) == float("inf"):
+    if not price or rank(rules.price_order, source) == NOWHERE:
         return None
     return SourcePrice(source, price, _fresh(reading, "liquidity", cut.sums) or 0.0)
 
@@ -112,6 +116,7 @@ def spread_pct(prices: list[SourcePrice]) -> float | None:
     """Return how far the sources' prices are apart, in percent of their median; None below two."""
     if len(prices) < 2:
         return None
-    values = [p.price for p in prices]
-    spread = (max(values) - min(values)) / median(values) * 100
+    values = sorted([p.price for p in prices])
+    middle = (values[(len(values) - 1) // 2] + values[len(values) // 2]) / 2
+    spread = (values[-1] - values[0]) / middle * 100
     return spread if spread < LIMIT else None

@@ -12,8 +12,8 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from services.aggregator.policy import MergeRules, rank
-from services.aggregator.pools import Cutoffs, PricePool, Union, View, price_pool, total, unite
+from services.aggregator.policy import NOWHERE, MergeRules, rank
+from services.aggregator.pools import Cutoffs, PricePool, Union, View, price_pool, totals, unite
 from services.aggregator.prices import SourcePrice, blend, source_prices, spread_pct
 from services.aggregator.readings import (
     FIRST_BLOCK_MS,
@@ -34,9 +34,14 @@ LARGEST: Final = (
     "liquidity",
     *(f"{kind}_{window}" for kind in ("volume", "transactions") for window in WINDOWS),
 )
+ONE_GIVER: Final = frozenset(("buys_24h", "sells_24h"))  # whoever gives the transactions
+FIGURES: Final = frozenset((*LARGEST, *ONE_GIVER, "holders"))
 # Of the giver of the price. 7 days, which no pool tells, is the first in the order of the price.
 WINDOW_CHANGES: Final = tuple(f"price_change_{window}" for window in WINDOWS)
 CHANGES: Final = frozenset((*WINDOW_CHANGES, "price_change_7d"))
+
+
+_NEVER: Final = -(10**15)  # before every time
 
 
 class Merged(Struct, frozen=True):
@@ -134,21 +139,19 @@ def _ages(readings: Mapping[str, SourceReading], now_ms: int, rules: MergeRules)
     times: set[int] = set()
     fresh_until: dict[str, int] = {}
     for source, reading in readings.items():
-        priced = summed = 0
+        seen = {pool.observed_ms for pool in reading.pools.values()}
+        summed, priced = max(seen, default=_NEVER), _NEVER
         for name, stamped in reading.fields.items():
             if stamped.value is None:
                 continue
-            times.add(stamped.observed_ms)
-            until_ms = stamped.observed_ms
-            if name in PRICE_FIELDS:
-                priced = max(priced, until_ms + rules.price_stale_ms)
-            else:
-                summed = max(summed, until_ms + rules.sums_stale_ms)
-        for pool in reading.pools.values():
-            times.add(pool.observed_ms)
-            summed = max(summed, pool.observed_ms + rules.sums_stale_ms)
-        if priced or summed:
-            fresh_until[source] = max(priced, summed)
+            observed_ms = stamped.observed_ms
+            seen.add(observed_ms)
+            if name not in PRICE_FIELDS:
+                summed = max(summed, observed_ms)
+            elif observed_ms > priced:
+                priced = observed_ms
+        times |= seen
+        fresh_until[source] = max(priced + rules.price_stale_ms, summed + rules.sums_stale_ms)
     if not times:
         return None
     stale_ms = max(fresh_until.values())
@@ -245,7 +248,8 @@ def _givers(
     givers = [
         _Giver(place, source, reading.fields)
         for source, reading in readings.items()
-        if (place := rank(rules.price_order, source)) != float("inf")
+        if not PRICE_FIELDS.isdisjoint(reading.fields)
+        and (place := rank(rules.price_order, source)) != NOWHERE
     ]
     if best is not None:
         kind = "thin" if best.thin else "pools"
@@ -261,16 +265,22 @@ def _choose(givers: list[_Giver], field: str, cut: Cutoffs) -> _Chosen | None:
     The second keeps a figure while no source has a newer one and sums are still fresh: a price does
     not vanish between two refreshes, and an older one does not come back.
     """
-    offers = [
-        _Chosen(giver, offer[0], offer[1])
-        for giver in givers
-        if (offer := giver.offer(field)) is not None
-    ]
-    fresh = [offer for offer in offers if offer.observed_ms > cut.price]
-    if fresh:
-        return min(fresh, key=lambda o: (o.giver.rank, -o.observed_ms, o.giver.source))
-    held = [offer for offer in offers if offer.observed_ms > cut.sums]
-    return min(held, key=lambda o: (-o.observed_ms, o.giver.rank, o.giver.source), default=None)
+    least: tuple[int, float, float, str] | None = None
+    chosen = None
+    for giver in givers:
+        offer = giver.offer(field)
+        if offer is None:
+            continue
+        observed_ms, value = offer
+        if observed_ms > cut.price:
+            key = (0, giver.rank, float(-observed_ms), giver.source)
+        elif observed_ms > cut.sums:
+            key = (1, float(-observed_ms), giver.rank, giver.source)
+        else:
+            continue
+        if least is None or key < least:
+            least, chosen = key, _Chosen(giver, observed_ms, value)
+    return chosen
 
 
 def _label(source: str, thin: bool) -> str:  # noqa: FBT001
@@ -286,29 +296,27 @@ def _set_figures(
     cut: Cutoffs,
 ) -> None:
     """Set volume, liquidity, transactions: the largest; buys and sells are of the same giver."""
+    sums: Mapping[str, Any] = totals(union)
+    traded = sums  # who tells the transactions: the pools until a source has more
     for field in LARGEST:
-        best, giver = total(union, field), ""
-        for source in ranked:
-            value = _fresh(readings[source], field, cut.sums)
-            if value is not None and (best is None or value > best):
-                best, giver = value, source
-        if best is None:
-            continue
-        row[field] = best
-        if field == "transactions_24h":
-            for side in ("buys_24h", "sells_24h"):
-                part = _fresh(readings[giver], side, cut.sums) if giver else total(union, side)
-                if part is not None:
-                    row[side] = part
+        if field in sums:
+            row[field] = sums[field]
     for source in ranked:
-        holders = _fresh(readings[source], "holders", cut.sums)
-        if holders is not None:
-            row["holders"] = holders
-            break
-
-
-def _fresh(reading: SourceReading, field: str, cutoff_ms: int) -> float | int | None:
-    stamped = reading.fields.get(field)
-    if stamped is None or stamped.observed_ms <= cutoff_ms:
-        return None
-    return stamped.value if not isinstance(stamped.value, str) else None
+        fields = readings[source].fields
+        if FIGURES.isdisjoint(fields):
+            continue
+        fresh = {
+            field: stamped.value
+            for field, stamped in fields.items()
+            if field in FIGURES and stamped.observed_ms > cut.sums and stamped.value is not None
+        }
+        for field, value in fresh.items():
+            if field in ONE_GIVER:
+                continue
+            if field not in row or (value > row[field] and field != "holders"):
+                row[field] = value
+                traded = fresh if field == "transactions_24h" else traded
+    if "transactions_24h" in row:
+        for side in ("buys_24h", "sells_24h"):
+            if side in traded:
+                row[side] = traded[side]
