@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from functools import reduce
 from typing import Any
 
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from msgspec import UNSET
 
@@ -31,6 +31,7 @@ SOURCES = ("dexscreener", "geckoterminal", "jupiter", "ingest:a", "ingest:b")
 SUMS = ("liquidity", "volume_24h", "transactions_24h")
 PRICED = ("price", "price_source", "price_change_1h", "market_cap", "fdv", "pool_address")
 State = dict[str, SourceReading]
+some = settings(max_examples=40)  # histories are slow to generate
 
 rules = st.sampled_from([MergeRules(), MergeRules(price_rule="weighted")])
 # Few values and few times, so that ties and crossed bounds are common.
@@ -115,6 +116,7 @@ def row(state: State, now_ms: int, rules: MergeRules) -> dict[str, Any]:
 
 
 # -- within a source ------------------------------------------------------------------------------
+@some
 @given(merged_readings, merged_readings, merged_readings)
 def test_merging_is_commutative_associative_and_idempotent(
     a: SourceReading, b: SourceReading, c: SourceReading
@@ -125,11 +127,13 @@ def test_merging_is_commutative_associative_and_idempotent(
     assert encode_source_reading(merge(a, b)) == encode_source_reading(merge(b, a))
 
 
+@some
 @given(merged_readings, readings())
 def test_merging_a_reading_is_merging_what_it_says(a: SourceReading, reading: Reading) -> None:
     assert merge_reading(a, reading) == merge(a, merge_reading(None, reading))
 
 
+@some
 @given(sightings, st.data(), times, rules)
 def test_neither_order_nor_repetition_can_be_seen(
     seen: list[tuple[str, Reading]], data: st.DataObject, now_ms: int, rules: MergeRules
@@ -139,6 +143,7 @@ def test_neither_order_nor_repetition_can_be_seen(
     assert row(see_all(again), now_ms, rules) == row(see_all(seen), now_ms, rules)
 
 
+@some
 @given(sightings, st.integers(0, 10), times, rules)
 def test_a_restart_in_the_middle_cannot_be_seen(
     seen: list[tuple[str, Reading]], at: int, now_ms: int, rules: MergeRules
@@ -148,6 +153,7 @@ def test_a_restart_in_the_middle_cannot_be_seen(
     assert row(restarted(through), now_ms, rules) == row(see_all(seen), now_ms, rules)
 
 
+@some
 @given(sightings, st.integers(0, 10), times, rules)
 def test_the_boundaries_of_windows_cannot_be_seen(
     seen: list[tuple[str, Reading]], at: int, now_ms: int, rules: MergeRules
@@ -160,6 +166,7 @@ def test_the_boundaries_of_windows_cannot_be_seen(
 
 
 # -- time -----------------------------------------------------------------------------------------
+@some
 @given(sightings, times, st.floats(0, 1, exclude_max=True), rules)
 def test_with_no_new_reading_a_row_holds_until_its_next_look(
     seen: list[tuple[str, Reading]], now_ms: int, part: float, rules: MergeRules
@@ -172,6 +179,7 @@ def test_with_no_new_reading_a_row_holds_until_its_next_look(
         assert merge_token("solana", MINT, see_all(seen), later_ms, rules) == found
 
 
+@some
 @given(sightings, times, st.integers(0, 30).map(lambda step: step * 60_000), rules)
 def test_pruning_cannot_be_seen_at_any_later_time(
     seen: list[tuple[str, Reading]], now_ms: int, later_ms: int, rules: MergeRules
@@ -182,6 +190,7 @@ def test_pruning_cannot_be_seen_at_any_later_time(
     assert row(pruned, at_ms, rules) == row(state, at_ms, rules)
 
 
+@some
 @given(sightings, rules)
 def test_a_stale_row_shows_the_values_of_its_last_fresh_moment(
     seen: list[tuple[str, Reading]], rules: MergeRules
@@ -209,6 +218,7 @@ FIGURES = st.builds(
 )
 
 
+@some
 @given(sightings, st.sampled_from(SOURCES), FIGURES, rules)
 def test_what_is_older_than_every_bound_does_not_come_back(
     seen: list[tuple[str, Reading]], source: str, old: Reading, rules: MergeRules
@@ -230,6 +240,7 @@ DEEP = PoolReading(
 )
 
 
+@some
 @given(
     sightings,
     st.lists(st.tuples(st.sampled_from(SOURCES[:2]), pools("WXYZ", THIN), times), max_size=5),
@@ -249,6 +260,7 @@ def test_pools_below_the_floor_never_move_the_price_while_one_at_it_is_there(
     assert {name: after.get(name) for name in PRICED} == {name: before.get(name) for name in PRICED}
 
 
+@some
 @given(sightings, st.lists(pools("WXYZ", st.sampled_from([0.0, 0.99])), max_size=3), times, rules)
 def test_dead_pools_set_nothing_and_add_nothing(
     seen: list[tuple[str, Reading]], dead: list[PoolReading], now_ms: int, rules: MergeRules
@@ -265,6 +277,7 @@ def test_dead_pools_set_nothing_and_add_nothing(
             assert row(dying, now_ms, rules) == row(state, now_ms, rules)
 
 
+@some
 @given(sightings, times, rules)
 def test_a_second_source_of_the_same_pools_adds_nothing(
     seen: list[tuple[str, Reading]], now_ms: int, rules: MergeRules
@@ -277,6 +290,7 @@ def test_a_second_source_of_the_same_pools_adds_nothing(
         assert one.get(field) == two.get(field)
 
 
+@some
 @given(sightings, st.sampled_from(SOURCES[2:]), readings(most_pools=0), rules)
 def test_a_figure_is_never_more_than_the_largest_that_somebody_gives(
     seen: list[tuple[str, Reading]], source: str, reading: Reading, rules: MergeRules
@@ -291,6 +305,7 @@ def test_a_figure_is_never_more_than_the_largest_that_somebody_gives(
         assert after.get(field, -1) <= most
 
 
+@some
 @given(sightings, times, rules)
 def test_no_cap_no_fdv_and_no_change_comes_from_a_quote_side(
     seen: list[tuple[str, Reading]], now_ms: int, rules: MergeRules
@@ -311,6 +326,7 @@ def test_no_cap_no_fdv_and_no_change_comes_from_a_quote_side(
     assert {"market_cap", "fdv", "price_change_1h"}.isdisjoint(found)
 
 
+@some
 @given(sightings, times, rules)
 def test_every_number_of_a_row_is_finite_and_in_range(
     seen: list[tuple[str, Reading]], now_ms: int, rules: MergeRules
@@ -342,6 +358,7 @@ rows = st.fixed_dictionaries(
 ).map(lambda row: {name: value for name, value in row.items() if value is not None})
 
 
+@some
 @given(st.none() | rows, rows)
 def test_without_floors_applying_the_diff_gives_the_row(
     before: dict[str, Any] | None, after: dict[str, Any]
@@ -351,6 +368,7 @@ def test_without_floors_applying_the_diff_gives_the_row(
     assert (change is None) == (before == after)
 
 
+@some
 @given(st.lists(rows, min_size=2, max_size=6))
 def test_each_committed_field_stays_within_its_floor_however_it_drifts(
     history: list[dict[str, Any]],
@@ -372,6 +390,7 @@ def test_each_committed_field_stays_within_its_floor_however_it_drifts(
         assert (committed["sources"], committed["stale"]) == (after["sources"], after["stale"])
 
 
+@some
 @given(rows, rows)
 def test_what_does_not_count_is_not_in_a_diff_twice(
     before: dict[str, Any], after: dict[str, Any]
@@ -389,6 +408,7 @@ json_values = st.recursive(
 fields = st.sampled_from([*Reading.__struct_fields__, "unknown"])
 
 
+@some
 @given(
     st.binary()
     | json_values.map(lambda value: json.dumps(value).encode())
