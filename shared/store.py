@@ -24,8 +24,10 @@ _SCAN_COUNT: Final = 1000
 class Script:
     """A Lua script, called by its hash and loaded when the server does not know it (yet)."""
 
-    def __init__(self, name: str, *, read_only: bool = False) -> None:
-        self._source = files("shared.scripts").joinpath(f"{name}.lua").read_text()
+    def __init__(
+        self, name: str, *, read_only: bool = False, package: str = "shared.scripts"
+    ) -> None:
+        self._source = files(package).joinpath(f"{name}.lua").read_text()
         self._sha = hashlib.sha1(self._source.encode(), usedforsecurity=False).hexdigest()
         self._command = "EVALSHA_RO" if read_only else "EVALSHA"
 

@@ -1,0 +1,116 @@
+"""The HTTP API: pages of the list, tokens, ingest, health (PROTOCOL.md, part A)."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from starlette.types import ASGIApp
+
+from services.api.answer import json_answer
+from services.api.discover import Discover
+from services.api.door import Door
+from services.api.health import Health, Livez, Readyz
+from services.api.live import Live
+from services.api.pages import Pages
+from services.api.routes import build_router
+from services.api.server import HttpServer, bind
+from services.api.settings import ApiSettings
+from services.api.views import Views
+from shared.connect import Redis, open_redis, public_url
+from shared.errors import ConfigError
+from shared.keys import Keys
+from shared.logs import get_logger
+
+log = get_logger(__name__)
+
+
+@dataclass(slots=True)
+class Api:
+    """The parts of one running api; `app` is what a server serves."""
+
+    live: Live
+    app: ASGIApp
+    draining: bool = field(default=False)
+
+
+def build_api(settings: ApiSettings, redis: Redis, feed_redis: Redis) -> Api:
+    """Put the parts together. `feed_redis` carries the subscription alone, so that no crowd of
+    requests can keep the copy from following.
+    """  # noqa: D205
+    keys = Keys(settings.redis_prefix)
+    live = Live(feed_redis, redis, keys)
+    secret = settings.cursor_secret
+    views = Views(redis, keys, live, secret.get_secret_value().encode() if secret else None)
+    discover = Discover(live, Pages(live, views))
+    api = Api(live, discover)
+    router = build_router(
+        readers={
+            "/": json_answer(200, {"service": "dexwire", "read": "/discover", "health": "/health"}),
+            "/discover": discover,
+            "/health": Health(redis, keys, live, demo=settings.demo),
+            "/livez": Livez(),
+            "/readyz": Readyz(redis, live, lambda: api.draining),
+        },
+        writers={},
+    )
+    api.app = Door(
+        router,
+        cached=discover.cached,
+        origins=settings.api_origins,
+        max_inflight=settings.api_max_inflight,
+        demo=settings.demo,
+    )
+    return api
+
+
+async def run(settings: ApiSettings, stop: asyncio.Event) -> None:
+    """Serve until `stop` is set, then finish the requests under way.
+
+    Listens at once and answers 503 until the store is there and the copy is complete.
+    """
+    if not settings.redis_url:
+        raise ConfigError("REDIS_URL: needs the address of a Redis server")
+    try:
+        sock = bind(settings.api_host, settings.api_port)
+    except OSError as error:
+        log.error(  # noqa: TRY400 - one plain line, no trace
+            "api_cannot_listen",
+            host=settings.api_host,
+            port=settings.api_port,
+            error=error.strerror,
+            fix="set API_PORT to a free one",
+        )
+        raise SystemExit(1) from None
+    redis = open_redis(settings.redis_url)
+    feed_redis = open_redis(settings.redis_url, max_connections=4)
+    try:
+        api = build_api(settings, redis, feed_redis)
+        following = asyncio.create_task(api.live.feed.run())
+        try:
+            async with HttpServer(api.app, sock) as server:
+                host, port = server.address
+                log.info(
+                    "api_listening", host=host, port=port, redis=public_url(settings.redis_url)
+                )
+                await _until(stop, following)
+                api.draining = True
+                log.info("api_draining")
+                await asyncio.sleep(settings.api_drain_grace_s)
+        finally:
+            following.cancel()
+            with suppress(asyncio.CancelledError):
+                await following
+    finally:
+        await redis.aclose()
+        await feed_redis.aclose()
+
+
+async def _until(stop: asyncio.Event, following: asyncio.Task[None]) -> None:
+    """Wait for the end; raise what ended the feed, which by itself never ends."""
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait({stopping, following}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if following.done():
+        following.result()

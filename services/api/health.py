@@ -1,0 +1,145 @@
+"""`/health` for people and dashboards, `/livez` and `/readyz` for whoever restarts and routes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+from starlette.types import Receive, Scope, Send
+
+from services.api.answer import Answer, json_answer
+from services.api.cache import Flights
+from services.api.live import Live
+from services.api.problem import Problem
+from services.api.query import parse_parameters
+from services.api.storage import storage
+from shared.connect import Redis
+from shared.keys import SILENCE_S, Keys
+from shared.model import BUILT_IN_SOURCES
+
+HEALTH_S: Final = 0.8  # a hanging store must not make its own diagnosis hang
+_REFUSED: Final = "refused:"
+
+
+class Health:
+    """What is known about the whole pipeline, from what it leaves in the store."""
+
+    def __init__(self, redis: Redis, keys: Keys, live: Live, *, demo: bool) -> None:
+        self._redis: Any = redis  # its reply types name every way of decoding
+        self._keys = keys
+        self._live = live
+        self._demo = demo
+        self._started = time.monotonic()
+        self._flights: Flights[None, dict[str, Any]] = Flights()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer 200 while the store answers, else 503."""
+        parse_parameters(scope["query_string"], ())
+        report = await self._flights.share(None, self._report)
+        status = 503 if report["status"] == "down" else 200
+        await json_answer(status, report)(scope, receive, send)
+
+    async def _report(self) -> dict[str, Any]:
+        head = {"uptime": round(time.monotonic() - self._started, 1), "demo": self._demo}
+        asked = time.monotonic()
+        try:
+            async with storage(HEALTH_S):
+                time_us, meta, info, *sources = await self._read()
+        except Problem as problem:
+            return {"status": "down", **head, "redis": {"ok": False, "error": problem.code}}
+        latency_ms = round((time.monotonic() - asked) * 1000, 1)
+        now_ms = int(time_us[0]) * 1000 + int(time_us[1]) // 1000
+        state = {k.decode(): v.decode() for k, v in meta.items()}
+        known = bool(state.get("epoch"))
+        reports = {
+            name: _source(status, now_ms)
+            for name, status in zip(BUILT_IN_SOURCES, sources, strict=True)
+        }
+        return {
+            "status": self._judge(state, reports),
+            **head,
+            "token_count": int(state["tokens"]) if known else 0,
+            "epoch": state["epoch"] if known else None,
+            "version": int(state["version"]) if known else None,
+            "data_age_ms": max(0, now_ms - int(state["committed_ms"])) if known else None,
+            "warming": not known or bool(state["seeding"]),
+            "sources": reports,
+            "redis": {
+                "ok": True,
+                "latency_ms": latency_ms,
+                "version": info.get("valkey_version") or info.get("redis_version"),
+                "used_memory": info.get("used_memory"),
+                "maxmemory": info.get("maxmemory"),
+            },
+        }
+
+    async def _read(self) -> Any:  # noqa: ANN401 - one reply per command
+        pipe = self._redis.pipeline(transaction=False)
+        pipe.time()
+        pipe.hgetall(self._keys.meta)
+        pipe.info()
+        for name in BUILT_IN_SOURCES:
+            pipe.hgetall(self._keys.fetch_status(name))
+        return await pipe.execute()
+
+    def _judge(self, state: dict[str, str], sources: dict[str, Any]) -> str:
+        behind = self._live.feed.silent_s > SILENCE_S
+        incomplete = not state.get("epoch") or bool(state["seeding"])
+        ailing = any(s["state"] in {"degraded", "down"} for s in sources.values())
+        return "degraded" if behind or incomplete or ailing else "ok"
+
+
+def _source(status: dict[bytes, bytes], now_ms: int) -> dict[str, Any]:
+    """Return what is shown of a source: its hash with numbers as numbers, and the data's age."""
+    shown: dict[str, Any] = {"state": "unknown"}
+    refused: dict[str, int] = {}
+    for raw_name, raw_value in status.items():
+        name, value = raw_name.decode("ascii", "replace"), raw_value.decode("utf-8", "replace")
+        number = int(value) if value.isascii() and value.isdigit() else None
+        if name.startswith(_REFUSED):
+            refused[name.removeprefix(_REFUSED)] = number or 0
+        else:
+            shown[name] = value if number is None else number
+    if isinstance(shown.get("last_ok_ms"), int):
+        shown["age_ms"] = max(0, now_ms - shown["last_ok_ms"])
+    if refused:
+        shown["refused"] = refused
+    return shown
+
+
+class Livez:
+    """The event loop turns; nothing else is asked, so it answers whatever else is wrong."""
+
+    _ALIVE: Final = Answer(200, b'{"status":"alive"}')
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._ALIVE(scope, receive, send)
+
+
+class Readyz:
+    """Whether to send requests here: the store answers, the data is complete and fresh."""
+
+    def __init__(self, redis: Redis, live: Live, draining: Callable[[], bool]) -> None:
+        self._redis: Any = redis
+        self._live = live
+        self._draining = draining
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer 200, or 503 with the reason."""
+        reason = await self._reason()
+        if reason is not None:
+            raise Problem(503, reason[0], reason[1], retry_after_s=1)
+        await json_answer(200, {"status": "ready"})(scope, receive, send)
+
+    async def _reason(self) -> tuple[str, str] | None:
+        if self._draining():
+            return "draining", "this process is about to stop"
+        async with storage(HEALTH_S):
+            await self._redis.ping()
+        feed = self._live.feed
+        if not feed.loaded.is_set() or self._live.replica.seeding:
+            return "warming", "the list is being built up"
+        if feed.silent_s > SILENCE_S:
+            return "stale", f"no heartbeat for {min(feed.silent_s, 86_400):.0f} s"
+        return None

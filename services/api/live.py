@@ -1,0 +1,119 @@
+"""The api's copy of the state, and who waits for what to happen to it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+from services.api.storage import storage, warming
+from shared.connect import Redis
+from shared.feed import Feed
+from shared.keys import Keys, id_hash
+from shared.replica import Change, Replica
+from shared.store import Store
+from shared.wire import Heartbeat
+
+# After this much silence nobody vouches for the copy: answers are read from the store each time.
+TRUST_S: Final = 2.0
+Stamp = tuple[str, int]  # (epoch, version): names one exact state
+
+
+class Live:
+    """A replica that follows the store, with the ids' hashes and the waiters on its versions."""
+
+    def __init__(self, feed_redis: Redis, redis: Redis, keys: Keys) -> None:
+        self.replica = Replica()
+        self.store = Store(redis, keys)
+        self.feed = Feed(feed_redis, keys, self.replica, self)
+        self.id_of: dict[bytes, str] = {}  # hash → id, of all rows
+        self.hash_of: dict[str, bytes] = {}
+        self._acks: dict[str, set[asyncio.Future[Stamp]]] = {}
+        self._moved = asyncio.Event()
+
+    # -- what the feed tells ----------------------------------------------------------------------
+    def on_commit(self, change: Change) -> None:
+        """Take over new and removed ids, and wake those whom this commit answers."""
+        commit = change.commit
+        for token_id, _ in change.adds:
+            self._learn(token_id)
+        for token_id in change.dels:
+            self.id_of.pop(self.hash_of.pop(token_id, b""), None)
+        for batch_id in commit.acks:
+            for waiter in self._acks.pop(batch_id, ()):
+                if not waiter.done():
+                    waiter.set_result((commit.e, commit.v))
+        self._wake()
+
+    def on_reset(self) -> None:
+        """Learn all ids anew."""
+        self.id_of.clear()
+        self.hash_of.clear()
+        for token_id in self.replica.rows:
+            self._learn(token_id)
+        self._wake()
+
+    def on_heartbeat(self, heartbeat: Heartbeat) -> None:
+        """Nothing to do: the feed itself notes the time."""
+
+    def _learn(self, token_id: str) -> None:
+        hashed = self.hash_of[token_id] = id_hash(token_id)
+        self.id_of[hashed] = token_id
+
+    def _wake(self) -> None:
+        moved, self._moved = self._moved, asyncio.Event()
+        moved.set()
+
+    # -- what requests ask ------------------------------------------------------------------------
+    @property
+    def stamp(self) -> Stamp | None:
+        """The state that the store is at as far as is known, None when nobody vouches for it."""
+        if not self.feed.loaded.is_set() or self.feed.silent_s > TRUST_S:
+            return None
+        return (self.replica.epoch, self.replica.version)
+
+    async def exact(self, at_least: Stamp | None = None) -> Replica:
+        """Return the replica, complete and as new as the store, at or after a version.
+
+        Use it before the next await. Raises Problem: `warming` while it is not, and the store's
+        own when it does not answer.
+        """
+        if self.stamp is None:  # no aggregator, or no subscription: the store itself must vouch
+            async with storage():
+                meta = await self.store.meta()
+            if meta.seeding:
+                raise warming()
+            stored = (meta.epoch, meta.version)
+            at_least = stored if at_least is None else max(at_least, stored, key=lambda s: s[1])
+        if at_least is not None:
+            await self._reach(at_least)
+        if not self._complete():
+            raise warming()
+        return self.replica
+
+    async def _reach(self, stamp: Stamp) -> None:
+        """Wait a moment until the replica is at or after a version of this epoch."""
+        try:
+            async with asyncio.timeout(1.0):
+                while not self._complete() or self.replica.version < stamp[1]:
+                    if self._complete() and self.replica.epoch != stamp[0]:
+                        return  # another epoch: its versions cannot be compared
+                    await self._moved.wait()
+        except TimeoutError:
+            raise warming() from None
+
+    def _complete(self) -> bool:
+        return self.feed.loaded.is_set() and not self.replica.seeding
+
+    def expect(self, batch_id: str) -> asyncio.Future[Stamp]:
+        """Return a future of the version in which a batch is committed; call before publishing."""
+        waiter: asyncio.Future[Stamp] = asyncio.get_running_loop().create_future()
+        self._acks.setdefault(batch_id, set()).add(waiter)
+        return waiter
+
+    def forget(self, batch_id: str, waiter: asyncio.Future[Stamp]) -> None:
+        """Stop waiting for a batch."""
+        waiters = self._acks.get(batch_id)
+        if waiters is not None:
+            waiters.discard(waiter)
+            if not waiters:
+                del self._acks[batch_id]

@@ -1,0 +1,195 @@
+"""Pages of the list: the first from the live order, later ones of a walk from a pinned order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from services.api.answer import TaggedAnswer, weak_tag
+from services.api.cursor import (
+    BadCursorError,
+    Cursor,
+    LostKeyError,
+    decode_cursor,
+    encode_cursor,
+    epoch_hash,
+)
+from services.api.live import Live, Stamp
+from services.api.problem import Problem
+from services.api.query import DiscoverQuery, bad_cursor
+from services.api.storage import storage, warming
+from services.api.views import Views
+from shared.keys import id_hash
+from shared.replica import Replica
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """Some rows of one exact state, in order; rows are finished JSON."""
+
+    epoch: str
+    version: int
+    as_of_ms: int
+    rows: Sequence[bytes]
+    ids: Sequence[str]
+    total: int
+    next_offset: int | None  # where the next page starts, None at the end
+
+
+class Pages:
+    """Makes the pages that `/discover` answers with."""
+
+    def __init__(self, live: Live, views: Views) -> None:
+        self._live = live
+        self._views = views
+
+    async def live_page(self, query: DiscoverQuery) -> tuple[Stamp, TaggedAnswer]:
+        """Return a page of the live order and the state it is of. Raises Problem."""
+        if query.chain is None:
+            found = await self._read_store(query)
+        else:
+            found = slice_order(await self._live.exact(), query)
+        next_cursor = None
+        if found.next_offset is not None:
+            next_cursor = (
+                str(found.next_offset) if query.offset else await self._start(query, found)
+            )
+        body = encode_page(found, next_cursor)
+        tag = weak_tag(found.epoch.encode(), *found.rows)
+        return (found.epoch, found.version), TaggedAnswer(body, tag)
+
+    async def next_page(self, query: DiscoverQuery) -> TaggedAnswer:
+        """Return the page of a walk that its cursor asks for. Raises Problem."""
+        cursor = await self._open(query)
+        replica = await self._live.exact()
+        if cursor.epoch != epoch_hash(replica.epoch):
+            raise _expired("the list was built anew since this cursor was given")
+        if not cursor.view:
+            replica = await self._live.exact((replica.epoch, cursor.version))
+            cursor = replace(cursor, view=await self._views.pin(query, replica, cursor.version))
+        found, order_version, next_position = await self._walk(query, cursor)
+        next_cursor = None
+        if next_position is not None:
+            moved = replace(cursor, position=next_position)
+            next_cursor = encode_cursor(moved, await self._views.secret())
+        body = encode_page(found, next_cursor, order_version=order_version)
+        return TaggedAnswer(body, weak_tag(found.epoch.encode(), *found.rows))
+
+    async def _read_store(self, query: DiscoverQuery) -> Slice:
+        start, stop = query.offset, query.offset + query.limit - 1
+        async with storage():
+            page = await self._live.store.page(
+                query.metric, start, stop, descending=query.descending
+            )
+        if page.seeding:
+            raise warming()
+        end = start + page.read
+        return Slice(
+            page.epoch,
+            page.version,
+            page.committed_ms,
+            page.rows,
+            page.ids,
+            page.total,
+            end if page.read == query.limit and end < page.total else None,
+        )
+
+    async def _start(self, query: DiscoverQuery, found: Slice) -> str:
+        """Return the cursor that follows page one."""
+        cursor = Cursor(
+            binding=query.binding(),
+            epoch=epoch_hash(found.epoch),
+            version=found.version,
+            shown=tuple(map(id_hash, found.ids)),
+        )
+        return encode_cursor(cursor, await self._views.secret())
+
+    async def _open(self, query: DiscoverQuery) -> Cursor:
+        try:
+            cursor = decode_cursor(query.cursor or "", await self._views.secret())
+        except BadCursorError:
+            raise bad_cursor() from None
+        except LostKeyError:
+            raise _expired("the store was renewed since this cursor was given") from None
+        if cursor.binding != query.binding():
+            raise bad_cursor()
+        return cursor
+
+    async def _walk(self, query: DiscoverQuery, cursor: Cursor) -> tuple[Slice, int, int | None]:
+        """Return the next rows of a walk, the version of its order and the position after them.
+
+        Tokens that page one showed or that are gone are passed over, reading on until the page is
+        full and one more is found: so no page is short, and the last one knows that it is.
+        """
+        shown = frozenset(cursor.shown)
+        entries: list[bytes] = []
+        while True:
+            start = cursor.position + len(entries)
+            part = await self._views.read(cursor.view, start, query.limit + len(shown) + 1)
+            if part is None:
+                raise _expired("this walk has been idle for too long")
+            entries += part.entries
+            replica = await self._live.exact()  # rows below are all of this one state
+            if epoch_hash(replica.epoch) != cursor.epoch:
+                raise _expired("the list was built anew since this cursor was given")
+            found = self._present(entries, shown, query.limit + 1)
+            if len(found) > query.limit or not part.entries:
+                break
+        ids = [token_id for _, token_id in found[: query.limit]]
+        next_position = None
+        if len(found) > query.limit:
+            next_position = cursor.position + found[query.limit][0]
+        rows = [replica.rows[i] for i in ids]
+        state = (replica.epoch, replica.version, replica.committed_ms)
+        return Slice(*state, rows, ids, part.total, None), part.version, next_position
+
+    def _present(
+        self, entries: Sequence[bytes], shown: frozenset[bytes], count: int
+    ) -> list[tuple[int, str]]:
+        """Return (index, id) of the first entries that are to be shown and still there."""
+        found: list[tuple[int, str]] = []
+        for index, hashed in enumerate(entries):
+            token_id = None if hashed in shown else self._live.id_of.get(hashed)
+            if token_id is not None:
+                found.append((index, token_id))
+                if len(found) == count:
+                    break
+        return found
+
+
+def slice_order(replica: Replica, query: DiscoverQuery) -> Slice:
+    """Return the part of the replica's own order that a query asks for."""
+    order = replica.orders.order(query.metric, query.chain, descending=query.descending)
+    end = query.offset + query.limit
+    ids = order[query.offset : end]
+    return Slice(
+        replica.epoch,
+        replica.version,
+        replica.committed_ms,
+        [replica.rows[i] for i in ids],
+        ids,
+        len(order),
+        end if end < len(order) else None,
+    )
+
+
+def encode_page(page: Slice, next_cursor: str | None, *, order_version: int | None = None) -> bytes:
+    """Return a page's JSON; the rows go in as they are."""
+    walk = b"" if order_version is None else b'"order_version":%d,' % order_version
+    following = b"null" if next_cursor is None else b'"%s"' % next_cursor.encode()
+    return (
+        b'{"epoch":"%s","version":%d,%s"as_of_ms":%d,"tokens":[%s],"nextCursor":%s,"total":%d}'
+        % (
+            page.epoch.encode(),
+            page.version,
+            walk,
+            page.as_of_ms,
+            b",".join(page.rows),
+            following,
+            page.total,
+        )
+    )
+
+
+def _expired(detail: str) -> Problem:
+    return Problem(410, "cursor_expired", f"{detail}; start again without it", param="cursor")

@@ -1,0 +1,54 @@
+"""The routes, and what becomes of errors."""
+
+from __future__ import annotations
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from services.api.answer import problem_answer
+from services.api.problem import Problem, clip
+
+
+def build_router(readers: dict[str, ASGIApp], writers: dict[str, ASGIApp]) -> Starlette:
+    """Return the app: `readers` answer GET and HEAD, `writers` POST, by path."""
+    routes = [Route(path, app, methods=["GET"]) for path, app in readers.items()]
+    routes += [Route(path, app, methods=["POST"]) for path, app in writers.items()]
+    app = Starlette(
+        routes=routes,
+        exception_handlers={
+            Problem: _on_problem,
+            HTTPException: _on_http_exception,
+            Exception: _on_error,
+        },
+    )
+    app.router.redirect_slashes = False  # it would build the address from the Host header
+    return app
+
+
+def _on_problem(request: Request, problem: Exception) -> Response:  # noqa: ARG001 - Starlette's signature
+    assert isinstance(problem, Problem)  # noqa: S101 - registered for it
+    return problem_answer(problem)
+
+
+def _on_http_exception(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101 - registered for it
+    path, method = clip(request.scope["path"]), clip(request.method)
+    if error.status_code == 405:
+        return problem_answer(
+            Problem(
+                405,
+                "method_not_allowed",
+                f"{path} does not know {method}",
+                headers=dict(error.headers or {}),
+            )
+        )
+    return problem_answer(Problem(error.status_code, "not_found", f"there is nothing at {path}"))
+
+
+def _on_error(request: Request, error: Exception) -> Response:  # noqa: ARG001 - Starlette's signature
+    # Starlette raises it again after this answer, and the server logs it with its trace.
+    return problem_answer(Problem(500, "internal", "something went wrong here; it is logged"))

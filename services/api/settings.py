@@ -1,0 +1,57 @@
+"""What the api is told by its environment."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, field_validator
+from pydantic_settings import NoDecode
+
+from services.api.producers import Producer, parse_producers
+from shared.settings import ServiceSettings
+
+
+def _split_words(value: object) -> object:
+    if isinstance(value, str):
+        return tuple(word.strip() for word in value.split(",") if word.strip())
+    return value
+
+
+def _check_origins(origins: tuple[str, ...]) -> tuple[str, ...]:
+    for origin in origins:
+        parts = urlsplit(origin)
+        if parts.scheme not in {"http", "https"} or origin != f"{parts.scheme}://{parts.netloc}":
+            raise ValueError("must be exact origins such as https://app.example.org")
+    return origins
+
+
+Origins = Annotated[
+    tuple[str, ...], NoDecode, BeforeValidator(_split_words), AfterValidator(_check_origins)
+]
+
+
+class ApiSettings(ServiceSettings):
+    """Settings of the HTTP API."""
+
+    api_host: str = "127.0.0.1"
+    api_port: int = Field(default=8000, ge=0, le=65_535)  # 0: any free one
+    api_origins: Origins = ()  # browsers of other origins that may read; none by default
+    # Comma list of <id>.<secret> or <id>.sha256:<hex of sha256(secret)>; an id may have two keys.
+    # None at all: only this machine may post, without a key (development).
+    ingest_api_keys: SecretStr = SecretStr("")
+    # Signs cursors; without it the replicas share a random one through Redis.
+    cursor_secret: SecretStr | None = Field(default=None, min_length=32)
+    api_max_inflight: int = Field(default=512, ge=1, le=65_536)  # requests at one time
+    api_max_ack_waits: int = Field(default=256, ge=1, le=65_536)  # of them, waiting for a commit
+    api_drain_grace_s: float = Field(default=2.0, ge=0, le=10)  # /readyz says 503, work goes on
+
+    @field_validator("ingest_api_keys")
+    @classmethod
+    def _check_keys(cls, keys: SecretStr) -> SecretStr:
+        parse_producers(keys.get_secret_value())
+        return keys
+
+    def producers(self) -> tuple[Producer, ...]:
+        """Return the keys that may post."""
+        return parse_producers(self.ingest_api_keys.get_secret_value())
