@@ -171,8 +171,8 @@ def test_of_two_values_of_one_time_the_greater_wins_and_null_is_the_least() -> N
     assert both.fields["price"] == Stamped(2.0, T0)
     both = merge_reading(merge_reading(None, reading(price=None)), reading(price=0.0))
     assert both.fields["price"] == Stamped(0.0, T0)
-    both = merge_reading(merge_reading(None, reading(token_name="Abc")), reading(token_name="Abd"))
-    assert both.fields["token_name"] == Stamped("Abd", T0)
+    both = merge_reading(merge_reading(None, reading(token_name="Abc")), reading(token_name="Abe"))
+    assert both.fields["token_name"] == Stamped("Abe", T0)
 
 
 def test_a_reading_that_is_nothing_new_leaves_the_very_same_object() -> None:

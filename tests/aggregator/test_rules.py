@@ -284,6 +284,12 @@ def test_a_sum_beyond_what_any_honest_figure_reaches_is_not_known() -> None:
     assert {"liquidity", "transactions_24h"}.isdisjoint(found)
 
 
+def test_a_sum_does_not_depend_on_the_order_of_its_pools() -> None:
+    a, b, c = (pool(str(part), volume_24h=part) for part in (0.1, 0.2, 0.3))
+    assert row({"dexscreener": saw(T0, a, b, c)})["volume_24h"] == 0.6
+    assert row({"dexscreener": saw(T0, c, b, a)})["volume_24h"] == 0.6
+
+
 # -- price and changes ----------------------------------------------------------------------------
 DEEP = pool("D", price=1.0, liquidity=5_000.0, price_change_1h=1.0)
 THIN = pool("T", price=2.0, volume_24h=5.0)
@@ -456,6 +462,18 @@ def test_a_name_comes_from_the_first_source_in_order_that_knows_it() -> None:
     found = row(readings)
     assert (found["token_name"], found["token_ticker"]) == ("D", "GG")
     assert found["protocol"] == "p"
+
+
+def test_holders_are_told_by_the_first_source_in_order_that_knows_them() -> None:
+    assert row({"ingest:a": saw(holders=9), "jupiter": saw(holders=5)})["holders"] == 5
+
+
+def test_the_protocol_is_that_of_the_price_pool_else_of_a_source() -> None:
+    named = pool("P", price=1.0, liquidity=5_000.0, protocol="raydium")
+    nameless = pool("P", price=1.0, liquidity=5_000.0)
+    jupiter = saw(protocol="pump.fun")
+    assert row({"dexscreener": saw(T0, named), "jupiter": jupiter})["protocol"] == "raydium"
+    assert row({"dexscreener": saw(T0, nameless), "jupiter": jupiter})["protocol"] == "pump.fun"
 
 
 def test_a_name_does_not_grow_old() -> None:
