@@ -13,6 +13,8 @@ from services.replay.app import build_app
 from services.replay.settings import ReplaySettings
 
 NOON = 1_795_262_400_000  # 21 November 2026, 12:00 UTC
+# Coverage and a loaded machine: speed tests are there for what is slower by orders of magnitude.
+SLOWNESS = 5
 
 
 class Clock(Struct):

@@ -15,7 +15,7 @@ from services.replay.app import run
 from services.replay.settings import ReplaySettings
 from shared.errors import ConfigError
 from shared.quotes import is_quote_asset
-from tests.replay.helpers import NOON, Replay, replay
+from tests.replay.helpers import NOON, SLOWNESS, Replay, replay
 from tests.support import eventually, free_port
 
 GECKO = "/geckoterminal/api/v2"
@@ -103,6 +103,105 @@ async def test_tokens_v1_gives_one_pair_a_token_and_leaves_out_the_unknown() -> 
     assert nothing == []
 
 
+async def test_a_token_without_pools_has_no_pair() -> None:
+    async with replay() as it:
+        usdc = "0x3c499c542cEF5E3811e1192ce70d8cC03d5c3359"
+        assert await it.get(f"/dexscreener/tokens/v1/polygon/{usdc}") == []
+
+
+async def test_pools_of_a_bridged_asset_are_those_of_the_chain_asked() -> None:
+    async with replay() as it:
+        usdc = "0x833589fCD6eDb6E08f4c7C32D4f71b54bdA02913"
+        weth = "0x4200000000000000000000000000000000000006"
+        pairs = [
+            *await it.get(f"/dexscreener/token-pairs/v1/base/{weth}"),
+            *await it.get(f"/dexscreener/token-pairs/v1/base/{usdc}"),
+        ]
+    assert {pair["chainId"] for pair in pairs} == {"base"}
+
+
+async def test_latest_tokens_has_thirty_pairs_in_the_whole_answer() -> None:
+    async with replay() as it:
+        mints = await mints_of(it, 28)
+        body = await it.get(f"/dexscreener/latest/dex/tokens/{USD1},{','.join(mints)}")
+    assert len(body["pairs"]) == 30
+
+
+async def test_organic_scores_are_in_order() -> None:
+    async with replay() as it:
+        items = await it.get("/jupiter/tokens/v2/toporganicscore/6h")
+    scores = [item["organicScore"] for item in items]
+    assert scores == sorted(scores, reverse=True)
+
+
+async def test_a_geckoterminal_token_has_pools_only_when_asked() -> None:
+    async with replay() as it:
+        body = await it.get(f"{GECKO}/networks/solana/tokens/{USD1}")
+    assert set(body) == {"data"}
+
+
+async def test_search_for_a_quote_asset_shows_what_trades_against_it() -> None:
+    async with replay(tokens=1000) as it:
+        first = (await it.get("/dexscreener/latest/dex/search?q=sol"))["pairs"]
+        it.clock.now_ms += 10_000
+        second = (await it.get("/dexscreener/latest/dex/search?q=sol"))["pairs"]
+    assert len(first) == len(second) == 30
+    assert {pair["quoteToken"]["symbol"] for pair in first} >= {"SOL"}
+    assert {p["pairAddress"] for p in first} != {p["pairAddress"] for p in second}
+
+
+async def test_an_address_on_two_chains_is_searched_on_both() -> None:
+    async with replay() as it:
+        body = await it.get(
+            "/dexscreener/latest/dex/tokens/0x8d0d000ee44948fc98c9b98a4fa4921476f08b0d"
+        )
+    assert {pair["chainId"] for pair in body["pairs"]} >= {"bsc"}
+
+
+@pytest.mark.parametrize("listing", ["trending_pools", "new_pools", "pools"])
+async def test_pages_follow_each_other_and_end(listing: str) -> None:
+    async with replay() as it:
+        path = f"{GECKO}/networks/eth/{listing}?page="
+        pages = [(await it.get(f"{path}{page}"))["data"] for page in range(1, 11)]
+    assert len(pages[0]) == 20
+    assert len(pages[1]) == 20
+    assert pages[1] != pages[0]
+    assert pages[-1] == []
+
+
+async def test_the_top_pools_are_by_the_volume_of_a_day() -> None:
+    async with replay(tokens=1000) as it:
+        body = await it.get(f"{GECKO}/networks/solana/pools")
+    volumes = [float(pool["attributes"]["volume_usd"]["h24"]) for pool in body["data"]]
+    assert volumes == sorted(volumes, reverse=True)
+
+
+async def test_the_network_is_included_when_asked_for() -> None:
+    async with replay() as it:
+        body = await it.get(f"{GECKO}/networks/trending_pools?include=network")
+    networks = {item["id"] for item in body["included"] if item["type"] == "network"}
+    linked = {pool["relationships"]["network"]["data"]["id"] for pool in body["data"]}
+    assert linked == networks
+
+
+async def test_jupiter_finds_by_text_and_leaves_prices_it_does_not_trust_out() -> None:
+    async with replay(tokens=2000) as it:
+        found = await it.get("/jupiter/tokens/v2/search?query=golden")
+        by_mint = await it.get(f"/jupiter/tokens/v2/search?query={found[0]['id']}")
+        items = [
+            item
+            for window in ("5m", "1h", "6h", "24h")
+            for item in await it.get(f"/jupiter/tokens/v2/toptraded/{window}?limit=100")
+        ]
+        untrusted = [item["id"] for item in items if "usdPrice" not in item]
+        prices = await it.get(f"/jupiter/price/v3?ids={','.join(untrusted[:50])}")
+    assert 10 < len(found) <= 20
+    assert all("golden" in item["name"].lower() for item in found)
+    assert by_mint == found[:1]
+    assert untrusted
+    assert prices == {}
+
+
 async def test_a_rugged_pool_stays_rugged() -> None:
     async with replay() as it:
         (pair,) = await it.get(f"/dexscreener/tokens/v1/solana/{TALUS}")
@@ -156,6 +255,7 @@ async def test_polling_the_lists_finds_the_whole_market() -> None:
         ("/dexscreener/latest/dex/tokens/" + ",".join(f"a{n}" for n in range(31)), 400),
         ("/dexscreener/latest/dex/search", 400),
         ("/dexscreener/nothing", 404),
+        ("/jupiter/tokens/v2/search", 400),
         ("/jupiter/price/v3?ids=" + ",".join(f"a{n}" for n in range(51)), 400),
         ("/jupiter/tokens/v2/search?query=" + ",".join(f"a{n}" for n in range(101)), 400),
         ("/jupiter/tokens/v2/toptraded/2h", 404),
@@ -203,10 +303,10 @@ async def test_thirty_of_twenty_thousand_are_answered_quickly() -> None:
         spent = []
         for _ in range(10):
             it.clock.now_ms += 1000
-            began = time.perf_counter()
+            began = time.process_time()
             assert len(await it.get(f"/dexscreener/tokens/v1/solana/{mints}")) == 30
-            spent.append(time.perf_counter() - began)
-    assert median(spent) < 0.1  # 5 ms on two slow cores
+            spent.append(time.process_time() - began)
+    assert median(spent) < 0.01 * SLOWNESS  # measured: 3 ms
 
 
 async def test_run_serves_until_it_is_asked_to_stop() -> None:

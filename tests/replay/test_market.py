@@ -13,7 +13,7 @@ from services.replay.market.market import Market, slice_of
 from services.replay.market.model import HOUR_MS, WINDOW_MS, Token
 from services.replay.market.noise import smooth
 from services.replay.routes import load_payloads
-from tests.replay.helpers import NOON
+from tests.replay.helpers import NOON, SLOWNESS
 
 PAYLOADS = load_payloads()
 MARKET = Market(1, PAYLOADS, 1000)
@@ -169,7 +169,7 @@ def test_pages_of_one_turn_are_the_whole_list_once(size: int, count: int, turn: 
 
 
 def test_twenty_thousand_tokens_start_within_two_seconds() -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     market = Market(1, PAYLOADS, 20_000)
     assert market.size == 20_000
-    assert time.perf_counter() - began < 2  # 0.4 s on two slow cores
+    assert time.process_time() - began < 2 * SLOWNESS  # measured: 0.4 s

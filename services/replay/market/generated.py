@@ -68,11 +68,11 @@ def address_of(chain: str, key: int, size: int = 20) -> tuple[str, str]:
 
 def _chain_of(key: int) -> str:
     left = uniform(key, 1)
-    for chain, share in CHAIN_SHARES:
+    for chain, share in CHAIN_SHARES[:-1]:
         left -= share
         if left < 0:
             return chain
-    return CHAIN_SHARES[0][0]
+    return CHAIN_SHARES[-1][0]
 
 
 def generate_token(key: int, *, born_ms: int = 0) -> Token:

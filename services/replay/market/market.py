@@ -60,15 +60,15 @@ class Market:
         self.seed = seed
         self.recordings = read_recordings(payloads)
         self.quotes = quote_tokens(seed, icons_of(self.recordings))
-        anchors = {(t.chain, t.canonical): t for group in self.quotes.values() for t in group}
+        anchors = {t.id: t for group in self.quotes.values() for t in group}
         self._by_id: dict[Id, Token] = recorded_tokens(self.recordings, seed, anchors)
-        self._pools: dict[int, tuple[Pool, ...]] = self._recorded_pools()
+        self._pools: dict[Id, tuple[Pool, ...]] = self._recorded_pools()
         listed = [t for t in self._by_id.values() if not t.quote and self.pools_of(t)]
         grown = max(0, size - len(listed))
         self._newcomers = min(_MAX_NEWCOMERS, grown // 4)
         for number in range(grown - self._newcomers):
             token = generate_token(key_of(seed, "token", number))
-            self._by_id[token.chain, token.canonical] = token
+            self._by_id[token.id] = token
             listed.append(token)
         self.size = len(listed) + self._newcomers
         listed.sort(key=lambda token: token.key)  # shuffled: recorded among generated
@@ -79,22 +79,22 @@ class Market:
         self._last: Snapshot | None = None
         self._alive: dict[int, Token] = {}
 
-    def _recorded_pools(self) -> dict[int, tuple[Pool, ...]]:
-        by_token: dict[int, list[Pool]] = {}
+    def _recorded_pools(self) -> dict[Id, tuple[Pool, ...]]:
+        by_token: dict[Id, list[Pool]] = {}
         for pool in recorded_pools(self.recordings, self.seed, self._by_id):
             for side in pool.sides:
-                by_token.setdefault(side.key, []).append(pool)
+                by_token.setdefault(side.id, []).append(pool)
         return {
             key: tuple(sorted(pools, key=lambda p: -p.liquidity)) for key, pools in by_token.items()
         }
 
     def pools_of(self, token: Token) -> tuple[Pool, ...]:
         """Return the pools that have the token on either side, deepest first."""
-        pools = self._pools.get(token.key)
+        pools = self._pools.get(token.id)
         if pools is None:
             quotes = self.quotes.get(token.chain)
             pools = generate_pools(token, quotes) if quotes and not token.quote else ()
-            self._pools[token.key] = pools
+            self._pools[token.id] = pools
         return pools
 
     @cached_property
@@ -121,14 +121,14 @@ class Market:
         births = range(newest, newest - self._newcomers, -1)
         for gone in self._alive.keys() - set(births):
             token = self._alive.pop(gone)
-            self._by_id.pop((token.chain, token.canonical), None)
-            self._pools.pop(token.key, None)
+            self._by_id.pop(token.id, None)
+            self._pools.pop(token.id, None)
         for birth in births:
             if birth not in self._alive:
                 key = key_of(self.seed, "newcomer", birth)
                 token = generate_token(key, born_ms=birth * step)
                 self._alive[birth] = token
-                self._by_id[token.chain, token.canonical] = token
+                self._by_id[token.id] = token
         return [self._alive[birth] for birth in births]
 
     def find(self, chain: str, canonical: str) -> Token | None:

@@ -46,6 +46,11 @@ class Token(Struct, frozen=True, kw_only=True, eq=False):
     icon: str | None = None
     gecko_id: str | None = None
 
+    @property
+    def id(self) -> tuple[str, str]:
+        """Canonical chain and address; a bridged asset shares its `key`, thus price, not this."""
+        return self.chain, self.canonical
+
 
 class Pool(Struct, frozen=True, kw_only=True, eq=False):
     """A pool and its anchors. Figures describe the base side, as the sources do."""

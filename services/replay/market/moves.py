@@ -23,7 +23,6 @@ _SCALES: Final = (
 _SPIKE_MS: Final = 20 * MINUTE_MS
 _SPIKE_CHANCE: Final = 0.01
 _LULL_CHANCE: Final = 0.04  # share of the hours in which nobody trades a token
-_MAX_LULL_HOURS: Final = 24
 
 
 def _spike(token: Token, at_ms: int) -> float:
@@ -53,10 +52,9 @@ def last_traded_ms(token: Token, at_ms: int) -> int:
     hour = at_ms // HOUR_MS
     if not lull(token, hour):
         return at_ms
-    for back in range(_MAX_LULL_HOURS):
-        if not lull(token, hour - back - 1):
-            return (hour - back) * HOUR_MS - 1
-    return at_ms
+    while lull(token, hour - 1):
+        hour -= 1
+    return hour * HOUR_MS - 1
 
 
 def price(token: Token, at_ms: int) -> float:

@@ -74,11 +74,8 @@ class Recordings(Struct):
 
 
 def number(value: str | float | None) -> float:
-    """Return a recorded number, which may be a string, absent or "NaN"; then it is 0."""
-    try:
-        parsed = float(value or 0)
-    except ValueError:
-        return 0.0
+    """Return a recorded number, which may be a string; absent, null and "NaN" are 0."""
+    parsed = float(value or 0)
     return parsed if isfinite(parsed) else 0.0
 
 
@@ -96,10 +93,8 @@ def read_recordings(payloads: Mapping[str, Any]) -> Recordings:
 
 
 def _facts(found: Recordings, token: Id, address: str) -> _TokenFacts:
-    facts = found.tokens.setdefault(token, _TokenFacts(address=address))
-    if facts.address.islower() and not address.islower():
-        facts.address = address  # mixed case tells more
-    return facts
+    # DexScreener, which writes addresses in mixed case, is read first.
+    return found.tokens.setdefault(token, _TokenFacts(address=address))
 
 
 def _name(facts: _TokenFacts, name: str | None, symbol: str | None) -> None:
