@@ -139,19 +139,17 @@ def _ages(readings: Mapping[str, SourceReading], now_ms: int, rules: MergeRules)
     times: set[int] = set()
     fresh_until: dict[str, int] = {}
     for source, reading in readings.items():
-        seen = {pool.observed_ms for pool in reading.pools.values()}
-        summed, priced = max(seen, default=_NEVER), _NEVER
+        summed = {pool.observed_ms for pool in reading.pools.values()}
+        priced: set[int] = set()
         for name, stamped in reading.fields.items():
-            if stamped.value is None:
-                continue
-            observed_ms = stamped.observed_ms
-            seen.add(observed_ms)
-            if name not in PRICE_FIELDS:
-                summed = max(summed, observed_ms)
-            elif observed_ms > priced:
-                priced = observed_ms
-        times |= seen
-        fresh_until[source] = max(priced + rules.price_stale_ms, summed + rules.sums_stale_ms)
+            if stamped.value is not None:
+                (priced if name in PRICE_FIELDS else summed).add(stamped.observed_ms)
+        times |= summed
+        times |= priced
+        fresh_until[source] = max(
+            max(priced, default=_NEVER) + rules.price_stale_ms,
+            max(summed, default=_NEVER) + rules.sums_stale_ms,
+        )
     if not times:
         return None
     stale_ms = max(fresh_until.values())
