@@ -64,11 +64,18 @@ def read_settings(cls: type[S], **flags: object) -> S:
     try:
         return cls(**given)
     except ValidationError as error:
+        prefix = str(cls.model_config.get("env_prefix") or "")
         lines = [
-            f"{'.'.join(str(part) for part in fault['loc']).upper()}: {fault['msg']}"
+            f"{_variable(cls, prefix, fault['loc'])}: {fault['msg']}"
             for fault in error.errors(include_input=False, include_url=False)
         ]
         raise ConfigError("; ".join(lines)) from None
+
+
+def _variable(cls: type[BaseSettings], prefix: str, loc: tuple[int | str, ...]) -> str:
+    """Return the environment's name of a faulty field; an alias stands for itself."""
+    name = ".".join(str(part) for part in loc)
+    return (f"{prefix}{name}" if name.split(".")[0] in cls.model_fields else name).upper()
 
 
 def exit_on_config_error(error: ConfigError) -> int:

@@ -6,7 +6,6 @@ Any number of replicas share the jobs, the call budget and the list of known tok
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import Coroutine, Sequence
 
 from services.fetcher.budget import Budget
@@ -18,17 +17,18 @@ from services.fetcher.settings import FetcherSettings
 from services.fetcher.source import Source, find_sources
 from services.fetcher.status import StatusBoard
 from shared.connect import open_redis, wait_for_redis
-from shared.errors import ConfigError
 from shared.keys import Keys
 from shared.logs import get_logger
-from shared.service import run_service
-from shared.settings import exit_on_config_error, read_settings
+from shared.settings import read_settings
 
 log = get_logger(__name__)
 
 
 def read_sources(factor: float) -> tuple[list[Source], list[str]]:
-    """Read each source's settings; return the sources that are on and the names of the others."""
+    """Read each source's settings; return the sources that are on and the names of the others.
+
+    Raises ConfigError for the first source whose settings are wrong.
+    """
     on, off = [], []
     for spec in find_sources():
         settings = read_settings(spec.settings)
@@ -94,17 +94,3 @@ async def _until(stop: asyncio.Event, work: Coroutine[None, None, None]) -> bool
     finally:
         doing.cancel()
         ending.cancel()
-
-
-def main() -> int:
-    """Run the service; return its exit code."""
-    try:
-        settings = read_settings(FetcherSettings)
-        read_sources(settings.fetch_rate_factor)  # tell a wrong setting before anything starts
-    except ConfigError as error:
-        return exit_on_config_error(error)
-    return run_service("fetcher", settings, run)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

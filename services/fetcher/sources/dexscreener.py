@@ -24,7 +24,7 @@ from services.fetcher.pools import (
     pool_reading,
     reading_id,
 )
-from services.fetcher.settings import PerMinute, Seconds, SourceSettings, Words
+from services.fetcher.settings import HttpUrl, PerMinute, Seconds, SourceSettings, Words
 from services.fetcher.source import Call, Discovery, Page, Refresh, Source, SourceSpec
 from services.fetcher.wire import (
     Number,
@@ -175,7 +175,7 @@ class DexScreenerSettings(SourceSettings):
 
     model_config = SettingsConfigDict(env_prefix="DEXSCREENER_")
 
-    url: str = "https://api.dexscreener.com"
+    url: HttpUrl = "https://api.dexscreener.com"
     lists_per_minute: PerMinute = 48
     pairs_per_minute: PerMinute = 240
     lists_interval_s: Seconds = 10
@@ -190,7 +190,7 @@ class DexScreenerSettings(SourceSettings):
     pools_interval_s: Seconds = 4
     pools_calls: PositiveInt = 5
     # A pool goes stale after 10 minutes, and /tokens/v1 shows one pool per token only.
-    pools_again_s: Seconds = Field(default=240, le=480)
+    pools_again_s: float = Field(default=240, gt=0, le=480)
     queries: Words = Field(default=("sol", "pepe"), validation_alias="DISCOVER_QUERIES")
 
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final
+from typing import Annotated, Final
 from urllib.parse import quote
 
 import msgspec
 from msgspec import UNSET, Raw, Struct
-from pydantic import PositiveInt
+from pydantic import AfterValidator, PositiveInt
 from pydantic_settings import SettingsConfigDict
 
 from services.fetcher.pools import (
@@ -26,7 +26,7 @@ from services.fetcher.pools import (
     pool_reading,
     reading_id,
 )
-from services.fetcher.settings import PerMinute, Seconds, SourceSettings, Words
+from services.fetcher.settings import HttpUrl, PerMinute, Seconds, SourceSettings, Words
 from services.fetcher.source import Call, Discovery, Page, Refresh, Source, SourceSpec
 from services.fetcher.wire import (
     MaybeNumber,
@@ -290,6 +290,16 @@ def _token_reading(wire: WireToken, observed_ms: int) -> Reading | str:
 
 
 # -- what is asked, how often ---------------------------------------------------------------------
+def _check_chains(names: tuple[str, ...]) -> tuple[str, ...]:
+    chains = [canonical_chain(name) for name in names]
+    if None in chains:
+        raise ValueError("must be chain names, separated by commas")
+    return tuple(chain for chain in chains if chain)
+
+
+Chains = Annotated[Words, AfterValidator(_check_chains)]
+
+
 class GeckoTerminalSettings(SourceSettings):
     """`GECKOTERMINAL_…`; the rate is 80 % of the published 30 calls a minute.
 
@@ -298,9 +308,9 @@ class GeckoTerminalSettings(SourceSettings):
 
     model_config = SettingsConfigDict(env_prefix="GECKOTERMINAL_")
 
-    url: str = "https://api.geckoterminal.com/api/v2"
+    url: HttpUrl = "https://api.geckoterminal.com/api/v2"
     calls_per_minute: PerMinute = 24
-    networks: Words = ("solana", "ethereum", "base", "bsc")  # canonical chain names
+    networks: Chains = ("solana", "ethereum", "base", "bsc")  # a source's own names will do too
     trending_interval_s: Seconds = 60
     new_interval_s: Seconds = 60
     refresh_interval_s: Seconds = 10
@@ -321,7 +331,7 @@ def ask_tokens(chain: str, addresses: Sequence[str]) -> Call:
 
 def build(settings: GeckoTerminalSettings) -> Source:
     """Return the source as these settings want it."""
-    networks = [network_of(canonical_chain(each) or each) for each in settings.networks]
+    networks = [network_of(chain) for chain in settings.networks]
 
     def lists(kind: str) -> tuple[Call, ...]:
         return tuple(
@@ -345,7 +355,7 @@ def build(settings: GeckoTerminalSettings) -> Source:
                 calls_per_cycle=settings.refresh_calls,
                 again_s=settings.refresh_again_s,
                 pick="priceless",
-                chains=frozenset(canonical_chain(each) or each for each in settings.networks),
+                chains=frozenset(settings.networks),
             ),
         ),
     )

@@ -17,7 +17,7 @@ from pydantic import PositiveInt, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from services.fetcher.pools import reading_id
-from services.fetcher.settings import PerMinute, Seconds, SourceSettings
+from services.fetcher.settings import HttpUrl, PerMinute, Seconds, SourceSettings
 from services.fetcher.source import Call, Discovery, Page, Refresh, Source, SourceSpec
 from services.fetcher.wire import (
     MaybeNumber,
@@ -196,7 +196,7 @@ class JupiterSettings(SourceSettings):
 
     model_config = SettingsConfigDict(env_prefix="JUPITER_")
 
-    url: str = "https://api.jup.ag"
+    url: HttpUrl = "https://api.jup.ag"
     api_key: SecretStr = SecretStr("")
     calls_per_minute: PerMinute = 24
     lists_window: Literal["5m", "1h", "6h", "24h"] = "1h"

@@ -1,0 +1,145 @@
+"""What the fetcher is told by its environment, and what it answers to nonsense."""
+
+from __future__ import annotations
+
+import pytest
+
+from services.fetcher.app import read_sources
+from services.fetcher.settings import FetcherSettings
+from services.fetcher.source import Discovery, Refresh, Source, find_sources
+from services.fetcher.sources.dexscreener import DexScreenerSettings
+from services.fetcher.sources.geckoterminal import GeckoTerminalSettings
+from services.fetcher.sources.jupiter import JupiterSettings
+from shared.errors import ConfigError
+from shared.settings import read_settings
+
+
+def sources(factor: float = 1) -> dict[str, Source]:
+    return {source.name: source for source in read_sources(factor)[0]}
+
+
+def test_every_file_in_the_folder_is_a_source() -> None:
+    assert [spec.name for spec in find_sources()] == ["dexscreener", "geckoterminal", "jupiter"]
+
+
+def test_rates_are_80_percent_of_the_published_ones() -> None:
+    assert {name: dict(source.rates) for name, source in sources().items()} == {
+        "dexscreener": {"lists": 0.8 * 60, "pairs": 0.8 * 300},
+        "jupiter": {"default": 0.8 * 30},
+        "geckoterminal": {"default": 0.8 * 30},
+    }
+
+
+@pytest.mark.parametrize("name", ["dexscreener", "jupiter", "geckoterminal"])
+def test_what_the_lists_and_the_hot_ask_leaves_room_in_the_budget(name: str) -> None:
+    source = sources()[name]
+    asked = dict.fromkeys(source.rates, 0.0)
+    for job in source.jobs:
+        if isinstance(job, Discovery):
+            for call in job.calls:
+                asked[call.rate_class] += 60 / job.interval_s
+        elif job.pick == "hot":
+            calls = -(-job.top // job.batch)
+            asked[job.call("solana", ["x"]).rate_class] += (
+                calls * 60 / max(job.interval_s, job.again_s)
+            )
+
+    assert all(asked[each] <= 0.75 * rate for each, rate in source.rates.items())
+
+
+def test_all_pools_of_a_hot_token_are_seen_before_they_are_stale() -> None:
+    (pools,) = [job for job in sources()["dexscreener"].jobs if job.name == "pools"]
+
+    assert isinstance(pools, Refresh)
+    assert pools.again_s <= 480
+    assert pools.top * pools.interval_s / (pools.batch * pools.calls_per_cycle) <= 480
+
+
+def test_a_factor_raises_rates_and_shortens_intervals() -> None:
+    slow, fast = sources()["dexscreener"], sources(20)["dexscreener"]
+
+    assert fast.rates == {"lists": 960, "pairs": 4800}
+    assert [job.interval_s for job in fast.jobs] == [
+        max(0.05, job.interval_s / 20) for job in slow.jobs
+    ]
+
+
+def test_each_source_has_its_own_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DEXSCREENER_URL", "http://127.0.0.1:8010/dexscreener/")
+    monkeypatch.setenv("DISCOVER_QUERIES", "sol, pepe coin,")
+    monkeypatch.setenv("DEXSCREENER_SEARCH_INTERVAL_S", "7.5")
+    monkeypatch.setenv("JUPITER_API_KEY", "secret")
+    monkeypatch.setenv("JUPITER_CALLS_PER_MINUTE", "48")
+    monkeypatch.setenv("GECKOTERMINAL_NETWORKS", "eth,avalanche")
+
+    found = sources()
+    dexscreener, jupiter, gecko = (
+        found["dexscreener"], found["jupiter"], found["geckoterminal"],
+    )  # fmt: skip
+    (search,) = [job for job in dexscreener.jobs if job.name == "search"]
+    (trending,) = [job for job in gecko.jobs if job.name == "trending"]
+
+    assert dexscreener.url == "http://127.0.0.1:8010/dexscreener"
+    assert dexscreener.host == "127.0.0.1:8010/dexscreener"
+    assert isinstance(search, Discovery)
+    assert [call.query for call in search.calls] == [(("q", "sol"),), (("q", "pepe coin"),)]
+    assert search.interval_s == 7.5
+    assert (jupiter.headers, jupiter.rates) == ({"x-api-key": "secret"}, {"default": 48})
+    assert isinstance(trending, Discovery)
+    assert [call.path for call in trending.calls] == [
+        "/networks/eth/trending_pools",
+        "/networks/avax/trending_pools",
+    ]
+    assert (gecko.refreshes("ethereum"), gecko.refreshes("solana")) == (True, False)
+
+
+def test_a_source_can_be_switched_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JUPITER_ENABLED", "false")
+
+    on, off = read_sources(1)
+
+    assert ([source.name for source in on], off) == (["dexscreener", "geckoterminal"], ["jupiter"])
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("DEXSCREENER_URL", "ftp://x"),
+        ("DEXSCREENER_URL", "https://"),
+        ("DEXSCREENER_URL", "https://x:99999"),
+        ("DEXSCREENER_PAIRS_PER_MINUTE", "0"),
+        ("DEXSCREENER_LISTS_INTERVAL_S", "-1"),
+        ("DEXSCREENER_POOLS_AGAIN_S", "600"),
+        ("JUPITER_ENABLED", "perhaps"),
+        ("JUPITER_LISTS_WINDOW", "7d"),
+        ("GECKOTERMINAL_CALLS_PER_MINUTE", "many"),
+        ("GECKOTERMINAL_NETWORKS", "solana,a b"),
+        ("FETCH_CONCURRENCY", "0"),
+        ("FETCH_RATE_FACTOR", "nan"),
+    ],
+)
+def test_a_wrong_setting_is_told_by_the_name_of_its_variable(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+
+    with pytest.raises(ConfigError, match=f"^{variable}: "):
+        read_sources(read_settings(FetcherSettings).fetch_rate_factor)
+
+
+def test_a_secret_is_never_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JUPITER_API_KEY", "hush")
+    monkeypatch.setenv("JUPITER_URL", "nonsense")
+
+    with pytest.raises(ConfigError) as raised:
+        read_settings(JupiterSettings)
+
+    assert "hush" not in str(raised.value)
+    assert "hush" not in repr(JupiterSettings(url="https://x"))
+
+
+def test_defaults_are_the_public_hosts() -> None:
+    assert DexScreenerSettings().url == "https://api.dexscreener.com"
+    assert JupiterSettings().url == "https://api.jup.ag"
+    assert GeckoTerminalSettings().url == "https://api.geckoterminal.com/api/v2"
+    assert FetcherSettings().fetch_concurrency == 5
