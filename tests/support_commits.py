@@ -36,8 +36,8 @@ class Ledger:
         self.epoch, self.version, self.digest, self.horizon = epoch, 0, 0, 0
         self.fields: dict[str, Fields] = {}
         self.gone: dict[str, int] = {}
+        self.seeding = True
         self.history[epoch, 0] = {}
-        self.last: Commit | None = None
 
     def commit(
         self,
@@ -62,10 +62,10 @@ class Ledger:
         for ident in removed:
             self._replace(ident, None)
             self.gone[ident] = v
-        self.version = v
+        self.version, self.seeding = v, seeding
         encoded = {ident: rows_.encode_row(fields) for ident, fields in self.fields.items()}
         self.history[self.epoch, v] = encoded
-        self.last = Commit(
+        return Commit(
             e=self.epoch,
             pv=pv,
             v=v,
@@ -77,7 +77,6 @@ class Ledger:
             horizon=self.horizon,
             seeding=seeding,
         )
-        return self.last
 
     def state(self, epoch: str, version: int, chain: str | None = None) -> Rows:
         """Return the rows at a version, of all chains or one."""

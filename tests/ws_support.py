@@ -5,11 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+from collections import deque
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
+
+from services.ws.core.hub import Hub
+from shared.replica import Replica
+from shared.wire import Commit
+from tests.support_commits import Ledger
 
 
 @dataclass
@@ -71,3 +77,111 @@ async def is_listening(port: int) -> bool:
         return False
     writer.close()
     return True
+
+
+def unframe(data: bytes) -> list[dict[str, Any]]:
+    """Decode unmasked text frames that lie end to end."""
+    frames, at = [], 0
+    while at < len(data):
+        assert data[at] == 0x81, "one unfragmented text frame"
+        size, start = data[at + 1], at + 2
+        if size == 126:
+            size, start = int.from_bytes(data[at + 2 : at + 4], "big"), at + 4
+        elif size == 127:
+            size, start = int.from_bytes(data[at + 2 : at + 10], "big"), at + 10
+        frames.append(json.loads(data[start : start + size]))
+        at = start + size
+    return frames
+
+
+class FakeSink:
+    """A way out whose other end the test moves: `room` bytes fit, then it is paused."""
+
+    def __init__(self, room: int = 1 << 30) -> None:
+        self.room = room
+        self.unsent: deque[bytes] = deque()
+        self.held = 0
+        self.most_held = 0
+
+    @property
+    def paused(self) -> bool:
+        return self.held > self.room
+
+    def write(self, data: bytes) -> None:
+        # An answer may follow what its own question has filled the buffer with.
+        assert not self.paused or b'{"t":"ok"' in data[:16], "written although paused"
+        self.unsent.append(data)
+        self.held += len(data)
+        self.most_held = max(self.most_held, self.held)
+
+    def drain(self, writes: int = 1 << 30) -> list[dict[str, Any]]:
+        """Take so many writes off; return their frames."""
+        frames = []
+        for _ in range(min(writes, len(self.unsent))):
+            data = self.unsent.popleft()
+            self.held -= len(data)
+            frames += unframe(data)
+        return frames
+
+
+@dataclass
+class FakeWorld:
+    """A world that stands still until the test moves it."""
+
+    now: int = 1_790_000_000_000
+    age: int = 0
+    is_loaded: bool = True
+
+    def now_ms(self) -> int:
+        return self.now
+
+    def age_ms(self) -> int:
+        return self.age
+
+    def loaded(self) -> bool:
+        return self.is_loaded
+
+
+class FakeGateway:
+    """A hub on a replica that the test moves along a ledger, at the pace it likes."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.ledger = ledger
+        self.world = FakeWorld()
+        self.replica = Replica()
+        self.hub = Hub(self.replica, self.world)
+        self.load()
+
+    def load(self) -> None:
+        """Become the ledger's present state, as a reload does."""
+        ledger, replica = self.ledger, self.replica
+        replica.reset(ledger.epoch)
+        for ident, fields in ledger.fields.items():
+            replica.load_row(ident, fields)
+        replica.version, replica.seeding = ledger.version, ledger.seeding
+        replica.committed_ms = 1_790_000_000_000
+        replica.gone = {i: v for i, v in ledger.gone.items() if v > ledger.horizon}
+        replica.horizon = ledger.horizon
+        self.world.is_loaded = True
+        self.hub.on_reset()
+
+    def apply(self, commit: Commit) -> None:
+        """Follow by one commit; the first of an epoch starts it."""
+        if commit.e != self.replica.epoch:
+            assert commit.pv == 0
+            self.replica.reset(commit.e)
+            self.hub.on_reset()
+        self.hub.on_commit(self.replica.apply(commit))
+
+    def sweep(self) -> None:
+        for _ in self.hub.sweep():
+            pass
+
+    def follow(self, commit: Commit) -> None:
+        """Follow by one commit and tell everyone."""
+        self.apply(commit)
+        self.sweep()
+
+    def beat(self) -> None:
+        for _ in self.hub.beat():
+            pass

@@ -30,7 +30,7 @@ _Version = Annotated[int, Meta(ge=0, lt=2**53)]
 
 class _Topics(Struct):
     topics: list[str]
-    since: Raw | None = None
+    since: Raw = _NULL
 
 
 class _Since(Struct):
@@ -197,8 +197,8 @@ def _read(text: str, kind: type[T]) -> T:
         raise Refused("bad_request", str(error)[:200]) from None
 
 
-def _cursor(since: Raw | None) -> Cursor | None:
-    if since is None or bytes(since) == b"null":
+def _cursor(since: Raw) -> Cursor | None:
+    if bytes(since) == b"null":
         return None
     try:
         found = _decode_since(since)
