@@ -138,6 +138,8 @@ class Feed:
                 heard = self._heard_at > attempted_at
                 if heard or delay_s == _BACKOFF_S[0]:  # one line per loss, not per attempt
                     log.warning("feed_lost", error=f"{type(error).__name__}: {error}"[:200])
+                # Idle connections of the pool may be as dead as this one was, and as silent.
+                await self._redis.connection_pool.disconnect(inuse_connections=False)
                 delay_s = _BACKOFF_S[0] if heard else min(_BACKOFF_S[1], delay_s * 2)
                 await asyncio.sleep(delay_s * random.uniform(0.5, 1))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import TypeVar
 
 import uvloop
@@ -44,3 +44,19 @@ def run_service(name: str, settings: S, run: Callable[[S, asyncio.Event], Awaita
     log.info("service_stopped")
     sys.stderr.flush()
     return 0
+
+
+async def unless_stopped(stop: asyncio.Event, work: Coroutine[object, object, object]) -> bool:
+    """Await `work`, or cancel it when `stop` comes first; tell whether it was done."""
+    working, stopping = asyncio.create_task(work), asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait((working, stopping), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        stopping.cancel()
+        if not working.done():
+            working.cancel()
+        await asyncio.wait((working, stopping))
+    if working.cancelled():
+        return False
+    working.result()
+    return True

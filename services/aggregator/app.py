@@ -15,6 +15,7 @@ from services.aggregator.settings import AggregatorSettings
 from shared.connect import open_redis, wait_for_redis
 from shared.keys import Keys
 from shared.replica import Replica
+from shared.service import unless_stopped
 
 
 def merge_rules(settings: AggregatorSettings) -> MergeRules:
@@ -37,7 +38,8 @@ async def run(settings: AggregatorSettings, stop: asyncio.Event) -> None:
     """Run until `stop`; what was heard until then is committed, and the lease given back."""
     keys = Keys(settings.redis_prefix)
     async with open_redis(settings.redis_url) as redis:
-        await wait_for_redis(redis, settings.redis_url)
+        if not await unless_stopped(stop, wait_for_redis(redis, settings.redis_url)):
+            return
         clock = StoreClock()
         memory = Memory(settings.max_tokens)
         intake = Intake(memory, settings.include_quote_assets)

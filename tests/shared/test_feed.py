@@ -1,0 +1,232 @@
+"""The feed keeps a replica equal to the store, whatever happens to its connection."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import time
+from collections.abc import AsyncIterator
+
+import pytest
+from redis.exceptions import ResponseError
+
+from shared.connect import Redis, open_redis
+from shared.feed import Feed
+from shared.keys import Keys
+from shared.replica import Change, Replica
+from shared.store import Store
+from shared.wire import Heartbeat
+from tests.support import eventually
+from tests.support_market import aggregator, has_leader, market, publish, reaches
+from tests.support_proxy import proxy
+
+
+class Told:
+    """A listener that notes what it was told."""
+
+    def __init__(self) -> None:
+        self.versions: list[int] = []
+        self.resets = 0
+        self.beats = 0
+
+    def on_commit(self, change: Change) -> None:
+        self.versions.append(change.commit.v)
+
+    def on_reset(self) -> None:
+        self.resets += 1
+
+    def on_heartbeat(self, heartbeat: Heartbeat) -> None:  # noqa: ARG002 - its contents do not matter
+        self.beats += 1
+
+
+@contextlib.asynccontextmanager
+async def following(redis: Redis, keys: Keys) -> AsyncIterator[tuple[Feed, Told]]:
+    told = Told()
+    feed = Feed(redis, keys, Replica(), told)
+    task = asyncio.create_task(feed.run())
+    try:
+        yield feed, told
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+async def equal(feed: Feed, store: Store) -> bool:
+    meta = await store.meta()
+    replica = feed.replica
+    return (replica.epoch, replica.version) == (meta.epoch, meta.version) and (
+        f"{replica.digest:016x}" == meta.digest
+    )
+
+
+async def test_a_reader_that_comes_late_loads_and_follows(
+    redis_url: str, redis: Redis, keys: Keys
+) -> None:
+    store, dice = Store(redis, keys), random.Random(1)
+    async with aggregator(redis_url, keys):
+        await has_leader(store)
+        await publish(redis, keys, market(300, dice))
+        await reaches(store, 300)
+        async with following(redis, keys) as (feed, told):
+            await eventually(lambda: feed.live)
+            assert len(feed.replica.rows) == 300
+            assert told.resets == 1
+            await publish(redis, keys, market(300, dice))
+            await eventually(lambda: len(told.versions) > 0)
+            await eventually(lambda: equal(feed, store))
+
+
+async def test_a_load_in_the_middle_of_large_commits_ends_in_one_exact_state(
+    redis_url: str, redis: Redis, keys: Keys
+) -> None:
+    store, dice = Store(redis, keys), random.Random(2)
+    async with aggregator(redis_url, keys):
+        await has_leader(store)
+        await publish(redis, keys, market(1000, dice))
+        await reaches(store, 1000)
+        writing = asyncio.create_task(write_for_ever(redis, keys, dice))
+        for _ in range(5):
+            async with following(redis, keys) as (feed, _told):
+                await eventually(lambda feed=feed: feed.live, timeout_s=10)  # type: ignore[misc]
+                version = feed.replica.version
+                # Each further commit is checked against its digest; a torn load could not follow.
+                await eventually(
+                    lambda feed=feed, version=version: feed.replica.version > version + 3  # type: ignore[misc]
+                )
+        writing.cancel()
+
+
+async def write_for_ever(redis: Redis, keys: Keys, dice: random.Random) -> None:
+    while True:
+        await publish(redis, keys, market(1000, dice))
+        await asyncio.sleep(0.1)
+
+
+async def test_a_killed_subscription_loses_no_version(
+    redis_url: str, redis: Redis, keys: Keys
+) -> None:
+    store, dice = Store(redis, keys), random.Random(3)
+    async with (
+        aggregator(redis_url, keys),
+        open_redis(redis_url) as own,
+        following(own, keys) as (feed, told),
+    ):
+        await has_leader(store)
+        await publish(redis, keys, market(20, dice))
+        await eventually(lambda: feed.live)
+        for _ in range(5):
+            await kill_readers(redis)
+            await publish(redis, keys, market(20, dice))
+            await asyncio.sleep(0.05)
+        await eventually(lambda: equal(feed, store))
+
+    assert told.resets == 1
+    assert told.versions == list(range(told.versions[0], told.versions[-1] + 1))
+
+
+async def kill_readers(redis: Redis) -> None:
+    """Kill the connections that follow the state but do not take in readings."""
+    for client in await redis.client_list(_type="pubsub"):
+        if client["sub"] == "1":
+            with contextlib.suppress(ResponseError):  # gone meanwhile
+                await redis.client_kill_filter(_id=client["id"])
+
+
+@pytest.mark.timeout(60)
+async def test_a_frozen_connection_is_noticed_within_four_seconds(
+    redis_url: str, redis: Redis, keys: Keys
+) -> None:
+    store, dice = Store(redis, keys), random.Random(4)
+    async with (
+        aggregator(redis_url, keys),
+        proxy(redis_url) as between,
+        open_redis(between.url) as own,
+        following(own, keys) as (feed, told),
+    ):
+        await has_leader(store)
+        await publish(redis, keys, market(20, dice))
+        await eventually(lambda: feed.live)
+        for _ in range(3):
+            assert between.freeze() > 0
+            frozen_at = time.monotonic()
+            await publish(redis, keys, market(20, dice))
+            await asyncio.sleep(0.1)  # the commit is out, and lost
+            assert not await equal(feed, store)
+            await eventually(lambda: equal(feed, store), timeout_s=4)
+            assert time.monotonic() - frozen_at < 4
+
+    assert told.resets == 1
+    assert told.versions == list(range(told.versions[0], told.versions[-1] + 1))
+
+
+async def test_a_gap_that_the_log_has_forgotten_is_a_reset(
+    redis_url: str, redis: Redis, keys: Keys
+) -> None:
+    store, dice = Store(redis, keys), random.Random(5)
+    async with (
+        aggregator(redis_url, keys),
+        proxy(redis_url) as between,
+        open_redis(between.url) as own,
+        following(own, keys) as (feed, told),
+    ):
+        await has_leader(store)
+        await publish(redis, keys, market(20, dice))
+        await eventually(lambda: feed.live)
+        between.freeze()
+        version = (await store.meta()).version
+        await publish(redis, keys, market(20, dice))
+        await eventually(lambda: _beyond(store, version))
+        await redis.xtrim(keys.log, maxlen=0, approximate=False)
+        await eventually(lambda: equal(feed, store), timeout_s=4)
+
+    assert told.resets == 2
+
+
+async def _beyond(store: Store, version: int) -> bool:
+    return (await store.meta()).version > version
+
+
+async def test_a_new_epoch_is_a_reset_and_then_followed_from_its_first_commit(
+    redis_url: str, redis: Redis, keys: Keys
+) -> None:
+    store, dice = Store(redis, keys), random.Random(6)
+    async with aggregator(redis_url, keys), following(redis, keys) as (feed, told):
+        await has_leader(store)
+        await publish(redis, keys, market(150, dice))
+        await reaches(store, 150)
+        await eventually(lambda: feed.live)
+        epoch = feed.replica.epoch
+        for key in (keys.meta, keys.log, keys.gone):
+            await redis.delete(key)
+        await eventually(lambda: feed.live and feed.replica.epoch != epoch)
+        await eventually(lambda: equal(feed, store))
+
+    assert len(feed.replica.rows) == 150
+    assert told.resets >= 2
+
+
+async def test_a_reader_waits_for_a_state_that_is_not_there_yet(
+    redis_url: str, redis: Redis, keys: Keys
+) -> None:
+    async with following(redis, keys) as (feed, told):
+        await asyncio.sleep(0.2)
+        assert not feed.live
+        assert told.resets == 0
+        async with aggregator(redis_url, keys):
+            await has_leader(Store(redis, keys))
+            await publish(redis, keys, market(2, random.Random(7)))
+            await eventually(lambda: feed.live)
+            assert len(feed.replica.rows) == 2
+
+
+async def test_malformed_messages_are_ignored(redis_url: str, redis: Redis, keys: Keys) -> None:
+    store = Store(redis, keys)
+    async with aggregator(redis_url, keys), following(redis, keys) as (feed, _):
+        await has_leader(store)
+        await publish(redis, keys, market(2, random.Random(8)))
+        await eventually(lambda: feed.live)
+        for junk in (b"", b"\xff", b"{}", b'{"t":"d"}', b"[" * 10_000):
+            await redis.publish(keys.state_changes, junk)
+        await publish(redis, keys, market(3, random.Random(9)))
+        await eventually(lambda: len(feed.replica.rows) == 3)
