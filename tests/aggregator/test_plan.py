@@ -1,0 +1,188 @@
+"""From a window to commits: what is written, what is said, and that both are the same."""
+
+from __future__ import annotations
+
+import msgspec
+
+from services.aggregator.history import LOG_MAX_BYTES, History
+from services.aggregator.memory import Memory
+from services.aggregator.noise import NoiseFloors
+from services.aggregator.plan import Item, Stamp, Window, pieces, plan_commit
+from services.aggregator.policy import MergeRules
+from shared.keys import GONE_KEEP_MS, LOG_MAX_ENTRIES
+from shared.model import METRICS, Reading
+from shared.replica import Replica
+from shared.store import RowWrite
+from shared.wire import decode
+
+T0 = 1_790_000_000_000
+STAMP = Stamp(fence="1", commit_id="c", ts=T0, horizon=0, log_from=0, seeding=False)
+
+
+def world() -> Window:
+    replica = Replica()
+    replica.reset("e1")
+    return Window(Memory(100), replica, MergeRules(), NoiseFloors())
+
+
+def hear(window: Window, address: str, at: int = T0, **fields: object) -> None:
+    given = {"chain": "solana", "token_address": address, "observed_ms": at, **fields}
+    window.memory.add("jupiter", msgspec.convert(given, Reading), at)
+
+
+def write(window: Window, now: int, *, saved: frozenset[str] = frozenset()) -> list[Item]:
+    """One window with one commit, applied to the replica as after the store took it."""
+    items = list(window.items(window.memory.take_dirty(now), now, saved))
+    _, message = plan_commit(window.replica, items, STAMP)
+    window.replica.apply(message)
+    return items
+
+
+def test_a_new_token_is_written_whole_and_said_whole() -> None:
+    window = world()
+    hear(window, "A", price=2.0, volume_24h=10.0)
+    items = list(window.items(["solana:A"], T0, frozenset()))
+
+    plan, message = plan_commit(window.replica, items, STAMP)
+
+    assert (plan.pv, plan.tokens, len(plan.rows)) == (0, 1, 1)
+    assert plan.rows[0].replace
+    assert plan.scores == {"volume_24h": [("solana:A", b"10.0")]}
+    assert list(plan.readings) == ["solana:A"]
+    assert plan.rows[0].set["rv"] == b"1"
+    assert len(message.add) == 1
+    assert decode(plan.message) == message
+
+
+def test_a_change_is_written_and_said_by_its_fields_alone() -> None:
+    window = world()
+    hear(window, "A", price=2.0, volume_24h=10.0)
+    write(window, T0)
+    hear(window, "A", T0 + 5, price=3.0, volume_24h=None)
+    items = list(window.items(["solana:A"], T0 + 5, frozenset()))
+
+    plan, message = plan_commit(window.replica, items, STAMP)
+
+    assert [bytes(raw) for raw in message.set] == [
+        b'{"id":"solana:A","price":3.0,"volume_24h":null,"observed_ms":1790000000005,"rv":2}'
+    ]
+    assert plan.rows == [
+        RowWrite(
+            "solana:A",
+            replace=False,
+            set={"price": b"3.0", "observed_ms": b"1790000000005", "rv": b"2"},
+            delete=("volume_24h",),
+        )
+    ]
+    assert plan.unranked == {"volume_24h": ["solana:A"]}
+
+
+def test_what_is_below_the_noise_is_neither_written_nor_said() -> None:
+    window = world()
+    hear(window, "A", price=2.0)
+    write(window, T0)
+    hear(window, "A", T0 + 5, price=2.0001)
+
+    assert list(window.items(["solana:A"], T0 + 5, frozenset())) == []
+    waited_for = list(window.items(["solana:A"], T0 + 5, frozenset({"solana:A"})))
+    assert [(item.changed, list(item.readings)) for item in waited_for] == [({}, ["jupiter"])]
+
+
+def test_a_dead_token_leaves_everything() -> None:
+    window = world()
+    hear(window, "A", price=2.0)
+    write(window, T0)
+    end = T0 + window.rules.dead_after_ms
+
+    items = list(window.items(["solana:A"], end, frozenset()))
+    plan, message = plan_commit(window.replica, items, STAMP)
+
+    assert (plan.removed, message.del_, plan.tokens) == (["solana:A"], ["solana:A"], 0)
+    assert plan.unranked == {metric: ["solana:A"] for metric in METRICS}
+    assert plan.digest == "0" * 16
+    assert window.memory.tokens() == []
+
+
+def test_a_dead_token_that_was_never_written_is_just_forgotten() -> None:
+    window = world()
+    hear(window, "A", price=2.0)
+
+    assert list(window.items(["solana:A"], T0 + window.rules.dead_after_ms, frozenset())) == []
+    assert window.memory.tokens() == []
+
+
+def test_a_token_that_returns_is_no_longer_gone() -> None:
+    window = world()
+    hear(window, "A", price=2.0)
+    write(window, T0)
+    end = T0 + window.rules.dead_after_ms
+    window.memory.touch(["solana:A"], end)
+    write(window, end)
+    hear(window, "A", end + 1, price=4.0)
+    items = list(window.items(["solana:A"], end + 1, frozenset()))
+
+    plan, _ = plan_commit(window.replica, items, STAMP)
+
+    assert plan.returned == ["solana:A"]
+
+
+def test_a_stored_id_without_a_reading_is_removed() -> None:
+    window = world()
+    hear(window, "A", price=2.0)
+    write(window, T0)
+    window.memory.forget("solana:A")
+
+    assert list(window.items(["solana:A"], T0, frozenset())) == [Item("solana:A", removed=True)]
+    assert list(window.items(["solana:unknown"], T0, frozenset())) == []
+
+
+def test_a_row_that_stays_is_looked_at_again_when_a_bound_is_crossed() -> None:
+    window = world()
+    hear(window, "A", price=2.0)
+    write(window, T0)
+
+    assert window.memory.take_dirty(T0 + window.rules.price_stale_ms - 1) == []
+    assert window.memory.take_dirty(T0 + window.rules.price_stale_ms) == ["solana:A"]
+
+
+def test_a_window_is_cut_into_pieces_within_the_budget() -> None:
+    items = [Item(f"solana:{n}", changed={"price": b"1"}) for n in range(10)]  # 6 fields each
+
+    cut = list(pieces(items, budget=14))
+
+    assert [len(piece) for piece in cut] == [2, 2, 2, 2, 2]
+    assert [item for piece in cut for item in piece] == items
+    assert list(pieces([], budget=14)) == []
+    assert [len(piece) for piece in pieces(items[:2], budget=1)] == [1, 1]
+
+
+def test_the_log_keeps_so_many_entries() -> None:
+    history = History()
+
+    assert history.log_from(1, 10) == max(0, 1 - LOG_MAX_ENTRIES + 1)
+    for version in range(2, LOG_MAX_ENTRIES + 2):
+        oldest = history.log_from(version, 10)
+    assert oldest == 2
+
+
+def test_the_log_keeps_so_many_bytes() -> None:
+    history = History()
+    for version in range(1, 5):
+        oldest = history.log_from(version, LOG_MAX_BYTES // 3)
+
+    assert oldest == 2
+    assert history.log_from(5, LOG_MAX_BYTES * 2) == 5
+
+
+def test_the_horizon_follows_fifteen_minutes_behind() -> None:
+    history = History(horizon=7)
+    history.tick(10, T0)
+    history.tick(11, T0 + 1000)  # too soon for a sample of its own
+    history.tick(20, T0 + 60_000)
+
+    history.tick(30, T0 + GONE_KEEP_MS - 1)
+    assert history.horizon == 7
+    history.tick(30, T0 + GONE_KEEP_MS)
+    assert history.horizon == 10
+    history.tick(31, T0 + GONE_KEEP_MS + 60_000)
+    assert history.horizon == 20
