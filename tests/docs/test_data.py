@@ -1,0 +1,54 @@
+"""docs/DATA.md tells every field and every Redis key, and nothing that is not there."""
+
+from __future__ import annotations
+
+import inspect
+import re
+
+from shared.keys import Keys
+from shared.model import METRICS, ROW_FIELDS
+from tests.support import ROOT
+
+TEXT = (ROOT / "docs" / "DATA.md").read_text()
+
+
+def first_cells(section: str) -> list[str]:
+    """The first cell of each row of the tables in a section, without their heads."""
+    body = TEXT.partition(f"## {section}\n")[2].partition("\n## ")[0]
+    return [line.split("|")[1].strip() for line in body.splitlines() if line.startswith("| `")]
+
+
+def built_names() -> set[str]:
+    """Every name that Keys builds, with `<…>` in the place of its arguments."""
+    found = set()
+    for name, member in inspect.getmembers(Keys):
+        if isinstance(member, property):
+            found.add(getattr(Keys(), name))
+        elif inspect.isfunction(member) and not name.startswith("_"):
+            arguments = list(inspect.signature(member).parameters)[1:]
+            found.add(member(Keys(), *["<>" for _ in arguments]))
+    return found
+
+
+def test_every_redis_key_is_told_once() -> None:
+    told = [re.sub(r"<[^>]*>", "<>", cell.strip("`")) for cell in first_cells("Redis keys")]
+
+    assert sorted(told) == sorted(built_names())
+
+
+def test_every_field_of_the_row_is_told_once() -> None:
+    told = []
+    for cell in first_cells("Fields")[: len(ROW_FIELDS)]:
+        names = re.findall(r"`([^`]+)`", cell)
+        stem = names[0].removesuffix("_5m")
+        told += [stem + name if name.startswith("_") else name for name in names]
+
+    assert [name for name in told if name in ROW_FIELDS] == list(ROW_FIELDS)
+
+
+def test_every_metric_has_its_index_told() -> None:
+    line = next(line for line in TEXT.splitlines() if line.startswith("| `index:<metric>`"))
+
+    for metric in METRICS:
+        stem = re.sub(r"_(5m|1h|6h|24h)$", "", metric)
+        assert f"`{stem}`" in line
