@@ -108,6 +108,10 @@ class Keys:
         """Hash: body hash, receipt time and answer of one ingest batch, INGEST_SEEN_MS."""
         return f"{self.prefix}ingest:seen:{producer}:{batch_id}"
 
+    def ingest_rate(self, producer: str) -> str:
+        """String: when one producer's allowance is whole again (us). Lives until then."""
+        return f"{self.prefix}ingest:rate:{producer}"
+
     def view(self, name: str) -> str:
         """String: a pinned order for a cursor walk, VIEW_MS."""
         return f"{self.prefix}view:{name}"

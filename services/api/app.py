@@ -12,11 +12,14 @@ from services.api.answer import json_answer
 from services.api.discover import Discover
 from services.api.door import Door
 from services.api.health import Health, Livez, Readyz
+from services.api.ingest import Ingest
 from services.api.live import Live
 from services.api.pages import Pages
+from services.api.receipts import Receipts
 from services.api.routes import build_router
 from services.api.server import HttpServer, bind
 from services.api.settings import ApiSettings
+from services.api.tokens import Token
 from services.api.views import Views
 from shared.connect import Redis, open_redis, public_url
 from shared.errors import ConfigError
@@ -44,16 +47,25 @@ def build_api(settings: ApiSettings, redis: Redis, feed_redis: Redis) -> Api:
     secret = settings.cursor_secret
     views = Views(redis, keys, live, secret.get_secret_value().encode() if secret else None)
     discover = Discover(live, Pages(live, views))
+    ingest = Ingest(
+        live,
+        Receipts(redis, keys, rate=settings.ingest_rate, burst=settings.ingest_burst),
+        producers=settings.producers(),
+        origins=settings.api_origins,
+        quote_assets=settings.include_quote_assets,
+        max_ack_waits=settings.api_max_ack_waits,
+    )
     api = Api(live, discover)
     router = build_router(
         readers={
             "/": json_answer(200, {"service": "dexwire", "read": "/discover", "health": "/health"}),
             "/discover": discover,
+            "/tokens/{chain}/{address}": Token(redis, keys),
             "/health": Health(redis, keys, live, demo=settings.demo),
             "/livez": Livez(),
             "/readyz": Readyz(redis, live, lambda: api.draining),
         },
-        writers={},
+        writers={"/ingest": ingest},
     )
     api.app = Door(
         router,

@@ -40,6 +40,8 @@ class ApiSettings(ServiceSettings):
     # Comma list of <id>.<secret> or <id>.sha256:<hex of sha256(secret)>; an id may have two keys.
     # None at all: only this machine may post, without a key (development).
     ingest_api_keys: SecretStr = SecretStr("")
+    ingest_rate: float = Field(default=50.0, gt=0, le=1e6)  # posts a second, per producer
+    ingest_burst: int = Field(default=100, ge=1, le=10**6)  # posts at once after a pause
     # Signs cursors; without it the replicas share a random one through Redis.
     cursor_secret: SecretStr | None = Field(default=None, min_length=32)
     api_max_inflight: int = Field(default=512, ge=1, le=65_536)  # requests at one time

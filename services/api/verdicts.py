@@ -1,0 +1,245 @@
+"""What a producer may post, and the verdict on each token of it. Pure.
+
+Strict: a number is a number, a field is known, and each token is judged alone, so that one bad
+token never spoils its batch. Of a key that is given twice the last one counts, as in every JSON
+decoder we know.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import copysign
+from typing import Annotated, Any, Final
+
+import msgspec
+from msgspec import UNSET, DecodeError, Meta, Raw, Struct, UnsetType, ValidationError
+
+from services.api.problem import Problem, clip
+from shared.chains import canonical_address, canonical_chain, token_id
+from shared.model import (
+    BUILT_IN_SOURCES,
+    READING_FIELDS,
+    MaybeAmount,
+    MaybeCount,
+    MaybeMillis,
+    MaybePercent,
+    MaybeText,
+    Millis,
+    Reading,
+)
+from shared.quotes import is_quote_asset
+
+TOKENS_MAX: Final = 500
+DEFAULT_CHAIN: Final = "solana"
+_DETAIL_MAX: Final = 160
+_SOURCE = re.compile(r"[a-z][a-z0-9_-]{0,31}")
+_UNKNOWN_FIELD = re.compile(r"unknown field `(.*)`", re.DOTALL)
+# The short names of PROTOCOL.md, for the figures of 24 hours.
+SHORT_NAMES: Final = {
+    "volume": "volume_24h",
+    "transaction_count": "transactions_24h",
+    "price_change": "price_change_24h",
+}
+
+
+class IngestBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """The body of `POST /ingest`; its tokens stay undecoded until each is judged."""
+
+    source: str
+    tokens: list[Raw]
+
+
+class IngestToken(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One posted token: the fields of a reading, and the short names."""
+
+    token_address: str
+    chain: Annotated[str, Meta(max_length=32)] = DEFAULT_CHAIN
+    observed_ms: Millis | UnsetType = UNSET
+    token_name: MaybeText = UNSET
+    token_ticker: MaybeText = UNSET
+    protocol: MaybeText = UNSET
+    created_ms: MaybeMillis = UNSET
+    price: MaybeAmount = UNSET
+    market_cap: MaybeAmount = UNSET
+    fdv: MaybeAmount = UNSET
+    liquidity: MaybeAmount = UNSET
+    volume_5m: MaybeAmount = UNSET
+    volume_1h: MaybeAmount = UNSET
+    volume_6h: MaybeAmount = UNSET
+    volume_24h: MaybeAmount = UNSET
+    price_change_5m: MaybePercent = UNSET
+    price_change_1h: MaybePercent = UNSET
+    price_change_6h: MaybePercent = UNSET
+    price_change_24h: MaybePercent = UNSET
+    price_change_7d: MaybePercent = UNSET
+    transactions_5m: MaybeCount = UNSET
+    transactions_1h: MaybeCount = UNSET
+    transactions_6h: MaybeCount = UNSET
+    transactions_24h: MaybeCount = UNSET
+    buys_24h: MaybeCount = UNSET
+    sells_24h: MaybeCount = UNSET
+    holders: MaybeCount = UNSET
+    volume: MaybeAmount = UNSET
+    transaction_count: MaybeCount = UNSET
+    price_change: MaybePercent = UNSET
+
+
+class Rejection(Struct, frozen=True):
+    """Why one token was refused."""
+
+    index: int
+    code: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """One token that will be published: its canonical names and the fields it speaks of."""
+
+    chain: str
+    address: str
+    observed_ms: int | None  # None: the time of receipt
+    fields: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The judgement of a whole body."""
+
+    source: str
+    accepted: tuple[Accepted, ...]
+    rejected: tuple[Rejection, ...]
+
+
+_body_decoder: Final = msgspec.json.Decoder(IngestBody)
+_token_decoder: Final = msgspec.json.Decoder(IngestToken)
+
+
+def judge(body: bytes, *, quote_assets: bool) -> Verdict:
+    """Judge a body. Raises Problem: 400 for what is no JSON, 422 for a wrong shape as a whole."""
+    try:
+        body.decode()  # msgspec would meet bad UTF-8 only in the tokens, one by one
+        parsed = _body_decoder.decode(body)
+    except ValidationError as error:
+        raise Problem(422, _code(error), _detail(error), param=_path(error)) from None
+    except (DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise _malformed(error) from None
+    _check_source(parsed.source)
+    if not 1 <= len(parsed.tokens) <= TOKENS_MAX:
+        detail = f"tokens must be 1 to {TOKENS_MAX}, not {len(parsed.tokens)}"
+        raise Problem(422, "bad_length", detail, param="$.tokens")
+    accepted: list[Accepted] = []
+    rejected: list[Rejection] = []
+    for index, raw in enumerate(parsed.tokens):
+        verdict = _judge_token(index, raw, quote_assets=quote_assets)
+        (accepted if isinstance(verdict, Accepted) else rejected).append(verdict)  # type: ignore[arg-type]
+    return Verdict(parsed.source, tuple(accepted), tuple(rejected))
+
+
+def readings(accepted: Sequence[Accepted], received_ms: int) -> tuple[Reading, ...]:
+    """Return what is published. A time in the future becomes the time of receipt.
+
+    A token that is there twice for one time is merged in the order of the batch: by the merge rules
+    alone the greater value would win.
+    """
+    merged: dict[tuple[str, int], tuple[Accepted, dict[str, Any]]] = {}
+    for token in accepted:
+        given_ms = received_ms if token.observed_ms is None else token.observed_ms
+        observed_ms = min(given_ms, received_ms)
+        key = (token_id(token.chain, token.address), observed_ms)
+        earlier = merged.get(key)
+        merged[key] = (token, {**earlier[1], **token.fields} if earlier else token.fields)
+    return tuple(
+        Reading(chain=token.chain, token_address=token.address, observed_ms=observed_ms, **fields)
+        for (_, observed_ms), (token, fields) in merged.items()
+    )
+
+
+def _check_source(source: str) -> None:
+    if not _SOURCE.fullmatch(source):
+        detail = "source must be [a-z][a-z0-9_-]{0,31}"
+        raise Problem(422, "bad_source", detail, param="$.source")
+    if source in BUILT_IN_SOURCES:
+        detail = f"{source} is the name of a built-in source"
+        raise Problem(422, "bad_source", detail, param="$.source")
+
+
+def _judge_token(index: int, raw: Raw, *, quote_assets: bool) -> Accepted | Rejection:
+    try:
+        token = _token_decoder.decode(raw)
+    except ValidationError as error:
+        return Rejection(index, _code(error), _detail(error, f"$.tokens[{index}]"))
+    except (DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise _malformed(error) from None  # such as a lone surrogate: the body is no JSON
+    chain = canonical_chain(token.chain)
+    if chain is None:
+        return Rejection(index, "bad_chain", f"{clip(token.chain)!r} cannot be a chain")
+    address = canonical_address(token.token_address)
+    if address is None:
+        shown = clip(token.token_address)
+        return Rejection(index, "bad_address", f"{shown!r} cannot be an address")
+    if not quote_assets and is_quote_asset(chain, address):
+        detail = "others are priced in this token; it is not listed"
+        return Rejection(index, "quote_asset", detail)
+    fields = _fields(token)
+    for short, full in SHORT_NAMES.items():
+        value = getattr(token, short)
+        if value is UNSET:
+            continue
+        if full in fields:
+            return Rejection(index, "conflict", f"{short} and {full} are the same figure")
+        fields[full] = _zero(value)
+    if not fields:
+        return Rejection(index, "no_fields", "this token says nothing but its address")
+    observed_ms = None if token.observed_ms is UNSET else token.observed_ms
+    return Accepted(chain, address, observed_ms, fields)
+
+
+def _fields(token: IngestToken) -> dict[str, Any]:
+    values = ((name, getattr(token, name)) for name in READING_FIELDS)
+    return {name: _zero(value) for name, value in values if value is not UNSET}
+
+
+def _zero(value: Any) -> Any:  # noqa: ANN401 - a field's value
+    """Return 0.0 for -0.0, which is equal but not in JSON or in a digest."""
+    if type(value) is float and value == 0 and copysign(1, value) < 0:
+        return 0.0
+    return value
+
+
+def _malformed(error: Exception) -> Problem:
+    why = "too deep" if isinstance(error, RecursionError) else clip(str(error), 120)
+    return Problem(400, "malformed_json", f"the body is not JSON: {why}")
+
+
+def _code(error: ValidationError) -> str:
+    """Name the kind of a decoder's complaint."""
+    text = str(error)
+    if "unknown field" in text:
+        return "unknown_field"
+    if "missing required field" in text:
+        return "missing_field"
+    if "of length" in text:
+        return "bad_length"
+    if "out of range" in text or "<" in text or ">" in text:
+        return "out_of_range"
+    return "wrong_type"
+
+
+def _detail(error: ValidationError, root: str = "$") -> str:
+    """Return the complaint with its path under `root`; of an unknown name only the beginning."""
+    text, _, where = str(error).partition(" - at `$")
+    unknown = _UNKNOWN_FIELD.search(text)
+    if unknown:
+        text = f"there is no field {clip(unknown[1])!r}"
+    return f"{clip(text, _DETAIL_MAX)} - at {root}{where.rstrip('`')}"
+
+
+def _path(error: ValidationError) -> str:
+    """Return where in the body it is wrong; of a missing field, its own path."""
+    text = str(error)
+    where = text.rpartition(" - at `")[2].rstrip("`") if " - at `" in text else "$"
+    missing = re.search(r"missing required field `(\w+)`", text)
+    return f"{where}.{missing[1]}" if missing else where
