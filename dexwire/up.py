@@ -147,7 +147,9 @@ async def _redis(settings: UpSettings, held: contextlib.ExitStack) -> EmbeddedSe
 @contextlib.contextmanager
 def _on_signals(handler: Callable[[], None]) -> Iterator[None]:
     loop = asyncio.get_running_loop()
-    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # HUP: the terminal was closed
+    signals = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # which is what nohup asks for
+        signals.append(signal.SIGHUP)  # the terminal was closed
     for signum in signals:
         loop.add_signal_handler(signum, handler)
     try:

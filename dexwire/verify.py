@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sys
 from collections.abc import AsyncIterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -68,7 +69,7 @@ async def verify(settings: ServiceSettings, data_dir: Path | None, *, as_json: b
         finally:
             await client.aclose()
     except (StoreError, *UNREACHABLE) as error:
-        print(f"dexwire verify: {error}")
+        print(f"dexwire verify: {error}", file=sys.stderr)
         return EXIT_UNREACHABLE
     if as_json:
         print(msgspec.json.encode(report).decode())

@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 import redis as sync_redis
 
+from dexwire.ready import Ports
 from dexwire.runfile import Running, find_running
 from dexwire.settings import UpSettings
-from dexwire.up import Ports, demo_rate_factor, services
+from dexwire.up import demo_rate_factor, services
 from tests.support import Process, eventually, free_port
 
 Spawn = Callable[..., Process]
@@ -66,7 +67,7 @@ def running() -> Running | None:
     return find_running(Path(".dexwire"))
 
 
-@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 async def test_one_signal_stops_everything_within_15_s_with_exit_0(
     spawn_dexwire: Spawn, signum: signal.Signals
 ) -> None:

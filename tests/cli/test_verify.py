@@ -322,7 +322,7 @@ async def test_the_exit_code_tells_clean_from_damaged_from_unreachable(
 
     nobody = f"redis://:secret@127.0.0.1:{free_port()}/0"
     assert await verify(settings(nobody), None, as_json=False) == 2
-    said = capsys.readouterr().out
+    said = capsys.readouterr().err
     assert "does not answer" in said
     assert "secret" not in said
 
