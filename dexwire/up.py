@@ -15,7 +15,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from typing import Final
 
-from dexwire.net import PortTaken, check_redis, origin, take_port
+from dexwire.net import PortTaken, check_redis, origin, reachable, take_port
 from dexwire.ready import BANNER, Ports, tell_when_ready
 from dexwire.runfile import DEFAULT_FOLDER, RunFile, Running
 from dexwire.screen import Screen
@@ -66,6 +66,9 @@ def services(settings: UpSettings, ports: Ports, redis_url: str, *, pretty: bool
         "api": {"API_HOST": settings.api_host, "API_PORT": str(ports.api)},
         "ws": {"WS_HOST": settings.ws_host, "WS_PORT": str(ports.ws)},
     }
+    if settings.ws_origins is None:  # the page that the api serves may open a stream
+        hosts = dict.fromkeys((reachable(settings.api_host), "127.0.0.1", "localhost"))
+        own["ws"]["WS_ORIGINS"] = ",".join(origin("http", host, ports.api) for host in hosts)
     if ports.replay is not None:
         stand_in = f"http://127.0.0.1:{ports.replay}"
         own["fetcher"] = {
@@ -199,7 +202,8 @@ async def _keep_server(server: EmbeddedServer | None, screen: Screen) -> None:
         if code is None:
             continue
         delay_s = next_delay_s(delay_s, time.monotonic() - started)
-        screen.line("redis", server.log_tail())
+        for line in server.log_tail().splitlines():
+            screen.line("redis", line)
         screen.say(f"the embedded server ended ({code}); starting it again in {delay_s:g} s")
         await asyncio.sleep(delay_s)
         started = time.monotonic()

@@ -233,6 +233,11 @@ def test_a_live_run_has_no_replay_and_no_upstream_of_ours() -> None:
     assert env["fetcher"] == {"REDIS_URL": "unix:///x", "REDIS_PREFIX": "", "LOG_JSON": "true"}
     assert env["api"]["API_PORT"] == "1"
     assert env["ws"]["WS_HOST"] == "127.0.0.1"
+    assert env["ws"]["WS_ORIGINS"] == "http://127.0.0.1:1,http://localhost:1"
+
+
+def test_origins_that_an_operator_named_are_left_to_the_gateway() -> None:
+    assert "WS_ORIGINS" not in told(UpSettings(ws_origins="https://my.page"))["ws"]
 
 
 def test_a_demo_says_so_to_everybody_and_points_the_fetcher_at_the_replay() -> None:
