@@ -8,11 +8,13 @@ import json
 from collections import deque
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from websockets.asyncio.client import ClientConnection, connect
 
 from services.ws.core.hub import Hub
+from services.ws.gateway import Gateway
+from services.ws.transport import Connection
 from shared.replica import Replica
 from shared.wire import Commit
 from tests.support_commits import Ledger
@@ -25,6 +27,13 @@ class LocalGateway:
     port: int
     stop: asyncio.Event
     task: asyncio.Task[None]
+    gateway: Gateway | None = None
+
+    @property
+    def sockets(self) -> list[Connection]:
+        """The connections that are open, as the gateway sees them."""
+        assert self.gateway is not None
+        return list(self.gateway.connections)
 
     @property
     def url(self) -> str:
@@ -185,3 +194,109 @@ class FakeGateway:
     def beat(self) -> None:
         for _ in self.hub.beat():
             pass
+
+
+class Proxy:
+    """A TCP proxy whose present connections can be frozen: open, but nothing passes any more."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self._target = (host, port)
+        self._server: asyncio.Server | None = None
+        self._pipes: set[asyncio.Task[None]] = set()
+        self._frozen: list[asyncio.StreamWriter] = []
+        self._writers: list[asyncio.StreamWriter] = []
+        self.port = 0
+
+    async def __aenter__(self) -> Self:
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+        self.port = self._server.sockets[0].getsockname()[1]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        assert self._server is not None
+        self._server.close()
+        self.freeze()
+        for writer in self._frozen:
+            writer.close()
+        await asyncio.sleep(0)
+
+    def freeze(self) -> None:
+        """Stop passing bytes on every connection there is; new ones pass."""
+        for pipe in self._pipes:
+            pipe.cancel()
+        self._pipes.clear()
+        self._frozen += self._writers
+        self._writers = []
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there_reader, there_writer = await asyncio.open_connection(*self._target)
+        self._writers += [writer, there_writer]
+        for source, sink in ((reader, there_writer), (there_reader, writer)):
+            self._pipes.add(asyncio.create_task(self._pipe(source, sink)))
+
+    @staticmethod
+    async def _pipe(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError):
+            while data := await source.read(65536):
+                sink.write(data)
+                await sink.drain()
+        sink.close()
+
+
+HANDSHAKE = (
+    b"GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
+)
+
+
+class RawSocket:
+    """A client that sends whatever bytes it likes."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+
+    async def __aenter__(self) -> Self:
+        self.reader, self.writer = await asyncio.open_connection("127.0.0.1", self._port)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.writer.close()
+        with contextlib.suppress(OSError):
+            await self.writer.wait_closed()
+
+    async def upgrade(self) -> None:
+        """Shake hands and read the response's head."""
+        self.writer.write(HANDSHAKE + b"\r\n")
+        head = await self.reader.readuntil(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 101 ")
+
+    def send(self, opcode: int, data: bytes = b"", *, first: int = 0x80, mask: int = 0x80) -> None:
+        """Send a frame with a mask of zeros; `first` holds FIN and the reserved bits."""
+        size = len(data)
+        if size < 126:
+            head = bytes([first | opcode, mask | size])
+        elif size < 1 << 16:
+            head = bytes([first | opcode, mask | 126]) + size.to_bytes(2, "big")
+        else:
+            head = bytes([first | opcode, mask | 127]) + size.to_bytes(8, "big")
+        self.writer.write(head + (bytes(4) if mask else b"") + data)
+
+    async def close_code(self, within_s: float = 5) -> int:
+        """Read on to the close frame; return its code, 1006 when the socket ends without."""
+        async with asyncio.timeout(within_s):
+            with contextlib.suppress(asyncio.IncompleteReadError, ConnectionResetError):
+                while True:
+                    first, size = await self.reader.readexactly(2)
+                    if size >= 126:
+                        width = 2 if size == 126 else 8
+                        size = int.from_bytes(await self.reader.readexactly(width), "big")
+                    data = await self.reader.readexactly(size)
+                    if first == 0x88:
+                        return int.from_bytes(data[:2], "big")
+        return 1006
+
+    async def answer(self, request: bytes, within_s: float = 7) -> bytes:
+        """Send a request; return everything that comes back until the end."""
+        self.writer.write(request)
+        async with asyncio.timeout(within_s):
+            return await self.reader.read()
