@@ -50,7 +50,10 @@ async def test_replicas_share_the_work_and_one_may_be_killed(
                 heard.setdefault(batch.source, set()).update(
                     f"{token.chain}:{token.token_address}" for token in batch.tokens
                 )
-            return len(heard) == 3 and all(len(ids) >= 20 for ids in heard.values())
+            counts = {source: len(ids) for source, ids in heard.items()}
+            assert len(counts) == 3, counts
+            assert min(counts.values()) >= 20, counts
+            return True
 
         fetchers = [spawn_service("fetcher", env=env) for _ in range(2)]
         await eventually(hears_all_sources, timeout_s=30, every_s=0)
