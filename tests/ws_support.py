@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import socket
 from collections import deque
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -196,67 +197,33 @@ class FakeGateway:
             pass
 
 
-class Proxy:
-    """A TCP proxy whose present connections can be frozen: open, but nothing passes any more."""
-
-    def __init__(self, host: str, port: int) -> None:
-        self._target = (host, port)
-        self._server: asyncio.Server | None = None
-        self._pipes: set[asyncio.Task[None]] = set()
-        self._frozen: list[asyncio.StreamWriter] = []
-        self._writers: list[asyncio.StreamWriter] = []
-        self.port = 0
-
-    async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
-        self.port = self._server.sockets[0].getsockname()[1]
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        assert self._server is not None
-        self._server.close()
-        self.freeze()
-        for writer in self._frozen:
-            writer.close()
-        await asyncio.sleep(0)
-
-    def freeze(self) -> None:
-        """Stop passing bytes on every connection there is; new ones pass."""
-        for pipe in self._pipes:
-            pipe.cancel()
-        self._pipes.clear()
-        self._frozen += self._writers
-        self._writers = []
-
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there_reader, there_writer = await asyncio.open_connection(*self._target)
-        self._writers += [writer, there_writer]
-        for source, sink in ((reader, there_writer), (there_reader, writer)):
-            self._pipes.add(asyncio.create_task(self._pipe(source, sink)))
-
-    @staticmethod
-    async def _pipe(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError):
-            while data := await source.read(65536):
-                sink.write(data)
-                await sink.drain()
-        sink.close()
-
-
 HANDSHAKE = (
     b"GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
 )
 
 
+def small_socket(port: int, rcvbuf: int | None = 4096) -> socket.socket:
+    """Connect with so small a receive buffer that not reading shows soon."""
+    sock = socket.socket()
+    if rcvbuf is not None:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, rcvbuf)
+    sock.connect(("127.0.0.1", port))
+    sock.setblocking(False)  # noqa: FBT003 - the standard library's signature
+    return sock
+
+
 class RawSocket:
     """A client that sends whatever bytes it likes."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, *, rcvbuf: int | None = None) -> None:
         self._port = port
+        self._rcvbuf = rcvbuf
 
     async def __aenter__(self) -> Self:
-        self.reader, self.writer = await asyncio.open_connection("127.0.0.1", self._port)
+        sock = small_socket(self._port, self._rcvbuf)
+        # A reader of this limit takes two of it from the kernel before it stops.
+        self.reader, self.writer = await asyncio.open_connection(sock=sock, limit=4096)
         return self
 
     async def __aexit__(self, *_: object) -> None:

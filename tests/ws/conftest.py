@@ -52,9 +52,14 @@ async def start_gateway(
     monkeypatch.setattr("services.ws.app.Gateway", make)  # only to look inside
 
     async def start(**settings: object) -> LocalGateway:
-        given = {"redis_url": redis_url, "redis_prefix": redis_prefix, "ws_drain_s": 0.1}
-        port = free_port()
-        chosen = WsSettings.model_validate({**given, "ws_port": port, **settings})
+        given = {
+            "redis_url": redis_url,
+            "redis_prefix": redis_prefix,
+            "ws_port": free_port(),
+            "ws_drain_s": 0.1,
+        }
+        chosen = WsSettings.model_validate({**given, **settings})
+        port = chosen.ws_port
         stop = asyncio.Event()
         gateway = LocalGateway(port, stop, asyncio.create_task(run(chosen, stop)))
         started.append(gateway)
@@ -67,9 +72,9 @@ async def start_gateway(
         await gateway.end()
 
 
-@pytest.fixture
-async def beating(writer: CommitWriter) -> AsyncIterator[CommitWriter]:
-    """The writer, with the aggregator's heartbeat each second."""
+@contextlib.asynccontextmanager
+async def beats(writer: CommitWriter) -> AsyncIterator[None]:
+    """Publish the aggregator's heartbeat each second until the block ends."""
 
     async def beat() -> None:
         while True:
@@ -78,5 +83,16 @@ async def beating(writer: CommitWriter) -> AsyncIterator[CommitWriter]:
             await asyncio.sleep(1)
 
     task = asyncio.create_task(beat())
-    yield writer
-    task.cancel()
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+@pytest.fixture
+async def beating(writer: CommitWriter) -> AsyncIterator[CommitWriter]:
+    """The writer, with the aggregator's heartbeat each second."""
+    async with beats(writer):
+        yield writer
