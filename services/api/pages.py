@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 from services.api.answer import TaggedAnswer, weak_tag
 from services.api.cursor import (
-    BadCursorError,
     NO_VIEW,
+    BadCursorError,
     Cursor,
     LostKeyError,
     decode_cursor,
