@@ -334,3 +334,27 @@ def test_commits_that_arrive_during_a_sweep_reach_everyone_in_order(
     gateway.sweep()
 
     assert {tuple(f["v"] for f in sink.drain()) for sink in sinks} == {(2, 3)}
+
+
+def test_who_resumes_from_the_same_version_is_written_the_same_bytes(
+    ledger: Ledger, gateway: FakeGateway
+) -> None:
+    gateway.follow(ledger.commit(token("A", price=5)))
+
+    (_, one), (_, two) = (
+        enter(gateway, "all", since=("e1", 1)),
+        enter(gateway, "all", since=("e1", 1)),
+    )
+
+    assert one.unsent[0] is two.unsent[0]
+
+
+def test_a_room_keeps_the_folded_diffs_of_sixteen_starting_points(
+    ledger: Ledger, gateway: FakeGateway
+) -> None:
+    for price in range(20):
+        gateway.follow(ledger.commit(token("A", price=price)))
+    sinks = [enter(gateway, "all", since=("e1", version))[1] for version in (*range(1, 19), 1)]
+
+    assert [sink.drain()[0]["pv"] for sink in sinks] == [*range(1, 19), 1]
+    assert len(gateway.hub.rooms["all"]._folds) == 16
