@@ -69,7 +69,8 @@ async def start_gateway(
 
     yield start
     for gateway in started:
-        await gateway.end()
+        if not gateway.task.done():
+            await gateway.end()
 
 
 @contextlib.asynccontextmanager

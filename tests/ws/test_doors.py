@@ -12,6 +12,9 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Origin, Subprotocol
 
+from services.ws.settings import WsSettings
+from shared.errors import ConfigError, PipelineError
+from shared.settings import read_settings
 from tests.support import eventually
 from tests.support_commits import CommitWriter, token
 from tests.ws.conftest import StartGateway
@@ -301,3 +304,31 @@ async def test_rude_ends_leave_nothing_behind(
     await eventually(lambda: not gateway.sockets)
     await writer.commit(token("A", price=2))
     assert "Traceback" not in capfd.readouterr().err
+
+
+# -- 110, 106: settings ---------------------------------------------------------------------------
+async def test_a_port_that_is_taken_is_one_plain_error(
+    gateway: LocalGateway, start_gateway: StartGateway
+) -> None:
+    second = await start_gateway(ws_port=gateway.port)
+
+    with pytest.raises(PipelineError, match=f"cannot listen on 127.0.0.1:{gateway.port}: "):
+        await second.task
+
+
+@pytest.mark.parametrize(
+    "origins", ["*", "https://*.example.org", "example.org", "https://example.org/page"]
+)
+def test_only_exact_origins_can_be_allowed(origins: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WS_ORIGINS", f"https://example.org,{origins}")
+
+    with pytest.raises(ConfigError, match=r"^WS_ORIGINS: .*exact origin"):
+        read_settings(WsSettings)
+
+
+def test_origins_are_read_as_a_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WS_ORIGINS", "https://a.example, http://127.0.0.1:8080")
+
+    settings = read_settings(WsSettings)
+
+    assert settings.ws_origins == ("https://a.example", "http://127.0.0.1:8080")
