@@ -215,7 +215,7 @@ class Judged(Struct, frozen=True, gc=False):
 
 encode_track = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Track).decode
-_NOTHING: Final = Judged([], {})
+UNJUDGED: Final = Judged([], {})
 
 
 class AlertBook:
@@ -230,7 +230,7 @@ class AlertBook:
     def judge(self, token: str, before: Row | None, changed: Row, now_ms: int) -> Judged:
         """Judge a commit that changes a token's row from `before` by `changed` (None: unknown)."""
         if not self._windows:
-            return _NOTHING
+            return UNJUDGED
         after = changed if before is None else {**before, **changed}
         held = self._tracks.get(token, {})
         crossings: list[Crossing] = []

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import msgspec
 
-from services.aggregator.alerts import AlertBook, Crossing, Track, encode_track
+from services.aggregator.alerts import UNJUDGED, AlertBook, Crossing, Track, encode_track
 from services.aggregator.memory import Memory
 from services.aggregator.noise import NoiseFloors, diff
 from services.aggregator.policy import MergeRules
@@ -37,7 +37,7 @@ class Item:
     added: bool = False
     removed: bool = False
     readings: Fields = field(default_factory=dict)  # source → JSON
-    crossings: tuple[Crossing, ...] = ()
+    crossings: Sequence[Crossing] = ()
     tracks: Mapping[str, Track] = field(default_factory=dict)  # by window
 
     @property
@@ -84,11 +84,11 @@ class Window:
         readings = self.memory.take_unsaved(token, now_ms, force=force or bool(changed))
         if not changed and not readings:
             return None
-        item = Item(token, changed=changed, added=not known, readings=readings)
-        if not change:
-            return item
-        judged = self.alerts.judge(token, before, change.set, now_ms)
-        return replace(item, crossings=tuple(judged.crossings), tracks=judged.tracks)
+        judged = self.alerts.judge(token, before, change.set, now_ms) if change else UNJUDGED
+        return Item(
+            token, changed=changed, added=not known, readings=readings,
+            crossings=judged.crossings, tracks=judged.tracks,
+        )  # fmt: skip
 
     def settle(self, items: Iterable[Item]) -> None:
         """The store has taken these items: alerts are judged from here on."""
@@ -240,13 +240,13 @@ class _Draft:
     def _write(self, item: Item, changed: Fields) -> None:
         known = {name: value for name, value in changed.items() if value != rows_.NULL}
         unknown = tuple(name for name in changed if name not in known)
-        whole = item.added
-        self.rows.append(RowWrite(item.token_id, whole, known, () if whole else unknown))
+        replace = item.added
+        self.rows.append(RowWrite(item.token_id, replace, known, () if replace else unknown))
         for name, value in changed.items():
             metric = _METRIC_OF_FIELD.get(name)
             if metric is None:
                 continue
             if name in known:
                 self.scores.setdefault(metric, []).append((item.token_id, value))
-            elif not whole:
+            elif not replace:
                 self.unranked.setdefault(metric, []).append(item.token_id)
