@@ -4,15 +4,34 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
 
 import msgspec
 import pytest
 
-from services.aggregator.alerts import SLOTS, WINDOW_MS, Sample, Track, encode_track
+from services.aggregator.alerts import (
+    SLOTS,
+    WINDOW_MS,
+    AlertBook,
+    Arm,
+    Sample,
+    Track,
+    encode_track,
+)
+from services.aggregator.clock import StoreClock
+from services.aggregator.intake import Intake
+from services.aggregator.leader import Leader
+from services.aggregator.memory import Memory
+from services.aggregator.noise import NoiseFloors
+from services.aggregator.plan import Window
+from services.aggregator.policy import MergeRules
+from services.aggregator.settings import AggregatorSettings
 from shared.connect import Redis
 from shared.keys import ALERTS_MAX_ENTRIES, Keys
+from shared.replica import Replica
+from shared.row import Fields
+from shared.settings import read_settings
 from shared.store import CommitPlan, Store
 from shared.wire import Alert, Commit, decode, decode_alert
 from tests.support import eventually
@@ -27,9 +46,10 @@ def store(redis: Redis, keys: Keys) -> Store:
     return Store(redis, keys)
 
 
-async def say(redis: Redis, keys: Keys, **fields: object) -> None:
+async def say(redis: Redis, keys: Keys, **fields: float) -> None:
     """Jupiter says the same of all tokens."""
-    await publish(redis, keys, [reading(name, **fields) for name in NAMES], source="jupiter")
+    said = [msgspec.structs.replace(reading(name), **fields) for name in NAMES]
+    await publish(redis, keys, said, source="jupiter")
 
 
 async def shows(store: Store, **fields: object) -> None:
@@ -104,6 +124,8 @@ async def test_each_crossing_is_told_once_over_restarts(
             await has_leader(store)
             await say(redis, keys, price=price, volume_5m=volume)
             await shows(store, price=price)
+            await say(redis, keys, price=price + 0.5)  # still there: nothing new to tell
+            await shows(store, price=price + 0.5)
 
     events = await logged(store)
     assert events == await in_diffs(store)
@@ -175,6 +197,37 @@ async def test_a_crossing_that_only_the_standby_heard_is_told_once(
     events = await logged(store)
     assert events == await in_diffs(store)
     assert counted(events) == once(("price", "down", 1))
+
+
+async def test_what_is_read_late_does_not_undo_what_was_told_meanwhile(
+    redis: Redis, keys: Keys, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sweep reads a token; before its answer is here, a window has read and told it."""
+    stored, newer = Track((Sample(7, 1.0),)), Track((Sample(7, 1.0),), up=Arm(1, 1, 5))
+    await store.redis.hset(keys.alert_base("solana:Abc"), "5m", encode_track(stored))
+    memory, book = Memory(10), AlertBook()
+    replica = Replica()
+    leader = Leader(
+        redis, keys,
+        window=Window(memory, replica, MergeRules(), NoiseFloors(), book),
+        intake=Intake(memory, include_quote_assets=False),
+        clock=StoreClock(),
+        settings=read_settings(AggregatorSettings),
+    )  # fmt: skip
+    read = Store.alert_bases
+
+    async def late(self: Store, token_ids: Sequence[str]) -> dict[str, Fields]:
+        answer = await read(self, token_ids)
+        monkeypatch.setattr(Store, "alert_bases", read)
+        await leader._verify(["solana:Abc"])
+        assert book.tracks("solana:Abc") == {"5m": stored}
+        book.put("solana:Abc", {"5m": newer})
+        return answer
+
+    monkeypatch.setattr(Store, "alert_bases", late)
+    await leader._verify(["solana:Abc"])
+
+    assert book.tracks("solana:Abc") == {"5m": newer}
 
 
 async def test_a_removed_token_leaves_no_alert_base(
