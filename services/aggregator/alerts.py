@@ -125,10 +125,7 @@ def _sample(slot: int, window: str, row: Row) -> Sample:
 def base_of(samples: tuple[Sample, ...], window: str, now_ms: int) -> Sample:
     """Return what was in force one window ago. `samples` are those of `observe` at this time."""
     wanted = now_ms // (WINDOW_MS[window] // SLOTS) - SLOTS
-    for sample in samples:
-        if sample.slot >= wanted:
-            return sample
-    return samples[-1]  # not reached: the last sample is of this slot or a later one
+    return next(sample for sample in samples if sample.slot >= wanted)  # the last is of this slot
 
 
 def turn(
