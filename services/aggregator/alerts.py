@@ -125,7 +125,10 @@ def _sample(slot: int, window: str, row: Row) -> Sample:
 def base_of(samples: tuple[Sample, ...], window: str, now_ms: int) -> Sample:
     """Return what was in force one window ago. `samples` are those of `observe` at this time."""
     wanted = now_ms // (WINDOW_MS[window] // SLOTS) - SLOTS
-    return next(sample for sample in samples if sample.slot >= wanted)  # the last is of this slot
+    index = 0
+    while samples[index].slot < wanted:  # the last one is of this slot: it ends
+        index += 1
+    return samples[index]
 
 
 def turn(
