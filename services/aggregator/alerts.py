@@ -90,7 +90,7 @@ class Crossing(Struct, frozen=True, gc=False):
 def observe(
     track: Track | None, window: str, before: Row | None, now_ms: int
 ) -> tuple[Sample, ...]:
-    """Return a track's samples with what was in force until now, without what no look needs.
+    """Return a track's samples with what was in force until now; the first is the base.
 
     `before` is the row as committed until now; None for a new one. A value that nobody has observed
     for a window is not known any more: what it does after an outage did not happen in one window.
@@ -120,15 +120,6 @@ def _sample(slot: int, window: str, row: Row) -> Sample:
     source = intern((row.get("price_source") or "").removesuffix(_THIN))
     sources = intern(",".join(row.get("sources") or ()))
     return Sample(slot, row.get("price"), source, row.get("volume_" + window), sources)
-
-
-def base_of(samples: tuple[Sample, ...], window: str, now_ms: int) -> Sample:
-    """Return what was in force one window ago. `samples` are those of `observe` at this time."""
-    wanted = now_ms // (WINDOW_MS[window] // SLOTS) - SLOTS
-    index = 0
-    while samples[index].slot < wanted:  # the last one is of this slot: it ends
-        index += 1
-    return samples[index]
 
 
 def turn(
@@ -169,7 +160,7 @@ def judge(
     arms = up, down, volume = held.up, held.down, held.volume
     found: list[Crossing] = []
     if not after.get("stale"):
-        base, now = base_of(samples, window, now_ms), _sample(0, window, after)
+        base, now = samples[0], _sample(0, window, after)
         if window in rules.price_windows and (move := _price_move(base, now)):
             up, rose = turn(up, move.change, rules.price_levels, now_ms, rules)
             down, fell = turn(down, -move.change, rules.price_levels, now_ms, rules)
