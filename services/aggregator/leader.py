@@ -148,7 +148,7 @@ class Leader:
         epoch = secrets.token_hex(4)
         await self._store.begin_epoch(self._fence, epoch, run_id)
         self._replica.reset(epoch)
-        # Ids without a reading are touched too: the window removes what the store should not hold.
+        # What nobody knows anything of must not stay in the store: no digest would ever match.
         self._leftover = [token for token in stored if not memory.sources(token)]
         memory.touch(memory.tokens(), self._clock.now_ms())
         log.warning("epoch_begun", epoch=epoch, after=meta.epoch, tokens=len(memory))
@@ -200,11 +200,11 @@ class Leader:
         memory, waiting = self._window.memory, self._intake.waiting
         acks = tuple(waiting)
         saved = frozenset(token for held in waiting.values() for token in held.tokens)
-        touched = (*memory.take_dirty(now_ms), *saved, *self._leftover)
+        touched = (*memory.take_dirty(now_ms), *saved)
         tokens = list(dict.fromkeys([*touched, *memory.overdue(now_ms, _OVERDUE)]))
-        computed: list[Item] = []
+        computed = [Item(token, removed=True) for token in self._leftover]
         committed = 0
-        last: list[Item] = []  # one piece is held back, so that the last is known as such
+        last = computed[:]  # one piece is held back, so that the last is known as such
         try:
             for start in range(0, len(tokens), _CHUNK):
                 part = tokens[start : start + _CHUNK]
