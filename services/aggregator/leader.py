@@ -202,7 +202,8 @@ class Leader:
         saved = frozenset(token for held in waiting.values() for token in held.tokens)
         touched = (*memory.take_dirty(now_ms), *saved)
         tokens = list(dict.fromkeys([*touched, *memory.overdue(now_ms, _OVERDUE)]))
-        computed = [Item(token, removed=True) for token in self._leftover]
+        rows = self._replica.rows
+        computed = [Item(token, removed=True) for token in self._leftover if token not in rows]
         committed = 0
         last = computed[:]  # one piece is held back, so that the last is known as such
         try:
@@ -217,7 +218,7 @@ class Leader:
                         committed += len(last)
                     last = piece
             if last or acks:
-                filled = self._replica.rows or any(item.added for item in last)
+                filled = rows or any(item.added for item in last)
                 await self._commit(last, acks, seeding=not filled)
         except BaseException:
             memory.touch(tokens, now_ms)
