@@ -10,10 +10,10 @@ import msgspec
 
 from services.aggregator.memory import Memory
 from services.aggregator.noise import NoiseFloors, diff
-from services.aggregator.policy import MergeRules
-from services.aggregator.rules import merge_token
 from shared import row as rows_
 from shared.chains import split_token_id
+from shared.merge.policy import MergeRules
+from shared.merge.rules import merge_token
 from shared.model import METRICS
 from shared.replica import Replica
 from shared.row import Fields

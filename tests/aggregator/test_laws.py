@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from msgspec import UNSET
 
 from services.aggregator.noise import NO_FLOORS, NoiseFloors, apply, diff
-from services.aggregator.policy import MergeRules
-from services.aggregator.readings import (
+from shared.merge.policy import MergeRules
+from shared.merge.readings import (
     ReadingError,
     SourceReading,
     decode_reading,
@@ -22,7 +22,7 @@ from services.aggregator.readings import (
     merge_reading,
     prune,
 )
-from services.aggregator.rules import merge_token
+from shared.merge.rules import merge_token
 from shared.model import LIMIT, PoolReading, Reading
 
 T0 = 1_790_000_000_000

@@ -4,8 +4,8 @@ import math
 import pytest
 from msgspec import UNSET, convert
 
-from services.aggregator.policy import MergeRules, rank
-from services.aggregator.readings import (
+from shared.merge.policy import MergeRules, rank
+from shared.merge.readings import (
     ReadingError,
     SourceReading,
     Stamped,

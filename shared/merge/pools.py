@@ -9,8 +9,8 @@ from typing import Final
 
 from msgspec import Struct
 
-from services.aggregator.policy import MergeRules
-from services.aggregator.readings import SourceReading, is_dead
+from shared.merge.policy import MergeRules
+from shared.merge.readings import SourceReading, is_dead
 from shared.model import LIMIT, WINDOWS, PoolReading
 
 

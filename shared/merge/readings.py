@@ -13,9 +13,9 @@ import msgspec
 from msgspec import UNSET, MsgspecError, Raw, Struct
 from msgspec.structs import astuple, replace
 
-from services.aggregator.policy import MergeRules
 from shared.chains import canonical_address, canonical_chain
 from shared.errors import PipelineError
+from shared.merge.policy import MergeRules
 from shared.model import READING_FIELDS, PoolReading, Reading
 
 Scalar: TypeAlias = str | int | float | None

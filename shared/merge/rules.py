@@ -12,10 +12,10 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from services.aggregator.policy import NOWHERE, MergeRules, rank
-from services.aggregator.pools import Cutoffs, PricePool, Union, View, price_pool, totals, unite
-from services.aggregator.prices import SourcePrice, blend, source_prices, spread_pct
-from services.aggregator.readings import (
+from shared.merge.policy import NOWHERE, MergeRules, rank
+from shared.merge.pools import Cutoffs, PricePool, Union, View, price_pool, totals, unite
+from shared.merge.prices import SourcePrice, blend, source_prices, spread_pct
+from shared.merge.readings import (
     FIRST_BLOCK_MS,
     SourceReading,
     Stamped,
