@@ -20,6 +20,7 @@ from redis.exceptions import ResponseError
 
 from dexwire.audit import Check, LogCheck, Look, TokenChecks, state_checks
 from dexwire.net import check_redis
+from dexwire.ready import BANNER
 from dexwire.runfile import DEFAULT_FOLDER, find_running
 from shared import row as rows_
 from shared.connect import UNREACHABLE, open_redis, public_url
@@ -60,7 +61,7 @@ class _Moved(Exception):
 
 async def verify(settings: ServiceSettings, data_dir: Path | None, *, as_json: bool) -> int:
     """Audit the store, print the result, return the exit code."""
-    url, prefix = _where(settings, data_dir)
+    url, prefix, demo = _where(settings, data_dir)
     try:
         await check_redis(url)
         client = open_redis(url, timeout_s=_TIMEOUT_S)
@@ -74,17 +75,20 @@ async def verify(settings: ServiceSettings, data_dir: Path | None, *, as_json: b
     if as_json:
         print(msgspec.json.encode(report).decode())
     else:
+        if demo:
+            print(BANNER)
         print(_table(report, public_url(url), prefix))
     return EXIT_DIFFERENCE if report.wrong else 0
 
 
-def _where(settings: ServiceSettings, data_dir: Path | None) -> tuple[str, str]:
-    """Return URL and prefix: what was given, completed by what runs in this folder."""
+def _where(settings: ServiceSettings, data_dir: Path | None) -> tuple[str, str, bool]:
+    """Return URL, prefix and whether it is a demo: as given, completed by what runs here."""
     running = find_running(data_dir or DEFAULT_FOLDER)
     if running is not None and settings.redis_url in {"", running.redis_url}:
-        return running.redis_url, settings.redis_prefix or running.redis_prefix
+        prefix = settings.redis_prefix or running.redis_prefix
+        return running.redis_url, prefix, running.demo or settings.demo
     if settings.redis_url:
-        return settings.redis_url, settings.redis_prefix
+        return settings.redis_url, settings.redis_prefix, settings.demo
     raise ConfigError(
         "REDIS_URL: not set, and no `dexwire up` runs in this folder; name the server with "
         "--redis-url, or the folder with --data-dir"

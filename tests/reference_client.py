@@ -6,8 +6,9 @@ The pure class is the specification as code; the shell around it reconnects and 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, Final, Literal
 
 import websockets.asyncio.client
@@ -107,7 +108,16 @@ class ReferenceClient:
 class LiveClient:
     """The asyncio shell: keeps a connection to one of several gateways, resumes on each."""
 
-    def __init__(self, urls: list[str], topics: list[str], *, hb_s: float = 1.0) -> None:
+    def __init__(
+        self,
+        urls: list[str],
+        topics: list[str],
+        *,
+        hb_s: float = 1.0,
+        check: Callable[[ReferenceClient], None] | None = None,
+    ) -> None:
+        """`check` is called with the state after every frame."""
+        self._check = check
         self.state = ReferenceClient()
         self.urls = urls
         self.topics = topics
@@ -126,7 +136,12 @@ class LiveClient:
             self._at += 1
             try:
                 async with websockets.asyncio.client.connect(
-                    url, compression=None, max_size=None, ping_interval=None, close_timeout=1
+                    url,
+                    compression=None,
+                    max_size=None,
+                    ping_interval=None,
+                    close_timeout=1,
+                    proxy=None,
                 ) as socket:
                     self.connects += 1
                     await self._follow(socket)
@@ -155,3 +170,20 @@ class LiveClient:
             if state.rx(frame) == RESUME:
                 self.resumes += 1
                 await socket.send(json.dumps(state.resume()))
+            if self._check is not None:
+                self._check(state)
+
+
+@contextlib.asynccontextmanager
+async def following(*clients: LiveClient) -> AsyncIterator[None]:
+    """Let clients run until the block ends; what one of them raises is raised here."""
+    tasks = [asyncio.create_task(client.run()) for client in clients]
+    try:
+        yield
+        for task in tasks:
+            if task.done():
+                task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

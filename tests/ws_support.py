@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import socket
 from collections import deque
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from websockets.asyncio.client import ClientConnection, connect
 
 from services.ws.core.hub import Hub
+from services.ws.gateway import Gateway
+from services.ws.transport import Connection
 from shared.replica import Replica
 from shared.wire import Commit
 from tests.support_commits import Ledger
@@ -25,6 +28,13 @@ class LocalGateway:
     port: int
     stop: asyncio.Event
     task: asyncio.Task[None]
+    gateway: Gateway | None = None
+
+    @property
+    def sockets(self) -> list[Connection]:
+        """The connections that are open, as the gateway sees them."""
+        assert self.gateway is not None
+        return list(self.gateway.connections)
 
     @property
     def url(self) -> str:
@@ -185,3 +195,75 @@ class FakeGateway:
     def beat(self) -> None:
         for _ in self.hub.beat():
             pass
+
+
+HANDSHAKE = (
+    b"GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
+)
+
+
+def small_socket(port: int, rcvbuf: int | None = 4096) -> socket.socket:
+    """Connect with so small a receive buffer that not reading shows soon."""
+    sock = socket.socket()
+    if rcvbuf is not None:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, rcvbuf)
+    sock.connect(("127.0.0.1", port))
+    sock.setblocking(False)  # noqa: FBT003 - the standard library's signature
+    return sock
+
+
+class RawSocket:
+    """A client that sends whatever bytes it likes."""
+
+    def __init__(self, port: int, *, rcvbuf: int | None = None) -> None:
+        self._port = port
+        self._rcvbuf = rcvbuf
+
+    async def __aenter__(self) -> Self:
+        sock = small_socket(self._port, self._rcvbuf)
+        # A reader of this limit takes two of it from the kernel before it stops.
+        self.reader, self.writer = await asyncio.open_connection(sock=sock, limit=4096)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.writer.close()
+        with contextlib.suppress(OSError):
+            await self.writer.wait_closed()
+
+    async def upgrade(self) -> None:
+        """Shake hands and read the response's head."""
+        self.writer.write(HANDSHAKE + b"\r\n")
+        head = await self.reader.readuntil(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 101 ")
+
+    def send(self, opcode: int, data: bytes = b"", *, first: int = 0x80, mask: int = 0x80) -> None:
+        """Send a frame with a mask of zeros; `first` holds FIN and the reserved bits."""
+        size = len(data)
+        if size < 126:
+            head = bytes([first | opcode, mask | size])
+        elif size < 1 << 16:
+            head = bytes([first | opcode, mask | 126]) + size.to_bytes(2, "big")
+        else:
+            head = bytes([first | opcode, mask | 127]) + size.to_bytes(8, "big")
+        self.writer.write(head + (bytes(4) if mask else b"") + data)
+
+    async def close_code(self, within_s: float = 5) -> int:
+        """Read on to the close frame; return its code, 1006 when the socket ends without."""
+        async with asyncio.timeout(within_s):
+            with contextlib.suppress(asyncio.IncompleteReadError, ConnectionResetError):
+                while True:
+                    first, size = await self.reader.readexactly(2)
+                    if size >= 126:
+                        width = 2 if size == 126 else 8
+                        size = int.from_bytes(await self.reader.readexactly(width), "big")
+                    data = await self.reader.readexactly(size)
+                    if first == 0x88:
+                        return int.from_bytes(data[:2], "big")
+        return 1006
+
+    async def answer(self, request: bytes, within_s: float = 7) -> bytes:
+        """Send a request; return everything that comes back until the end."""
+        self.writer.write(request)
+        async with asyncio.timeout(within_s):
+            return await self.reader.read()

@@ -44,7 +44,7 @@ class Cursor:
     epoch: bytes  # 8 bytes (epoch_hash)
     version: int  # of page one
     shown: tuple[bytes, ...]  # id hashes of page one, skipped in the pinned order
-    view: bytes = NO_VIEW  # the pinned order, once there is one
+    view: bytes = NO_VIEW  # 16 bytes that name the pinned order, zeros before there is one
     position: int = 0  # in it, in entries
 
 

@@ -20,6 +20,7 @@ from shared.model import BUILT_IN_SOURCES
 
 HEALTH_S: Final = 0.8  # a hanging store must not make its own diagnosis hang
 _REFUSED: Final = "refused:"
+_TEXTS: Final = ("state", "last_error")  # everything else in a source's hash is a number
 
 
 class Health:
@@ -97,6 +98,8 @@ def _source(status: dict[bytes, bytes], now_ms: int) -> dict[str, Any]:
     for raw_name, raw_value in status.items():
         name, value = raw_name.decode("ascii", "replace"), raw_value.decode("utf-8", "replace")
         number = int(value) if value.isascii() and value.isdigit() else None
+        if name in _TEXTS:
+            number = None
         if name.startswith(_REFUSED):
             refused[name.removeprefix(_REFUSED)] = number or 0
         else:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from services.api.answer import TaggedAnswer, weak_tag
 from services.api.cursor import (
+    NO_VIEW,
     BadCursorError,
     Cursor,
     LostKeyError,
@@ -64,7 +65,7 @@ class Pages:
         replica = await self._live.exact()
         if cursor.epoch != epoch_hash(replica.epoch):
             raise _expired("the list was built anew since this cursor was given")
-        if not cursor.view:
+        if cursor.view == NO_VIEW:
             replica = await self._live.exact((replica.epoch, cursor.version))
             cursor = replace(cursor, view=await self._views.pin(query, replica, cursor.version))
         found, order_version, next_position = await self._walk(query, cursor)

@@ -20,6 +20,7 @@ LIMIT_MAX: Final = 100
 _LIMIT_DEFAULT: Final = 20
 # Ranks are counted in a signed 64-bit integer and in float64 scores; nobody has that many tokens.
 _OFFSET_DIGITS: Final = 15
+_CURSOR_MIN: Final = 64  # characters of an opaque cursor; they have 92 to 1,160
 _CURSOR_MAX: Final = 2_048
 _BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _DIGITS = re.compile(r"[0-9]+")
@@ -141,7 +142,7 @@ def _cursor(text: str | None) -> tuple[int, str | None]:
         return 0, None
     if len(text) <= _OFFSET_DIGITS and _DIGITS.fullmatch(text):
         return int(text), None
-    if len(text) > _CURSOR_MAX or _DIGITS.fullmatch(text) or not _OPAQUE.fullmatch(text):
+    if not _CURSOR_MIN <= len(text) <= _CURSOR_MAX or not _OPAQUE.fullmatch(text):
         raise bad_cursor()
     return 0, text
 

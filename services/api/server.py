@@ -70,7 +70,7 @@ class HttpServer:
                 lifespan="off",
                 interface="asgi3",
                 log_config=None,
-                log_level="warning",
+                log_level="error",  # what cannot be parsed is its sender's error, not ours
                 access_log=False,
                 proxy_headers=False,
                 server_header=False,

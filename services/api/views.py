@@ -55,6 +55,7 @@ class Views:
         self._keys = keys
         self._live = live
         self._given_secret = secret
+        self._own_secret = secrets.token_bytes(32)
         self._secret: tuple[str, bytes] = ("", b"")  # of an epoch: a new store knows no old key
         self._recent: dict[bytes, _Pinned] = {}
 
@@ -64,14 +65,25 @@ class Views:
             return self._given_secret
         epoch = self._live.replica.epoch
         if self._secret[0] != epoch or not epoch:
-            async with storage():
-                key = self._keys.cursor_secret
+            try:
+                self._secret = (epoch, await self._shared_secret())
+            except Problem as problem:
+                if problem.code not in {"storage_full", "storage_readonly"}:
+                    raise
+                return self._own_secret  # pages stay readable; such a cursor ends with the trouble
+        return self._secret[1]
+
+    async def _shared_secret(self) -> bytes:
+        """Return the key in the store, made by whoever needs it first."""
+        key = self._keys.cursor_secret
+        async with storage():
+            shared = await self._redis.get(key)
+            if shared is None:
                 await self._redis.set(key, secrets.token_hex(32), nx=True)
                 shared = await self._redis.get(key)
-            if shared is None:
-                raise unavailable()
-            self._secret = (epoch, bytes(shared))
-        return self._secret[1]
+        if shared is None:
+            raise unavailable()
+        return bytes(shared)
 
     async def pin(self, query: DiscoverQuery, replica: Replica, at_least: int) -> bytes:
         """Return the name of an order at or after version `at_least`, pinned now or just before.

@@ -6,7 +6,7 @@ Any number of replicas share the jobs, the call budget and the list of known tok
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 
 from services.fetcher.budget import Budget
 from services.fetcher.due import DueTokens
@@ -19,6 +19,7 @@ from services.fetcher.status import StatusBoard
 from shared.connect import open_redis, wait_for_redis
 from shared.keys import Keys
 from shared.logs import get_logger
+from shared.service import unless_stopped
 from shared.settings import read_settings
 
 log = get_logger(__name__)
@@ -54,7 +55,7 @@ async def run_sources(
         open_redis(settings.redis_url) as redis,
         open_client(concurrency=settings.fetch_concurrency, proxy=settings.fetch_proxy) as client,
     ):
-        if not await _until(stop, wait_for_redis(redis, settings.redis_url)):
+        if not await unless_stopped(stop, wait_for_redis(redis, settings.redis_url)):
             return
         log.info("fetcher_started", sources=names(sources), factor=settings.fetch_rate_factor)
         status = StatusBoard()
@@ -83,14 +84,3 @@ async def run_sources(
             for worker in workers:
                 worker.cancel()  # each finishes publishing what it has, and gives its lease back
         log.info("fetcher_stopped")
-
-
-async def _until(stop: asyncio.Event, work: Coroutine[None, None, None]) -> bool:
-    """Wait for the work or the end, whichever comes first; return whether the work is done."""
-    doing, ending = asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())
-    try:
-        await asyncio.wait({doing, ending}, return_when=asyncio.FIRST_COMPLETED)
-        return doing.done()
-    finally:
-        doing.cancel()
-        ending.cancel()

@@ -26,7 +26,12 @@ LOOK_S: Final = 1.0
 
 _CLAIM: Final = """#!lua
 if redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then return 0 end
-return math.max(1, redis.call('PTTL', KEYS[1]))
+local left = redis.call('PTTL', KEYS[1])
+if left < 0 then  -- ours always end; one that does not would stop the job for ever
+  redis.call('PEXPIRE', KEYS[1], ARGV[2])
+  left = tonumber(ARGV[2])
+end
+return math.max(1, left)
 """
 _RENEW: Final = """#!lua
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
@@ -81,15 +86,17 @@ class Leases:
         self, key: str, token: str, lease: float, renewed: float, work: asyncio.Future[None]
     ) -> bool:
         """Renew the lease until the work is done; return early, with False, when it is lost."""
+        # Work stops well before another replica may start, also when the store cannot be asked.
+        safe_until = renewed + lease * 3 / 4
         while not (await asyncio.wait({work}, timeout=lease / 4))[0]:
             asked = time.monotonic()
             try:
-                ours = await self._renew(keys=[key], args=[token, int(lease * 1_000)])
-            except UNREACHABLE:
-                # Stop well before another replica may start.
-                ours = asked - renewed < lease / 2
+                async with asyncio.timeout(safe_until - asked):
+                    ours = await self._renew(keys=[key], args=[token, int(lease * 1_000)])
+            except (TimeoutError, *UNREACHABLE):
+                ours = time.monotonic() + lease / 4 < safe_until
             else:
-                renewed = asked
+                safe_until = asked + lease * 3 / 4
             if not ours:
                 log.warning("job_lease_lost", key=key)
                 return False

@@ -74,7 +74,7 @@ class StatusBoard:
 
     async def write(self, redis: Redis, keys: Keys) -> None:
         """Add what happened since the last write to the store; what fails is tried again."""
-        for source, status in self._sources.items():
+        for source, status in list(self._sources.items()):  # calls go on meanwhile
             if not status.facts and not status.counts:
                 continue
             counts, facts = status.counts, status.facts

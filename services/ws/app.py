@@ -12,6 +12,7 @@ from services.ws.core.hub import Hub
 from services.ws.gateway import Gateway
 from services.ws.settings import WsSettings
 from shared.connect import open_redis, wait_for_redis
+from shared.errors import PipelineError
 from shared.feed import Feed
 from shared.keys import Keys
 from shared.logs import get_logger
@@ -51,7 +52,12 @@ async def run(settings: WsSettings, stop: asyncio.Event) -> None:
         await wait_for_redis(redis, settings.redis_url)
         await world.feed.run()
 
-    port = await gateway.listen()
+    try:
+        port = await gateway.listen()
+    except OSError as error:
+        await redis.aclose()
+        where = f"{settings.ws_host}:{settings.ws_port}"
+        raise PipelineError(f"cannot listen on {where}: {error.strerror}") from None
     log.info("ws_listening", host=settings.ws_host, port=port)
     try:
         async with asyncio.TaskGroup() as tasks:

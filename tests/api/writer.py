@@ -29,7 +29,9 @@ class Writer:
     async def begin(self, epoch: str = "e1") -> None:
         """Take the lease and begin an epoch, empty and seeding."""
         if self.lease is None:
+            await self.store.redis.delete(self.store.keys.lease)
             self.lease = await self.store.acquire("test-writer")
+            await self.store.redis.pexpire(self.store.keys.lease, 60_000)
             assert self.lease is not None
         await self.store.begin_epoch(self.lease.fence, epoch, self.run_id)
         self.replica.reset(epoch)

@@ -356,8 +356,10 @@ async def test_without_a_url_it_audits_what_runs_in_this_folder(
     code = await verify(settings(""), None, as_json=False)
     run_file.close()
 
+    said = capsys.readouterr().out
     assert code == 0
-    assert keys.prefix in capsys.readouterr().out
+    assert said.startswith("DEMO: replayed market, not live data\n")
+    assert keys.prefix in said
 
 
 async def test_with_neither_url_nor_a_running_one_the_error_says_what_to_do() -> None:

@@ -35,8 +35,8 @@ async def test_replicas_together_stay_below_the_rate(
 
     await asyncio.gather(*(replica() for _ in range(replicas)))
 
-    # 20 a second for 1.5 s, and the burst.
-    assert 0.8 * 30 <= granted <= 30 + burst_of(rate) + 1
+    # 20 a second for 1.5 s, and the burst. A busy machine may ask for fewer.
+    assert 0.5 * 30 <= granted <= 30 + burst_of(rate) + 1
 
 
 async def test_hosts_and_rate_classes_have_budgets_of_their_own(redis: Redis, keys: Keys) -> None:

@@ -8,7 +8,13 @@ import msgspec
 import pytest
 
 from services.fetcher.source import Page
-from services.fetcher.sources.dexscreener import read_listed, read_pairs
+from services.fetcher.sources.dexscreener import (
+    ask_pools,
+    ask_search,
+    ask_tokens,
+    read_listed,
+    read_pairs,
+)
 from shared.errors import Malformed
 from shared.model import PoolReading, Reading
 from tests.fetcher.recorded import recorded, the_pool, the_reading
@@ -348,3 +354,25 @@ def test_a_pool_that_is_there_twice_counts_once_whatever_the_order() -> None:
 
     assert all(page == pages[0] for page in pages)
     assert [pool.price for pool in pages[0].readings[0].pools] == [3]
+
+
+def test_calls_name_chain_and_addresses() -> None:
+    assert ask_tokens("base", ["0xa", "0xb"]).path == "/tokens/v1/base/0xa,0xb"
+    assert ask_pools("sui", ["0x2::sui::SUI"]).path == "/token-pairs/v1/sui/0x2::sui::SUI"
+    assert ask_search("sol & pepe").query == (("q", "sol & pepe"),)
+
+
+@pytest.mark.parametrize(
+    ("listed", "reason"),
+    [
+        ({"chainId": "so lana", "tokenAddress": "x"}, "chain"),
+        ({"chainId": "solana", "tokenAddress": "a/b"}, "address"),
+        ({"chainId": "solana"}, "shape"),
+    ],
+)
+def test_a_listed_token_without_usable_names_is_refused(
+    listed: dict[str, str], reason: str
+) -> None:
+    body = msgspec.json.encode([listed, {"chainId": "solana", "tokenAddress": "good"}])
+
+    assert read_listed(body, AT) == Page((), ("solana:good",), {reason: 1})

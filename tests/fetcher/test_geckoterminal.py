@@ -7,7 +7,7 @@ import pytest
 from msgspec import UNSET
 
 from services.fetcher.source import Page
-from services.fetcher.sources.geckoterminal import read_page
+from services.fetcher.sources.geckoterminal import ask_tokens, read_page
 from shared.errors import Malformed
 from shared.model import PoolReading, Reading
 from tests.fetcher.recorded import recorded, the_pool, the_reading
@@ -366,3 +366,22 @@ def test_a_body_without_data_is_malformed(body: bytes) -> None:
 @pytest.mark.parametrize("body", [b'{"data":null}', b'{"data":5}'])
 def test_data_that_is_no_record_is_refused(body: bytes) -> None:
     assert read_page(body, AT).refused == {"shape": 1}
+
+
+def test_calls_name_the_network_as_the_source_does() -> None:
+    call = ask_tokens("ethereum", ["0xa", "0xb"])
+
+    assert call.path == "/networks/eth/tokens/multi/0xa,0xb"
+    assert call.query == (("include", "top_pools"),)
+
+
+def test_a_pool_name_of_one_part_gives_no_ticker() -> None:
+    (reading,) = read_page(msgspec.json.encode({"data": [pool(name="odd")]}), AT).readings
+
+    assert reading.token_ticker is UNSET
+
+
+def test_a_pool_of_an_impossible_network_is_refused() -> None:
+    record = {**pool(), "id": "e h_0xaaaa"}
+
+    assert read_page(msgspec.json.encode({"data": record}), AT).refused == {"chain": 1}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import resource
 import time
 import zlib
@@ -156,6 +157,17 @@ async def test_gzip_that_is_none_is_refused(
 
     with pytest.raises(Malformed, match="broken gzip"):
         await upstreams(source.host).get(source, ask())
+
+
+async def test_gzip_that_ends_early_is_asked_for_again(
+    server: Upstream, source: Source, upstreams: Make
+) -> None:
+    server.answer("/x", gzip.compress(b"1" * 1000)[:-8], content_encoding="gzip")
+
+    with pytest.raises(Unavailable, match="ends early"):
+        await upstreams(source.host).get(source, ask())
+
+    assert server.asked == {"/x": 3}
 
 
 async def test_huge_headers_are_refused(server: Upstream, source: Source, upstreams: Make) -> None:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from redis.exceptions import RedisError
 
 from services.fetcher.jobs import LEASE_MIN_S, Leases, lease_s
 from shared.connect import Redis, open_redis
+from shared.embedded import EmbeddedServer
 from shared.keys import Keys
 from tests.support import ROOT, eventually
 
@@ -42,6 +44,10 @@ def test_a_lease_is_three_intervals_within_bounds(interval: float, lease: float)
 
 async def nothing() -> None:
     pass
+
+
+async def for_ever() -> None:
+    await asyncio.Event().wait()
 
 
 async def test_a_job_rests_for_its_interval_for_everyone(redis: Redis, keys: Keys) -> None:
@@ -157,6 +163,34 @@ async def test_a_cycle_whose_lease_is_taken_is_cancelled(redis: Redis, keys: Key
 
     assert await redis.get(key) == b"someone else"
     assert await asyncio.wait_for(holder, 2) >= 0
+
+
+async def test_a_cycle_stops_before_its_lease_ends_when_the_store_is_silent(
+    private_server: Callable[[], EmbeddedServer], keys: Keys
+) -> None:
+    server, key = private_server(), keys.fetch_job("s", "j")
+    async with open_redis(server.url) as redis:
+        holder = asyncio.ensure_future(Leases(redis).run(key, 0.1, for_ever))
+        await eventually(lambda: redis.exists(key))
+        claimed = time.monotonic()
+        os.kill(server.pid, signal.SIGSTOP)
+        try:
+            await asyncio.wait({holder}, timeout=10)
+        finally:
+            os.kill(server.pid, signal.SIGCONT)
+
+    assert holder.done()
+    # Stopped at three quarters of the lease; giving it back may take the store's time-out on top.
+    assert time.monotonic() - claimed < LEASE_MIN_S + 1.2
+
+
+async def test_a_job_key_without_an_end_gets_one(redis: Redis, keys: Keys) -> None:
+    key = keys.fetch_job("s", "j")
+    await redis.set(key, "left by hand")
+
+    await Leases(redis).run(key, 0.1, nothing)
+
+    assert 0 < await redis.pttl(key) <= 2_000
 
 
 async def test_killing_the_holder_moves_the_job_within_one_lease(

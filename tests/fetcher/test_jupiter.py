@@ -7,7 +7,7 @@ import pytest
 from msgspec import UNSET
 
 from services.fetcher.source import Page
-from services.fetcher.sources.jupiter import read_prices, read_tokens
+from services.fetcher.sources.jupiter import ask_prices, ask_tokens, read_prices, read_tokens
 from shared.errors import Malformed
 from shared.model import Reading
 from tests.fetcher.recorded import recorded, the_reading
@@ -176,3 +176,8 @@ def test_bad_records_are_refused_alone() -> None:
 def test_a_body_that_is_no_list_of_tokens_is_malformed(body: bytes) -> None:
     with pytest.raises(Malformed):
         read_tokens(body, AT)
+
+
+def test_calls_name_mints() -> None:
+    assert ask_tokens("solana", ["A", "B"]).query == (("query", "A,B"),)
+    assert ask_prices("solana", ["A", "B"]).query == (("ids", "A,B"),)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Callable
+from typing import Final
 
 import httpx
 import msgspec
@@ -15,6 +16,7 @@ from shared.model import Batch
 from tests.support import Process, eventually, free_port
 
 Spawn = Callable[..., Process]
+SOURCES: Final = ("dexscreener", "jupiter", "geckoterminal")
 
 
 async def answers(url: str) -> bool:
@@ -50,7 +52,10 @@ async def test_replicas_share_the_work_and_one_may_be_killed(
                 heard.setdefault(batch.source, set()).update(
                     f"{token.chain}:{token.token_address}" for token in batch.tokens
                 )
-            return len(heard) == 3 and all(len(ids) >= 20 for ids in heard.values())
+            counts = {source: len(ids) for source, ids in heard.items()}
+            assert len(counts) == 3, counts
+            assert min(counts.values()) >= 20, counts
+            return True
 
         fetchers = [spawn_service("fetcher", env=env) for _ in range(2)]
         await eventually(hears_all_sources, timeout_s=30, every_s=0)
@@ -60,12 +65,15 @@ async def test_replicas_share_the_work_and_one_may_be_killed(
         # Whatever the killed one held moves within one lease (2 to 9 s at this rate).
         await eventually(hears_all_sources, timeout_s=20, every_s=0)
 
+    async def all_ok() -> bool:
+        states = [await redis.hget(keys.fetch_status(source), "state") for source in SOURCES]
+        return states == [b"ok"] * 3
+
+    await eventually(all_ok, timeout_s=20)
     fetchers[1].send(signal.SIGTERM)
     started = time.monotonic()
     assert fetchers[1].wait(5) == 0, fetchers[1].output()
     assert time.monotonic() - started < 5
-    for source in ("dexscreener", "jupiter", "geckoterminal"):
-        assert await redis.hget(keys.fetch_status(source), "state") == b"ok"
 
 
 async def test_a_wrong_source_setting_ends_the_start_with_78(spawn_service: Spawn) -> None:

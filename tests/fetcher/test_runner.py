@@ -259,6 +259,25 @@ async def test_a_failing_call_is_told_and_stops_nothing_else(
     assert told["state"] == "degraded"
 
 
+async def test_a_job_goes_on_after_the_store_refused_it(
+    server: Upstream, source: Source, runner: Make, channel: Channel, store: Store
+) -> None:
+    server.answer("/base/a", recorded("dexscreener", "latest-dex-search_usd1_2025-11-06"))
+    job = refresh()
+    mine = with_jobs(source, job)
+    one = runner([mine])
+    await store.redis.set(store.keys.fetch_due("test"), "in the way")
+
+    running = asyncio.ensure_future(one.run_job(mine, job))
+    await eventually(lambda: store.redis.get(store.keys.fetch_job("test", "refresh")))
+    await store.redis.delete(store.keys.fetch_due("test"))
+    await one.due.offer({"base:a": {"test": NEW}}, ["test"])
+    await eventually(lambda: len(channel.ids("test")) == 22)
+
+    running.cancel()
+    await asyncio.wait({running})
+
+
 async def test_what_has_arrived_is_published_though_the_job_is_cancelled(
     server: Upstream, source: Source, runner: Make, channel: Channel
 ) -> None:

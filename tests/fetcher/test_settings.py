@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
+from pathlib import Path
+
 import pytest
 
 from services.fetcher.app import read_sources
@@ -20,6 +23,32 @@ def sources(factor: float = 1) -> dict[str, Source]:
 
 def test_every_file_in_the_folder_is_a_source() -> None:
     assert [spec.name for spec in find_sources()] == ["dexscreener", "geckoterminal", "jupiter"]
+
+
+FOURTH = """
+from pydantic_settings import SettingsConfigDict
+from services.fetcher.settings import HttpUrl, SourceSettings
+from services.fetcher.source import Call, Discovery, Page, Source, SourceSpec
+
+class FourthSettings(SourceSettings):
+    model_config = SettingsConfigDict(env_prefix="FOURTH_")
+    url: HttpUrl = "https://fourth.example"
+
+def build(settings):
+    calls = (Call("/list", lambda body, at: Page()),)
+    return Source("fourth", settings.url, {"default": 30}, (Discovery("list", 60, calls),))
+
+SOURCE = SourceSpec("fourth", FourthSettings, build)
+"""
+
+
+def test_a_fourth_source_is_one_new_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "fourth.py").write_text(FOURTH)
+    package = importlib.import_module("services.fetcher.sources")
+    monkeypatch.setattr(package, "__path__", [*package.__path__, str(tmp_path)])
+    monkeypatch.setenv("FOURTH_URL", "https://elsewhere.example")
+
+    assert sources()["fourth"].url == "https://elsewhere.example"
 
 
 def test_rates_are_80_percent_of_the_published_ones() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from services.fetcher.status import SourceStatus, StatusBoard, state_of
@@ -71,3 +73,18 @@ async def test_what_could_not_be_written_is_written_later(redis: Redis, keys: Ke
     assert await redis.hmget(keys.fetch_status("s"), "calls", "tokens", "last_ok_ms") == [
         b"2", b"10", b"2000",
     ]  # fmt: skip
+
+
+async def test_calls_go_on_while_statuses_are_written(redis: Redis, keys: Keys) -> None:
+    board = StatusBoard()
+    board["first"].succeeded(1_000, tokens=1, refused={})
+
+    writing = asyncio.ensure_future(board.write(redis, keys))
+    await asyncio.sleep(0)
+    board["second"].succeeded(1_000, tokens=1, refused={})
+    board["first"].succeeded(1_000, tokens=1, refused={})
+    await writing
+    await board.write(redis, keys)
+
+    assert await redis.hget(keys.fetch_status("first"), "calls") == b"2"
+    assert await redis.hget(keys.fetch_status("second"), "calls") == b"1"

@@ -55,8 +55,10 @@ async def following(redis: Redis, keys: Keys) -> AsyncIterator[tuple[Feed, Told]
 async def equal(feed: Feed, store: Store) -> bool:
     meta = await store.meta()
     replica = feed.replica
-    return (replica.epoch, replica.version) == (meta.epoch, meta.version) and (
-        f"{replica.digest:016x}" == meta.digest
+    return (
+        feed.loaded.is_set()  # in the middle of a load it may be equal before anybody is told
+        and (replica.epoch, replica.version) == (meta.epoch, meta.version)
+        and f"{replica.digest:016x}" == meta.digest
     )
 
 

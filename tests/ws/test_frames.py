@@ -5,7 +5,14 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.ws.core.frames import Body, diff_parts, message, snap_parts
+from services.ws.core.frames import (
+    PRIVATE_PART,
+    SHARED_PART,
+    Body,
+    diff_parts,
+    message,
+    snap_parts,
+)
 from tests.ws_support import unframe
 
 
@@ -49,13 +56,30 @@ def test_fields_that_are_none_are_left_out_of_small_messages() -> None:
 
 def test_a_part_is_made_once_until_it_is_retired() -> None:
     parts = snap_parts("all", "e1", 3, Body(add=(b"{}",)))
-    first = parts.frame(0)
-    assert parts.frame(0) is first
+    (first,), (second,) = parts, parts
+    assert first is second
 
     parts.retire()
 
-    assert parts.frame(0) == first
-    assert parts.frame(0) is not first
+    (third,) = parts
+    assert third == first
+    assert third is not first
+
+
+def test_who_is_in_the_middle_of_a_retired_message_gets_the_rest_in_small_parts() -> None:
+    rows = tuple(b'{"id":"%d","text":"%b"}' % (n, b"x" * 1_000) for n in range(600))
+    parts = snap_parts("all", "e1", 3, Body(add=rows))
+    reading = iter(parts)
+    first = next(reading)
+
+    parts.retire()
+    rest = list(reading)
+
+    assert 200 * 1024 < len(first) <= SHARED_PART + 100
+    assert max(map(len, rest)) <= PRIVATE_PART + 100
+    said = [unframe(frame)[0] for frame in (first, *rest)]
+    assert [row["id"] for part in said for row in part["rows"]] == [str(n) for n in range(600)]
+    assert [part.get("more", False) for part in said] == [True] * (len(said) - 1) + [False]
 
 
 entries = st.lists(st.text("ab", max_size=30).map(lambda s: b'"%b"' % s.encode()), max_size=12)

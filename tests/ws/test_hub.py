@@ -334,3 +334,99 @@ def test_commits_that_arrive_during_a_sweep_reach_everyone_in_order(
     gateway.sweep()
 
     assert {tuple(f["v"] for f in sink.drain()) for sink in sinks} == {(2, 3)}
+
+
+def test_who_resumes_from_the_same_version_is_written_the_same_bytes(
+    ledger: Ledger, gateway: FakeGateway
+) -> None:
+    gateway.follow(ledger.commit(token("A", price=5)))
+
+    (_, one), (_, two) = (
+        enter(gateway, "all", since=("e1", 1)),
+        enter(gateway, "all", since=("e1", 1)),
+    )
+
+    assert one.unsent[0] is two.unsent[0]
+
+
+def test_a_room_keeps_the_folded_diffs_of_sixteen_starting_points(
+    ledger: Ledger, gateway: FakeGateway
+) -> None:
+    for price in range(20):
+        gateway.follow(ledger.commit(token("A", price=price)))
+    sinks = [enter(gateway, "all", since=("e1", version))[1] for version in (*range(1, 19), 1)]
+
+    assert [sink.drain()[0]["pv"] for sink in sinks] == [*range(1, 19), 1]
+    assert len(gateway.hub.rooms["all"]._folds) == 16
+
+
+def test_a_resume_over_commits_that_did_not_concern_a_topic_writes_nothing_of_it(
+    ledger: Ledger, gateway: FakeGateway
+) -> None:
+    member, sink = enter(gateway, "chain:bsc")
+    sink.drain()
+    sink.held = sink.room + 1  # full
+    for price in range(20):
+        gateway.follow(ledger.commit(token("A", price=price)))
+
+    sink.held = 0
+    gateway.hub.serve(member)
+    gateway.beat()
+
+    assert kinds(sink.drain()) == [("hb", None, 21)]
+
+
+def test_heartbeats_pause_after_each_256_connections(gateway: FakeGateway) -> None:
+    sinks = [enter(gateway, "all")[1] for _ in range(300)]
+    for sink in sinks:
+        sink.drain()
+
+    beating = gateway.hub.beat()
+    next(beating)
+
+    assert [len(sink.unsent) for sink in sinks] == [1] * 256 + [0] * 44
+
+
+def test_a_commit_after_a_silent_jump_is_not_told_from_the_commits_before_it(
+    ledger: Ledger, gateway: FakeGateway
+) -> None:
+    _, sink = enter(gateway, "all")
+    sink.drain()
+    gateway.apply(ledger.commit(token("A", price=5)))
+    gateway.replica.apply(ledger.commit(token("B", price=6)))  # the hub did not hear of it
+
+    gateway.follow(ledger.commit(token("A", price=7)))
+
+    frames = sink.drain()
+    assert kinds(frames) == [("hb", None, 1), ("d", "all", 4)]
+    assert frames[1]["cf"] == 3
+
+
+def test_a_reader_that_was_stalled_below_the_horizon_gets_a_snapshot(
+    ledger: Ledger, gateway: FakeGateway
+) -> None:
+    member, sink = enter(gateway, "all")
+    sink.drain()
+    sink.held = sink.room + 1  # full
+    ledger.horizon = 5
+    for price in range(20):
+        gateway.follow(ledger.commit(token("A", price=price)))
+
+    sink.held = 0
+    gateway.hub.serve(member)
+
+    assert kinds(sink.drain()) == [("hb", None, 1), ("snap", "all", 21)]
+
+
+def test_while_seeding_a_heartbeat_does_not_name_the_new_epochs_version(
+    ledger: Ledger, gateway: FakeGateway
+) -> None:
+    _, sink = enter(gateway, "all")
+    sink.drain()
+    ledger.begin("e2")
+    for price in range(5):
+        gateway.follow(ledger.commit(token("A", price=price), seeding=True))
+
+    gateway.beat()
+
+    assert [(f["e"], f["v"]) for f in sink.drain()] == [("e1", 1)]

@@ -250,3 +250,11 @@ def test_goodbye_says_when_to_come_back(talk: Talk) -> None:
     talk.session.bye()
 
     assert talk.sink.drain() == [{"t": "bye", "why": "drain", "retry_ms": [500, 8000]}]
+
+
+def test_no_goodbye_is_written_to_who_does_not_read(talk: Talk) -> None:
+    talk.sink.held = talk.sink.room + 1
+
+    talk.session.bye()
+
+    assert not talk.sink.unsent

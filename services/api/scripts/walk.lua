@@ -1,6 +1,6 @@
-#!lua
+#!lua flags=allow-oom
 -- Read a part of a pinned order and let it live on. Returns nil, or its length in bytes, its head
--- and the part.
+-- and the part. A full store lets walks under way go on: nothing grows here.
 -- KEYS  1 the pinned orders alive, 2 the order
 -- ARGV  1 its name, 2 ttl ms, 3 length of the head, 4 first byte, 5 last byte
 if redis.call('PEXPIRE', KEYS[2], ARGV[2]) == 0 then return nil end

@@ -58,9 +58,10 @@ def quote(text: str) -> bytes:
 class Parts:
     """A `snap` or `d` as one or more frames, framed when they are first written.
 
-    Until then it holds references to rows only. A part that was framed is kept while the message is
-    the newest of its kind (`retire` ends that): many connections write the same bytes, and a slow
-    reader of an old snapshot costs one part, not all of them.
+    Until then it holds references to rows only. Framed parts are kept while the message is the
+    newest of its kind, so that any number of connections write the same bytes. Once it is retired,
+    whoever is still in the middle of it gets small parts of his own: a slow reader of an old
+    snapshot holds one of them, not the whole.
     """
 
     __slots__ = ("_bodies", "_framed", "_head", "_rows_label")
@@ -72,26 +73,27 @@ class Parts:
         self._bodies = tuple(_split(body, limit))
         self._framed: list[bytes | None] | None = [None] * len(self._bodies)
 
-    def __len__(self) -> int:
-        return len(self._bodies)
-
     def __iter__(self) -> Iterator[bytes]:
-        return (self.frame(number) for number in range(len(self._bodies)))
-
-    def frame(self, number: int) -> bytes:
-        """Return one part."""
-        kept = self._framed[number] if self._framed is not None else None
-        if kept is not None:
-            return kept
-        more = number + 1 < len(self._bodies)
-        framed = text_frame(self._encode(self._bodies[number], more=more))
-        if self._framed is not None:
-            self._framed[number] = framed
-        return framed
+        final = len(self._bodies) - 1
+        for number, body in enumerate(self._bodies):
+            if self._framed is not None:
+                yield self._kept(self._framed, number)
+                continue
+            pieces = tuple(_split(body, PRIVATE_PART))
+            for piece in pieces:
+                more = number < final or piece is not pieces[-1]
+                yield text_frame(self._encode(piece, more=more))
 
     def retire(self) -> None:
         """Stop keeping framed parts: a newer message has taken this one's place."""
         self._framed = None
+
+    def _kept(self, framed: list[bytes | None], number: int) -> bytes:
+        frame = framed[number]
+        if frame is None:
+            more = number + 1 < len(self._bodies)
+            frame = framed[number] = text_frame(self._encode(self._bodies[number], more=more))
+        return frame
 
     def _encode(self, body: Body, *, more: bool) -> bytes:
         said = [self._head]

@@ -19,6 +19,7 @@ from shared.replica import Change, Replica
 # Frames of one connection and commit that are together smaller than this are joined into one
 # write; larger ones are written one by one, so that each is held once however many hold it.
 _JOIN_BELOW: Final = 16 * 1024
+_FOLDS: Final = 16  # starting points for which a room keeps its folded diff
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class Fold:
 class Room:
     """A topic in use. `pv` is the last version at which it had a frame here."""
 
-    __slots__ = ("_folds", "_folds_at", "_snap", "_snap_at", "name", "pv", "users", "view")
+    __slots__ = ("_folds", "_made_at", "_snap", "name", "pv", "users", "view")
 
     def __init__(self, view: View, version: int) -> None:
         self.view = view
@@ -42,18 +43,16 @@ class Room:
         self.pv = version
         self.users = 0  # topic sets that hold it
         self._snap: Parts | None = None
-        self._snap_at: object = None
         self._folds: dict[int, Fold | None] = {}
-        self._folds_at: object = None
+        self._made_at = ("", 0)  # the state that both were made from
 
     def snap(self, replica: Replica) -> Parts:
         """Return the snapshot at the replica's state, made once per version."""
         at = (replica.epoch, replica.version)
-        if self._snap is None or self._snap_at != at:
-            self.forget()
+        if self._snap is None or self._made_at != at:
+            self._renew(at)
             body = self.view.snap(replica)
             self._snap = snap_parts(self.name, replica.epoch, replica.version, body)
-            self._snap_at = at
         return self._snap
 
     def fold(self, replica: Replica, since: int) -> Fold | None:
@@ -62,9 +61,11 @@ class Room:
         None: it is not known what was removed since then; a snapshot is due.
         """
         at = (replica.epoch, replica.version)
-        if self._folds_at != at:
-            self._folds, self._folds_at = {}, at
+        if self._made_at != at:
+            self._renew(at)
         if since not in self._folds:
+            if len(self._folds) == _FOLDS:
+                self._drop_fold(next(iter(self._folds)))
             body = self.view.fold(replica, since)
             self._folds[since] = None if body is None else self._folded(replica, since, body)
         return self._folds[since]
@@ -76,10 +77,21 @@ class Room:
         return Fold(parts, empty=not body)
 
     def forget(self) -> None:
-        """Let go of the snapshot."""
+        """Let go of the snapshot and the folded diffs: the topic has changed."""
         if self._snap is not None:
             self._snap.retire()
-        self._snap = None
+            self._snap = None
+        for since in tuple(self._folds):
+            self._drop_fold(since)
+
+    def _renew(self, at: tuple[str, int]) -> None:
+        self.forget()
+        self._made_at = at
+
+    def _drop_fold(self, since: int) -> None:
+        fold = self._folds.pop(since)
+        if fold is not None:
+            fold.parts.retire()
 
 
 class TopicSet:
@@ -108,6 +120,7 @@ class Batch:
         """Take a room's part of the commit and move its chain on."""
         self._bodies[room] = (room.pv, body)
         room.pv = self.v
+        room.forget()
 
     def frames(self, topics: TopicSet) -> tuple[bytes, ...]:
         """Return what connections with these topics are written for this commit."""

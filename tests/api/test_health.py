@@ -1,0 +1,93 @@
+"""`/health`, `/livez`, `/readyz`."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from shared.connect import Redis
+from shared.keys import Keys
+from tests.api.conftest import Start
+from tests.api.writer import Writer, row
+
+
+async def test_health_tells_the_state_and_each_source(
+    redis: Redis, keys: Keys, writer: Writer, start: Start
+) -> None:
+    served = await start()
+    await writer.begin()
+    await served.follows(await writer.commit([row(n) for n in range(3)]))
+    await writer.heartbeat()
+    now_ms = int(time.time() * 1000)
+    status: dict[Any, Any] = {
+        "state": "ok",
+        "last_ok_ms": now_ms - 1_500,
+        "calls": 7,
+        "refused:nan": 2,
+        "last_error": "503",
+    }
+    await redis.hset(keys.fetch_status("jupiter"), mapping=status)
+
+    answer = await served.client.get("/health")
+
+    assert answer.status_code == 200
+    health = answer.json()
+    assert (health["status"], health["demo"], health["warming"]) == ("ok", False, False)
+    assert (health["token_count"], health["epoch"], health["version"]) == (3, "e1", 1)
+    assert 0 <= health["data_age_ms"] < 5_000
+    jupiter = health["sources"]["jupiter"]
+    assert 1_500 <= jupiter.pop("age_ms") < 10_000
+    assert jupiter == {
+        "state": "ok",
+        "last_ok_ms": now_ms - 1_500,
+        "calls": 7,
+        "last_error": "503",
+        "refused": {"nan": 2},
+    }
+    assert health["sources"]["dexscreener"] == {"state": "unknown"}
+    assert health["redis"]["ok"] is True
+    assert health["redis"]["version"]
+
+
+async def test_health_is_degraded_while_warming_without_heartbeats_or_with_an_ailing_source(
+    redis: Redis, keys: Keys, writer: Writer, start: Start
+) -> None:
+    served = await start()
+    assert (await served.client.get("/health")).json()["status"] == "degraded"
+
+    await writer.begin()
+    await served.follows(await writer.commit([row(1)]))
+    assert (await served.client.get("/health")).json()["status"] == "ok"
+
+    await redis.hset(keys.fetch_status("jupiter"), "state", "down")
+    assert (await served.client.get("/health")).json()["status"] == "degraded"
+    await redis.delete(keys.fetch_status("jupiter"))
+
+    served.api.live.feed._heard_at -= 3.5
+    assert (await served.client.get("/health")).json()["status"] == "degraded"
+
+
+async def test_readyz_says_why_not(writer: Writer, start: Start) -> None:
+    served = await start()
+    warming = await served.client.get("/readyz")
+    await writer.begin()
+    await served.follows(await writer.commit([row(1)]))
+    ready = await served.client.get("/readyz")
+    served.api.live.feed._heard_at -= 3.5
+    stale = await served.client.get("/readyz")
+    served.api.draining = True
+    draining = await served.client.get("/readyz")
+
+    assert (warming.status_code, warming.json()["code"]) == (503, "warming")
+    assert ready.status_code == 200
+    assert (stale.status_code, stale.json()["code"]) == (503, "stale")
+    assert (draining.status_code, draining.json()["code"]) == (503, "draining")
+
+
+async def test_livez_answers_whatever_else_is_wrong(start: Start) -> None:
+    served = await start()
+    served.api.draining = True
+
+    answer = await served.client.get("/livez")
+
+    assert (answer.status_code, answer.json()) == (200, {"status": "alive"})

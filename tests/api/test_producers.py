@@ -1,0 +1,74 @@
+"""Keys of producers."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+
+from services.api.producers import Producer, authenticate, is_local, parse_producers
+
+SECRET = "0123456789abcdef0123456789abcdef"
+OTHER = "fedcba9876543210fedcba9876543210"
+
+
+def test_a_key_is_an_id_and_a_secret_or_its_hash() -> None:
+    digest = hashlib.sha256(SECRET.encode()).digest()
+
+    assert parse_producers(f"bot.{SECRET}, bot.{OTHER},new.sha256:{digest.hex()}") == (
+        Producer("bot", digest),
+        Producer("bot", hashlib.sha256(OTHER.encode()).digest()),
+        Producer("new", digest),
+    )
+    assert parse_producers("") == ()
+
+
+@pytest.mark.parametrize(
+    "text", ["bot", f"Bot.{SECRET}", "bot.short", f".{SECRET}", "bot.sha256:ab"]
+)
+def test_a_bad_key_is_an_error_without_the_secret(text: str) -> None:
+    with pytest.raises(ValueError, match="key 1") as caught:
+        parse_producers(text)
+    assert SECRET not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("headers", "producer"),
+    [
+        ([f"Bearer bot.{SECRET}"], "bot"),
+        ([f"bearer bot.{OTHER}"], "bot"),
+        ([f"Bearer new.{SECRET}"], None),
+        ([f"Bearer bot.{SECRET}x"], None),
+        ([f"Basic bot.{SECRET}"], None),
+        ([f"Bearer bot.{SECRET}"] * 2, None),
+        ([f"Bearer bot.{SECRET}, Bearer bot.{SECRET}"], None),
+        (["Bearer bot.\xe4\xf6\xfc"], None),
+        (["Bearer"], None),
+        ([""], None),
+        ([], None),
+    ],
+)
+def test_only_one_whole_key_proves_a_producer(headers: list[str], producer: str | None) -> None:
+    keys = parse_producers(f"bot.{SECRET},bot.{OTHER},old.{OTHER}")
+
+    assert authenticate([h.encode("latin-1") for h in headers], keys) == producer
+
+
+@pytest.mark.parametrize(
+    ("peer", "headers", "local"),
+    [
+        ("127.0.0.1", [b"host"], True),
+        ("::1", [], True),
+        ("192.0.2.1", [], False),
+        ("127.0.0.1", [b"x-forwarded-for"], False),
+        ("127.0.0.1", [b"forwarded"], False),
+        (None, [], False),
+        ("unix", [], False),
+    ],
+)
+def test_who_was_forwarded_is_not_local(
+    peer: str | None,
+    headers: list[bytes],
+    local: bool,  # noqa: FBT001 - a table
+) -> None:
+    assert is_local(peer, headers) is local

@@ -1,0 +1,249 @@
+"""The api on a real socket: what the parser, the connection and the end of the process do."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
+
+import httpx
+import pytest
+
+from services.api.app import run
+from services.api.settings import ApiSettings
+from shared.errors import ConfigError
+from tests.api.producer import consume
+from tests.api.writer import Writer, row
+from tests.support import eventually, free_port
+
+SECRET = "0123456789abcdef0123456789abcdef"
+POST = (
+    b"POST /ingest HTTP/1.1\r\nHost: api\r\nContent-Type: application/json\r\n"
+    b"Authorization: Bearer bot.%s\r\n" % SECRET.encode()
+)
+
+
+class Running:
+    """A served api: its port, its end."""
+
+    def __init__(self, settings: ApiSettings) -> None:
+        self.port = settings.api_port
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.stop = asyncio.Event()
+        self.task = asyncio.create_task(run(settings, self.stop))
+
+    async def raw(self, request: bytes, timeout_s: float = 5.0) -> bytes:
+        """Send bytes and return everything that comes back until the connection is closed."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        writer.write(request)
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await reader.read()
+        finally:
+            writer.close()
+            with suppress(OSError):
+                await writer.wait_closed()
+
+    async def listens(self) -> bool:
+        """Tell whether somebody takes connections."""
+        try:
+            _, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        except OSError:
+            return False
+        writer.close()
+        with suppress(OSError):
+            await writer.wait_closed()
+        return True
+
+
+Launch = Callable[..., Awaitable[Running]]
+
+
+@pytest.fixture
+async def launch(redis_url: str, redis_prefix: str) -> AsyncIterator[Launch]:
+    """Start the real thing on a free port."""
+    started: list[Running] = []
+
+    async def begin(**given: object) -> Running:
+        settings = ApiSettings(
+            **{
+                "redis_url": redis_url,
+                "redis_prefix": redis_prefix,
+                "api_port": free_port(),
+                "api_drain_grace_s": 0.0,
+                "ingest_api_keys": f"bot.{SECRET}",
+                **given,
+            }  # type: ignore[arg-type] # checked by pydantic
+        )
+        running = Running(settings)
+        started.append(running)
+        await eventually(running.listens)
+        return running
+
+    yield begin
+    for running in started:
+        running.stop.set()
+        await running.task
+
+
+async def test_row_7_ten_megabytes_announced_are_413_before_any_is_sent(launch: Launch) -> None:
+    api = await launch()
+
+    answer = await api.raw(POST + b"Content-Length: 10485760\r\n\r\n")
+
+    assert answer.startswith(b"HTTP/1.1 413 ")
+    assert b"connection: close" in answer
+    assert b'"code":"body_too_large"' in answer
+
+
+async def test_row_7_who_asks_first_is_told_no_and_sends_nothing(launch: Launch) -> None:
+    api = await launch()
+    started = time.monotonic()
+
+    answer = await api.raw(POST + b"Content-Length: 10485760\r\nExpect: 100-continue\r\n\r\n")
+
+    assert answer.startswith(b"HTTP/1.1 413 ")
+    assert time.monotonic() - started < 0.9
+
+
+async def test_rows_7_and_8_a_client_that_sends_it_all_sees_why_not_a_reset(launch: Launch) -> None:
+    api = await launch()
+
+    async def parts() -> AsyncIterator[bytes]:
+        for _ in range(16):
+            yield b" " * 65_536
+
+    headers = {"authorization": f"Bearer bot.{SECRET}", "content-type": "application/json"}
+    for body in (b" " * 600_000, parts(), b" " * 300_000, parts()):
+        async with httpx.AsyncClient(base_url=api.url) as client:
+            answer = await client.post("/ingest", content=body, headers=headers)
+        assert (answer.status_code, answer.json()["code"]) == (413, "body_too_large")
+
+
+@pytest.mark.parametrize(
+    ("row", "request_bytes"),
+    [
+        (9, POST + b"Content-Length: -1\r\n\r\n"),
+        (9, POST + b"Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}"),
+        (10, POST + b"Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
+        (51, b"GET /discover?sort=\x00 HTTP/1.1\r\nHost: api\r\n\r\n"),
+        (0, b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"),
+    ],
+)
+async def test_what_is_no_request_is_a_400_problem_and_the_end(
+    launch: Launch, row: int, request_bytes: bytes
+) -> None:
+    api = await launch()
+
+    answer = await api.raw(request_bytes)
+
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400 "), row
+    assert b"application/problem+json" in head
+    assert b'"code":"bad_request"' in body
+
+
+async def test_row_12_trace_is_405_and_echoes_nothing(launch: Launch) -> None:
+    api = await launch()
+
+    answer = await api.raw(
+        b"TRACE /ingest HTTP/1.1\r\nHost: api\r\nX-Secret: 42\r\nConnection: close\r\n\r\n"
+    )
+
+    assert answer.startswith(b"HTTP/1.1 405 ")
+    assert b"allow: POST" in answer
+    assert b"42" not in answer.partition(b"\r\n\r\n")[2]
+
+
+async def test_row_57_head_sends_no_body_and_the_connection_stays(
+    writer: Writer, launch: Launch
+) -> None:
+    await writer.begin()
+    await writer.commit([row(1)])
+    api = await launch()
+
+    answer = await api.raw(
+        b"HEAD /discover HTTP/1.1\r\nHost: api\r\n\r\n"
+        b"GET /livez HTTP/1.1\r\nHost: api\r\nConnection: close\r\n\r\n"
+    )
+
+    first, _, second = answer.partition(b"\r\n\r\n")
+    assert first.startswith(b"HTTP/1.1 200 ")
+    assert second.startswith(b"HTTP/1.1 200 ")
+    assert b"server:" not in answer
+
+
+async def test_a_whole_post_over_the_socket(redis: object, keys: object, launch: Launch) -> None:
+    api = await launch()
+    body = b'{"source":"mybot","tokens":[{"token_address":"Abc","price":1}]}'
+
+    async with consume(redis, keys) as consumer:  # type: ignore[arg-type]
+        request = POST + b"Connection: close\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
+        answer = await api.raw(request)
+        await eventually(lambda: consumer.batches)
+
+    assert answer.startswith(b"HTTP/1.1 202 ")
+
+
+async def test_the_end_lets_requests_finish_and_says_draining_first(
+    writer: Writer, redis: object, keys: object, launch: Launch
+) -> None:
+    await writer.begin()
+    await writer.commit()
+    api = await launch(api_drain_grace_s=0.4)
+    body = b'{"source":"mybot","tokens":[{"token_address":"Abc","price":1}]}'
+    request = b"%sContent-Length: %d\r\n\r\n%s" % (POST, len(body), body)
+    request = request.replace(b"/ingest", b"/ingest?ack=commit")
+
+    async with consume(redis, keys) as consumer:  # type: ignore[arg-type]
+        asking = asyncio.create_task(api.raw(request))
+        await eventually(lambda: consumer.batches)
+        api.stop.set()
+        await asyncio.sleep(0.1)
+        async with httpx.AsyncClient(base_url=api.url) as client:
+            ready = await client.get("/readyz")
+        await eventually(lambda: not_listening(api))
+        started = time.monotonic()
+        await writer.commit(acks=(consumer.batches[0].batch_id,))
+        answer = await asking
+        await api.task
+
+    assert (ready.status_code, ready.json()["code"]) == (503, "draining")
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert time.monotonic() - started < 2
+
+
+async def not_listening(api: Running) -> bool:
+    return not await api.listens()
+
+
+async def test_a_busy_port_is_one_line_and_code_1(
+    launch: Launch, redis_url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    api = await launch()
+
+    with pytest.raises(SystemExit) as caught:
+        await run(ApiSettings(redis_url=redis_url, api_port=api.port), asyncio.Event())
+
+    assert caught.value.code == 1
+    assert "api_cannot_listen" in capsys.readouterr().out
+
+
+async def test_without_a_redis_url_it_does_not_start() -> None:
+    with pytest.raises(ConfigError, match="REDIS_URL"):
+        await run(ApiSettings(), asyncio.Event())
+
+
+async def test_it_listens_at_once_and_waits_for_redis(launch: Launch) -> None:
+    api = await launch(redis_url=f"redis://127.0.0.1:{free_port()}")
+
+    async with httpx.AsyncClient(base_url=api.url) as client:
+        health = await client.get("/health")
+        answers = [await client.get(p) for p in ("/discover", "/discover?chain=base", "/readyz")]
+        alive = await client.get("/livez")
+
+    assert (health.status_code, health.json()["status"]) == (503, "down")
+    assert [a.json()["code"] for a in answers] == ["storage_unavailable"] * 3
+    assert [a.headers["retry-after"] for a in answers] == ["1"] * 3
+    assert alive.status_code == 200

@@ -1,0 +1,93 @@
+"""`GET /tokens/{chain}/{address}`."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from services.aggregator.readings import encode_source_reading, merge_reading
+from services.api.tokens import describe
+from shared.model import PoolReading, Reading
+from tests.api.conftest import Start
+from tests.api.writer import Writer, row
+
+SEEN_MS = 1_790_000_000_000
+
+
+async def test_a_token_comes_with_its_sources_and_its_pools(writer: Writer, start: Start) -> None:
+    reading = Reading(
+        chain="solana",
+        token_address="Token00001",
+        observed_ms=SEEN_MS,
+        price=1.5,
+        pools=(PoolReading(pool_address="Pool1", price=1.5, liquidity=2_000.0),),
+    )
+    stored = encode_source_reading(merge_reading(None, reading))
+    token = row(1)
+    await writer.begin()
+    version = await writer.commit([token], readings={token["id"]: {"dexscreener": stored}})
+    served = await start()
+
+    answer = await served.client.get("/tokens/SOLANA/Token00001")
+
+    assert answer.status_code == 200
+    content = answer.json()
+    assert (content["epoch"], content["version"]) == ("e1", version)
+    assert content["token"] == token | {"rv": version}
+    of_source = content["readings"]["dexscreener"]
+    assert of_source["observed_ms"] == SEEN_MS
+    assert of_source["age_ms"] > 0
+    assert of_source["fields"]["price"]["value"] == 1.5
+    (pool,) = content["pools"]
+    assert (pool["source"], pool["pool_address"], pool["liquidity"]) == (
+        "dexscreener",
+        "Pool1",
+        2_000.0,
+    )
+    assert pool["age_ms"] == of_source["age_ms"]
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "code"),
+    [
+        ("solana/Nobody", 404, "unknown_token"),
+        ("so%20lana/Abc", 400, "bad_chain"),
+        ("solana/a%20b", 400, "bad_address"),
+        ("solana/%ff", 400, "bad_address"),
+        ("solana/%00", 400, "bad_address"),
+        ("solana/" + "A" * 129, 400, "bad_address"),
+        ("solana/a%2Fb", 404, "not_found"),
+        ("solana/", 404, "not_found"),
+        ("solana/Token00001?x=1", 400, "unknown_parameter"),
+    ],
+)
+async def test_what_is_no_token_is_a_problem(
+    writer: Writer, start: Start, path: str, status: int, code: str
+) -> None:
+    await writer.begin()
+    await writer.commit([row(1)])
+    served = await start()
+
+    answer = await served.client.get(f"/tokens/{path}")
+
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+    assert len(answer.content) <= 1_024
+
+
+def test_a_reading_that_cannot_be_read_does_not_hide_the_others() -> None:
+    good = b'{"fields":{"price":[1.5,1000]},"pools":{}}'
+
+    shown = msgspec.json.decode(
+        msgspec.json.encode(describe({"bad": b"{", "good": good, "worse": b"\xff"}, 3_000))
+    )
+
+    assert shown == {
+        "readings": {
+            "good": {
+                "observed_ms": 1_000,
+                "age_ms": 2_000,
+                "fields": {"price": {"value": 1.5, "observed_ms": 1_000, "age_ms": 2_000}},
+            }
+        },
+        "pools": [],
+    }

@@ -1,0 +1,232 @@
+"""What `/ingest` says of a body, without anything around it (FAULTS, rows 13-37)."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec import UNSET
+
+from services.api.problem import Problem
+from services.api.verdicts import IngestToken, Verdict, judge, readings
+from shared.model import READING_FIELDS
+
+NESTED = b"[" * 100_000 + b"]" * 100_000
+
+
+def judged(body: bytes) -> Verdict:
+    return judge(body, quote_assets=False)
+
+
+def token(fields: bytes) -> bytes:
+    """A body with one good token, and one that has these fields."""
+    good = b'{"token_address":"Good","price":1}'
+    return b'{"source":"bot","tokens":[%s,{"token_address":"Bad",%s}]}' % (good, fields)
+
+
+@pytest.mark.parametrize(
+    ("row", "body"),
+    [
+        (3, b""),
+        (4, b"<!doctype html><html></html>"),
+        (13, b'{"source":"bot","tokens":[{"token_address":"A","token_name":"\xff"}]}'),
+        (14, b'\xef\xbb\xbf{"source":"bot","tokens":[{"token_address":"A","price":1}]}'),
+        (15, token(b'"token_name":"\\ud800"')),
+        (16, token(b'"price":1') + b" x"),
+        (16, token(b'"price":1 // one')),
+        (16, token(b"'price':1")),
+        (17, token(b'"price":NaN')),
+        (17, token(b'"price":Infinity')),
+        (17, token(b'"price":-Infinity')),
+    ],
+)
+def test_what_is_no_json_is_400(row: int, body: bytes) -> None:
+    with pytest.raises(Problem) as caught:
+        judged(body)
+
+    assert (caught.value.status, caught.value.code) == (400, "malformed_json"), row
+
+
+@pytest.mark.parametrize(
+    ("row", "body", "code", "path"),
+    [
+        (19, b"null", "wrong_type", "$"),
+        (19, b"[]", "wrong_type", "$"),
+        (19, b"5", "wrong_type", "$"),
+        (27, b'{"tokens":[{"token_address":"A"}]}', "missing_field", "$.source"),
+        (27, b'{"source":"bot"}', "missing_field", "$.tokens"),
+        (28, b'{"source":"bot","tokens":[],"extra":1}', "unknown_field", "$"),
+        (30, b'{"source":"bot","tokens":[]}', "bad_length", "$.tokens"),
+        (31, b'{"source":"bot","tokens":[%s{}]}' % (b"{}," * 500), "bad_length", "$.tokens"),
+        (32, b'{"source":"bot","tokens":{}}', "wrong_type", "$.tokens"),
+        (36, b'{"source":"__proto__","tokens":[{}]}', "bad_source", "$.source"),
+        (36, b'{"source":"my bot","tokens":[{}]}', "bad_source", "$.source"),
+        (36, b'{"source":"%s","tokens":[{}]}' % (b"a" * 40), "bad_source", "$.source"),
+        (36, b'{"source":"bot\\n","tokens":[{}]}', "bad_source", "$.source"),
+        (36, b'{"source":"","tokens":[{}]}', "bad_source", "$.source"),
+        (36, b'{"source":"jupiter","tokens":[{}]}', "bad_source", "$.source"),
+    ],
+)
+def test_a_body_of_the_wrong_shape_is_422_and_says_where(
+    row: int, body: bytes, code: str, path: str
+) -> None:
+    with pytest.raises(Problem) as caught:
+        judged(body)
+
+    problem = caught.value
+    assert (problem.status, problem.code, problem.param) == (422, code, path), row
+
+
+@pytest.mark.parametrize(
+    ("row", "fields", "code"),
+    [
+        (18, b'"price":1e400', "out_of_range"),
+        (18, b'"price_change":-1e400', "out_of_range"),
+        (21, b'"price":' + b"9" * 5_000, "out_of_range"),
+        (21, b'"transactions_24h":' + b"9" * 5_000, "out_of_range"),
+        (22, b'"volume":18446744073709551616', "out_of_range"),
+        (23, b'"transaction_count":9007199254740993', "out_of_range"),
+        (24, b'"price":"1.5"', "wrong_type"),
+        (24, b'"price":true', "wrong_type"),
+        (24, b'"transaction_count":1.0', "wrong_type"),
+        (25, b'"price":-1', "out_of_range"),
+        (28, b'"prise":1', "unknown_field"),
+        (28, b'"pools":[]', "unknown_field"),
+        (33, b'"token_address":""', "bad_address"),
+        (33, b'"token_address":"%s"' % (b"A" * 129), "bad_address"),
+        (33, b'"token_address":"A\\u0000A"', "bad_address"),
+        (33, b'"token_address":"AAA\\n"', "bad_address"),
+        (33, b'"token_address":"../x"', "bad_address"),
+        (33, b'"token_address":"a/b"', "bad_address"),
+        (33, b'"token_address":"a b"', "bad_address"),
+        (33, '"token_address":"\uff21"'.encode(), "bad_address"),
+        (33, '"token_address":"\U0001f600"'.encode(), "bad_address"),
+        (34, b'"token_name":"%s"' % (b"x" * 10_000), "bad_length"),
+        (37, b'"price":1,"observed_ms":"now"', "wrong_type"),
+        (37, b'"price":1,"observed_ms":-1', "out_of_range"),
+        (0, b'"chain":"so lana"', "bad_chain"),
+        (0, b'"volume":1,"volume_24h":1', "conflict"),
+        (0, b'"chain":"solana"', "no_fields"),
+        (0, b'"token_address":"So11111111111111111111111111111111111111112"', "quote_asset"),
+    ],
+)
+def test_a_bad_token_is_rejected_alone(row: int, fields: bytes, code: str) -> None:
+    verdict = judged(token(fields))
+
+    assert [a.address for a in verdict.accepted] == ["Good"], row
+    assert [(r.index, r.code) for r in verdict.rejected] == [(1, code)], row
+    assert len(verdict.rejected[0].detail) <= 240
+
+
+def test_row_20_deep_nesting_is_refused_within_10_ms() -> None:
+    for body in (NESTED, token(b'"price":' + NESTED), b'{"source":"bot","tokens":%s}' % NESTED):
+        started = time.perf_counter()
+        with pytest.raises(Problem) as caught:
+            judged(body)
+        assert caught.value.status in {400, 422}
+        assert time.perf_counter() - started < 0.010
+
+
+def test_row_25_minus_zero_is_zero() -> None:
+    verdict = judged(token(b'"volume":-0.0'))
+
+    assert str(verdict.accepted[1].fields["volume_24h"]) == "0.0"
+
+
+def test_row_26_a_price_too_small_for_a_float_is_zero() -> None:
+    verdict = judged(token(b'"price":1e-400'))
+
+    assert verdict.accepted[1].fields["price"] == 0.0
+
+
+def test_row_27_a_token_without_address_says_where() -> None:
+    verdict = judged(b'{"source":"bot","tokens":[{"price":1},5,null]}')
+
+    assert [(r.index, r.code) for r in verdict.rejected] == [
+        (0, "missing_field"),
+        (1, "wrong_type"),
+        (2, "wrong_type"),
+    ]
+    assert "`token_address`" in verdict.rejected[0].detail
+    assert "$.tokens[0]" in verdict.rejected[0].detail
+
+
+def test_row_28_of_an_unknown_field_only_the_beginning_is_repeated() -> None:
+    verdict = judged(token(b'"%s":1' % (b"z" * 5_000)))
+
+    assert "z" * 63 in verdict.rejected[0].detail
+    assert "z" * 64 not in verdict.rejected[0].detail
+
+
+def test_row_29_of_a_field_that_is_there_twice_the_last_one_counts() -> None:
+    verdict = judged(token(b'"price":1,"price":2'))
+
+    assert verdict.accepted[1].fields["price"] == 2
+
+
+def test_row_34_a_strange_name_stays_as_it_is() -> None:
+    verdict = judged(token('"token_name":"<script>\u202eabc"'.encode()))
+
+    assert verdict.accepted[1].fields["token_name"] == "<script>\u202eabc"
+
+
+def test_row_35_a_token_that_is_there_twice_is_merged_in_order() -> None:
+    verdict = judged(
+        b'{"source":"bot","tokens":['
+        b'{"token_address":"A","price":2,"volume":7},{"token_address":"A","price":1}]}'
+    )
+
+    (reading,) = readings(verdict.accepted, 1_790_000_000_000)
+    assert (reading.price, reading.volume_24h) == (1, 7)
+
+
+def test_row_37_a_time_in_the_future_is_the_time_of_receipt() -> None:
+    now_ms = 1_790_000_000_000
+    verdict = judged(
+        b'{"source":"bot","tokens":['
+        b'{"token_address":"A","price":1,"observed_ms":%d},'
+        b'{"token_address":"B","price":1,"observed_ms":%d}]}' % (now_ms + 3_600_000, now_ms - 5)
+    )
+
+    assert [r.observed_ms for r in readings(verdict.accepted, now_ms)] == [now_ms, now_ms - 5]
+
+
+def test_null_says_no_longer_known_and_absence_says_nothing() -> None:
+    verdict = judged(token(b'"price":null'))
+
+    _, reading = readings(verdict.accepted, 1)
+    assert reading.price is None
+    assert reading.liquidity is UNSET
+
+
+def test_evm_addresses_are_lower_cased_and_chains_get_their_one_name() -> None:
+    verdict = judged(
+        b'{"source":"bot","tokens":[{"chain":"ETH","price":1,'
+        b'"token_address":"0xAbCdEf0123456789aBcDeF0123456789AbCdEf01"}]}'
+    )
+
+    (accepted,) = verdict.accepted
+    assert accepted.chain == "ethereum"
+    assert accepted.address == "0xabcdef0123456789abcdef0123456789abcdef01"
+
+
+def test_every_field_of_a_reading_may_be_posted() -> None:
+    assert set(READING_FIELDS) <= set(IngestToken.__struct_fields__)
+
+
+@given(st.binary(max_size=200))
+def test_no_body_at_all_raises_anything_but_a_problem(body: bytes) -> None:
+    for given_body in (body, b'{"source":"bot","tokens":[%s]}' % body):
+        problem = problem_of(given_body)
+        assert problem is None or problem.status in {400, 422}
+        assert problem is None or len(problem.body()) < 1_024
+
+
+def problem_of(body: bytes) -> Problem | None:
+    try:
+        judged(body)
+    except Problem as problem:
+        return problem
+    return None
