@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from shared.merge.ages import find_ages
 from shared.merge.explain_pools import tell_pools
 from shared.merge.explain_price import PriceTeller
 from shared.merge.explain_sums import SumTeller
@@ -22,10 +23,15 @@ __all__ = ["Explanation", "explain"]
 
 
 def explain(readings: Mapping[str, SourceReading], now_ms: int, rules: MergeRules) -> Explanation:
-    """Return why the row of these readings is what it is; empty when the token is dead."""
-    case = examine(readings, now_ms, rules)
-    if case is None:
+    """Return why the row of these readings is what it is; empty when nothing is known.
+
+    A token that is dead and not removed yet is told as it last was.
+    """
+    ages = find_ages(readings, now_ms, rules)
+    if ages is None:
         return Explanation()
+    case = examine(readings, min(now_ms, ages.newest_ms + rules.dead_after_ms - 1), rules)
+    assert case is not None  # noqa: S101 - it is alive at that time
     pick = pick_price(case, rules)
     teller = _Teller(readings, case, now_ms, rules)
     found = dict(teller.fields())

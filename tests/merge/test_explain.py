@@ -37,7 +37,7 @@ def test_every_value_told_is_the_row_s_and_every_value_of_the_row_is_told(
     told = explain(state, now_ms, rules).fields
     known = {name: field.value for name, field in told.items() if field.value is not None}
     row = {name: value for name, value in merged.values.items() if name not in UNTOLD}
-    assert known == ({} if merged.dead else row)
+    assert merged.dead or known == row
 
 
 @settings(max_examples=100)
@@ -178,5 +178,13 @@ def test_the_raw_name_is_kept_beside_the_one_that_is_shown() -> None:
     assert [each.reason for each in found.fields["token_ticker"].passed_over] == ["unreadable"]
 
 
-def test_a_dead_token_has_no_explanation() -> None:
-    assert told({"jupiter": saw(T0, price=1.0)}, T0 + 86_400_000) == Explanation()
+def test_a_token_that_is_about_to_be_removed_is_told_as_it_last_was() -> None:
+    found = told({"jupiter": saw(T0, price=1.0)}, T0 + 90_000_000)
+    assert found.fields["price"].value == 1.0
+    assert found.fields["price"].age_ms == 90_000_000
+    assert found.fields["stale"].value is True
+
+
+def test_of_nothing_there_is_nothing_to_tell() -> None:
+    assert told({}) == Explanation()
+    assert told({"jupiter": saw(T0, price=None)}) == Explanation()
