@@ -10,6 +10,7 @@ import msgspec
 
 from services.aggregator.memory import Memory
 from services.aggregator.noise import NoiseFloors, diff
+from services.aggregator.tickers import Tickers
 from shared import row as rows_
 from shared.chains import split_token_id
 from shared.merge.policy import MergeRules
@@ -50,6 +51,7 @@ class Window:
     replica: Replica
     rules: MergeRules
     floors: NoiseFloors
+    tickers: Tickers = field(default_factory=Tickers)
 
     def items(self, tokens: Iterable[str], now_ms: int, saved: frozenset[str]) -> Iterator[Item]:
         """Compute the tokens anew and yield what changed; dead ones leave the memory too."""
@@ -67,9 +69,15 @@ class Window:
         merged = merge_token(chain, address, sources, now_ms, self.rules)
         if merged.dead:
             self.memory.forget(token)
+            self.memory.touch(self.tickers.remove(token), now_ms)
             return Item(token, removed=True) if known else None
         self.memory.schedule(token, merged.next_ms)
         self.memory.prune(token, now_ms, self.rules)
+        # Rows of the same ticker are looked at again in the next window.
+        self.memory.touch(self.tickers.put(token, merged.values), now_ms)
+        mark = self.tickers.mark(token)
+        if mark is not None:
+            merged.values["same_ticker"] = mark
         before = _decode_json(self.replica.rows[token]) if known else None
         if before is not None:
             before.pop("rv", None)

@@ -32,9 +32,15 @@ class Ages(Struct, frozen=True):
 def find_ages(readings: Mapping[str, SourceReading], now_ms: int, rules: MergeRules) -> Ages | None:
     """Return the ages of what is known, or None when nothing is."""
     times: set[int] = set()
+    rare: set[int] = set()  # when a pool that was not seen for long was seen before
     fresh_until: dict[str, int] = {}
     for source, reading in readings.items():
         summed = {pool.observed_ms for pool in reading.pools.values()}
+        rare |= {
+            pool.before_ms
+            for pool in reading.pools.values()
+            if pool.observed_ms - pool.before_ms > rules.price_stale_ms
+        }
         priced: set[int] = set()
         for name, stamped in reading.fields.items():
             if stamped.value is not None:
@@ -57,11 +63,15 @@ def find_ages(readings: Mapping[str, SourceReading], now_ms: int, rules: MergeRu
         for bound_ms in (rules.price_stale_ms, rules.sums_stale_ms)
         if (crossing := observed_ms + bound_ms) > now_ms
     ]
+    forgotten = (before_ms + rules.sums_stale_ms for before_ms in rare)
+    crossings += [crossing for crossing in forgotten if crossing > now_ms]
     stale = now_ms >= stale_ms
     return Ages(
         newest_ms=newest_ms,
         next_ms=dead_ms if stale else min(*crossings, dead_ms),
         stale=stale,
-        cut=Cutoffs(at_ms - rules.price_stale_ms, at_ms - rules.sums_stale_ms),
+        cut=Cutoffs(
+            at_ms - rules.price_stale_ms, at_ms - rules.sums_stale_ms, rules.price_stale_ms
+        ),
         sources=sorted(source for source, until_ms in fresh_until.items() if until_ms > at_ms),
     )

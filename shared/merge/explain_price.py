@@ -56,7 +56,7 @@ class PriceTeller:
         self._now_ms, self._rules = now_ms, rules
         self._clock = Clock(now_ms)
         self._cut = case.ages.cut
-        self._views = {(v.source, v.pool.pool_address) for v in case.union.quotes}
+        self._views = {(v.source, v.pool.pool_address): v for v in case.union.quotes}
         self._deep = any(is_deep(view.pool, rules) for view in case.union.quotes)
 
     def fields(self) -> Iterator[tuple[str, Told]]:
@@ -183,8 +183,12 @@ class PriceTeller:
         if thin and (self._deep or field == "market_cap"):
             return _Verdict("thin", thin_words(pool, self._rules))
         best = self._case.best
-        if field != "price" or best is None or pool is best.view.pool:
+        if best is None or (pool is best.view.pool and best.view.steadiness(self._cut) != 1):
             return None
+        view = self._views[offer.source, pool.pool_address]
+        if view.steadiness(self._cut) == 1:
+            gap_ms = view.observed_ms - view.before_ms
+            return _Verdict("rare", f"not seen for {span(gap_ms)} before; it would come and go")
         if offer.observed_ms <= self._cut.price:
             return _Verdict("stale", too_old(age_ms, self._rules.price_stale_ms, "a price"))
         behind = "most traded" if best.thin else "deepest"

@@ -13,6 +13,7 @@ from shared.model import PoolReading
 # Why something was not taken. Each comes with a sentence for people.
 Reason: TypeAlias = Literal[
     "stale",  # too old for what it is
+    "rare",  # seen too seldom to be relied on
     "older",  # of equals the newest counts
     "smaller",  # a larger figure, or a pool with more behind it, is there
     "lower_rank",  # somebody before it in the order gives one

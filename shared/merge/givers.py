@@ -59,6 +59,7 @@ def find_givers(
     readings: Mapping[str, SourceReading],
     best: PricePool | None,
     rules: MergeRules,
+    cut: Cutoffs,
 ) -> list[Giver]:
     """Return who may set the price, each with its place in the order."""
     givers = [
@@ -70,9 +71,15 @@ def find_givers(
     if best is not None:
         kind = "thin" if best.thin else "pools"
         if kind in rules.price_order:
-            place = rules.price_order.index(kind)
+            place = float(rules.price_order.index(kind))
+            if best.view.steadiness(cut) == 1:  # gives way to all that are more than producers
+                place = max(place, _last_place(rules.price_order))
             givers.append(Giver(place, best.view.source, {}, best.view, best.thin))
     return givers
+
+
+def _last_place(order: tuple[str, ...]) -> float:
+    return order.index("ingest") - 0.25 if "ingest" in order else float(len(order))
 
 
 def choose(givers: list[Giver], field: str, cut: Cutoffs) -> Chosen | None:

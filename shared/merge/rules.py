@@ -76,7 +76,7 @@ def examine(readings: Mapping[str, SourceReading], now_ms: int, rules: MergeRule
         union=union,
         best=best,
         ranked=sorted(readings, key=lambda source: (rank(rules.name_order, source), source)),
-        givers=find_givers(readings, best, rules),
+        givers=find_givers(readings, best, rules, ages.cut),
         prices=source_prices(readings, union, rules, ages.cut),
     )
 
