@@ -145,8 +145,8 @@ class Flapping:
         return "\n".join(lines)
 
 
-async def measure(minutes: int, size: int, rules: MergeRules | None = None) -> Flapping:
-    """Play the market for so many minutes, after ten minutes in which lists fill."""
+async def measure(minutes: int, size: int, warm_minutes: int = 10) -> Flapping:
+    """Play the market for so many minutes, after some in which lists fill."""
     sources = [spec.build(spec.settings(_env_file=None)) for spec in find_sources()]
     fetching = Fetching(sources)
     app = build_app(ReplaySettings(replay_tokens=size), lambda: fetching.now_ms)
@@ -154,7 +154,8 @@ async def measure(minutes: int, size: int, rules: MergeRules | None = None) -> F
     seen = Flapping(minutes)
     sides: dict[str, list[str]] = {}
     several: set[str] = set()
-    warm_ms, end_ms = T0 + 600_000, T0 + (minutes + 10) * 60_000
+    warm_ms = T0 + warm_minutes * 60_000
+    end_ms = warm_ms + minutes * 60_000
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(app), base_url="http://replay"
     ) as client:
@@ -168,7 +169,7 @@ async def measure(minutes: int, size: int, rules: MergeRules | None = None) -> F
                     seen.polls += 1
                     _hand_on(memory, fetching, source, page, naming=isinstance(job, Discovery))
             counting = fetching.now_ms >= warm_ms
-            for token, row in _window(memory, fetching.now_ms, rules or MergeRules()):
+            for token, row in _window(memory, fetching.now_ms, MergeRules()):
                 rows[token] = row
                 if len(memory.sources(token)) > 1:
                     several.add(token)
