@@ -117,7 +117,7 @@ class _Teller:
                 passed.append(self._clock.passed(source, value, observed_ms, "unreadable", why))
             elif taken is None:
                 taken = self._of(source, text, observed_ms, rule)
-            else:
+            elif text != taken.value:
                 why = f"{taken.source} comes first"
                 passed.append(self._clock.passed(source, text, observed_ms, "lower_rank", why))
         if taken is None:
