@@ -35,12 +35,11 @@ def find_ages(readings: Mapping[str, SourceReading], now_ms: int, rules: MergeRu
     rare: set[int] = set()  # when a pool that was not seen for long was seen before
     fresh_until: dict[str, int] = {}
     for source, reading in readings.items():
-        summed = {pool.observed_ms for pool in reading.pools.values()}
-        rare |= {
-            pool.before_ms
-            for pool in reading.pools.values()
-            if pool.observed_ms - pool.before_ms > rules.price_stale_ms
-        }
+        summed: set[int] = set()
+        for pool in reading.pools.values():
+            summed.add(pool.observed_ms)
+            if pool.observed_ms - pool.before_ms > rules.price_stale_ms:
+                rare.add(pool.before_ms)
         priced: set[int] = set()
         for name, stamped in reading.fields.items():
             if stamped.value is not None:

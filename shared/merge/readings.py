@@ -201,6 +201,8 @@ def _value_key(value: Scalar) -> tuple[int, float, str]:
 
 def _join(held: StampedPool, other: StampedPool) -> StampedPool:
     """Return the newer of two sightings of a pool with the two last times; `held` if it is both."""
+    if other.observed_ms > held.observed_ms >= other.before_ms:  # the usual case
+        return StampedPool(other.pool, other.observed_ms, held.observed_ms)
     wins = _newer_pool(other.pool, other.observed_ms, held)
     newest_ms = max(held.observed_ms, other.observed_ms)
     times = (held.observed_ms, held.before_ms, other.observed_ms, other.before_ms)
