@@ -132,6 +132,7 @@ class Leader:
         meta = await self._store.meta()
         if not exact or meta.run_id != run_id:
             await self._begin_epoch(meta, run_id)
+        self._window.tickers.load(self._replica.rows)
         self._history = History(self._replica.horizon)
         self.leading = True
         log.info(

@@ -11,10 +11,11 @@ import msgspec
 from services.aggregator.alerts import UNJUDGED, AlertBook, Crossing, Track, encode_track
 from services.aggregator.memory import Memory
 from services.aggregator.noise import NoiseFloors, diff
-from services.aggregator.policy import MergeRules
-from services.aggregator.rules import merge_token
+from services.aggregator.tickers import Tickers
 from shared import row as rows_
 from shared.chains import split_token_id
+from shared.merge.policy import MergeRules
+from shared.merge.rules import merge_token
 from shared.model import METRICS
 from shared.replica import Replica
 from shared.row import Fields
@@ -56,6 +57,7 @@ class Window:
     rules: MergeRules
     floors: NoiseFloors
     alerts: AlertBook = field(default_factory=AlertBook)
+    tickers: Tickers = field(default_factory=Tickers)
 
     def items(self, tokens: Iterable[str], now_ms: int, saved: frozenset[str]) -> Iterator[Item]:
         """Compute the tokens anew and yield what changed; dead ones leave the memory too."""
@@ -73,9 +75,15 @@ class Window:
         merged = merge_token(chain, address, sources, now_ms, self.rules)
         if merged.dead:
             self.memory.forget(token)
+            self.memory.touch(self.tickers.remove(token), now_ms)
             return Item(token, removed=True) if known else None
         self.memory.schedule(token, merged.next_ms)
         self.memory.prune(token, now_ms, self.rules)
+        # Rows of the same ticker are looked at again in the next window.
+        self.memory.touch(self.tickers.put(token, merged.values), now_ms)
+        mark = self.tickers.mark(token)
+        if mark is not None:
+            merged.values["same_ticker"] = mark
         before = _decode_json(self.replica.rows[token]) if known else None
         if before is not None:
             before.pop("rv", None)

@@ -25,10 +25,10 @@ from services.aggregator.leader import Leader
 from services.aggregator.memory import Memory
 from services.aggregator.noise import NoiseFloors
 from services.aggregator.plan import Window
-from services.aggregator.policy import MergeRules
 from services.aggregator.settings import AggregatorSettings
 from shared.connect import Redis
 from shared.keys import ALERTS_MAX_ENTRIES, Keys
+from shared.merge.policy import MergeRules
 from shared.replica import Replica
 from shared.row import Fields
 from shared.settings import read_settings
