@@ -77,19 +77,22 @@ class View:
             return
 
     async def changes(self, throttle: float = 0.25) -> AsyncIterator[list[Row]]:
-        """Yield the list now and after each change, at most once in `throttle` seconds.
+        """Yield the list now and whenever it differs, at most once in `throttle` seconds.
 
         Any number of loops may run over one view. Raises Refused.
         """
         self._runner.start()
-        seen = -1
+        seen, shown = -1, None
         while True:
             while not self._holder.whole or self._holder.stamp == seen:
                 if not await self._runner.wait():
                     return
             seen = self._holder.stamp
-            yield self.rows
-            await asyncio.sleep(throttle)
+            rows = self.rows
+            if rows != shown:
+                shown = rows
+                yield rows.copy()
+                await asyncio.sleep(throttle)
 
     async def close(self) -> None:
         """End the connection; closing twice is no error."""

@@ -121,12 +121,13 @@ def conformance(
     ] = None,
     redis_prefix: Annotated[str, typer.Option(help="Prefix of its keys.")] = "",
     seconds: Annotated[float, typer.Option(min=1, help="How long to follow the stream.")] = 10.0,
+    as_json: AsJson = False,
 ) -> None:
     """Check a running deployment's stream against its pages and store. Exit 1: it fails."""
     check = _load("dexwire.conformance.run", "conformance")
     _run(
         lambda client: check(
-            client, redis_url=redis_url, redis_prefix=redis_prefix, seconds=seconds
+            client, redis_url=redis_url, redis_prefix=redis_prefix, seconds=seconds, as_json=as_json
         ),
         url,
         ws_url,
