@@ -36,9 +36,9 @@ class Diff(Struct, frozen=True, kw_only=True, tag_field="event", tag="diff"):
     prev: int
     version: int
     ts_ms: int = 0
-    set: Sequence[Patch] = ()
-    add: Sequence[Row] = ()
-    removed: Sequence[str] = ()
+    set: Sequence[Patch] = []
+    add: Sequence[Row] = []
+    removed: Sequence[str] = []
     ids: Sequence[str] | None = None
     commits: int = 1
 

@@ -141,12 +141,12 @@ class Rule:
 
     def _on_beat(self, frame: Beat) -> list[Event]:
         if frame.e != self.epoch:
-            if not self.versions:  # nothing is held that could be wrong
-                self.epoch = frame.e
-            elif self._asked is None:
+            if self.versions:
+                if self._asked is not None:
+                    return []
                 self._next_epoch = frame.e
                 return [Gap(reason="epoch")]
-            return []
+            self.epoch = frame.e  # nothing is held that could be wrong
         for topic in self._listening - self._gaps:
             self.versions.setdefault(topic, frame.v)
         for topic, held in self.versions.items():
