@@ -212,7 +212,6 @@ class Connection:
         match frame:
             case Beat():
                 self._on_beat(frame)
-                await self._ping()
             case Bye():
                 if frame.retry_ms is not None:
                     self._backoff.told(frame.retry_ms)
@@ -226,6 +225,8 @@ class Connection:
         for event in self._rule.take(frame):
             await self._put(event)
         self._told()
+        if isinstance(frame, Beat):
+            await self._ping()
 
     async def _put(self, event: Event) -> None:
         renew = self._sink.put(event)
