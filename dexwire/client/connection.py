@@ -58,6 +58,7 @@ class Wishes:
     topics: tuple[str, ...]
     watch: list[str] = field(default_factory=list)
     max_hz: float | None = None
+    instead: str | None = None  # for the topic, where a gateway does not serve its kind
 
 
 class _Again(Exception):
@@ -216,7 +217,7 @@ class Connection:
                 if frame.retry_ms is not None:
                     self._backoff.told(frame.retry_ms)
             case Err():
-                self._on_err(frame)
+                await self._on_err(frame)
             case Ok():
                 self._on_ok(frame)
             case Delta() if self._offset_ms is not None and frame.ts:
@@ -252,10 +253,15 @@ class Connection:
             names = [canonical.get(topic, topic) for topic in self._wishes.topics]
             self._wishes.topics = tuple(dict.fromkeys(names))
 
-    def _on_err(self, frame: Err) -> None:
+    async def _on_err(self, frame: Err) -> None:
         asked = self._asked.pop(frame.id, None) if isinstance(frame.id, int) else None
         if isinstance(asked, Ping | Unsub):
             return  # harms nobody
+        wishes = self._wishes
+        if frame.code == "unsupported" and wishes.instead not in {None, *wishes.topics}:
+            wishes.topics = (wishes.instead or "",)
+            await self._send(Sub(id=self._number(), topics=[*wishes.topics]))
+            return
         if frame.retry:
             raise _Again(f"{frame.msg} ({frame.code})")
         raise Refused(frame.code, frame.msg)

@@ -97,13 +97,18 @@ class Ranking:
         return cls(sort, window, order, chain, limit, bounds)
 
     @property
+    def whole(self) -> str:
+        """The topic of every row that may be in the list, whatever its rank."""
+        return "all" if self.chain is None else f"chain:{self.chain}"
+
+    @property
     def topic(self) -> str:
         """The topic that has all the rows this needs, and as few others as possible.
 
         A filter may let tokens of any rank through, so it needs all of them.
         """
         if self.filters or self.limit > LIST_SIZES[-1]:
-            return "all" if self.chain is None else f"chain:{self.chain}"
+            return self.whole
         size = next(size for size in LIST_SIZES if size >= self.limit)
         window = self.window if self.sort in WINDOWED else "-"
         return f"list:{self.sort}:{window}:{self.order}:{self.chain or '*'}:{size}"
