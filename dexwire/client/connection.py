@@ -180,7 +180,8 @@ class Connection:
             asked += self._watch_requests()
         if rule.versions:
             asked += self._resume_requests()
-        missing = [topic for topic in wishes.topics if topic not in rule.versions]
+        # A watch or a resume subscribes to the watchlist by itself.
+        missing = [t for t in wishes.topics if t not in rule.versions and t != WATCHLIST]
         if missing:
             asked.append(Sub(id=self._number(), topics=missing))
         return asked
@@ -197,8 +198,7 @@ class Connection:
             return [self._rule.resume(self._number(), list(ids))]
         self._rule.forget(WATCHLIST)
         resume = [self._rule.resume(self._number())] if self._rule.versions else []
-        again = Sub(id=self._number(), topics=[WATCHLIST])
-        return [*resume, *self._watch_requests(), again]
+        return [*resume, *self._watch_requests()]
 
     def _watch_requests(self) -> list[Request]:
         """Return what makes the server's watchlist ours, in messages that are not too long."""
@@ -233,7 +233,8 @@ class Connection:
         renew = self._sink.put(event)
         if renew is not None:
             self._rule.forget(renew)
-            await self._send(Sub(id=self._number(), topics=[renew]))
+            again: list[Request] = [Sub(id=self._number(), topics=[renew])]
+            await self._send(*(self._watch_requests() if renew == WATCHLIST else again))
         elif isinstance(event, Gap) and event.resumes:
             await self._send(*self._resume_requests())
 

@@ -218,7 +218,6 @@ async def test_a_watchlist_is_told_in_pieces_that_fit_and_resumed_when_short() -
         await visit.say(HELLO)
         heard.append(await visit.hear("watch"))
         heard.append(await visit.hear("watch"))
-        await visit.hear("sub")
         await visit.say(snap("tokens", 5))
         heard.append(await visit.hear("watch"))
         await visit.close(1012)
