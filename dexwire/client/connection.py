@@ -42,9 +42,8 @@ from dexwire.client.frames import (
     decode,
     encode,
 )
-from dexwire.client.rule import Rule
+from dexwire.client.rule import WATCHLIST, Rule
 
-WATCHLIST: Final = "tokens"
 OPEN_S: Final = 5.0
 PING_EVERY_S: Final = 10.0
 MESSAGE_MAX: Final = 8 << 20  # bytes; the gateway splits at 256 KiB
@@ -126,6 +125,7 @@ class Connection:
             held[:] = [ident for ident in held if ident not in given]
         else:
             raise ValueError(f"mode must be set, add or remove, not {mode!r}")
+        self._rule.forget(WATCHLIST)  # its version is of the old list
         if self._socket is not None:
             with contextlib.suppress(ConnectionClosed):  # the next connection says it all anew
                 await self._send(*self._watch_requests())
@@ -204,10 +204,12 @@ class Connection:
         """Return what makes the server's watchlist ours, in messages that are not too long."""
         modes = itertools.chain(["set"], itertools.repeat("add"))
         pairs = zip(modes, _chunks(self._wishes.watch), strict=False)
-        return [
+        requests: list[Request] = [
             Watch(id=self._number(), ids=ids, mode="set" if mode == "set" else "add")
             for mode, ids in pairs
         ]
+        self._rule.edit(requests[-1].id)
+        return requests
 
     async def _take(self, frame: Frame) -> None:
         match frame:
