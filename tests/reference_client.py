@@ -109,6 +109,8 @@ class ReferenceClient:
             self._apply(self.rows[topic], parts)
             ids = parts[0].get("ids")
             if ids is not None:
+                unknown = set(ids) - self.rows[topic].keys()
+                assert not unknown, f"{topic} at {frame['v']} lists rows never told: {unknown}"
                 self.ids[topic] = ids
                 self.rows[topic] = {i: self.rows[topic][i] for i in ids}
             self.versions[topic] = frame["v"]
@@ -149,6 +151,7 @@ class ReferenceClient:
     def _apply(rows: Rows, parts: list[Frame]) -> None:
         for part in parts:
             for changed in part.get("set", ()):
+                assert changed["id"] in rows, f"a row never told is changed: {changed}"
                 row = {**rows[changed["id"]], **changed}
                 rows[changed["id"]] = {k: v for k, v in row.items() if v is not None}
             for row in part.get("add", ()):

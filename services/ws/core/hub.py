@@ -303,8 +303,9 @@ class Hub:
             group.append(iter((self._heartbeat(member.epoch, since),)))
         for room in rooms:
             asked = member.waiting.get(room.name)
-            if asked is not None and asked[0].key == room.key:
-                del member.waiting[room.name]
+            if asked is not None and asked[0].key != room.key:
+                continue  # a watchlist that was edited: what it was is told no more
+            member.waiting.pop(room.name, None)
             fold = room.fold(replica, since) if room.events and goes_on else None
             parts = room.snap(replica) if fold is None else fold.parts
             group.append(self._frames(member, room, parts))
