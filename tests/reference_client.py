@@ -173,13 +173,15 @@ class LiveClient:
         topics: list[str],
         *,
         hb_s: float = 1.0,
+        watch: list[str] | None = None,
         check: Callable[[ReferenceClient], None] | None = None,
     ) -> None:
-        """`check` is called with the state after every frame."""
+        """`watch` is the watchlist; `check` is called with the state after every frame."""
         self._check = check
         self.state = ReferenceClient()
         self.urls = urls
         self.topics = topics
+        self.watch = watch
         self.status = ""  # `st` of the last heartbeat
         self.frames: list[dict[str, Any]] = []  # all but diffs and snapshots, newest last
         self.resumes = 0
@@ -219,6 +221,8 @@ class LiveClient:
         missing = [topic for topic in self.topics if topic not in state.versions]
         if missing:
             await socket.send(json.dumps({"id": 1, "op": "sub", "topics": missing}))
+        if self.watch is not None and "tokens" not in state.versions:
+            await socket.send(json.dumps(state.edit(2, "set", self.watch)))
         while True:
             async with asyncio.timeout(self._silence_s):
                 frame = json.loads(await socket.recv())

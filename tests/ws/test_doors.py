@@ -10,6 +10,7 @@ import struct
 
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
 from websockets.typing import Origin, Subprotocol
 
 from services.ws.settings import WsSettings
