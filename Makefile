@@ -37,7 +37,7 @@ model: $(DEV_STAMP) ## the stream's model check, long: MODEL_SCHEDULES random sc
 	MODEL_SCHEDULES=$(MODEL_SCHEDULES) $(BIN)/python -m pytest tests/model -n auto -rP $(ARGS)
 
 chaos: $(DEV_STAMP) ## 200 clients under kills and failovers, slow readers beside healthy ones; in full
-	CHAOS=full $(BIN)/python -m pytest tests/chaos -p no:xdist -rP $(ARGS)
+	CHAOS=full $(BIN)/python -m pytest tests/chaos tests/ws/test_crowd.py -p no:xdist -rP $(ARGS)
 
 check: $(DEV_STAMP) ## format, lint, types, import contracts, spelling
 	$(BIN)/ruff format --check .

@@ -1,4 +1,4 @@
-"""What is done once for all: compression of shared frames, joins; and what a client may slow down."""
+"""What is done once for all (compression, joins), and the pace that a client may choose."""
 
 from __future__ import annotations
 

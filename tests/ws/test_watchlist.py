@@ -1,4 +1,4 @@
-"""The watchlist: one per connection, edited in place, resumed with its ids, told to the fetchers."""
+"""The watchlist: one per connection, edited, resumed with its ids, told to the fetchers."""
 
 from __future__ import annotations
 
@@ -158,9 +158,7 @@ def test_while_older_frames_are_on_their_way_the_answer_waits_for_its_snapshot(
     assert [(f["t"], f.get("k")) for f in frames[at:]] == [("ok", None), ("snap", "tokens")]
 
 
-def test_an_edit_while_the_state_is_loading_shows_no_older_list(
-    ledger: Ledger, gateway: FakeGateway
-) -> None:
+def test_an_edit_while_the_state_is_loading_shows_no_older_list(gateway: FakeGateway) -> None:
     caller = Caller(gateway)
     caller.say(op="watch", ids=["solana:A"])
     gateway.world.is_loaded = False
@@ -200,7 +198,8 @@ async def test_a_gateway_tells_its_watchlists_and_token_topics(
         assert (await ask(client, op="watch", mode="add", ids=["solana:B"]))["t"] == "ok"
 
         async def told() -> bool:
-            found = dict(await redis.zrange(keys.watched, 0, -1, withscores=True))
+            client: Any = redis
+            found = dict(await client.zrange(keys.watched, 0, -1, withscores=True))
             recent = (time.time() - 60) * 1000
             return found.keys() == {b"solana:A", b"solana:B", b"base:T1"} and all(
                 score > recent for score in found.values()
