@@ -37,6 +37,7 @@ class ReferenceClient:
         self.snaps: dict[str, int] = {}  # how many of each topic
         self.folded = 0  # diffs of more than one commit
         self._parts: dict[str, list[Frame]] = {}
+        self._gaps: set[str] = set()  # topics that wait for their repair
 
     def rx(self, frame: Frame) -> Literal["RESUME"] | None:
         """Take one frame; RESUME: the client must ask for what it misses."""
@@ -78,6 +79,7 @@ class ReferenceClient:
     def connected(self) -> None:
         """A new connection: drop what was collected of split messages, and open questions."""
         self._parts.clear()
+        self._gaps.clear()
         self._edit = None
 
     def _on_snap(self, frame: Frame) -> None:
@@ -103,6 +105,7 @@ class ReferenceClient:
             self.ignored += 1
             return None
         if frame["pv"] > held:
+            self._gaps.add(topic)  # no heartbeat covers it: the repair must not look old
             return RESUME
         parts = self._collect(topic, frame)
         if parts is not None:
@@ -124,6 +127,7 @@ class ReferenceClient:
             self.ignored += 1
             return None
         if frame["pv"] > held:
+            self._gaps.add(topic)  # no heartbeat covers it: the repair must not look old
             return RESUME
         parts = self._collect(topic, frame)
         if parts is not None:
@@ -136,7 +140,8 @@ class ReferenceClient:
         if frame["e"] != self.epoch:
             return RESUME
         for topic, held in self.versions.items():
-            self.versions[topic] = max(held, frame["v"])
+            if topic not in self._gaps:
+                self.versions[topic] = max(held, frame["v"])
         return None
 
     def _collect(self, topic: str, frame: Frame) -> list[Frame] | None:
@@ -145,7 +150,10 @@ class ReferenceClient:
         if parts and (parts[0]["t"], parts[0]["v"]) != (frame["t"], frame["v"]):
             parts.clear()
         parts.append(frame)
-        return None if frame.get("more") else self._parts.pop(topic)
+        if frame.get("more"):
+            return None
+        self._gaps.discard(topic)
+        return self._parts.pop(topic)
 
     @staticmethod
     def _apply(rows: Rows, parts: list[Frame]) -> None:

@@ -57,7 +57,6 @@ class Wishes:
     topics: tuple[str, ...]
     watch: list[str] = field(default_factory=list)
     max_hz: float | None = None
-    instead: str | None = None  # for the topic, where a gateway does not serve its kind
 
 
 class _Again(Exception):
@@ -260,11 +259,6 @@ class Connection:
         asked = self._asked.pop(frame.id, None) if isinstance(frame.id, int) else None
         if isinstance(asked, Ping | Unsub):
             return  # harms nobody
-        wishes = self._wishes
-        if frame.code == "unsupported" and wishes.instead not in {None, *wishes.topics}:
-            wishes.topics = (wishes.instead or "",)
-            await self._send(Sub(id=self._number(), topics=[*wishes.topics]))
-            return
         if frame.retry:
             raise _Again(f"{frame.msg} ({frame.code})")
         raise Refused(frame.code, frame.msg)
