@@ -60,7 +60,7 @@ def build_api(settings: ApiSettings, redis: Redis, feed_redis: Redis) -> Api:
         readers={
             "/": json_answer(200, {"service": "dexwire", "read": "/discover", "health": "/health"}),
             "/discover": discover,
-            "/tokens/{chain}/{address}": Token(redis, keys),
+            "/tokens/{chain}/{address}": Token(redis, keys, settings.merge_rules()),
             "/health": Health(redis, keys, live, demo=settings.demo),
             "/livez": Livez(),
             "/readyz": Readyz(redis, live, lambda: api.draining),
