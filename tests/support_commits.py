@@ -134,7 +134,7 @@ class Ledger:
 
     def alerts_of(self, name: str, epoch: str, after: int, upto: int) -> list[str]:
         """Return `i` of the alerts of a topic in (after, upto]."""
-        found = re.fullmatch(r"alerts(?::(.+?))?(?::L([1-4]))?", name)
+        found = re.fullmatch(r"alerts(?::(?!L[1-4]\Z)(.+?))?(?::L([1-4]))?", name)
         assert found is not None
         of, least = found[1] or "", int(found[2] or 1)
         own = of.removeprefix("token:")

@@ -25,7 +25,7 @@ from shared.keys import Keys
 from shared.store import Meta, Store
 from tests.reference_client import LiveClient, following
 from tests.support import Process, eventually, free_port
-from tests.support_commits import Ledger
+from tests.support_commits import CommitWriter, Ledger, token
 from tests.support_market import has_leader, market, publish
 from tests.ws_support import is_listening
 
@@ -206,4 +206,57 @@ async def test_every_client_ends_equal_to_the_store_whatever_dies(
     assert town.kills["gateways"] >= 2
     assert town.kills["aggregators"] == FAILOVERS
     assert meta.version > 20
+    await redis.aclose()
+
+
+@pytest.mark.timeout(240)
+async def test_no_alert_is_missed_or_repeated_while_gateways_die(
+    private_server: Callable[..., EmbeddedServer], spawn_dexwire: Callable[..., Process]
+) -> None:
+    """A writer in the aggregators' place: they tell no alert before a window has passed."""
+    server, keys = private_server(), Keys("chaos:")
+    redis = open_redis(server.url)
+    where = {"REDIS_URL": server.url, "REDIS_PREFIX": keys.prefix}
+    town = Town(redis, keys, lambda name, env: spawn_dexwire(name, env={**where, **env}))
+    writer, dice = CommitWriter(redis, keys), random.Random(7)
+    await writer.begin()
+    town.gateways = [town.gateway(port) for port in town.ports]
+    for port in town.ports:
+        await eventually(functools.partial(is_listening, port), timeout_s=20)
+
+    async def trade() -> None:
+        while True:
+            names = dice.sample(range(TOKENS), 6)
+            put = [token(f"T{n}", dice.choice(["solana", "base"]), price=1.0) for n in names]
+            rows = {ident: row for one in put for ident, row in one.items()}
+            told = [(ident, dice.randint(1, 4)) for ident in rows if dice.random() < 0.3]
+            await writer.commit(rows, alerts=told)
+            await asyncio.sleep(0.1)
+
+    topics = ["alerts", "alerts:L3", "alerts:solana", "alerts:base:L2", "alerts:token:solana:T1"]
+    urls = [f"ws://127.0.0.1:{port}/ws" for port in town.ports]
+    clients = [
+        LiveClient(urls[n % 2 :] + urls[: n % 2], [topics[n % len(topics)]]) for n in range(CLIENTS)
+    ]
+    async with following(*clients):
+        async with happening(trade(), town.kill_subscriptions(), town.kill_gateways()):
+            await asyncio.sleep(SECONDS)
+        ledger = writer.ledger
+        meta = Meta(epoch=ledger.epoch, version=ledger.version)
+
+        async def all_equal() -> bool:
+            await writer.heartbeat()
+            found = [said for client in clients if (said := differs(client, meta, ledger))]
+            assert found == [], (len(found), found[:3])
+            return True
+
+        await eventually(all_equal, timeout_s=40, every_s=0.5)
+
+    print(
+        f"{CLIENTS} clients, {SECONDS} s, kills {town.kills}, {len(ledger.alerts)} alerts, "
+        f"{sum(len(heard) for c in clients for heard in c.state.heard.values())} heard, "
+        f"{sum(sum(c.state.snaps.values()) for c in clients)} snapshots, 0 missed, 0 repeated"
+    )
+    assert len(ledger.alerts) > 50
+    assert [client.state.lost for client in clients] == [{}] * CLIENTS
     await redis.aclose()
