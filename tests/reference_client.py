@@ -26,6 +26,13 @@ class ReferenceClient:
         self.epoch = ""
         self.versions: dict[str, int] = {}  # L
         self.rows: dict[str, Rows] = {}
+        self.ids: dict[str, list[str]] = {}  # the order of each list
+        self.heard: dict[str, list[dict[str, Any]]] = {}  # alerts of each topic …
+        self.heard_from: dict[str, int] = {}  # … all of this epoch after this version
+        self.lost: dict[str, list[tuple[int, int]]] = {}  # … but those between these
+        self.lost_told = 0
+        self.watch: list[str] | None = None  # the watchlist
+        self._edit: int | None = None  # the edit of it that is not answered yet
         self.ignored = 0
         self.snaps: dict[str, int] = {}  # how many of each topic
         self.folded = 0  # diffs of more than one commit
@@ -41,24 +48,50 @@ class ReferenceClient:
                 return self._on_diff(frame)
             case "hb":
                 return self._on_heartbeat(frame)
-            case _:
-                return None
+            case "ev":
+                return self._on_events(frame)
+            case "lost":
+                self.lost_told += 1
+                self.lost.setdefault(frame["k"], []).append((frame["from"], frame["to"]))
+            case "ok" if frame.get("id") == self._edit:
+                self._edit = None
+        return None
 
     def resume(self, ident: int = 0) -> dict[str, Any]:
         """Return the message that asks for everything after what is held."""
-        return {"id": ident, "op": "resume", "e": self.epoch, "topics": dict(self.versions)}
+        said = {"id": ident, "op": "resume", "e": self.epoch, "topics": dict(self.versions)}
+        return {**said, "watch": self.watch} if "tokens" in self.versions else said
 
-    def forget_parts(self) -> None:
-        """Drop what was collected of split messages: the connection ended within."""
+    def edit(self, ident: int, mode: str, ids: list[str]) -> dict[str, Any]:
+        """Edit the watchlist; return the message. What is held of it counts no more.
+
+        Its next snapshot that counts comes after the answer to the last edit.
+        """
+        kept = [i for i in self.watch or [] if mode == "add" or i not in ids]
+        self.watch = ids if mode == "set" else kept
+        if mode == "add":
+            self.watch += [i for i in ids if i not in kept]
+        self._edit = ident
+        self.versions.pop("tokens", None)
+        return {"id": ident, "op": "watch", "mode": mode, "ids": ids}
+
+    def connected(self) -> None:
+        """A new connection: drop what was collected of split messages, and open questions."""
         self._parts.clear()
+        self._edit = None
 
     def _on_snap(self, frame: Frame) -> None:
         if frame["e"] != self.epoch:
             self.versions.clear()
             self.epoch = frame["e"]
         topic = frame["k"]
+        if topic == "tokens" and self._edit is not None:
+            return
         parts = self._collect(topic, frame)
         if parts is not None:
+            self.heard[topic], self.heard_from[topic] = [], frame["v"]
+            self.lost.pop(topic, None)
+            self.ids[topic] = [i for part in parts for i in part.get("ids", ())]
             self.rows[topic] = {row["id"]: row for part in parts for row in part["rows"]}
             self.versions[topic] = frame["v"]
             self.snaps[topic] = self.snaps.get(topic, 0) + 1
@@ -74,8 +107,27 @@ class ReferenceClient:
         parts = self._collect(topic, frame)
         if parts is not None:
             self._apply(self.rows[topic], parts)
+            ids = parts[0].get("ids")
+            if ids is not None:
+                self.ids[topic] = ids
+                self.rows[topic] = {i: self.rows[topic][i] for i in ids}
             self.versions[topic] = frame["v"]
             self.folded += frame.get("cf", 1) > 1
+        return None
+
+    def _on_events(self, frame: Frame) -> Literal["RESUME"] | None:
+        topic = frame["k"]
+        held = self.versions.get(topic)
+        if held is None or frame["v"] <= held:
+            self.ignored += 1
+            return None
+        if frame["pv"] > held:
+            return RESUME
+        parts = self._collect(topic, frame)
+        if parts is not None:
+            known = [e for part in parts for e in part.get("ev", ()) if _version_of(e) > held]
+            self.heard[topic] += known
+            self.versions[topic] = frame["v"]
         return None
 
     def _on_heartbeat(self, frame: Frame) -> Literal["RESUME"] | None:
@@ -103,6 +155,10 @@ class ReferenceClient:
                 rows[row["id"]] = row
             for ident in part.get("del", ()):
                 rows.pop(ident, None)
+
+
+def _version_of(event: Mapping[str, Any]) -> int:
+    return int(event["i"].partition(".")[0])
 
 
 class LiveClient:
@@ -154,7 +210,7 @@ class LiveClient:
     async def _follow(self, socket: websockets.asyncio.client.ClientConnection) -> None:
         """Ask for everything, take what comes; raises TimeoutError after three heartbeats."""
         state = self.state
-        state.forget_parts()
+        state.connected()
         if state.versions:
             await socket.send(json.dumps(state.resume()))
         missing = [topic for topic in self.topics if topic not in state.versions]

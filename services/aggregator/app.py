@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from services.aggregator.alerts import AlertBook, AlertRules
 from services.aggregator.clock import StoreClock
 from services.aggregator.intake import Intake
 from services.aggregator.leader import Leader
@@ -34,6 +35,19 @@ def noise_floors(settings: AggregatorSettings) -> NoiseFloors:
     return NoiseFloors(price=settings.noise_price_pct / 100, sums=settings.noise_sums_pct / 100)
 
 
+def alert_rules(settings: AggregatorSettings) -> AlertRules:
+    """Return the alert rules that an operator asked for."""
+    return AlertRules(
+        price_windows=settings.alert_price_windows,
+        price_levels=settings.alert_price_pct,
+        volume_windows=settings.alert_volume_windows,
+        volume_levels=settings.alert_volume_pct,
+        min_volume=settings.alert_volume_min,
+        rearm=settings.alert_rearm_pct / 100,
+        cooldown_ms=settings.alert_cooldown_s * 1000,
+    )
+
+
 async def run(settings: AggregatorSettings, stop: asyncio.Event) -> None:
     """Run until `stop`; what was heard until then is committed, and the lease given back."""
     keys = Keys(settings.redis_prefix)
@@ -44,7 +58,10 @@ async def run(settings: AggregatorSettings, stop: asyncio.Event) -> None:
         memory = Memory(settings.max_tokens)
         intake = Intake(memory, settings.include_quote_assets)
         replica = Replica()
-        window = Window(memory, replica, merge_rules(settings), noise_floors(settings))
+        window = Window(
+            memory, replica, merge_rules(settings), noise_floors(settings),
+            AlertBook(alert_rules(settings)),
+        )  # fmt: skip
         leader = Leader(redis, keys, window=window, intake=intake, clock=clock, settings=settings)
         following = asyncio.create_task(leader.feed.run())
         leading = asyncio.create_task(leader.run(stop))

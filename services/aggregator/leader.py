@@ -127,6 +127,7 @@ class Leader:
         """Make the replica exactly the store's state, or begin a new epoch."""
         run_id = await self._store.run_id()
         self._verified.clear()
+        self._window.alerts.clear()
         exact = await self.feed.lead()
         meta = await self._store.meta()
         if not exact or meta.run_id != run_id:
@@ -155,6 +156,8 @@ class Leader:
     async def _verify(self, tokens: list[str]) -> None:
         """Merge the stored readings of tokens that this term has not looked at yet.
 
+        What is stored of their alerts is taken over, so that none is lost or told again.
+
         A standby may have missed a message that the former leader heard. Merging is idempotent, so
         reading the store once per token and term makes the memory whole.
         """
@@ -163,6 +166,10 @@ class Leader:
             part = unread[start : start + _CHUNK]
             for token, stored in (await self._store.readings(part)).items():
                 self._window.memory.merge_stored(token, stored)
+            for token, bases in (await self._store.alert_bases(part)).items():
+                # A window may have read this token, and told its alerts, while we waited.
+                if token not in self._verified:
+                    self._window.alerts.load(token, bases)
             self._verified.update(part)
 
     async def _sweep(self, over: asyncio.Event) -> None:
@@ -238,10 +245,12 @@ class Leader:
         async with self._writing:
             await self._write(plan)
             self._replica.apply(message)
+            self._window.settle(items)
         log.debug(
             "window_committed",
             version=version,
             tokens=len(items),
+            alerts=len(message.ev),
             bytes=len(plan.message),
             ms=round(1000 * (time.perf_counter() - started), 2),
         )
