@@ -1,6 +1,7 @@
 /** Puts the parts together: the address, the market, the table, the keyboard and the chrome's state. */
 import type { AlertEvent } from "./client";
 import type { ChromeState, Config, Health, Panel } from "./chrome/state";
+import { NO_LINE } from "./model/history";
 import { Market } from "./model/market";
 import { DEFAULTS, formatQuery, parseQuery, type Query } from "./model/query";
 import { keep, kept, KeptSet, Store } from "./model/store";
@@ -82,7 +83,7 @@ export class App {
         row: (id) => this.market?.row(id),
         isListed: (id) => this.market?.isListed(id) ?? false,
         isStarred: (id) => this.starred.values.has(id),
-        sparkline: (id) => this.market?.history.sparkline(id, 84, 24) ?? "",
+        sparkline: (id) => this.market?.history.sparkline(id, 84, 24) ?? NO_LINE,
         selected: () => this.selected,
         open: () => this.state.query.token,
       },
@@ -175,10 +176,9 @@ export class App {
   private count(): void {
     const market = this.market;
     if (market === null) return;
-    const chains = market.chains();
-    const { query } = this.state;
-    // Chips stay when the list is narrowed to one of them.
-    const known = query.chain === "" ? chains : [...new Set([...this.state.chains, query.chain])];
+    // Chips stay where they are once they are there, also when the list is narrowed to one.
+    const chosen = this.state.query.chain === "" ? [] : [this.state.query.chain];
+    const known = [...new Set([...this.state.chains, ...market.chains(), ...chosen])];
     this.store.set({
       shown: market.shown().length,
       held: market.held,

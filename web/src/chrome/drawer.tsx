@@ -157,8 +157,8 @@ function Figures({ app, row }: { app: App; row: Row }) {
         {row.protocol !== undefined && <span class="badge">{row.protocol}</span>}
         {row.stale === true && <span class="badge warn">stale</span>}
         <button type="button" class="copy" title={`Copy ${address}`} onClick={() => void app.copyAddress(row.id)}>
-          {address.slice(0, 6)}…{address.slice(-6)} <span aria-hidden="true">⧉</span>
-          <span class="hidden">: copy the address</span>
+          {address.slice(0, 6)}…{address.slice(-6)} <span class="hidden">: </span>
+          <u>copy</u>
         </button>
       </p>
       <PriceLine app={app} id={row.id} />

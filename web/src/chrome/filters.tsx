@@ -32,7 +32,7 @@ export function Filters({ app, state }: { app: App; state: ChromeState }) {
         </Chip>
         {chips.map((chain) => (
           <Chip key={chain} on={query.chain === chain} onClick={() => app.ask({ chain })}>
-            {chain}
+            {chainName(chain)}
           </Chip>
         ))}
         {more.length > 0 && (
@@ -44,7 +44,9 @@ export function Filters({ app, state }: { app: App; state: ChromeState }) {
           >
             <option value="">more…</option>
             {more.map((chain) => (
-              <option key={chain}>{chain}</option>
+              <option key={chain} value={chain}>
+                {chainName(chain)}
+              </option>
             ))}
           </select>
         )}
@@ -149,6 +151,11 @@ function Limit({ label, value, options, write, onPick }: LimitProps) {
       </select>
     </label>
   );
+}
+
+/** A chain as people write it. */
+function chainName(chain: string): string {
+  return chain.length <= 3 ? chain.toUpperCase() : chain.charAt(0).toUpperCase() + chain.slice(1);
 }
 
 /** Whether anything but the order is asked for. */

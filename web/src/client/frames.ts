@@ -86,6 +86,7 @@ export interface Events {
   pv: number;
   v: number;
   ev: AlertEvent[];
+  more?: boolean;
 }
 
 export interface Heartbeat {

@@ -1,6 +1,6 @@
 /**
- * The client's rule of `discover.v1` (docs/PROTOCOL or the README of this folder), complete and pure:
- * frames in, exact rows out. Values are absolute, so a frame that comes twice does no harm.
+ * The client's rule of `discover.v1`, complete and pure: frames in, exact rows out. Values are
+ * absolute, so a frame that comes twice does no harm. Checked by tests/vectors/stream.
  */
 import type { AlertEvent, Diff, Events, Frame, Heartbeat, Row, Snap } from "./frames";
 
@@ -18,6 +18,8 @@ export type Effect =
   | { kind: "diff"; topic: string; changed: string[] }
   | { kind: "events"; topic: string; events: AlertEvent[] };
 
+type Part = Snap | Diff | Events;
+
 const NONE: Effect = { kind: "none" };
 const RESUME: Effect = { kind: "resume" };
 
@@ -26,7 +28,7 @@ export class StreamState {
   /** The version that each topic is at (L in the protocol). */
   readonly versions = new Map<string, number>();
   readonly topics = new Map<string, TopicState>();
-  private readonly parts = new Map<string, (Snap | Diff)[]>();
+  private readonly parts = new Map<string, Part[]>();
 
   /** Take one frame. */
   receive(frame: Frame): Effect {
@@ -57,6 +59,12 @@ export class StreamState {
   forget(topic: string): void {
     this.versions.delete(topic);
     this.topics.delete(topic);
+    this.parts.delete(topic);
+  }
+
+  /** What is held of a topic counts no more; its rows can be shown until its next snapshot. */
+  invalidate(topic: string): void {
+    this.versions.delete(topic);
     this.parts.delete(topic);
   }
 
@@ -98,18 +106,21 @@ export class StreamState {
     const held = this.versions.get(frame.k);
     if (held === undefined || frame.v <= held) return NONE;
     if (frame.pv > held) return RESUME;
+    const parts = this.collect(frame) as Events[] | null;
+    if (parts === null) return NONE;
     this.versions.set(frame.k, frame.v);
-    return { kind: "events", topic: frame.k, events: frame.ev };
+    const events = parts.flatMap((part) => part.ev).filter((event) => versionOf(event) > held);
+    return { kind: "events", topic: frame.k, events };
   }
 
   private onHeartbeat(frame: Heartbeat): Effect {
-    if (frame.e !== this.epoch) return this.versions.size > 0 ? RESUME : NONE;
+    if (frame.e !== this.epoch) return RESUME;
     for (const [topic, held] of this.versions) this.versions.set(topic, Math.max(held, frame.v));
     return NONE;
   }
 
   /** Return all parts of a message once its last has come. */
-  private collect(frame: Snap | Diff): (Snap | Diff)[] | null {
+  private collect(frame: Part): Part[] | null {
     let parts = this.parts.get(frame.k) ?? [];
     const first = parts[0];
     if (first !== undefined && (first.t !== frame.t || first.v !== frame.v)) parts = [];
@@ -162,6 +173,11 @@ function patched(row: Row, change: object): Row {
 
 function byId(rows: Row[]): Map<string, Row> {
   return new Map(rows.map((row) => [row.id, row]));
+}
+
+/** The version that an event belongs to: a folded message may repeat what was heard. */
+function versionOf(event: AlertEvent): number {
+  return Number.parseInt(event.i, 10);
 }
 
 /** Join the id orders of the parts of one message; null when no part has one. */

@@ -42,6 +42,7 @@ export class DiscoverStream {
   private socket: WebSocket | null = null;
   private readonly wanted = new Set<string>();
   private watched: string[] = [];
+  private editId: number | null = null; // of the edit of the watchlist that is not answered yet
   private readonly asked = new Map<number, Asked>();
   private nextId = 1;
   private failures = 0;
@@ -101,16 +102,14 @@ export class DiscoverStream {
     if (held.length > 0 && this.isOpen()) this.send({ op: "unsub", topics: held }, held);
   }
 
-  /** Follow exactly these tokens in the topic `tokens`. */
+  /** Follow exactly these tokens in the topic `tokens`. Snapshots of an earlier list are ignored. */
   watchTokens(ids: string[]): void {
+    const some = ids.length > 0 || this.watched.length > 0;
     this.watched = ids;
-    if (!this.isOpen()) return;
-    if (ids.length === 0) {
-      this.state.forget("tokens");
-      this.send({ op: "watch", ids, mode: "set" }, []);
-    } else {
-      this.send({ op: "watch", ids, mode: "set" }, ["tokens"]);
-    }
+    if (!this.isOpen() || !some) return;
+    this.state.invalidate("tokens");
+    this.editId = this.nextId;
+    this.send({ op: "watch", ids, mode: "set" }, ["tokens"]);
   }
 
   /** Begin a topic with a page of `GET /discover`, before subscribing to it. */
@@ -127,6 +126,7 @@ export class DiscoverStream {
     this.asked.clear();
     this.heardAt = performance.now();
     this.resuming = false;
+    this.editId = null;
     let socket: WebSocket;
     try {
       socket = new WebSocket(this.url, SUBPROTOCOL);
@@ -221,10 +221,10 @@ export class DiscoverStream {
       if (this.wanted.has(topic) || topic === "tokens") held[topic] = version;
     }
     const names = Object.keys(held);
+    this.resuming = this.wanted.size > 0;
     if (names.length > 0) {
       const watch = "tokens" in held ? { watch: this.watched } : {};
       this.send({ op: "resume", e: this.state.epoch, topics: held, ...watch }, names);
-      this.resuming = true;
     }
     const missing = [...this.wanted].filter((topic) => !(topic in held));
     if (missing.length > 0) this.send({ op: "sub", topics: missing }, missing);
@@ -257,7 +257,7 @@ export class DiscoverStream {
         this.onHeartbeat(frame);
         break;
       case "snap":
-        if (!this.wanted.has(frame.k) && frame.k !== "tokens") return; // unsubscribed meanwhile
+        if (frame.k === "tokens" ? this.editId !== null : !this.wanted.has(frame.k)) return;
         break;
       case "d":
         this.measure(frame.ts);
@@ -281,6 +281,7 @@ export class DiscoverStream {
         this.handlers.onDiff?.(effect.topic, this.state.topics.get(effect.topic)!, effect.changed);
         return;
       case "events":
+        this.resuming = false;
         this.handlers.onEvents?.(effect.topic, effect.events);
     }
   }
@@ -303,6 +304,7 @@ export class DiscoverStream {
   private onOk(ok: Ok): void {
     const asked = ok.id === undefined ? undefined : this.asked.get(ok.id);
     if (ok.id !== undefined) this.asked.delete(ok.id);
+    if (ok.id === this.editId) this.editId = null;
     if (asked !== undefined && ok.topics !== undefined) this.resuming = false;
     if (ok.ts !== undefined && ok.now !== undefined) {
       const now = Date.now();

@@ -6,6 +6,14 @@ export interface Sample {
   price: number;
 }
 
+/** A drawn line: "" while there is none. */
+export interface Sparkline {
+  path: string;
+  trend: "up" | "down" | "flat";
+}
+
+export const NO_LINE: Sparkline = { path: "", trend: "flat" };
+
 const SPARK_SAMPLES = 48;
 const SPARK_EVERY_MS = 1_000; // changes within a second share a sample: the newest stays
 const LINE_SAMPLES = 3_600;
@@ -37,19 +45,20 @@ export class History {
     return this.samples.get(id) ?? [];
   }
 
-  /** Return an SVG path over a box, "" while there is no line to draw. */
-  sparkline(id: string, width: number, height: number): string {
+  /** Return an SVG path over a box. */
+  sparkline(id: string, width: number, height: number): Sparkline {
     const line = this.line(id).slice(-SPARK_SAMPLES);
-    if (line.length < 2) return "";
+    if (line.length < 2) return NO_LINE;
     const prices = line.map((sample) => sample.price);
     const low = Math.min(...prices);
     const span = Math.max(...prices) - low || 1;
     const step = width / (line.length - 1);
-    return prices
+    const path = prices
       .map((price, index) => {
         const y = height - 1.5 - ((price - low) / span) * (height - 3);
         return `${index === 0 ? "M" : "L"}${(index * step).toFixed(1)} ${y.toFixed(1)}`;
       })
       .join("");
+    return { path, trend: prices.at(-1)! >= prices[0]! ? "up" : "down" };
   }
 }

@@ -1,6 +1,7 @@
 /** The table's columns: what each shows of a row and how a click on its head sorts. */
 import type { Row } from "../client";
 import * as format from "../format/number";
+import type { Sparkline } from "../model/history";
 import { sourceLinks } from "../model/links";
 import type { Sort, Window } from "../model/query";
 import { element, hue, initials, setText, svg } from "./dom";
@@ -8,7 +9,7 @@ import { element, hue, initials, setText, svg } from "./dom";
 export interface Shown {
   window: Window;
   nowMs: number;
-  sparkline(id: string): string;
+  sparkline(id: string): Sparkline;
 }
 
 /** One cell of one row; `update` writes only what differs. */
@@ -155,8 +156,9 @@ function sparkCell(): Cell {
     node,
     update(row, shown) {
       const line = shown.sparkline(row.id);
-      if (line !== drawn) path.setAttribute("d", (drawn = line));
-      node.dataset["trend"] = trend(row[`price_change_${shown.window}`]);
+      if (line.path === drawn) return;
+      path.setAttribute("d", (drawn = line.path));
+      node.dataset["trend"] = line.trend;
     },
   };
 }

@@ -10,6 +10,7 @@ import {
   type VirtualItem,
 } from "@tanstack/virtual-core";
 import type { Row } from "../client";
+import type { Sparkline } from "../model/history";
 import type { Query } from "../model/query";
 import { COLUMNS, type Cell, type Shown } from "./columns";
 import { element, setText } from "./dom";
@@ -20,7 +21,7 @@ export interface TableSource {
   row(id: string): Row | undefined;
   isListed(id: string): boolean;
   isStarred(id: string): boolean;
-  sparkline(id: string): string;
+  sparkline(id: string): Sparkline;
   selected(): string;
   open(): string;
 }
