@@ -189,7 +189,7 @@ function Figures({ app, row }: { app: App; row: Row }) {
               <th scope="row">Volume</th>
               {WINDOWS.map((window) => (
                 <td key={window} title={format.full(row[`volume_${window}`])}>
-                  {format.money(row[`volume_${window}`])}
+                  {format.amount(row[`volume_${window}`])}
                 </td>
               ))}
             </tr>
@@ -205,9 +205,9 @@ function Figures({ app, row }: { app: App; row: Row }) {
         </table>
       </div>
       <dl class="stats">
-        <Stat name="Liquidity" value={format.money(row.liquidity)} full={row.liquidity} />
-        <Stat name="Market cap" value={format.money(row.market_cap)} full={row.market_cap} />
-        <Stat name="FDV" value={format.money(row.fdv)} full={row.fdv} />
+        <Stat name="Liquidity" value={format.amount(row.liquidity)} full={row.liquidity} />
+        <Stat name="Market cap" value={format.amount(row.market_cap)} full={row.market_cap} />
+        <Stat name="FDV" value={format.amount(row.fdv)} full={row.fdv} />
         <Stat name="Holders" value={format.count(row.holders)} full={row.holders} />
         <Stat name="Buys 24h" value={format.count(row.buys_24h)} full={row.buys_24h} />
         <Stat name="Sells 24h" value={format.count(row.sells_24h)} full={row.sells_24h} />
@@ -309,7 +309,7 @@ function Why({ told }: { told: Record<string, Told> }) {
                 {(each.passed_over ?? []).slice(0, 4).map((passed, index) => (
                   <span class="passed muted" key={index}>
                     not {passed.source}
-                    {typeof passed.value === "number" && ` (${field === "price" ? format.price(passed.value) : format.money(passed.value)})`}
+                    {typeof passed.value === "number" && ` (${field === "price" ? format.price(passed.value) : format.amount(passed.value)})`}
                     {passed.why !== undefined && `: ${passed.why}`}
                   </span>
                 ))}
@@ -346,8 +346,8 @@ function Pools({ pools }: { pools: Pool[] }) {
                 {pool.protocol ?? "pool"} <span class="muted">{pool.pool_address.slice(0, 6)}…</span>
               </th>
               <td>{format.price(pool.price)}</td>
-              <td>{format.money(pool.liquidity)}</td>
-              <td>{format.money(pool.volume_24h)}</td>
+              <td>{format.amount(pool.liquidity)}</td>
+              <td>{format.amount(pool.volume_24h)}</td>
             </tr>
           ))}
         </tbody>

@@ -1,5 +1,5 @@
 import type { App } from "../app";
-import { money } from "../format/number";
+import { amount as money } from "../format/number";
 import { DEFAULTS, DEPTHS, formatQuery, WINDOWS, type Depth, type Query } from "../model/query";
 import type { ChromeState } from "./state";
 

@@ -85,7 +85,7 @@ export interface Events {
   k: string;
   pv: number;
   v: number;
-  ev: AlertEvent[];
+  ev?: AlertEvent[]; // none when all that happened is that the version moved
   more?: boolean;
 }
 

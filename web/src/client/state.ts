@@ -109,7 +109,7 @@ export class StreamState {
     const parts = this.collect(frame) as Events[] | null;
     if (parts === null) return NONE;
     this.versions.set(frame.k, frame.v);
-    const events = parts.flatMap((part) => part.ev).filter((event) => versionOf(event) > held);
+    const events = parts.flatMap((part) => part.ev ?? []).filter((event) => versionOf(event) > held);
     return { kind: "events", topic: frame.k, events };
   }
 

@@ -6,28 +6,27 @@ export const UNKNOWN = "–";
 
 const SUBSCRIPTS = "₀₁₂₃₄₅₆₇₈₉";
 const SUFFIXES = ["", "K", "M", "B", "T"] as const;
-const ZEROS_FOLDED_FROM = 4; // 0.0001234 is read at a glance, 0.00001234 is not
+const TINY_ZEROS = 4; // so many zeros after the point are counted instead of written
 
 type Maybe = number | null | undefined;
 
-/** A price: four significant digits, the zeros of tiny ones counted, as in `$0.0₅123`. */
+/** A price: `$64,213.00`, `$1.23`, `$0.05123`, and `$0.0₅123` for 0.00000123. */
 export function price(value: Maybe): string {
   if (!isKnown(value)) return UNKNOWN;
   if (value === 0) return "$0";
-  const sign = value < 0 ? "−" : "";
   const size = Math.abs(value);
-  return `${sign}$${size < 1 ? small(size) : large(size)}`;
+  const sign = value < 0 ? "−" : "";
+  if (size >= 1e6) return `${sign}$${compact(size)}`;
+  const cents = size.toFixed(2);
+  if (Number(cents) < 1) return `${sign}$${small(size)}`;
+  return `${sign}$${cents.replace(/\B(?=(\d{3})+\.)/g, ",")}`;
 }
 
-/** An amount of money or another sum: three significant digits and K, M, B, T. */
-export function money(value: Maybe): string {
+/** A sum of money in three digits: `$853`, `$1.23K`, `$45.6M`. */
+export function amount(value: Maybe): string {
   if (!isKnown(value)) return UNKNOWN;
-  const sign = value < 0 ? "−" : "";
-  const size = Math.abs(value);
-  if (size === 0) return "$0";
-  if (size < 0.01) return `${sign}<$0.01`;
-  if (size < 1) return `${sign}$${size.toFixed(2)}`;
-  return `${sign}$${compact(size)}`;
+  if (value === 0) return "$0";
+  return `${value < 0 ? "−" : ""}$${compact(Math.abs(value))}`;
 }
 
 /** A whole number: exact below 1,000, then as money. */
@@ -38,25 +37,23 @@ export function count(value: Maybe): string {
   return sign + (whole < 1_000 ? String(whole) : compact(whole));
 }
 
-/** A change in percent, with its sign and an arrow. */
+/** A change with its direction: `▲ +3.56%`, a minus after `▼`, `0.00%`. */
 export function percent(value: Maybe): string {
   if (!isKnown(value)) return UNKNOWN;
-  const size = Math.abs(value);
-  if (size < 0.005) return "0.00%";
-  return `${value > 0 ? "▲ +" : "▼ −"}${percentDigits(size)}%`;
+  const said = Math.abs(value).toFixed(2);
+  const size = Number(said);
+  if (size === 0) return "0.00%";
+  return `${value > 0 ? "▲ +" : "▼ −"}${size < 1_000 ? said : compact(size)}%`;
 }
 
-/** How long ago: one unit, rounded down. */
+/** A length of time in its largest unit: `0s`, `59s`, `5m`, `23h`, `400d`. */
 export function age(ms: Maybe): string {
   if (!isKnown(ms)) return UNKNOWN;
   const seconds = Math.max(0, Math.floor(ms / 1_000));
-  const days = Math.floor(seconds / 86_400);
   if (seconds < 60) return `${seconds}s`;
   if (seconds < 3_600) return `${Math.floor(seconds / 60)}m`;
-  if (days < 1) return `${Math.floor(seconds / 3_600)}h`;
-  if (days < 60) return `${days}d`;
-  if (days < 365) return `${Math.floor(days / 30)}mo`;
-  return `${Math.floor(days / 365)}y`;
+  if (seconds < 86_400) return `${Math.floor(seconds / 3_600)}h`;
+  return `${Math.floor(seconds / 86_400)}d`;
 }
 
 /** Every digit, without an exponent: what is shown on hover and what is copied. */
@@ -75,33 +72,27 @@ function isKnown(value: Maybe): value is number {
   return typeof value === "number" && Number.isFinite(value);
 }
 
+/** Write a number below 1 without useless zeros; many zeros are counted in a subscript. */
 function small(size: number): string {
-  const [digits = "", exponent = "0"] = size.toExponential(3).split("e");
-  const zeros = -Number(exponent) - 1;
-  if (zeros < 0) return "1.00"; // rounded up to 1
-  const kept = digits.replace(".", "").replace(/0+$/, "");
-  if (zeros < ZEROS_FOLDED_FROM) return `0.${"0".repeat(zeros)}${kept}`;
+  let [digits, zeros] = significant(size, 4);
+  if (zeros >= TINY_ZEROS) [digits, zeros] = significant(size, 3);
+  if (zeros < 0) return digits;
+  if (zeros < TINY_ZEROS) return `0.${"0".repeat(zeros)}${digits}`;
   const folded = [...String(zeros)].map((digit) => SUBSCRIPTS[Number(digit)]).join("");
-  return `0.0${folded}${kept}`;
+  return `0.0${folded}${digits}`;
 }
 
-function large(size: number): string {
-  if (size >= 999_999.995) return compact(size, 4);
-  const decimals = size < 9.9995 ? 3 : 2;
-  const [whole = "", fraction = ""] = size.toFixed(decimals).split(".");
-  const shown = fraction.replace(/(\d\d)0+$/, "$1");
-  return `${whole.replace(/\B(?=(\d{3})+$)/g, ",")}.${shown}`;
+/** Round to so many digits; return them without zeros at their end, and the zeros before them. */
+function significant(size: number, count: number): [string, number] {
+  const [digits = "", exponent = "0"] = size.toExponential(count - 1).split("e");
+  return [digits.replace(".", "").replace(/0+$/, ""), -Number(exponent) - 1];
 }
 
-function compact(size: number, digits = 3): string {
-  const exponent = Number(size.toExponential(digits - 1).split("e")[1]);
+/** Write three digits and a unit; rounding may bring the next unit (999.6 → 1.00K). */
+function compact(size: number): string {
+  const exponent = Number(size.toExponential(2).split("e")[1]);
+  if (exponent < 0) return small(size);
   const step = Math.min(Math.floor(exponent / 3), SUFFIXES.length - 1);
-  const decimals = Math.max(0, digits - 1 - (exponent - 3 * step));
+  const decimals = Math.max(0, 2 - (exponent - 3 * step));
   return (size / 10 ** (3 * step)).toFixed(decimals) + SUFFIXES[step];
-}
-
-function percentDigits(size: number): string {
-  if (size >= 999.5) return compact(size);
-  if (size >= 99.95) return size.toFixed(0);
-  return size.toFixed(size >= 9.995 ? 1 : 2);
 }

@@ -114,10 +114,7 @@ function tokenCell(): Cell {
       setText(protocol, row.protocol ?? "");
       protocol.hidden = row.protocol === undefined;
       const full = row.token_address ?? "";
-      if (setText(address, `${full.slice(0, 4)}…${full.slice(-4)}`)) {
-        address.title = `Copy ${full}`;
-        address.setAttribute("aria-label", `Copy the address of ${row.token_ticker ?? "this token"}`);
-      }
+      if (setText(address, `${full.slice(0, 4)}…${full.slice(-4)}`)) address.title = `Copy ${full}`;
     },
   };
 }
@@ -220,7 +217,7 @@ export const COLUMNS: readonly Column[] = [
     hint: "Volume in USD",
     numeric: true,
     sort: { by: "volume" },
-    make: figure((row, shown) => row[`volume_${shown.window}`], format.money),
+    make: figure((row, shown) => row[`volume_${shown.window}`], format.amount),
   },
   {
     key: "trades",
@@ -236,7 +233,7 @@ export const COLUMNS: readonly Column[] = [
     hint: "In USD, all pools that count",
     numeric: true,
     sort: { by: "liquidity" },
-    make: figure((row) => row.liquidity, format.money),
+    make: figure((row) => row.liquidity, format.amount),
   },
   {
     key: "cap",
@@ -244,7 +241,7 @@ export const COLUMNS: readonly Column[] = [
     hint: "Market cap in USD",
     numeric: true,
     sort: { by: "market_cap" },
-    make: figure((row) => row.market_cap, format.money),
+    make: figure((row) => row.market_cap, format.amount),
   },
   { key: "sources", title: () => "Sources", hint: "Who reports it; each opens the token there", numeric: false, make: sourcesCell },
 ];
