@@ -50,7 +50,7 @@ class Index:
 
 
 class Assets:
-    """`GET /assets/{name}`: what the page is made of. Names are looked up, never joined to paths."""
+    """`GET /assets/{name}`: the page's files. Names are looked up, never joined to paths."""
 
     def __init__(self, files: dict[str, Answer]) -> None:
         self._files = files
