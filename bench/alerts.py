@@ -12,8 +12,8 @@ from typing import Any, Final
 
 from bench.merge import MINT, RULES, T0, measure, reading
 from services.aggregator.alerts import AlertBook, encode_track
-from services.aggregator.readings import SourceReading, merge_reading
-from services.aggregator.rules import merge_token
+from shared.merge.readings import SourceReading, merge_reading
+from shared.merge.rules import merge_token
 
 STEP_MS: Final = 2_000
 WARM: Final = 1_800  # commits of an hour: the history is full

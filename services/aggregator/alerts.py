@@ -90,7 +90,7 @@ class Crossing(Struct, frozen=True, gc=False):
 def observe(
     track: Track | None, window: str, before: Row | None, now_ms: int
 ) -> tuple[Sample, ...]:
-    """Return a track's samples with what was in force until now, without what no look needs.
+    """Return a track's samples with what was in force until now; the first is the base.
 
     `before` is the row as committed until now; None for a new one. A value that nobody has observed
     for a window is not known any more: what it does after an outage did not happen in one window.
@@ -120,15 +120,6 @@ def _sample(slot: int, window: str, row: Row) -> Sample:
     source = intern((row.get("price_source") or "").removesuffix(_THIN))
     sources = intern(",".join(row.get("sources") or ()))
     return Sample(slot, row.get("price"), source, row.get("volume_" + window), sources)
-
-
-def base_of(samples: tuple[Sample, ...], window: str, now_ms: int) -> Sample:
-    """Return what was in force one window ago. `samples` are those of `observe` at this time."""
-    wanted = now_ms // (WINDOW_MS[window] // SLOTS) - SLOTS
-    for sample in samples:
-        if sample.slot >= wanted:
-            return sample
-    return samples[-1]  # not reached: the last sample is of this slot or a later one
 
 
 def turn(
@@ -169,7 +160,7 @@ def judge(
     arms = up, down, volume = held.up, held.down, held.volume
     found: list[Crossing] = []
     if not after.get("stale"):
-        base, now = base_of(samples, window, now_ms), _sample(0, window, after)
+        base, now = samples[0], _sample(0, window, after)
         if window in rules.price_windows and (move := _price_move(base, now)):
             up, rose = turn(up, move.change, rules.price_levels, now_ms, rules)
             down, fell = turn(down, -move.change, rules.price_levels, now_ms, rules)
@@ -215,7 +206,7 @@ class Judged(Struct, frozen=True, gc=False):
 
 encode_track = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Track).decode
-_NOTHING: Final = Judged([], {})
+UNJUDGED: Final = Judged([], {})
 
 
 class AlertBook:
@@ -230,7 +221,7 @@ class AlertBook:
     def judge(self, token: str, before: Row | None, changed: Row, now_ms: int) -> Judged:
         """Judge a commit that changes a token's row from `before` by `changed` (None: unknown)."""
         if not self._windows:
-            return _NOTHING
+            return UNJUDGED
         after = changed if before is None else {**before, **changed}
         held = self._tracks.get(token, {})
         crossings: list[Crossing] = []

@@ -11,23 +11,11 @@ from services.aggregator.leader import Leader
 from services.aggregator.memory import Memory
 from services.aggregator.noise import NoiseFloors
 from services.aggregator.plan import Window
-from services.aggregator.policy import MergeRules
 from services.aggregator.settings import AggregatorSettings
 from shared.connect import open_redis, wait_for_redis
 from shared.keys import Keys
 from shared.replica import Replica
 from shared.service import unless_stopped
-
-
-def merge_rules(settings: AggregatorSettings) -> MergeRules:
-    """Return the merge rules that an operator asked for."""
-    return MergeRules(
-        min_pool_liquidity=settings.min_pool_liquidity,
-        price_stale_ms=settings.price_stale_s * 1000,
-        sums_stale_ms=settings.sums_stale_s * 1000,
-        dead_after_ms=settings.dead_after_s * 1000,
-        price_rule=settings.price_rule,
-    )
 
 
 def noise_floors(settings: AggregatorSettings) -> NoiseFloors:
@@ -59,7 +47,7 @@ async def run(settings: AggregatorSettings, stop: asyncio.Event) -> None:
         intake = Intake(memory, settings.include_quote_assets)
         replica = Replica()
         window = Window(
-            memory, replica, merge_rules(settings), noise_floors(settings),
+            memory, replica, settings.merge_rules(), noise_floors(settings),
             AlertBook(alert_rules(settings)),
         )  # fmt: skip
         leader = Leader(redis, keys, window=window, intake=intake, clock=clock, settings=settings)

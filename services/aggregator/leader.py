@@ -132,6 +132,7 @@ class Leader:
         meta = await self._store.meta()
         if not exact or meta.run_id != run_id:
             await self._begin_epoch(meta, run_id)
+        self._window.tickers.load(self._replica.rows)
         self._history = History(self._replica.horizon)
         self.leading = True
         log.info(
@@ -148,7 +149,7 @@ class Leader:
         epoch = secrets.token_hex(4)
         await self._store.begin_epoch(self._fence, epoch, run_id)
         self._replica.reset(epoch)
-        # Ids without a reading are touched too: the window removes what the store should not hold.
+        # What nobody knows anything of must not stay in the store: no digest would ever match.
         self._leftover = [token for token in stored if not memory.sources(token)]
         memory.touch(memory.tokens(), self._clock.now_ms())
         log.warning("epoch_begun", epoch=epoch, after=meta.epoch, tokens=len(memory))
@@ -200,11 +201,12 @@ class Leader:
         memory, waiting = self._window.memory, self._intake.waiting
         acks = tuple(waiting)
         saved = frozenset(token for held in waiting.values() for token in held.tokens)
-        touched = (*memory.take_dirty(now_ms), *saved, *self._leftover)
+        touched = (*memory.take_dirty(now_ms), *saved)
         tokens = list(dict.fromkeys([*touched, *memory.overdue(now_ms, _OVERDUE)]))
-        computed: list[Item] = []
+        rows = self._replica.rows
+        computed = [Item(token, removed=True) for token in self._leftover if token not in rows]
         committed = 0
-        last: list[Item] = []  # one piece is held back, so that the last is known as such
+        last = computed[:]  # one piece is held back, so that the last is known as such
         try:
             for start in range(0, len(tokens), _CHUNK):
                 part = tokens[start : start + _CHUNK]
@@ -217,7 +219,7 @@ class Leader:
                         committed += len(last)
                     last = piece
             if last or acks:
-                filled = self._replica.rows or any(item.added for item in last)
+                filled = rows or any(item.added for item in last)
                 await self._commit(last, acks, seeding=not filled)
         except BaseException:
             memory.touch(tokens, now_ms)

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import msgspec
 
-from services.aggregator.alerts import AlertBook, Crossing, Track, encode_track
+from services.aggregator.alerts import UNJUDGED, AlertBook, Crossing, Track, encode_track
 from services.aggregator.memory import Memory
 from services.aggregator.noise import NoiseFloors, diff
-from services.aggregator.policy import MergeRules
-from services.aggregator.rules import merge_token
+from services.aggregator.tickers import Tickers
 from shared import row as rows_
 from shared.chains import split_token_id
+from shared.merge.policy import MergeRules
+from shared.merge.rules import merge_token
 from shared.model import METRICS
 from shared.replica import Replica
 from shared.row import Fields
@@ -37,7 +38,7 @@ class Item:
     added: bool = False
     removed: bool = False
     readings: Fields = field(default_factory=dict)  # source → JSON
-    crossings: tuple[Crossing, ...] = ()
+    crossings: Sequence[Crossing] = ()
     tracks: Mapping[str, Track] = field(default_factory=dict)  # by window
 
     @property
@@ -56,6 +57,7 @@ class Window:
     rules: MergeRules
     floors: NoiseFloors
     alerts: AlertBook = field(default_factory=AlertBook)
+    tickers: Tickers = field(default_factory=Tickers)
 
     def items(self, tokens: Iterable[str], now_ms: int, saved: frozenset[str]) -> Iterator[Item]:
         """Compute the tokens anew and yield what changed; dead ones leave the memory too."""
@@ -73,9 +75,15 @@ class Window:
         merged = merge_token(chain, address, sources, now_ms, self.rules)
         if merged.dead:
             self.memory.forget(token)
+            self.memory.touch(self.tickers.remove(token), now_ms)
             return Item(token, removed=True) if known else None
         self.memory.schedule(token, merged.next_ms)
         self.memory.prune(token, now_ms, self.rules)
+        # Rows of the same ticker are looked at again in the next window.
+        self.memory.touch(self.tickers.put(token, merged.values), now_ms)
+        mark = self.tickers.mark(token)
+        if mark is not None:
+            merged.values["same_ticker"] = mark
         before = _decode_json(self.replica.rows[token]) if known else None
         if before is not None:
             before.pop("rv", None)
@@ -84,11 +92,11 @@ class Window:
         readings = self.memory.take_unsaved(token, now_ms, force=force or bool(changed))
         if not changed and not readings:
             return None
-        item = Item(token, changed=changed, added=not known, readings=readings)
-        if not change:
-            return item
-        judged = self.alerts.judge(token, before, change.set, now_ms)
-        return replace(item, crossings=tuple(judged.crossings), tracks=judged.tracks)
+        judged = self.alerts.judge(token, before, change.set, now_ms) if change else UNJUDGED
+        return Item(
+            token, changed=changed, added=not known, readings=readings,
+            crossings=judged.crossings, tracks=judged.tracks,
+        )  # fmt: skip
 
     def settle(self, items: Iterable[Item]) -> None:
         """The store has taken these items: alerts are judged from here on."""
@@ -240,13 +248,13 @@ class _Draft:
     def _write(self, item: Item, changed: Fields) -> None:
         known = {name: value for name, value in changed.items() if value != rows_.NULL}
         unknown = tuple(name for name in changed if name not in known)
-        whole = item.added
-        self.rows.append(RowWrite(item.token_id, whole, known, () if whole else unknown))
+        replace = item.added
+        self.rows.append(RowWrite(item.token_id, replace, known, () if replace else unknown))
         for name, value in changed.items():
             metric = _METRIC_OF_FIELD.get(name)
             if metric is None:
                 continue
             if name in known:
                 self.scores.setdefault(metric, []).append((item.token_id, value))
-            elif not whole:
+            elif not replace:
                 self.unranked.setdefault(metric, []).append(item.token_id)

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final
 
 from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_settings import NoDecode
 
-from shared.settings import ServiceSettings
+from shared.merge_settings import MergeSettings
+from shared.settings import Words, split_words
 
 _ALERT_WINDOWS: Final = ("5m", "1h")  # an hour of history is kept
-
-
-def _words(given: Any) -> Any:  # noqa: ANN401 - whatever the environment or a flag says
-    if not isinstance(given, str):
-        return given
-    return tuple(word.strip() for word in given.split(",") if word.strip())
 
 
 def _check_levels(levels: tuple[float, ...]) -> tuple[float, ...]:
@@ -32,24 +27,17 @@ def _check_windows(windows: tuple[str, ...]) -> tuple[str, ...]:
 
 Levels = Annotated[
     tuple[float, float, float, float],
-    NoDecode, BeforeValidator(_words), AfterValidator(_check_levels),
+    NoDecode, BeforeValidator(split_words), AfterValidator(_check_levels),
 ]  # fmt: skip
-Windows = Annotated[
-    tuple[str, ...], NoDecode, BeforeValidator(_words), AfterValidator(_check_windows)
-]
+Windows = Annotated[Words, AfterValidator(_check_windows)]
 
 
-class AggregatorSettings(ServiceSettings):
+class AggregatorSettings(MergeSettings):
     """Read once, in `dexwire/cli.py`, from flags, the environment and `.env`."""
 
     window_ms: int = Field(default=200, ge=10, le=10_000)  # longest a reading waits for company
     max_tokens: int = Field(default=50_000, ge=1, le=1_000_000)  # further tokens are refused
     commit_fields: int = Field(default=3_500, ge=100, le=50_000)  # bounds how long a commit blocks
-    min_pool_liquidity: float = Field(default=1_000, ge=0, lt=1e15)  # USD
-    price_stale_s: int = Field(default=120, ge=1, le=86_400)
-    sums_stale_s: int = Field(default=600, ge=1, le=86_400)
-    dead_after_s: int = Field(default=86_400, ge=2, le=31 * 86_400)
-    price_rule: Literal["ranked", "weighted"] = "ranked"
     noise_price_pct: float = Field(default=0.01, ge=0, le=10)  # percent of the committed value
     noise_sums_pct: float = Field(default=0.1, ge=0, le=10)
     alert_price_windows: Windows = ("5m", "1h")  # empty: no such alerts

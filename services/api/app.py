@@ -61,7 +61,7 @@ def build_api(settings: ApiSettings, redis: Redis, feed_redis: Redis) -> Api:
         readers={
             **page_routes(settings.ws_public_url, version("dexwire"), demo=settings.demo),
             "/discover": discover,
-            "/tokens/{chain}/{address}": Token(redis, keys),
+            "/tokens/{chain}/{address}": Token(redis, keys, settings.merge_rules()),
             "/health": Health(redis, keys, live, demo=settings.demo),
             "/livez": Livez(),
             "/readyz": Readyz(redis, live, lambda: api.draining),

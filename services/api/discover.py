@@ -12,8 +12,10 @@ from services.api.cache import Flights, VersionCache
 from services.api.live import Live, Stamp
 from services.api.pages import Pages
 from services.api.query import DiscoverQuery, parse_discover
+from services.api.storage import storage
 
 _MEMO_MAX_BYTES: Final = 200  # of a query string that is worth remembering
+_ANSWER_S: Final = 1.3  # for all that one page asks of the store, one after the other
 _parse_memo = lru_cache(1024)(parse_discover)
 
 
@@ -30,7 +32,8 @@ class Discover:
         """Answer. Raises Problem."""
         query = _parse(scope["query_string"])
         if query.cursor is not None:
-            page = await self._pages.next_page(query)
+            async with storage(_ANSWER_S):
+                page = await self._pages.next_page(query)
         else:
             page = await self._live_page(query)
         await page.for_request(scope)(scope, receive, send)
@@ -50,7 +53,8 @@ class Discover:
             return page
 
         async def read() -> TaggedAnswer:
-            read_at, made = await self._pages.live_page(query)
+            async with storage(_ANSWER_S):
+                read_at, made = await self._pages.live_page(query)
             self._cache.put(query, made, asked_at=asked_at, read_at=read_at)
             return made
 

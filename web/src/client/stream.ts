@@ -137,7 +137,7 @@ export class DiscoverStream {
     this.socket = socket;
     socket.onopen = () => this.onOpen();
     socket.onmessage = (message) => {
-      if (this.socket === socket) this.onText(message.data as string);
+      if (this.socket === socket) this.onMessage(message.data as string);
     };
     socket.onclose = (event) => {
       if (this.socket === socket) this.onClose(event.code, event.reason);
@@ -240,7 +240,7 @@ export class DiscoverStream {
   }
 
   // -- frames ---------------------------------------------------------------------------------
-  private onText(text: string): void {
+  private onMessage(text: string): void {
     this.heardAt = performance.now();
     const frame = JSON.parse(text) as Frame;
     switch (frame.t) {
