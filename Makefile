@@ -14,7 +14,7 @@ INSTALL = $(BIN)/pip install --quiet --disable-pip-version-check
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run verify test check format lock page clean
+.PHONY: model chaos help setup demo run verify test check format lock page clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,12 @@ verify: $(RUN_STAMP) ## audit the store of what runs here (make demo, make run)
 
 test: $(DEV_STAMP) ## the whole suite: unit, integration, end to end
 	$(BIN)/python -m pytest -n auto $(ARGS)
+
+model: $(DEV_STAMP) ## the stream's model check, long: MODEL_SCHEDULES random schedules of faults
+	MODEL_SCHEDULES=$(MODEL_SCHEDULES) $(BIN)/python -m pytest tests/model -n auto -rP $(ARGS)
+
+chaos: $(DEV_STAMP) ## 200 clients under kills and failovers, slow readers beside healthy ones; in full
+	CHAOS=full $(BIN)/python -m pytest tests/chaos tests/ws/test_crowd.py -p no:xdist -rP $(ARGS)
 
 check: $(DEV_STAMP) ## format, lint, types, import contracts, spelling
 	$(BIN)/ruff format --check .

@@ -109,6 +109,8 @@ class ReferenceClient:
             self._apply(self.rows[topic], parts)
             ids = parts[0].get("ids")
             if ids is not None:
+                unknown = set(ids) - self.rows[topic].keys()
+                assert not unknown, f"{topic} at {frame['v']} lists rows never told: {unknown}"
                 self.ids[topic] = ids
                 self.rows[topic] = {i: self.rows[topic][i] for i in ids}
             self.versions[topic] = frame["v"]
@@ -149,6 +151,7 @@ class ReferenceClient:
     def _apply(rows: Rows, parts: list[Frame]) -> None:
         for part in parts:
             for changed in part.get("set", ()):
+                assert changed["id"] in rows, f"a row never told is changed: {changed}"
                 row = {**rows[changed["id"]], **changed}
                 rows[changed["id"]] = {k: v for k, v in row.items() if v is not None}
             for row in part.get("add", ()):
@@ -170,13 +173,15 @@ class LiveClient:
         topics: list[str],
         *,
         hb_s: float = 1.0,
+        watch: list[str] | None = None,
         check: Callable[[ReferenceClient], None] | None = None,
     ) -> None:
-        """`check` is called with the state after every frame."""
+        """`watch` is the watchlist; `check` is called with the state after every frame."""
         self._check = check
         self.state = ReferenceClient()
         self.urls = urls
         self.topics = topics
+        self.watch = watch
         self.status = ""  # `st` of the last heartbeat
         self.frames: list[dict[str, Any]] = []  # all but diffs and snapshots, newest last
         self.resumes = 0
@@ -216,6 +221,8 @@ class LiveClient:
         missing = [topic for topic in self.topics if topic not in state.versions]
         if missing:
             await socket.send(json.dumps({"id": 1, "op": "sub", "topics": missing}))
+        if self.watch is not None and "tokens" not in state.versions:
+            await socket.send(json.dumps(state.edit(2, "set", self.watch)))
         while True:
             async with asyncio.timeout(self._silence_s):
                 frame = json.loads(await socket.recv())

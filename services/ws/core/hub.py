@@ -169,11 +169,13 @@ class Hub:
         """
         self.serve(member)
         self.rooms.check_room_for(wanted)
-        for topic, cursor in wanted.items():
-            member.waiting[topic.name] = (topic, cursor)
         if not member.topics.rooms:
             epochs = [cursor.epoch for cursor in wanted.values() if cursor is not None]
             member.epoch = epochs[-1] if epochs else member.epoch
+        for topic, cursor in wanted.items():
+            member.waiting[topic.name] = (topic, cursor)
+            if topic.owner:  # an edited watchlist: from now on, what it was is told no more
+                self._drop(member, frozenset([topic.name]))
         if not self.ready or self.busy(member):
             return {topic.name: "wait" for topic in wanted}
         return {topic.name: self._how(topic, cursor) for topic, cursor in wanted.items()}
@@ -197,8 +199,7 @@ class Hub:
         dropped = frozenset(names)
         for name in dropped:
             member.waiting.pop(name, None)
-        kept = [room.key for room in member.topics.rooms if room.name not in dropped]
-        self._move(member, frozenset(kept))
+        self._drop(member, dropped)
 
     def serve(self, member: Member) -> None:
         """Bring a connection to the present state, as far as its sink allows."""
@@ -302,9 +303,7 @@ class Hub:
         if goes_on and any(room.events for room in rooms):
             group.append(iter((self._heartbeat(member.epoch, since),)))
         for room in rooms:
-            asked = member.waiting.get(room.name)
-            if asked is not None and asked[0].key == room.key:
-                del member.waiting[room.name]
+            member.waiting.pop(room.name, None)
             fold = room.fold(replica, since) if room.events and goes_on else None
             parts = room.snap(replica) if fold is None else fold.parts
             group.append(self._frames(member, room, parts))
@@ -367,6 +366,10 @@ class Hub:
             age_ms=self.world.age_ms(),
             st=self.status,
         )
+
+    def _drop(self, member: Member, names: frozenset[str]) -> None:
+        kept = [room.key for room in member.topics.rooms if room.name not in names]
+        self._move(member, frozenset(kept))
 
     def _move(self, member: Member, keys: frozenset[str]) -> None:
         member.topics = self.rooms.move(member.topics, keys, self.world.now_ms())
