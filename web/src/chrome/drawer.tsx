@@ -27,6 +27,7 @@ interface Pool {
   liquidity?: number;
   volume_24h?: number;
   age_ms?: number;
+  why?: string;
 }
 
 interface Passed {
@@ -306,7 +307,7 @@ function Why({ told }: { told: Record<string, Told> }) {
               <dd>
                 {each.source != null && <b>{each.source}</b>} {each.rule}
                 {each.age_ms != null && <span class="muted"> · {format.age(each.age_ms)} ago</span>}
-                {(each.passed_over ?? []).slice(0, 4).map((passed, index) => (
+                {others(each).map((passed, index) => (
                   <span class="passed muted" key={index}>
                     not {passed.source}
                     {typeof passed.value === "number" && ` (${field === "price" ? format.price(passed.value) : format.amount(passed.value)})`}
@@ -320,6 +321,12 @@ function Why({ told }: { told: Record<string, Told> }) {
       </dl>
     </section>
   );
+}
+
+/** What other sources said and was passed over, one line each; smaller pools are told below. */
+function others(told: Told): Passed[] {
+  const seen = new Set([told.source]);
+  return (told.passed_over ?? []).filter(({ source }) => !seen.has(source) && seen.add(source));
 }
 
 function Pools({ pools }: { pools: Pool[] }) {
@@ -341,7 +348,7 @@ function Pools({ pools }: { pools: Pool[] }) {
         </thead>
         <tbody>
           {deepest.slice(0, POOLS_SHOWN).map((pool) => (
-            <tr key={`${pool.source} ${pool.pool_address}`} title={`${pool.pool_address}, seen by ${pool.source} ${format.age(pool.age_ms)} ago`}>
+            <tr key={`${pool.source} ${pool.pool_address}`} title={`${pool.pool_address}, seen by ${pool.source} ${format.age(pool.age_ms)} ago${pool.why === undefined ? "" : `: ${pool.why}`}`}>
               <th scope="row">
                 {pool.protocol ?? "pool"} <span class="muted">{pool.pool_address.slice(0, 6)}…</span>
               </th>
