@@ -43,7 +43,7 @@ export function Page({ app }: { app: App }) {
         <h1 class="hidden">Tokens on decentralised exchanges, live</h1>
         <Filters app={app} state={state} />
         <div class="stage">
-          <div class="list">
+          <div class="list" data-phase={state.status.phase}>
             <div class="table" ref={place} />
             <Notice app={app} state={state} />
             {state.frozen && (state.paused || state.moved > 0) && (
