@@ -128,6 +128,9 @@ class ModelGateway:
         if self._owes_history:
             self._owes_history = False
             ledger = self.store.ledger
+            if ledger.epoch != self.replica.epoch:  # the store has gone on to another
+                self.hub.alerts.give_up()
+                return
             floor = ledger.alerts_floor
             kept = [event(v, raw) for v, raw in ledger.alerts if v > floor]
             self.hub.on_history([found for found in kept if found is not None], floor)

@@ -150,6 +150,8 @@ def _alerts_topic(name: str, rest: str) -> Topic:
     chain, ident = None, None
     if of.startswith("token:"):
         ident = parse_token_id(of.removeprefix("token:"))
+    elif re.fullmatch(r"L\d*", of):
+        raise BadTopic("bad_topic", f"no level '{of[:_QUOTED]}'; one of L1 L2 L3 L4")
     elif of:
         chain = _chain(of)
     return alerts_topic(level, chain=chain, ident=ident)
