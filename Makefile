@@ -14,7 +14,7 @@ INSTALL = $(BIN)/pip install --quiet --disable-pip-version-check
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: model chaos help setup demo run verify test check format lock clean
+.PHONY: model chaos help setup demo run verify test check format lock page clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ check: $(DEV_STAMP) ## format, lint, types, import contracts, spelling
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/codespell
 
+page: web/node_modules/.package-lock.json ## build the web page (needs Node 20 or newer); users need not
+	cd web && npm test && npm run build
+
 format: $(DEV_STAMP) ## put the code into its one format
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
@@ -75,3 +78,7 @@ $(DEV_STAMP): requirements-dev.lock $(RUN_STAMP)
 	@echo "Installing what the tests and checks need"
 	@$(INSTALL) --require-hashes -r requirements-dev.lock
 	@touch $@
+
+web/node_modules/.package-lock.json: web/package.json web/package-lock.json
+	@command -v npm >/dev/null || { echo "make page needs Node 20 or newer with npm"; exit 1; }
+	cd web && npm ci --silent
