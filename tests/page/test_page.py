@@ -325,3 +325,26 @@ def test_axe_finds_nothing_serious(watched: Watched, scheme: Any) -> None:  # no
         if each["impact"] in {"serious", "critical"}
     ]
     assert serious == [], json.dumps(serious, indent=1)
+
+
+def test_an_alert_is_counted_listed_and_leads_to_its_token(watched: Watched, stack: Stack) -> None:
+    ident = stack.get("/discover?limit=1")["tokens"][0]["id"]
+    # Real crossings need five minutes of history: this one is put into the real subscription.
+    event = """id => {
+      const stream = window.dexwire.market.stream;
+      const v = stream.state.versions.get("alerts");
+      if (v === undefined) return false;
+      const ev = [{i: `${v + 1}.0`, type: "price", id, w: "5m", dir: "up", chg: 31.4,
+                   from: 1, to: 1.314, lvl: 2}];
+      stream.follow({t: "ev", k: "alerts", pv: v, v: v + 1, ev});
+      return true;
+    }"""
+    with watched.open() as page:
+        until(lambda: page.evaluate(event, ident))
+        page.wait_for_selector("button[title=Alerts] .count")
+        page.click("button[title=Alerts]")
+        assert page.locator(".side input[type=checkbox]").is_checked() is False
+        until(lambda: "▲ +31.40%" in page.inner_text(".side .alerts"))
+        page.click(".side .alerts button")
+        page.wait_for_selector(".drawer")
+        assert page.locator("button[title=Alerts] .count").count() == 0
