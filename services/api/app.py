@@ -17,6 +17,7 @@ from services.api.live import Live
 from services.api.pages import Pages
 from services.api.receipts import Receipts
 from services.api.routes import build_router
+from services.api.search import Search
 from services.api.server import HttpServer, bind
 from services.api.settings import ApiSettings
 from services.api.tokens import Token
@@ -60,6 +61,7 @@ def build_api(settings: ApiSettings, redis: Redis, feed_redis: Redis) -> Api:
         readers={
             "/": json_answer(200, {"service": "dexwire", "read": "/discover", "health": "/health"}),
             "/discover": discover,
+            "/search": Search(live),
             "/tokens/{chain}/{address}": Token(redis, keys),
             "/health": Health(redis, keys, live, demo=settings.demo),
             "/livez": Livez(),

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
+from services.api.filters import NO_FILTERS, Filters, follows_window, parse_filters
+from services.api.filters import PARAMETERS as FILTERS
 from services.api.problem import Problem, clip
 from shared.chains import canonical_chain
 from shared.model import SORTS, WINDOWED, WINDOWS, metric_of
@@ -35,6 +37,7 @@ class DiscoverQuery:
     window: str = "24h"  # "-" where the sort has none
     order: str = "desc"
     chain: str | None = None
+    filters: Filters = NO_FILTERS
     limit: int = _LIMIT_DEFAULT
     offset: int = 0  # a plain integer cursor
     cursor: str | None = None  # an opaque one, not yet checked
@@ -54,6 +57,8 @@ class DiscoverQuery:
         `limit` is left out: a walker may change the size of his pages on the way.
         """
         text = f"{self.sort}:{self.window}:{self.order}:{self.chain or '*'}"
+        if self.filters:
+            text += f":{self.filters.canonical()}"
         return hashlib.blake2b(text.encode(), digest_size=8).digest()
 
 
@@ -78,24 +83,24 @@ def parse_parameters(query_string: bytes, known: Collection[str]) -> dict[str, s
     return found
 
 
-_DISCOVER: Final = ("sort", "window", "order", "chain", "limit", "cursor")
+_DISCOVER: Final = ("sort", "window", "order", "chain", "limit", "cursor", *FILTERS)
 
 
 def parse_discover(query_string: bytes) -> DiscoverQuery:
     """Parse the query of `/discover`. Raises Problem 400."""
     given = parse_parameters(query_string, _DISCOVER)
     sort = _one_of("sort", given.get("sort", "volume"), SORTS)
-    window = "-"
-    if sort in WINDOWED:
-        window = _one_of("window", given.get("window", "24h"), WINDOWS)
-    elif "window" in given:
-        raise Problem(400, "bad_window", f"sort={sort} has no window", param="window")
+    window = _one_of("window", given.get("window", "24h"), WINDOWS)
+    if "window" in given and sort not in WINDOWED and not follows_window(given):
+        detail = f"neither sort={sort} nor a filter has a window here"
+        raise Problem(400, "bad_window", detail, param="window")
     offset, cursor = _cursor(given.get("cursor"))
     return DiscoverQuery(
         sort=sort,
-        window=window,
+        window=window if sort in WINDOWED else "-",
         order=_one_of("order", given.get("order", "desc"), ("desc", "asc")),
         chain=_chain(given.get("chain")),
+        filters=parse_filters(given, window),
         limit=parse_limit(given.get("limit")),
         offset=offset,
         cursor=cursor,
@@ -149,5 +154,5 @@ def _cursor(text: str | None) -> tuple[int, str | None]:
 
 def bad_cursor() -> Problem:
     """Return the problem of a cursor that was changed, or belongs to another list."""
-    detail = "this cursor is not one that /discover gave for this sort, window, order and chain"
+    detail = "this cursor is not one that /discover gave for this sort, window, order and filters"
     return Problem(400, "bad_cursor", detail, param="cursor")
