@@ -18,14 +18,14 @@ from typing import Final
 import msgspec
 
 from services.aggregator.noise import NoiseFloors, diff
-from services.aggregator.policy import MergeRules
-from services.aggregator.readings import (
+from shared.merge.policy import MergeRules
+from shared.merge.readings import (
     SourceReading,
     decode_reading,
     encode_source_reading,
     merge_reading,
 )
-from services.aggregator.rules import merge_token
+from shared.merge.rules import merge_token
 from shared.model import PoolReading, Reading
 
 T0: Final = 1_790_000_000_000

@@ -16,6 +16,7 @@ LEASE_RENEW_S: Final = 0.5
 HEARTBEAT_S: Final = 1.0
 SILENCE_S: Final = 3.0  # three heartbeats; then a subscription counts as dead
 GONE_KEEP_MS: Final = 15 * 60_000  # how long a removal is told to a resuming client
+ALERTS_MAX_ENTRIES: Final = 10_000
 LOG_MAX_ENTRIES: Final = 3_000  # ten minutes of full windows
 INGEST_SEEN_MS: Final = 10 * 60_000
 VIEW_MS: Final = 120_000  # a cursor walk may idle this long
@@ -56,6 +57,15 @@ class Keys:
     def log(self) -> str:
         """Stream: one entry per commit, id `<version>-0`, field `m` = the published bytes."""
         return f"{self.prefix}state:log"
+
+    @property
+    def alerts_log(self) -> str:
+        """Stream: the last ALERTS_MAX_ENTRIES events of this epoch, id `<version>-<n>`."""
+        return f"{self.prefix}alerts:log"
+
+    def alert_base(self, token_id: str) -> str:
+        """Hash: one field per window, its history and what was told. Lives as long as the row."""
+        return f"{self.prefix}alerts:base:{token_id}"
 
     @property
     def lease(self) -> str:

@@ -22,6 +22,7 @@ ROW_FIELDS: Final = (
     "chain",
     "token_name",
     "token_ticker",
+    "same_ticker",
     "protocol",
     "pool_address",
     "pool_count",

@@ -12,7 +12,7 @@ from redis.exceptions import NoScriptError, ResponseError
 
 from shared.connect import Redis
 from shared.errors import Diverged, Fenced, StoreError
-from shared.keys import LEASE_MS, Keys
+from shared.keys import ALERTS_MAX_ENTRIES, LEASE_MS, Keys
 from shared.model import METRICS, ROW_FIELDS
 from shared.row import Fields
 
@@ -93,6 +93,8 @@ class CommitPlan:
     scores: dict[str, list[tuple[str, bytes]]] = field(default_factory=dict)  # metric → (id, score)
     unranked: dict[str, list[str]] = field(default_factory=dict)  # metric → ids that left it
     readings: dict[str, dict[str, bytes]] = field(default_factory=dict)  # id → source → JSON
+    events: list[bytes] = field(default_factory=list)  # entries of the message's `ev`
+    alert_bases: dict[str, dict[str, bytes]] = field(default_factory=dict)  # id → window → JSON
     log_from: int = 0  # the oldest version that the log keeps
 
 
@@ -126,7 +128,8 @@ class Store:
         # Any: redis-py's reply types name every way of decoding; ours are bytes.
         self.redis: Any = redis
         self.keys = keys
-        self._indices = [keys.index(metric) for metric in METRICS]
+        indices = [keys.index(metric) for metric in METRICS]
+        self._written = [keys.meta, keys.gone, keys.log, keys.alerts_log, *indices]
 
     # -- writing ----------------------------------------------------------------------------------
     async def acquire(self, holder: str) -> Lease | None:
@@ -145,16 +148,14 @@ class Store:
 
     async def begin_epoch(self, fence: str, epoch: str, run_id: str) -> None:
         """Start an empty epoch. Raises Fenced when another aggregator has taken over."""
-        keys = [self.keys.meta, self.keys.gone, self.keys.log, *self._indices]
-        await self._checked(_BEGIN_EPOCH, keys, [fence, epoch, run_id])
+        await self._checked(_BEGIN_EPOCH, self._written, [fence, epoch, run_id])
 
     async def commit(self, plan: CommitPlan) -> int:
         """Write one commit; return its version. Repeating it with the same id is harmless.
 
         Raises Fenced or Diverged; any other error leaves the outcome unknown, so repeat it.
         """
-        keys = [self.keys.meta, self.keys.gone, self.keys.log, *self._indices]
-        return int(await self._checked(_COMMIT, keys, _commit_args(plan, self.keys)))
+        return int(await self._checked(_COMMIT, self._written, _commit_args(plan, self.keys)))
 
     async def heartbeat(self, fence: str, epoch: str, version: int, message: bytes) -> None:
         """Publish a heartbeat. Raises Fenced or Diverged."""
@@ -214,6 +215,10 @@ class Store:
     async def readings(self, token_ids: Sequence[str]) -> dict[str, Fields]:
         """Read stored readings: id → source → JSON; ids without any are left out."""
         return await self._hashes([(i, self.keys.reading(i)) for i in token_ids])
+
+    async def alert_bases(self, token_ids: Sequence[str]) -> dict[str, Fields]:
+        """Read what alerts are judged by: id → window → JSON; ids without any are left out."""
+        return await self._hashes([(i, self.keys.alert_base(i)) for i in token_ids])
 
     async def gone(self) -> dict[str, int]:
         """Return the removals that are still remembered: id → version."""
@@ -277,6 +282,8 @@ def _commit_args(plan: CommitPlan, keys: Keys) -> list[Any]:
         plan.tokens,
         plan.horizon,
         "1" if plan.seeding else "",
+        keys.alert_base(""),
+        ALERTS_MAX_ENTRIES,
     ]
     args.append(len(plan.rows))
     for row in plan.rows:
@@ -299,6 +306,12 @@ def _commit_args(plan: CommitPlan, keys: Keys) -> list[Any]:
         args += [token_id, 2 * len(sources)]
         for source_reading in sources.items():
             args += source_reading
+    args.append(len(plan.alert_bases))
+    for token_id, windows in plan.alert_bases.items():
+        args += [token_id, 2 * len(windows)]
+        for window_track in windows.items():
+            args += window_track
+    args += [len(plan.events), *plan.events]
     return args
 
 

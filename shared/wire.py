@@ -21,11 +21,25 @@ class Commit(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="t
     set: list[Raw] = []  # {"id", changed fields}; null = became unknown
     add: list[Raw] = []  # full rows, new or replaced
     del_: list[str] = msgspec.field(default_factory=list, name="del")
-    ev: list[Raw] = []
+    ev: list[Raw] = []  # Alert
     acks: list[str] = []  # batches whose last reading is in this commit
     digest: str  # of the state at v
     horizon: int = 0  # removals at or below this version are forgotten
     seeding: bool = False  # true until a new epoch holds everything
+
+
+class Alert(Struct, frozen=True, kw_only=True):
+    """One entry of a commit's `ev`: a figure has crossed a level of its change over a window."""
+
+    i: str  # `<version>.<n>`: its n-th event; unique within an epoch
+    type: Literal["price", "volume"]
+    id: str
+    w: str  # window
+    dir: Literal["up", "down"]
+    chg: float  # percent of `from`, signed, two decimals
+    from_: float = msgspec.field(name="from")  # committed one window ago
+    to: float  # committed now
+    lvl: int  # 1-4
 
 
 class Heartbeat(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="t", tag="hb"):
@@ -56,3 +70,16 @@ def decode(data: bytes) -> Commit | Heartbeat:
     Raises msgspec.MsgspecError (a ValueError) or UnicodeDecodeError when it is none of ours.
     """
     return _decoder.decode(data)
+
+
+_alert_decoder = msgspec.json.Decoder(Alert)
+
+
+def encode_alert(alert: Alert) -> bytes:
+    """Return an entry of `ev`."""
+    return _encoder.encode(alert)
+
+
+def decode_alert(data: bytes | Raw) -> Alert:
+    """Decode an entry of `ev`. Raises msgspec.MsgspecError (a ValueError)."""
+    return _alert_decoder.decode(data)

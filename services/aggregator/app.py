@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 
+from services.aggregator.alerts import AlertBook, AlertRules
 from services.aggregator.clock import StoreClock
 from services.aggregator.intake import Intake
 from services.aggregator.leader import Leader
 from services.aggregator.memory import Memory
 from services.aggregator.noise import NoiseFloors
 from services.aggregator.plan import Window
-from services.aggregator.policy import MergeRules
 from services.aggregator.settings import AggregatorSettings
 from shared.connect import open_redis, wait_for_redis
 from shared.keys import Keys
@@ -18,20 +18,22 @@ from shared.replica import Replica
 from shared.service import unless_stopped
 
 
-def merge_rules(settings: AggregatorSettings) -> MergeRules:
-    """Return the merge rules that an operator asked for."""
-    return MergeRules(
-        min_pool_liquidity=settings.min_pool_liquidity,
-        price_stale_ms=settings.price_stale_s * 1000,
-        sums_stale_ms=settings.sums_stale_s * 1000,
-        dead_after_ms=settings.dead_after_s * 1000,
-        price_rule=settings.price_rule,
-    )
-
-
 def noise_floors(settings: AggregatorSettings) -> NoiseFloors:
     """Return the noise floors that an operator asked for."""
     return NoiseFloors(price=settings.noise_price_pct / 100, sums=settings.noise_sums_pct / 100)
+
+
+def alert_rules(settings: AggregatorSettings) -> AlertRules:
+    """Return the alert rules that an operator asked for."""
+    return AlertRules(
+        price_windows=settings.alert_price_windows,
+        price_levels=settings.alert_price_pct,
+        volume_windows=settings.alert_volume_windows,
+        volume_levels=settings.alert_volume_pct,
+        min_volume=settings.alert_volume_min,
+        rearm=settings.alert_rearm_pct / 100,
+        cooldown_ms=settings.alert_cooldown_s * 1000,
+    )
 
 
 async def run(settings: AggregatorSettings, stop: asyncio.Event) -> None:
@@ -44,7 +46,10 @@ async def run(settings: AggregatorSettings, stop: asyncio.Event) -> None:
         memory = Memory(settings.max_tokens)
         intake = Intake(memory, settings.include_quote_assets)
         replica = Replica()
-        window = Window(memory, replica, merge_rules(settings), noise_floors(settings))
+        window = Window(
+            memory, replica, settings.merge_rules(), noise_floors(settings),
+            AlertBook(alert_rules(settings)),
+        )  # fmt: skip
         leader = Leader(redis, keys, window=window, intake=intake, clock=clock, settings=settings)
         following = asyncio.create_task(leader.feed.run())
         leading = asyncio.create_task(leader.run(stop))

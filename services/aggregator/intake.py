@@ -9,8 +9,8 @@ from typing import Final
 import msgspec
 
 from services.aggregator.memory import Memory
-from services.aggregator.readings import ReadingError, decode_reading
 from shared.logs import get_logger
+from shared.merge.readings import ReadingError, decode_reading
 from shared.model import SCHEMA, RawBatch
 from shared.quotes import is_quote_asset
 

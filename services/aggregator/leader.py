@@ -127,10 +127,12 @@ class Leader:
         """Make the replica exactly the store's state, or begin a new epoch."""
         run_id = await self._store.run_id()
         self._verified.clear()
+        self._window.alerts.clear()
         exact = await self.feed.lead()
         meta = await self._store.meta()
         if not exact or meta.run_id != run_id:
             await self._begin_epoch(meta, run_id)
+        self._window.tickers.load(self._replica.rows)
         self._history = History(self._replica.horizon)
         self.leading = True
         log.info(
@@ -147,13 +149,15 @@ class Leader:
         epoch = secrets.token_hex(4)
         await self._store.begin_epoch(self._fence, epoch, run_id)
         self._replica.reset(epoch)
-        # Ids without a reading are touched too: the window removes what the store should not hold.
+        # What nobody knows anything of must not stay in the store: no digest would ever match.
         self._leftover = [token for token in stored if not memory.sources(token)]
         memory.touch(memory.tokens(), self._clock.now_ms())
         log.warning("epoch_begun", epoch=epoch, after=meta.epoch, tokens=len(memory))
 
     async def _verify(self, tokens: list[str]) -> None:
         """Merge the stored readings of tokens that this term has not looked at yet.
+
+        What is stored of their alerts is taken over, so that none is lost or told again.
 
         A standby may have missed a message that the former leader heard. Merging is idempotent, so
         reading the store once per token and term makes the memory whole.
@@ -163,6 +167,10 @@ class Leader:
             part = unread[start : start + _CHUNK]
             for token, stored in (await self._store.readings(part)).items():
                 self._window.memory.merge_stored(token, stored)
+            for token, bases in (await self._store.alert_bases(part)).items():
+                # A window may have read this token, and told its alerts, while we waited.
+                if token not in self._verified:
+                    self._window.alerts.load(token, bases)
             self._verified.update(part)
 
     async def _sweep(self, over: asyncio.Event) -> None:
@@ -193,11 +201,12 @@ class Leader:
         memory, waiting = self._window.memory, self._intake.waiting
         acks = tuple(waiting)
         saved = frozenset(token for held in waiting.values() for token in held.tokens)
-        touched = (*memory.take_dirty(now_ms), *saved, *self._leftover)
+        touched = (*memory.take_dirty(now_ms), *saved)
         tokens = list(dict.fromkeys([*touched, *memory.overdue(now_ms, _OVERDUE)]))
-        computed: list[Item] = []
+        rows = self._replica.rows
+        computed = [Item(token, removed=True) for token in self._leftover if token not in rows]
         committed = 0
-        last: list[Item] = []  # one piece is held back, so that the last is known as such
+        last = computed[:]  # one piece is held back, so that the last is known as such
         try:
             for start in range(0, len(tokens), _CHUNK):
                 part = tokens[start : start + _CHUNK]
@@ -210,7 +219,7 @@ class Leader:
                         committed += len(last)
                     last = piece
             if last or acks:
-                filled = self._replica.rows or any(item.added for item in last)
+                filled = rows or any(item.added for item in last)
                 await self._commit(last, acks, seeding=not filled)
         except BaseException:
             memory.touch(tokens, now_ms)
@@ -238,10 +247,12 @@ class Leader:
         async with self._writing:
             await self._write(plan)
             self._replica.apply(message)
+            self._window.settle(items)
         log.debug(
             "window_committed",
             version=version,
             tokens=len(items),
+            alerts=len(message.ev),
             bytes=len(plan.message),
             ms=round(1000 * (time.perf_counter() - started), 2),
         )

@@ -5,8 +5,9 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterable, Mapping
 
-from services.aggregator.policy import MergeRules
-from services.aggregator.readings import (
+from shared.chains import token_id
+from shared.merge.policy import MergeRules
+from shared.merge.readings import (
     ReadingError,
     SourceReading,
     decode_source_reading,
@@ -15,7 +16,6 @@ from services.aggregator.readings import (
     merge_reading,
     prune,
 )
-from shared.chains import token_id
 from shared.model import Reading
 
 SAVE_EVERY_MS = 30_000  # a reading that changes no row is still stored this often

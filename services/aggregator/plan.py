@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import msgspec
 
+from services.aggregator.alerts import UNJUDGED, AlertBook, Crossing, Track, encode_track
 from services.aggregator.memory import Memory
 from services.aggregator.noise import NoiseFloors, diff
-from services.aggregator.policy import MergeRules
-from services.aggregator.rules import merge_token
+from services.aggregator.tickers import Tickers
 from shared import row as rows_
 from shared.chains import split_token_id
+from shared.merge.policy import MergeRules
+from shared.merge.rules import merge_token
 from shared.model import METRICS
 from shared.replica import Replica
 from shared.row import Fields
 from shared.store import CommitPlan, RowWrite
-from shared.wire import Commit, encode
+from shared.wire import Alert, Commit, encode, encode_alert
 
 _METRIC_OF_FIELD: Final = {name: metric for metric, name in METRICS.items()}
 _OVERHEAD: Final = 5  # what a token costs besides its fields
+_ALERT_WEIGHT: Final = 8  # an event or a stored track, in fields
 _encode_json = msgspec.json.encode
 _decode_json = msgspec.json.Decoder(dict[str, Any]).decode
 
@@ -35,11 +38,14 @@ class Item:
     added: bool = False
     removed: bool = False
     readings: Fields = field(default_factory=dict)  # source → JSON
+    crossings: Sequence[Crossing] = ()
+    tracks: Mapping[str, Track] = field(default_factory=dict)  # by window
 
     @property
     def weight(self) -> int:
         """How much of a commit's budget it takes, in fields."""
-        return len(self.changed) + len(self.readings) + _OVERHEAD
+        alerts = _ALERT_WEIGHT * (len(self.crossings) + len(self.tracks))
+        return len(self.changed) + len(self.readings) + alerts + _OVERHEAD
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +56,8 @@ class Window:
     replica: Replica
     rules: MergeRules
     floors: NoiseFloors
+    alerts: AlertBook = field(default_factory=AlertBook)
+    tickers: Tickers = field(default_factory=Tickers)
 
     def items(self, tokens: Iterable[str], now_ms: int, saved: frozenset[str]) -> Iterator[Item]:
         """Compute the tokens anew and yield what changed; dead ones leave the memory too."""
@@ -67,9 +75,15 @@ class Window:
         merged = merge_token(chain, address, sources, now_ms, self.rules)
         if merged.dead:
             self.memory.forget(token)
+            self.memory.touch(self.tickers.remove(token), now_ms)
             return Item(token, removed=True) if known else None
         self.memory.schedule(token, merged.next_ms)
         self.memory.prune(token, now_ms, self.rules)
+        # Rows of the same ticker are looked at again in the next window.
+        self.memory.touch(self.tickers.put(token, merged.values), now_ms)
+        mark = self.tickers.mark(token)
+        if mark is not None:
+            merged.values["same_ticker"] = mark
         before = _decode_json(self.replica.rows[token]) if known else None
         if before is not None:
             before.pop("rv", None)
@@ -78,7 +92,19 @@ class Window:
         readings = self.memory.take_unsaved(token, now_ms, force=force or bool(changed))
         if not changed and not readings:
             return None
-        return Item(token, changed=changed, added=not known, readings=readings)
+        judged = self.alerts.judge(token, before, change.set, now_ms) if change else UNJUDGED
+        return Item(
+            token, changed=changed, added=not known, readings=readings,
+            crossings=judged.crossings, tracks=judged.tracks,
+        )  # fmt: skip
+
+    def settle(self, items: Iterable[Item]) -> None:
+        """The store has taken these items: alerts are judged from here on."""
+        for item in items:
+            if item.removed:
+                self.alerts.forget(item.token_id)
+            else:
+                self.alerts.put(item.token_id, item.tracks)
 
 
 def pieces(items: Iterable[Item], budget: int) -> Iterator[list[Item]]:
@@ -121,6 +147,7 @@ def plan_commit(replica: Replica, items: Iterable[Item], stamp: Stamp) -> tuple[
         set=draft.sets,
         add=draft.adds,
         del_=draft.removed,
+        ev=[msgspec.Raw(event) for event in draft.events],
         acks=list(stamp.acks),
         digest=rows_.format_digest(draft.digest),
         horizon=stamp.horizon,
@@ -143,6 +170,8 @@ def plan_commit(replica: Replica, items: Iterable[Item], stamp: Stamp) -> tuple[
         scores=draft.scores,
         unranked=draft.unranked,
         readings=draft.readings,
+        events=draft.events,
+        alert_bases=draft.alert_bases,
         log_from=stamp.log_from,
     )
     return plan, message
@@ -164,6 +193,8 @@ class _Draft:
         self.scores: dict[str, list[tuple[str, bytes]]] = {}
         self.unranked: dict[str, list[str]] = {}
         self.readings: dict[str, Fields] = {}
+        self.events: list[bytes] = []
+        self.alert_bases: dict[str, Fields] = {}
 
     def put(self, item: Item) -> None:
         """Take in what one token changes."""
@@ -172,6 +203,10 @@ class _Draft:
             return
         if item.readings:
             self.readings[item.token_id] = item.readings
+        if item.tracks:
+            self.alert_bases[item.token_id] = {w: encode_track(t) for w, t in item.tracks.items()}
+        for crossing in item.crossings:
+            self.events.append(self._event(item.token_id, crossing))
         if not item.changed:
             return
         changed = {**item.changed, "rv": self._rv}
@@ -187,6 +222,21 @@ class _Draft:
         else:
             self.sets.append(msgspec.Raw(rows_.encode_row({"id": before["id"], **changed})))
         self._write(item, changed)
+
+    def _event(self, token: str, crossing: Crossing) -> bytes:
+        return encode_alert(
+            Alert(
+                i=f"{self.version}.{len(self.events)}",
+                type=crossing.type,
+                id=token,
+                w=crossing.window,
+                dir="up" if crossing.move.change > 0 else "down",
+                chg=round(crossing.move.change, 2),
+                from_=crossing.move.base,
+                to=crossing.move.value,
+                lvl=crossing.level,
+            )
+        )
 
     def _remove(self, token: str) -> None:
         self.removed.append(token)

@@ -10,6 +10,7 @@ from starlette.types import ASGIApp
 
 from services.api.answer import json_answer
 from services.api.discover import Discover
+from services.api.documents.files import document_routes
 from services.api.door import Door
 from services.api.health import Health, Livez, Readyz
 from services.api.ingest import Ingest
@@ -62,7 +63,8 @@ def build_api(settings: ApiSettings, redis: Redis, feed_redis: Redis) -> Api:
             "/": json_answer(200, {"service": "dexwire", "read": "/discover", "health": "/health"}),
             "/discover": discover,
             "/search": Search(live),
-            "/tokens/{chain}/{address}": Token(redis, keys),
+            **document_routes(),
+            "/tokens/{chain}/{address}": Token(redis, keys, settings.merge_rules()),
             "/health": Health(redis, keys, live, demo=settings.demo),
             "/livez": Livez(),
             "/readyz": Readyz(redis, live, lambda: api.draining),

@@ -19,7 +19,7 @@ from shared.chains import canonical_chain
 from shared.model import SORTS, WINDOWED, WINDOWS, metric_of
 
 LIMIT_MAX: Final = 100
-_LIMIT_DEFAULT: Final = 20
+LIMIT_DEFAULT: Final = 20
 # Ranks are counted in a signed 64-bit integer and in float64 scores; nobody has that many tokens.
 _OFFSET_DIGITS: Final = 15
 _CURSOR_MIN: Final = 64  # characters of an opaque cursor; they have 92 to 1,160
@@ -38,7 +38,7 @@ class DiscoverQuery:
     order: str = "desc"
     chain: str | None = None
     filters: Filters = NO_FILTERS
-    limit: int = _LIMIT_DEFAULT
+    limit: int = LIMIT_DEFAULT
     offset: int = 0  # a plain integer cursor
     cursor: str | None = None  # an opaque one, not yet checked
 
@@ -110,7 +110,7 @@ def parse_discover(query_string: bytes) -> DiscoverQuery:
 def parse_limit(text: str | None) -> int:
     """Parse `limit`: 1 to LIMIT_MAX. Raises Problem 400."""
     if text is None:
-        return _LIMIT_DEFAULT
+        return LIMIT_DEFAULT
     limit = int(text) if len(text) <= 3 and _DIGITS.fullmatch(text) else 0
     if not 1 <= limit <= LIMIT_MAX:
         raise Problem(400, "bad_limit", f"limit must be 1 to {LIMIT_MAX}", param="limit")

@@ -5,17 +5,11 @@ from __future__ import annotations
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, field_validator
-from pydantic_settings import NoDecode
+from pydantic import AfterValidator, Field, SecretStr, field_validator
 
 from services.api.producers import Producer, parse_producers
-from shared.settings import ServiceSettings
-
-
-def _split_words(value: object) -> object:
-    if isinstance(value, str):
-        return tuple(word.strip() for word in value.split(",") if word.strip())
-    return value
+from shared.merge_settings import MergeSettings
+from shared.settings import Words
 
 
 def _check_origins(origins: tuple[str, ...]) -> tuple[str, ...]:
@@ -26,12 +20,10 @@ def _check_origins(origins: tuple[str, ...]) -> tuple[str, ...]:
     return origins
 
 
-Origins = Annotated[
-    tuple[str, ...], NoDecode, BeforeValidator(_split_words), AfterValidator(_check_origins)
-]
+Origins = Annotated[Words, AfterValidator(_check_origins)]
 
 
-class ApiSettings(ServiceSettings):
+class ApiSettings(MergeSettings):
     """Settings of the HTTP API."""
 
     api_host: str = "127.0.0.1"

@@ -1,11 +1,10 @@
-"""`GET /tokens/{chain}/{address}`: one row, and what each source says of it."""
+"""`GET /tokens/{chain}/{address}`: one row, why it is so, and what each source says of it."""
 
 from __future__ import annotations
 
 from typing import Any, Final
 
-import msgspec
-from msgspec import MsgspecError, Raw, Struct
+from msgspec import Raw, structs
 from starlette.types import Receive, Scope, Send
 
 from services.api.answer import json_answer
@@ -16,29 +15,22 @@ from shared.chains import canonical_address, canonical_chain, token_id
 from shared.connect import Redis
 from shared.keys import Keys
 from shared.logs import get_logger
+from shared.merge.explain import explain
+from shared.merge.explained import ToldPool
+from shared.merge.policy import MergeRules
+from shared.merge.readings import ReadingError, SourceReading, decode_source_reading
 from shared.row import Fields, encode_row
 
 log = get_logger(__name__)
 
-
-class StoredReading(Struct, frozen=True):
-    """What `reading:<id>` holds per source (docs/DATA.md): values and pools, each with its time.
-
-    Only as much is decoded as is shown: values go through as they are.
-    """
-
-    fields: dict[str, tuple[Raw, int]] = {}
-    pools: dict[str, tuple[dict[str, Raw], int]] = {}
-
-
-_decoder: Final = msgspec.json.Decoder(StoredReading)
 _META: Final = ("epoch", "version", "committed_ms", "seeding")
 
 
 class Token:
     """The endpoint."""
 
-    def __init__(self, redis: Redis, keys: Keys) -> None:
+    def __init__(self, redis: Redis, keys: Keys, rules: MergeRules) -> None:
+        self._rules = rules
         self._redis: Any = redis  # its reply types name every way of decoding
         self._keys = keys
 
@@ -60,7 +52,7 @@ class Token:
             "version": int(version),
             "as_of_ms": int(committed_ms),
             "token": Raw(encode_row(_named(row))),
-            **describe(_named(readings), now_ms),
+            **describe(_named(readings), now_ms, self._rules),
         }
         await json_answer(200, content)(scope, receive, send)
 
@@ -85,34 +77,53 @@ def parse_token(chain: str, address: str) -> str:
     return token_id(canonical, known_as)
 
 
-def describe(readings: Fields, now_ms: int) -> dict[str, Any]:
-    """Return what is shown of the stored readings: per source its fields, and the pools.
+def describe(stored: Fields, now_ms: int, rules: MergeRules) -> dict[str, Any]:
+    """Return what is shown of the stored readings.
 
-    Every value and every pool comes with its own time; a source's is its newest.
+    `explanation`: per field of the row its value as of these readings, whose it is, how old, and
+    what was passed over; it may be ahead of the committed row by what noise floors hold back.
+    `readings`: per source everything it says. `pools`: each with what it does for the row.
     """
-    sources: dict[str, Any] = {}
-    pools: list[dict[str, Any]] = []
-    for source, raw in sorted(readings.items()):
+    readings: dict[str, SourceReading] = {}
+    for source, raw in sorted(stored.items()):
         try:
-            stored = _decoder.decode(raw)
-        except (MsgspecError, UnicodeDecodeError) as error:
+            readings[source] = decode_source_reading(raw)
+        except ReadingError as error:
             log.warning("reading_malformed", source=source[:64], error=str(error)[:200])
-            continue
-        times = [ms for _, ms in (*stored.fields.values(), *stored.pools.values())]
-        observed_ms = max(times, default=0)
-        sources[source] = {
-            "observed_ms": observed_ms,
-            "age_ms": max(0, now_ms - observed_ms),
-            "fields": {
-                name: {"value": value, "observed_ms": ms, "age_ms": max(0, now_ms - ms)}
-                for name, (value, ms) in stored.fields.items()
-            },
-        }
-        pools += [
-            {**pool, "source": source, "observed_ms": ms, "age_ms": max(0, now_ms - ms)}
-            for pool, ms in stored.pools.values()
-        ]
-    return {"readings": sources, "pools": pools}
+    told = explain(readings, now_ms, rules)
+    return {
+        "raw_name": told.raw_name,
+        "raw_ticker": told.raw_ticker,
+        "explanation": told.fields,
+        "readings": {source: _aged(reading, now_ms) for source, reading in readings.items()},
+        "pools": [_pool(pool) for pool in told.pools],
+    }
+
+
+def _aged(reading: SourceReading, now_ms: int) -> dict[str, Any]:
+    """Return a source's fields, each with its age; a source's age is that of its newest word."""
+    times = [held.observed_ms for held in reading.fields.values()]
+    times += [pool.observed_ms for pool in reading.pools.values()]
+    observed_ms = max(times, default=0)
+    return {
+        "observed_ms": observed_ms,
+        "age_ms": max(0, now_ms - observed_ms),
+        "fields": {
+            name: {
+                "value": held.value,
+                "observed_ms": held.observed_ms,
+                "age_ms": max(0, now_ms - held.observed_ms),
+            }
+            for name, held in reading.fields.items()
+        },
+    }
+
+
+def _pool(told: ToldPool) -> dict[str, Any]:
+    """Return a pool's figures beside what is said of it; unknown is absent."""
+    said = structs.asdict(told)
+    figures = structs.asdict(said.pop("pool"))
+    return said | {name: value for name, value in figures.items() if value is not None}
 
 
 def _named(found: dict[bytes, bytes]) -> Fields:

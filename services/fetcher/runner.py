@@ -152,7 +152,7 @@ class Runner:
             return await self.due.take_of(queue, hot, again_s=job.again_s, limit=limit)
         taken = await self.due.take_due(queue, again_s=job.again_s, limit=limit)
         taken = [token for token in taken if _suits(job, token)]
-        return await self._priceless(taken) if job.pick == "priceless" else taken
+        return await self._priceless(taken, source.name) if job.pick == "priceless" else taken
 
     async def _hot(self, top: int) -> list[str]:
         """Return the watched tokens and the top-ranked, each once."""
@@ -165,13 +165,21 @@ class Runner:
             watched, ranked = await pipe.execute()
         return list(dict.fromkeys(token.decode() for token in (*watched, *ranked)))
 
-    async def _priceless(self, tokens: Sequence[str]) -> list[str]:
-        """Return those tokens whose row has no price."""
+    async def _priceless(self, tokens: Sequence[str], source: str) -> list[str]:
+        """Return those tokens whose row has no price, or has it of this source alone.
+
+        Without the second the price would grow old, vanish, be asked for again, and so on.
+        """
         async with self.redis.pipeline(transaction=False) as pipe:
             for token in tokens:
-                pipe.hexists(self.keys.token(token), "price")
-            priced = await pipe.execute() if tokens else []
-        return [token for token, known in zip(tokens, priced, strict=True) if not known]
+                pipe.hget(self.keys.token(token), "price_source")
+            givers = await pipe.execute() if tokens else []
+        ours = f'"{source}'.encode()  # with :thin behind it or not
+        return [
+            token
+            for token, giver in zip(tokens, givers, strict=True)
+            if giver is None or giver.startswith(ours)
+        ]
 
 
 def has_price(reading: Reading) -> bool:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, PositiveFloat, PositiveInt
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import AfterValidator, Field, PositiveFloat, PositiveInt
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.settings import ServiceSettings
 
@@ -23,14 +23,7 @@ def _check_http_url(url: str) -> str:
     return url.rstrip("/")
 
 
-def _split_words(value: object) -> object:
-    if isinstance(value, str):
-        return tuple(word.strip() for word in value.split(",") if word.strip())
-    return value
-
-
 HttpUrl = Annotated[str, AfterValidator(_check_http_url)]
-Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_words)]  # "a,b,c"
 
 
 class FetcherSettings(ServiceSettings):

@@ -60,7 +60,8 @@ class Refresh:
     """Stage two: known tokens asked for by address, in batches of one chain.
 
     `pick` says which: "due" those not asked for longest, "hot" the top-ranked and the watched,
-    "priceless" those due that have no price in the store yet. One token is not asked again within
+    "priceless" those due whose price in the store is none or this source's.
+    One token is not asked again within
     `again_s`. Jobs of one `queue` share the memory of when a token was asked.
     """
 

@@ -1,6 +1,6 @@
 #!lua
 -- Start a new, empty epoch; rows follow as commits while `seeding` is set.
--- KEYS  1 meta, 2 gone, 3 log, 4… the indices     ARGV  1 fence, 2 epoch, 3 run id
+-- KEYS  1 meta, 2 gone, 3 log, 4 alerts, 5… the indices     ARGV  1 fence, 2 epoch, 3 run id
 local fence = redis.call('HGET', KEYS[1], 'fence')
 if fence ~= ARGV[1] then return redis.error_reply('FENCED ' .. tostring(fence)) end
 for i = 2, #KEYS do redis.call('DEL', KEYS[i]) end

@@ -35,7 +35,8 @@ async def test_no_page_disagrees_with_itself_or_with_its_version(
         readers = [
             asyncio.create_task(read_pages(Store(other, keys), metric, done)) for metric in METRICS
         ]
-        for _ in range(12):
+        first = (await store.meta()).version
+        while (await store.meta()).version < first + 60:  # a window takes some eleven commits
             await publish(redis, keys, market(1000, dice))
             await asyncio.sleep(0.1)
         done.set()
@@ -43,7 +44,7 @@ async def test_no_page_disagrees_with_itself_or_with_its_version(
                  for p in found]  # fmt: skip
 
     truth = await replayed(store, {page.version for _, page in pages})
-    assert len(truth) > 20
+    assert len(truth) > 10
     for metric, page in pages:
         order, rows = truth[page.version][metric]
         assert list(page.ids) == order

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from services.aggregator.intake import MAX_MESSAGE_BYTES, Intake, decode_batch
 from services.aggregator.memory import Memory
-from services.aggregator.readings import ReadingError
+from shared.merge.readings import ReadingError
 
 NOW = 1_790_000_000_000
 GOOD = {"chain": "solana", "token_address": "A", "observed_ms": NOW, "price": 1.5}

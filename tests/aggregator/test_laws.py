@@ -2,17 +2,15 @@
 
 import json
 import math
-from collections.abc import Iterable
-from functools import reduce
 from typing import Any
 
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from msgspec import UNSET
 
 from services.aggregator.noise import NO_FLOORS, NoiseFloors, apply, diff
-from services.aggregator.policy import MergeRules
-from services.aggregator.readings import (
+from shared.merge.policy import MergeRules
+from shared.merge.readings import (
     ReadingError,
     SourceReading,
     decode_reading,
@@ -22,97 +20,30 @@ from services.aggregator.readings import (
     merge_reading,
     prune,
 )
-from services.aggregator.rules import merge_token
+from shared.merge.rules import merge_token
 from shared.model import LIMIT, PoolReading, Reading
-
-T0 = 1_790_000_000_000
-MINT = "7xKXtg2CW87d97TXJSDpbD5jBkheTqA83TZRuJosgAsU"
-SOURCES = ("dexscreener", "geckoterminal", "jupiter", "ingest:a", "ingest:b")
-SUMS = ("liquidity", "volume_24h", "transactions_24h")
-PRICED = ("price", "price_source", "price_change_1h", "market_cap", "fdv", "pool_address")
-State = dict[str, SourceReading]
-some = settings(max_examples=40)  # histories are slow to generate
-
-rules = st.sampled_from([MergeRules(), MergeRules(price_rule="weighted")])
-# Few values and few times, so that ties and crossed bounds are common.
-times = st.integers(0, 14).map(lambda step: T0 + step * 60_000)
-amounts = st.sampled_from([0.0, 5e-324, 0.5, 1.0, 1.1, 999.0, 1_000.0, 5_000.0, 9e14])
-percents = st.sampled_from([-150.0, -5.0, 0.0, 0.1, 3.0])
-counts = st.integers(0, 3)
-texts = st.sampled_from(["a", "b", "ß"])
-created = st.sampled_from([0, T0 - 5, T0 - 9, T0 + 60_000])
-sides = st.sampled_from(["base", "base", "quote"])
-
-
-def maybe(values: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    return st.none() | values
-
-
-def pools(
-    addresses: str = "ABCD", liquidity: st.SearchStrategy[float | None] | None = None
-) -> st.SearchStrategy[PoolReading]:
-    return st.builds(
-        PoolReading,
-        pool_address=st.sampled_from(addresses),
-        side=sides,
-        protocol=maybe(texts),
-        created_ms=maybe(created),
-        price=maybe(amounts),
-        liquidity=maybe(amounts) if liquidity is None else liquidity,
-        market_cap=maybe(amounts),
-        fdv=maybe(amounts),
-        volume_24h=maybe(amounts),
-        price_change_1h=maybe(percents),
-        transactions_24h=maybe(counts),
-        buys_24h=maybe(counts),
-    )
-
-
-def readings(most_pools: int = 3) -> st.SearchStrategy[Reading]:
-    def said(values: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-        return st.just(UNSET) | st.none() | values
-
-    return st.builds(
-        Reading,
-        chain=st.just("solana"),
-        token_address=st.just(MINT),
-        observed_ms=times,
-        token_name=said(texts),
-        protocol=said(texts),
-        created_ms=said(created),
-        price=said(amounts),
-        market_cap=said(amounts),
-        liquidity=said(amounts),
-        volume_24h=said(amounts),
-        price_change_1h=said(percents),
-        price_change_7d=said(percents),
-        transactions_24h=said(counts),
-        buys_24h=said(counts),
-        holders=said(counts),
-        pools=st.lists(pools(), max_size=most_pools, unique_by=lambda p: p.pool_address).map(tuple),
-    )
-
-
-sightings = st.lists(st.tuples(st.sampled_from(SOURCES), readings()), min_size=1, max_size=10)
-merged_readings = st.lists(readings(), max_size=4).map(
-    lambda given: reduce(merge_reading, given, SourceReading())
+from tests.support_merge import (
+    MINT,
+    PRICED,
+    SOURCES,
+    SUMS,
+    T0,
+    amounts,
+    counts,
+    maybe,
+    merged_readings,
+    pools,
+    readings,
+    restarted,
+    row,
+    rules,
+    see,
+    see_all,
+    sightings,
+    some,
+    texts,
+    times,
 )
-
-
-def see(state: State, source: str, reading: Reading) -> State:
-    return {**state, source: merge_reading(state.get(source), reading)}
-
-
-def see_all(seen: Iterable[tuple[str, Reading]], state: State | None = None) -> State:
-    return reduce(lambda before, sighting: see(before, *sighting), seen, state or {})
-
-
-def restarted(state: State) -> State:
-    return {source: decode_source_reading(encode_source_reading(r)) for source, r in state.items()}
-
-
-def row(state: State, now_ms: int, rules: MergeRules) -> dict[str, Any]:
-    return merge_token("solana", MINT, state, now_ms, rules).values
 
 
 # -- within a source ------------------------------------------------------------------------------

@@ -368,3 +368,16 @@ async def test_a_pool_keeps_its_time_over_a_restart(
     found = await row(store, "solana:Abc")
     assert found is not None
     assert found["price"] == 2.0
+
+
+async def test_a_new_epoch_does_not_inherit_a_row_that_nobody_knows_anything_of(
+    redis_url: str, redis: Redis, keys: Keys, store: Store
+) -> None:
+    await redis.hset(keys.token("solana:Ghost"), mapping={"id": '"solana:Ghost"'})
+    async with aggregator(redis_url, keys):
+        await has_leader(store)
+        await publish(redis, keys, [reading("Abc", price=1.0)], source="jupiter")
+        await reaches(store, 1)
+
+    assert await store.token_ids() == ["solana:Abc"]
+    assert list((await loaded(store)).rows) == ["solana:Abc"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from services.aggregator.memory import SAVE_EVERY_MS, Memory
-from services.aggregator.policy import MergeRules
-from services.aggregator.readings import decode_source_reading
+from shared.merge.policy import MergeRules
+from shared.merge.readings import decode_source_reading
 from shared.model import PoolReading, Reading
 
 T0 = 1_790_000_000_000

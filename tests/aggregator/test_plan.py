@@ -8,8 +8,8 @@ from services.aggregator.history import LOG_MAX_BYTES, History
 from services.aggregator.memory import Memory
 from services.aggregator.noise import NoiseFloors
 from services.aggregator.plan import Item, Stamp, Window, pieces, plan_commit
-from services.aggregator.policy import MergeRules
 from shared.keys import GONE_KEEP_MS, LOG_MAX_ENTRIES
+from shared.merge.policy import MergeRules
 from shared.model import METRICS, Reading
 from shared.replica import Replica
 from shared.store import RowWrite

@@ -5,8 +5,9 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from services.aggregator.readings import encode_source_reading, merge_reading
 from services.api.tokens import describe
+from shared.merge.policy import MergeRules
+from shared.merge.readings import encode_source_reading, merge_reading
 from shared.model import PoolReading, Reading
 from tests.api.conftest import Start
 from tests.api.writer import Writer, row
@@ -45,6 +46,11 @@ async def test_a_token_comes_with_its_sources_and_its_pools(writer: Writer, star
         2_000.0,
     )
     assert pool["age_ms"] == of_source["age_ms"]
+    assert (pool["role"], pool["adds"]) == ("price", True)
+    assert pool["why"] == "the deepest pool (2,000 USD): its price is the token's"
+    told = content["explanation"]["price"]
+    assert (told["value"], told["source"], told["pool"]) == (1.5, "dexscreener", "Pool1")
+    assert told["age_ms"] == of_source["age_ms"]
 
 
 @pytest.mark.parametrize(
@@ -76,18 +82,16 @@ async def test_what_is_no_token_is_a_problem(
 
 def test_a_reading_that_cannot_be_read_does_not_hide_the_others() -> None:
     good = b'{"fields":{"price":[1.5,1000]},"pools":{}}'
+    stored = {"bad": b"{", "good": good, "worse": b"\xff"}
 
-    shown = msgspec.json.decode(
-        msgspec.json.encode(describe({"bad": b"{", "good": good, "worse": b"\xff"}, 3_000))
-    )
+    shown = msgspec.json.decode(msgspec.json.encode(describe(stored, 3_000, MergeRules())))
 
-    assert shown == {
-        "readings": {
-            "good": {
-                "observed_ms": 1_000,
-                "age_ms": 2_000,
-                "fields": {"price": {"value": 1.5, "observed_ms": 1_000, "age_ms": 2_000}},
-            }
-        },
-        "pools": [],
+    assert shown["readings"] == {
+        "good": {
+            "observed_ms": 1_000,
+            "age_ms": 2_000,
+            "fields": {"price": {"value": 1.5, "observed_ms": 1_000, "age_ms": 2_000}},
+        }
     }
+    assert shown["explanation"]["price"]["source"] == "good"
+    assert shown["pools"] == []

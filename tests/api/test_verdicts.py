@@ -122,11 +122,11 @@ def test_a_bad_token_is_rejected_alone(row: int, fields: bytes, code: str) -> No
 
 def test_row_20_deep_nesting_is_refused_within_10_ms() -> None:
     for body in (NESTED, token(b'"price":' + NESTED), b'{"source":"bot","tokens":%s}' % NESTED):
-        started = time.perf_counter()
+        started = time.process_time()
         with pytest.raises(Problem) as caught:
             judged(body)
         assert caught.value.status in {400, 422}
-        assert time.perf_counter() - started < 0.010
+        assert time.process_time() - started < 0.010
 
 
 def test_row_25_minus_zero_is_zero() -> None:

@@ -209,18 +209,19 @@ async def test_what_is_hot_is_what_is_watched_and_what_ranks_high(
     assert await store.known() == ["base:seen", "base:top"]
 
 
-async def test_the_priceless_are_those_whose_row_has_no_price(
+async def test_the_priceless_are_those_whose_row_has_no_price_or_only_ours(
     server: Upstream, source: Source, runner: Make, store: Store
 ) -> None:
     job = refresh(pick="priceless")
     mine = with_jobs(source, job)
     one = runner([mine])
-    await one.due.offer({"base:a": {"test": NEW}, "base:b": {"test": NEW}}, ["test"])
-    await store.redis.hset(store.keys.token("base:a"), "price", "1.5")
+    await one.due.offer({f"base:{name}": {"test": NEW} for name in "abc"}, ["test"])
+    await store.redis.hset(store.keys.token("base:a"), "price_source", '"other"')
+    await store.redis.hset(store.keys.token("base:c"), "price_source", '"test:thin"')
 
     await one.cycle(mine, job)
 
-    assert server.asked == {"/base/b": 1}
+    assert server.asked == {"/base/b,c": 1}
 
 
 async def test_an_answer_to_our_own_question_does_not_keep_a_token_alive(

@@ -24,7 +24,7 @@ from services.fetcher.pools import (
     pool_reading,
     reading_id,
 )
-from services.fetcher.settings import HttpUrl, PerMinute, Seconds, SourceSettings, Words
+from services.fetcher.settings import HttpUrl, PerMinute, Seconds, SourceSettings
 from services.fetcher.source import Call, Discovery, Page, Refresh, Source, SourceSpec
 from services.fetcher.wire import (
     Number,
@@ -40,6 +40,7 @@ from services.fetcher.wire import (
 )
 from shared.chains import canonical_address, canonical_chain, token_id
 from shared.model import Reading
+from shared.settings import Words
 
 NAME: Final = "dexscreener"
 BATCH: Final = 30  # addresses that /tokens/v1 takes

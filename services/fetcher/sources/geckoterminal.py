@@ -26,7 +26,7 @@ from services.fetcher.pools import (
     pool_reading,
     reading_id,
 )
-from services.fetcher.settings import HttpUrl, PerMinute, Seconds, SourceSettings, Words
+from services.fetcher.settings import HttpUrl, PerMinute, Seconds, SourceSettings
 from services.fetcher.source import Call, Discovery, Page, Refresh, Source, SourceSpec
 from services.fetcher.wire import (
     MaybeNumber,
@@ -44,6 +44,7 @@ from services.fetcher.wire import (
 )
 from shared.chains import GECKOTERMINAL_NETWORK, canonical_address, canonical_chain
 from shared.model import Reading
+from shared.settings import Words
 
 NAME: Final = "geckoterminal"
 BATCH: Final = 30  # addresses that /tokens/multi takes

@@ -4,8 +4,8 @@ import math
 import pytest
 from msgspec import UNSET, convert
 
-from services.aggregator.policy import MergeRules, rank
-from services.aggregator.readings import (
+from shared.merge.policy import MergeRules, rank
+from shared.merge.readings import (
     ReadingError,
     SourceReading,
     Stamped,
@@ -189,7 +189,7 @@ def test_a_newer_pool_is_taken_whole() -> None:
     new = PoolReading(pool_address="P", price=1.25)
     before = merge_reading(None, reading(pools=(old,)))
     after = merge_reading(before, reading(T0 + 1, pools=(new,)))
-    assert after.pools == {"P": StampedPool(new, T0 + 1)}
+    assert after.pools == {"P": StampedPool(new, T0 + 1, T0)}
     assert merge_reading(after, reading(pools=(old,))) is after
 
 
@@ -269,7 +269,7 @@ def test_the_stored_form_is_compact_json() -> None:
     assert stored.decode() == (
         '{"fields":{"holders":[3,1790000000000],"price":[1.0,1790000000000],'
         '"token_name":["Béla",1790000000000]},'
-        '"pools":{"P":[{"pool_address":"P","liquidity":2.0},1790000000000]}}'
+        '"pools":{"P":[{"pool_address":"P","liquidity":2.0},1790000000000,0]}}'
     )
     assert decode_source_reading(stored) == held
 

@@ -9,8 +9,8 @@ from typing import Final
 
 from msgspec import Struct
 
-from services.aggregator.policy import MergeRules
-from services.aggregator.readings import SourceReading, is_dead
+from shared.merge.policy import MergeRules
+from shared.merge.readings import SourceReading, StampedPool, is_dead
 from shared.model import LIMIT, WINDOWS, PoolReading
 
 
@@ -19,6 +19,7 @@ class Cutoffs(Struct, frozen=True):
 
     price: int
     sums: int
+    gap: int = 10**15  # a pool not seen for longer than this (ms) between two looks is seen rarely
 
 
 class View(Struct, frozen=True, gc=False):
@@ -27,6 +28,19 @@ class View(Struct, frozen=True, gc=False):
     source: str
     pool: PoolReading
     observed_ms: int
+    before_ms: int = 0
+
+    def steadiness(self, cut: Cutoffs) -> int:
+        """Return how far its price can be relied on: 2 steadily, 1 for now, 0 not any more.
+
+        A price that is seen every four minutes and fresh for two would come and go with each look.
+        So a pool that went stale before it was seen again gives way to others until it is seen
+        steadily. What is past the bound for sums is not remembered, a return begins anew.
+        """
+        if self.observed_ms <= cut.price:
+            return 0
+        rare = self.before_ms > cut.sums and self.observed_ms - self.before_ms > cut.gap
+        return 1 if rare else 2
 
 
 class PricePool(Struct, frozen=True):
@@ -41,7 +55,7 @@ class Union(Struct, frozen=True):
 
     `sums` is for adding up: the first source whose view is fresh, so that a pool does not flip
     between sources at each poll. `quotes` is for the price, which grows old sooner: the first
-    source whose price is fresh, else the same view as in `sums`.
+    source whose price can be relied on most.
     """
 
     sums: list[View]
@@ -61,14 +75,20 @@ def unite(readings: Mapping[str, SourceReading], sources: tuple[str, ...], cut: 
                 continue
             held = quotes.get(address)
             if held is None:
-                sums[address] = quotes[address] = View(source, stamped.pool, stamped.observed_ms)
-            elif held.observed_ms <= cut.price < stamped.observed_ms:
-                quotes[address] = View(source, stamped.pool, stamped.observed_ms)
+                sums[address] = quotes[address] = _view(source, stamped)
+            elif held.steadiness(cut) < 2:
+                view = _view(source, stamped)
+                if view.steadiness(cut) > held.steadiness(cut):
+                    quotes[address] = view
     live = [address for address, view in sums.items() if not is_dead(view.pool)]
     return Union(
         [sums[address] for address in live],
         [quotes[address] for address in live if not is_dead(quotes[address].pool)],
     )
+
+
+def _view(source: str, stamped: StampedPool) -> View:
+    return View(source, stamped.pool, stamped.observed_ms, stamped.before_ms)
 
 
 # What is added up over pools.
@@ -102,7 +122,7 @@ def price_pool(union: Union, rules: MergeRules, cut: Cutoffs) -> PricePool | Non
     """Return the pool that tells the price, None when none has one.
 
     The deepest at or above the floor; only when there is none, the most-traded below it. Among
-    either, those whose price is fresh come first, then the last to have been.
+    either, those whose price is seen steadily come first, then the fresh, then the last to be so.
     """
     priced = [view for view in union.quotes if view.pool.price]
     deep = [view for view in priced if is_deep(view.pool, rules)]
@@ -133,8 +153,9 @@ def _known(value: float | None) -> float:
 
 
 def _freshest(views: list[View], cut: Cutoffs) -> list[View]:
-    fresh = [view for view in views if view.observed_ms > cut.price]
-    if fresh:
-        return fresh
+    steadiness = [view.steadiness(cut) for view in views]
+    most = max(steadiness)
+    if most:
+        return [view for view, each in zip(views, steadiness, strict=True) if each == most]
     newest_ms = max(view.observed_ms for view in views)
     return [view for view in views if view.observed_ms == newest_ms]

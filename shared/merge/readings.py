@@ -13,9 +13,9 @@ import msgspec
 from msgspec import UNSET, MsgspecError, Raw, Struct
 from msgspec.structs import astuple, replace
 
-from services.aggregator.policy import MergeRules
 from shared.chains import canonical_address, canonical_chain
 from shared.errors import PipelineError
+from shared.merge.policy import MergeRules
 from shared.model import READING_FIELDS, PoolReading, Reading
 
 Scalar: TypeAlias = str | int | float | None
@@ -43,17 +43,18 @@ class Stamped(Struct, frozen=True, array_like=True, gc=False):
 
 
 class StampedPool(Struct, frozen=True, array_like=True, gc=False):
-    """A pool, whole, and when the source saw it."""
+    """A pool, whole, when the source saw it, and when the time before that; 0: never."""
 
     pool: PoolReading
     observed_ms: int
+    before_ms: int = 0
 
 
 class SourceReading(Struct, frozen=True, omit_defaults=True, gc=False):
     """All that one source says of one token: fields by name, pools by address.
 
     Its JSON is the value in `reading:<id>`: `{"fields":{"price":[1.5,1790000000000]},
-    "pools":{"<address>":[{"pool_address":…},1790000000000]}}`.
+    "pools":{"<address>":[{"pool_address":…},1790000000000,1789999998000]}}`.
     """
 
     fields: dict[str, Stamped] = {}
@@ -154,11 +155,12 @@ def merge_reading(before: SourceReading | None, reading: Reading) -> SourceReadi
     for pool in reading.pools:
         address = pool.pool_address
         known = held.pools if pools is None else pools
-        old_pool = known.get(address)
-        if old_pool is None or _newer_pool(pool, at_ms, old_pool):
+        old_pool, new_pool = known.get(address), StampedPool(pool, at_ms)
+        joined = new_pool if old_pool is None else _join(old_pool, new_pool)
+        if joined is not old_pool:
             if pools is None:
                 pools = dict(held.pools)
-            pools[address] = StampedPool(pool, at_ms)
+            pools[address] = joined
     if fields is None and pools is None:
         return held
     return SourceReading(
@@ -173,11 +175,12 @@ def merge(a: SourceReading, b: SourceReading) -> SourceReading:
         for name, new in b.fields.items()
         if (old := a.fields.get(name)) is None or _newer_value(new.value, new.observed_ms, old)
     }
-    pools = {
-        address: pool
-        for address, pool in b.pools.items()
-        if (held := a.pools.get(address)) is None or _newer_pool(pool.pool, pool.observed_ms, held)
-    }
+    pools = {}
+    for address, pool in b.pools.items():
+        held = a.pools.get(address)
+        joined = pool if held is None else _join(held, pool)
+        if joined is not held:
+            pools[address] = joined
     if not fields and not pools:
         return a
     return SourceReading({**a.fields, **fields}, {**a.pools, **pools})
@@ -194,6 +197,19 @@ def _value_key(value: Scalar) -> tuple[int, float, str]:
     if value is None:
         return (0, 0, "")
     return (2, 0, value) if isinstance(value, str) else (1, value, "")
+
+
+def _join(held: StampedPool, other: StampedPool) -> StampedPool:
+    """Return the newer of two sightings of a pool with the two last times; `held` if it is both."""
+    if other.observed_ms > held.observed_ms >= other.before_ms:  # the usual case
+        return StampedPool(other.pool, other.observed_ms, held.observed_ms)
+    wins = _newer_pool(other.pool, other.observed_ms, held)
+    newest_ms = max(held.observed_ms, other.observed_ms)
+    times = (held.observed_ms, held.before_ms, other.observed_ms, other.before_ms)
+    before_ms = max((at_ms for at_ms in times if at_ms < newest_ms), default=0)
+    if not wins and before_ms == held.before_ms:
+        return held
+    return StampedPool(other.pool if wins else held.pool, newest_ms, before_ms)
 
 
 def _newer_pool(pool: PoolReading, observed_ms: int, old: StampedPool) -> bool:

@@ -1,9 +1,9 @@
 import pytest
 from msgspec import convert
 
-from services.aggregator.policy import MergeRules
-from services.aggregator.readings import SourceReading, merge_reading
-from services.aggregator.rules import Merged, merge_token
+from shared.merge.policy import MergeRules
+from shared.merge.readings import SourceReading, merge_reading
+from shared.merge.rules import Merged, merge_token
 from shared.model import Reading
 
 T0 = 1_790_000_000_000

@@ -7,9 +7,9 @@ from math import fsum
 
 from msgspec import Struct
 
-from services.aggregator.policy import NOWHERE, MergeRules, rank
-from services.aggregator.pools import Cutoffs, Union, depth, is_deep, turnover
-from services.aggregator.readings import SourceReading, is_dead
+from shared.merge.policy import NOWHERE, MergeRules, rank
+from shared.merge.pools import Cutoffs, Union, depth, is_deep, turnover
+from shared.merge.readings import SourceReading, is_dead
 from shared.model import LIMIT, PoolReading
 
 

@@ -1,0 +1,133 @@
+"""Look-alikes: which rows have the same ticker, which is the oldest, which the most liquid. Pure.
+
+What is said is a function of the rows alone, whatever their order, so that a restart cannot be
+seen; and it seldom changes: liquidity counts by powers of two, and large counts by steps.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping
+from math import frexp
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct
+
+from shared.merge.names import ticker_key
+
+EXACT: Final = 10  # groups smaller than this are counted exactly
+_STEPS: Final = tuple(step * 10**power for power in range(1, 7) for step in (1, 2, 5))
+_UNBORN: Final = 10**15  # after every known creation
+_NO_ONE: Final[tuple[int, str, str]] = (0, "", "")
+
+
+class _Entry(Struct, frozen=True):
+    key: str
+    created_ms: int
+    depth: int  # the power of two of the liquidity
+
+
+class _Shown(Struct, frozen=True):
+    """What is taken of a stored row."""
+
+    token_ticker: str = ""
+    created_ms: int = _UNBORN
+    liquidity: float = 0.0
+
+
+_decode: Final = msgspec.json.Decoder(_Shown).decode
+
+
+class Tickers:
+    """All rows by ticker."""
+
+    def __init__(self) -> None:
+        self._entries: dict[str, _Entry] = {}
+        self._groups: dict[str, set[str]] = {}
+        self._said: dict[str, tuple[int, str, str]] = {}  # key → (count, oldest, most liquid)
+
+    def load(self, rows: Mapping[str, bytes]) -> None:
+        """Begin anew with these rows (JSON by id)."""
+        self._entries, self._groups, self._said = {}, {}, {}
+        for token, raw in rows.items():
+            shown = _decode(raw)
+            self._enter(token, _entry(shown.token_ticker, shown.created_ms, shown.liquidity))
+        for key in self._groups:
+            self._said[key] = self._judge(key)
+
+    def put(self, token: str, row: Mapping[str, Any]) -> set[str]:
+        """Take over a row; return the other rows of which something else is to be said now."""
+        after = _entry(
+            row.get("token_ticker", ""), row.get("created_ms", _UNBORN), row.get("liquidity", 0.0)
+        )
+        before = self._entries.get(token)
+        if before == after:
+            return set()
+        self._leave(token)
+        self._enter(token, after)
+        return self._changed({after.key, before.key if before else after.key}) - {token}
+
+    def remove(self, token: str) -> set[str]:
+        """Forget a row; return the others of which something else is to be said now."""
+        before = self._entries.get(token)
+        if before is None:
+            return set()
+        self._leave(token)
+        return self._changed({before.key})
+
+    def mark(self, token: str) -> dict[str, int | bool] | None:
+        """Return what a row says of its ticker; None when it is the only one of it."""
+        entry = self._entries.get(token)
+        count, oldest, deepest = self._said.get(entry.key, _NO_ONE) if entry else _NO_ONE
+        if count < 2:
+            return None
+        return {"count": count, "oldest": token == oldest, "most_liquid": token == deepest}
+
+    def _enter(self, token: str, entry: _Entry) -> None:
+        self._entries[token] = entry
+        if entry.key:
+            self._groups.setdefault(entry.key, set()).add(token)
+
+    def _leave(self, token: str) -> None:
+        entry = self._entries.pop(token, None)
+        if entry is not None and entry.key:
+            group = self._groups[entry.key]
+            group.discard(token)
+            if not group:
+                del self._groups[entry.key]
+
+    def _changed(self, keys: Iterable[str]) -> set[str]:
+        """Judge groups anew; return the members of those that look different now."""
+        members: set[str] = set()
+        for key in keys:
+            before, after = self._said.get(key, _NO_ONE), self._judge(key)
+            if after == before:
+                continue
+            if after[0]:
+                self._said[key] = after
+            else:
+                self._said.pop(key, None)
+            group = self._groups.get(key, set())
+            if before[0] != after[0]:
+                members |= group
+            else:  # only those that lose or gain a flag
+                members |= {*before[1:], *after[1:]} & group
+        return members
+
+    def _judge(self, key: str) -> tuple[int, str, str]:
+        group = self._groups.get(key)
+        if not group:
+            return _NO_ONE
+        of = self._entries
+        oldest = min(group, key=lambda token: (of[token].created_ms, token))
+        deepest = min(group, key=lambda token: (-of[token].depth, of[token].created_ms, token))
+        return (_step(len(group)), oldest, deepest)
+
+
+def _entry(ticker: str, created_ms: int, liquidity: float) -> _Entry:
+    return _Entry(ticker_key(ticker), created_ms, frexp(liquidity)[1] if liquidity >= 1 else 0)
+
+
+def _step(count: int) -> int:
+    return count if count < EXACT else _STEPS[bisect_right(_STEPS, count) - 1]

@@ -1,0 +1,76 @@
+"""How old the readings of a token are, and what that makes of it (DESIGN.md 4.6)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from msgspec import Struct
+
+from shared.merge.policy import MergeRules
+from shared.merge.pools import Cutoffs
+from shared.merge.readings import SourceReading
+from shared.model import WINDOWS
+
+# What grows old with the price; everything else keeps for as long as a sum does.
+PRICE_FIELDS: Final = frozenset(
+    ("price", "market_cap", "fdv", *(f"price_change_{window}" for window in (*WINDOWS, "7d")))
+)
+_NEVER: Final = -(10**15)  # before every time
+
+
+class Ages(Struct, frozen=True):
+    """How old the readings are. A stale row is the row of `at_ms`, its last fresh moment."""
+
+    newest_ms: int
+    next_ms: int
+    stale: bool
+    cut: Cutoffs
+    sources: list[str]
+
+
+def find_ages(readings: Mapping[str, SourceReading], now_ms: int, rules: MergeRules) -> Ages | None:
+    """Return the ages of what is known, or None when nothing is."""
+    times: set[int] = set()
+    rare: set[int] = set()  # when a pool that was not seen for long was seen before
+    fresh_until: dict[str, int] = {}
+    for source, reading in readings.items():
+        summed: set[int] = set()
+        for pool in reading.pools.values():
+            summed.add(pool.observed_ms)
+            if pool.observed_ms - pool.before_ms > rules.price_stale_ms:
+                rare.add(pool.before_ms)
+        priced: set[int] = set()
+        for name, stamped in reading.fields.items():
+            if stamped.value is not None:
+                (priced if name in PRICE_FIELDS else summed).add(stamped.observed_ms)
+        times |= summed
+        times |= priced
+        fresh_until[source] = max(
+            max(priced, default=_NEVER) + rules.price_stale_ms,
+            max(summed, default=_NEVER) + rules.sums_stale_ms,
+        )
+    if not times:
+        return None
+    stale_ms = max(fresh_until.values())
+    at_ms = min(now_ms, stale_ms - 1)
+    newest_ms = max(times)
+    dead_ms = newest_ms + rules.dead_after_ms
+    crossings = [
+        crossing
+        for observed_ms in times
+        for bound_ms in (rules.price_stale_ms, rules.sums_stale_ms)
+        if (crossing := observed_ms + bound_ms) > now_ms
+    ]
+    forgotten = (before_ms + rules.sums_stale_ms for before_ms in rare)
+    crossings += [crossing for crossing in forgotten if crossing > now_ms]
+    stale = now_ms >= stale_ms
+    return Ages(
+        newest_ms=newest_ms,
+        next_ms=dead_ms if stale else min(*crossings, dead_ms),
+        stale=stale,
+        cut=Cutoffs(
+            at_ms - rules.price_stale_ms, at_ms - rules.sums_stale_ms, rules.price_stale_ms
+        ),
+        sources=sorted(source for source, until_ms in fresh_until.items() if until_ms > at_ms),
+    )

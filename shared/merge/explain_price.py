@@ -1,0 +1,250 @@
+"""Why the price, and what goes with it, is what it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from msgspec import Struct
+
+from shared.merge.explained import (
+    Clock,
+    Passed,
+    Reason,
+    Told,
+    dead_words,
+    number,
+    order_in_words,
+    span,
+    thin_words,
+    too_old,
+)
+from shared.merge.givers import CHANGES, WINDOW_CHANGES, Chosen, choose
+from shared.merge.policy import NOWHERE, MergeRules, rank
+from shared.merge.pools import is_deep
+from shared.merge.prices import spread_pct
+from shared.merge.readings import SourceReading, is_dead
+from shared.merge.rules import Case, PricePick, oldest_change_ms
+from shared.model import PoolReading
+
+
+class _Offer(Struct, frozen=True):
+    """A figure that somebody gives: a pool, or a source for the whole token."""
+
+    source: str
+    pool: PoolReading | None
+    value: float
+    observed_ms: int
+
+
+class _Verdict(Struct, frozen=True):
+    reason: Reason
+    why: str
+
+
+class PriceTeller:
+    """Tells the fields that are chosen in the order of the price."""
+
+    def __init__(
+        self,
+        readings: Mapping[str, SourceReading],
+        case: Case,
+        pick: PricePick | None,
+        now_ms: int,
+        rules: MergeRules,
+    ) -> None:
+        self._readings, self._case, self._pick = readings, case, pick
+        self._now_ms, self._rules = now_ms, rules
+        self._clock = Clock(now_ms)
+        self._cut = case.ages.cut
+        self._views = {(v.source, v.pool.pool_address): v for v in case.union.quotes}
+        self._deep = any(is_deep(view.pool, rules) for view in case.union.quotes)
+
+    def fields(self) -> Iterator[tuple[str, Told]]:
+        """Yield name and explanation of every field that is known, or that somebody gives."""
+        for field in ("price", "market_cap", "fdv", *sorted(CHANGES)):
+            chosen = self._chosen(field)
+            told = self._tell(field, chosen)
+            if told.value is not None or told.passed_over:
+                yield field, told
+        pick = self._pick
+        if pick is not None:
+            yield (
+                "price_source",
+                Told(value=pick.label, rule="who gives the price; `:thin` marks a thin pool's"),
+            )
+            spread = spread_pct(self._case.prices)
+            if spread is not None:
+                said = ", ".join(f"{p.source} {number(p.price)}" for p in self._case.prices)
+                rule = f"greatest less least price in percent of the median: {said}"
+                yield "price_spread_pct", Told(value=spread, rule=rule)
+
+    # -- what was taken ---------------------------------------------------------------------------
+    def _chosen(self, field: str) -> Chosen | None:
+        pick = self._pick
+        if field not in WINDOW_CHANGES and field != "price":
+            return choose(self._case.givers, field, self._cut)
+        if pick is None or field == "price":
+            return pick.chosen if pick else None
+        offer = pick.chosen.giver.offer(field)
+        if offer is None or offer[0] <= oldest_change_ms(pick, self._cut):
+            return None
+        return Chosen(pick.chosen.giver, *offer)
+
+    def _tell(self, field: str, chosen: Chosen | None) -> Told:
+        passed = tuple(self._passed(field, chosen))
+        if field == "price" and self._pick is not None and self._pick.blended:
+            return self._tell_blend(self._pick, passed)
+        if chosen is None:
+            return Told(rule=self._rule(field), passed_over=passed)
+        view = chosen.giver.view
+        return Told(
+            value=chosen.value,
+            source=chosen.giver.source,
+            pool=view.pool.pool_address if view else None,
+            observed_ms=chosen.observed_ms,
+            age_ms=self._now_ms - chosen.observed_ms,
+            rule=self._rule(field),
+            passed_over=passed,
+        )
+
+    def _tell_blend(self, pick: PricePick, passed: tuple[Passed, ...]) -> Told:
+        parts = [f"{p.source} {number(p.price)} ({number(p.weight)} USD)" for p in pick.blended]
+        rule = "mean of fresh prices by the liquidity behind them: " + ", ".join(parts)
+        return Told(
+            value=pick.value,
+            source="+".join(p.source for p in pick.blended),
+            observed_ms=pick.chosen.observed_ms,
+            age_ms=self._now_ms - pick.chosen.observed_ms,
+            rule=rule,
+            passed_over=passed,
+        )
+
+    def _rule(self, field: str) -> str:
+        if field in WINDOW_CHANGES:
+            return "of whoever gives the price, so that price and change are of one market"
+        fresh = f"the first fresh one: {order_in_words(self._rules.price_order)}"
+        return f"{fresh}; never the fully diluted value" if field == "market_cap" else fresh
+
+    # -- what was not -----------------------------------------------------------------------------
+    def _passed(self, field: str, chosen: Chosen | None) -> Iterator[Passed]:
+        for offer in self._offers(field):
+            verdict = self._judge(field, offer, chosen)
+            if verdict is not None:
+                yield self._clock.passed(
+                    offer.source,
+                    offer.value,
+                    offer.observed_ms,
+                    verdict.reason,
+                    verdict.why,
+                    offer.pool.pool_address if offer.pool else None,
+                )
+
+    def _offers(self, field: str) -> Iterator[_Offer]:
+        """Yield what everybody gives; of pools all for the price, else the one that tells it."""
+        best = self._case.best
+        for source in sorted(self._readings):
+            reading = self._readings[source]
+            stamped = reading.fields.get(field)
+            if stamped is not None and isinstance(stamped.value, int | float):
+                yield _Offer(source, None, stamped.value, stamped.observed_ms)
+            for pool in reading.pools.values():
+                value = getattr(pool.pool, field, None)
+                told = field == "price" or (best is not None and pool.pool is best.view.pool)
+                if value is not None and told and source in self._rules.pool_sources:
+                    yield _Offer(source, pool.pool, value, pool.observed_ms)
+
+    def _judge(self, field: str, offer: _Offer, chosen: Chosen | None) -> _Verdict | None:
+        """Return why a figure was not taken, None when it was."""
+        if chosen is not None and self._is(offer, chosen):
+            return None
+        if field == "price" and self._pick is not None and self._pick.blended:
+            verdict = self._judge_blend(offer)
+            if verdict is not None or self._in_blend(offer):
+                return verdict
+        if offer.value < -100 if field in CHANGES else offer.value <= 0:
+            return _Verdict("impossible", "nothing falls by more than 100 %, and no price is 0")
+        if offer.pool is not None:
+            verdict = self._judge_pool(field, offer, offer.pool)
+        else:
+            verdict = self._judge_source(offer)
+        return verdict or self._judge_rank(field, offer, chosen)
+
+    def _judge_pool(self, field: str, offer: _Offer, pool: PoolReading) -> _Verdict | None:
+        age_ms = self._now_ms - offer.observed_ms
+        if offer.observed_ms <= self._cut.sums:
+            return _Verdict("stale", too_old(age_ms, self._rules.sums_stale_ms, "a pool"))
+        if is_dead(pool):
+            return _Verdict("dead_pool", dead_words(pool))
+        if (offer.source, pool.pool_address) not in self._views:
+            return _Verdict("lower_rank", "the same pool is taken from another source")
+        if field != "price" and pool.side == "quote":
+            return _Verdict("quote_side", "it describes the pool's other token")
+        thin = not is_deep(pool, self._rules)
+        if thin and (self._deep or field == "market_cap"):
+            return _Verdict("thin", thin_words(pool, self._rules))
+        best = self._case.best
+        if best is None or (pool is best.view.pool and best.view.steadiness(self._cut) != 1):
+            return None
+        view = self._views[offer.source, pool.pool_address]
+        if view.steadiness(self._cut) == 1:
+            gap_ms = view.observed_ms - view.before_ms
+            return _Verdict("rare", f"not seen for {span(gap_ms)} before; it would come and go")
+        if offer.observed_ms <= self._cut.price:
+            return _Verdict("stale", too_old(age_ms, self._rules.price_stale_ms, "a price"))
+        behind = "most traded" if best.thin else "deepest"
+        held = pool.volume_24h if best.thin else pool.liquidity
+        return _Verdict("smaller", f"the {behind} pool counts; this one has {number(held)} USD")
+
+    def _judge_source(self, offer: _Offer) -> _Verdict | None:
+        age_ms = self._now_ms - offer.observed_ms
+        if rank(self._rules.price_order, offer.source) == NOWHERE:
+            return _Verdict("not_in_order", f"PRICE_ORDER leaves out {offer.source}")
+        bound_ms = max(self._rules.price_stale_ms, self._rules.sums_stale_ms)
+        if offer.observed_ms <= min(self._cut.price, self._cut.sums):
+            return _Verdict("stale", too_old(age_ms, bound_ms, "a price"))
+        return None
+
+    def _judge_rank(self, field: str, offer: _Offer, chosen: Chosen | None) -> _Verdict:
+        age_ms = self._now_ms - offer.observed_ms
+        bound_ms = self._rules.price_stale_ms
+        if field in WINDOW_CHANGES:
+            giver = self._pick.label if self._pick else "nobody"
+            if self._pick is not None and offer.source == self._pick.chosen.giver.source:
+                return _Verdict("stale", too_old(age_ms, bound_ms, "a change"))
+            return _Verdict("other_giver", f"the price is {giver}'s, so its changes are shown")
+        if chosen is None:
+            kinds = "thin pools" if offer.pool is not None else offer.source
+            if offer.observed_ms <= self._cut.price:
+                return _Verdict("stale", too_old(age_ms, bound_ms, "a price"))
+            return _Verdict("not_in_order", f"PRICE_ORDER leaves out {kinds}")
+        if offer.observed_ms <= self._cut.price:
+            if chosen.observed_ms > self._cut.price:
+                return _Verdict("stale", too_old(age_ms, bound_ms, "a price"))
+            newest = "none is fresh; the newest is kept for a while"
+            return _Verdict("older", newest)
+        if rank(self._rules.price_order, offer.source) == chosen.giver.rank and not offer.pool:
+            later_ms = chosen.observed_ms - offer.observed_ms
+            return _Verdict("older", f"{chosen.giver.source} saw it {span(later_ms)} later")
+        first = f"{chosen.giver.source} is before it: {order_in_words(self._rules.price_order)}"
+        return _Verdict("lower_rank", first)
+
+    def _judge_blend(self, offer: _Offer) -> _Verdict | None:
+        """Return why a source's price is no part of the mean; None: for no reason of the mean's."""
+        own = [price for price in self._case.prices if price.source == offer.source]
+        if not own or own[0].price != offer.value or self._in_blend(offer):
+            return None
+        if own[0].weight <= 0:
+            return _Verdict("no_weight", "nobody knows how much liquidity is behind it")
+        far = f"more than {number(self._rules.outlier_pct)} % from the weighted median"
+        return _Verdict("outlier", far)
+
+    def _in_blend(self, offer: _Offer) -> bool:
+        blended = self._pick.blended if self._pick else ()
+        return any(p.source == offer.source and p.price == offer.value for p in blended)
+
+    @staticmethod
+    def _is(offer: _Offer, chosen: Chosen) -> bool:
+        view = chosen.giver.view
+        if offer.pool is None or view is None:
+            return offer.source == chosen.giver.source and offer.pool is None and view is None
+        return offer.source == view.source and offer.pool is view.pool

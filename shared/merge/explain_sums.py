@@ -1,0 +1,141 @@
+"""Why volume, liquidity and transactions are what they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from shared.merge.explained import Clock, Passed, Reason, Told, dead_words, number, too_old
+from shared.merge.policy import MergeRules
+from shared.merge.pools import SUMMED, View, totals
+from shared.merge.readings import SourceReading, is_dead
+from shared.merge.rules import LARGEST, Case
+
+POOLS = ""  # stands for the sum over pools among the sources
+
+
+class SumTeller:
+    """Tells the figures of which the largest stands, and those that go with them."""
+
+    def __init__(
+        self,
+        readings: Mapping[str, SourceReading],
+        case: Case,
+        now_ms: int,
+        rules: MergeRules,
+    ) -> None:
+        self._readings, self._case = readings, case
+        self._now_ms, self._rules = now_ms, rules
+        self._clock = Clock(now_ms)
+        self._totals = totals(case.union)
+
+    def fields(self) -> Iterator[tuple[str, Told]]:
+        """Yield name and explanation of every field that is known, or that somebody gives."""
+        winner: str | None = None
+        for field in LARGEST:
+            told, taken = self._largest(field)
+            winner = taken if field == "transactions_24h" else winner
+            if told.value is not None or told.passed_over:
+                yield field, told
+        for side in ("buys_24h", "sells_24h"):
+            offers = self._offers(side)
+            if offers:
+                taken = winner if winner in offers else None
+                rule = "of whoever gives transactions_24h"
+                yield side, self._told(side, rule, offers, taken, "other_giver")
+        offers = self._offers("holders")
+        if offers:
+            taken = next(iter(offers))
+            yield "holders", self._told("holders", "the first to say", offers, taken, "lower_rank")
+
+    def _largest(self, field: str) -> tuple[Told, str | None]:
+        offers = self._offers(field)
+        taken = max(offers, key=lambda who: offers[who], default=None)  # of equals the first
+        rule = "the largest: each sees a part of the trades, so they are not added"
+        if field == "liquidity":
+            rule = "the largest: what the pools hold together, or a source's own figure"
+        return self._told(field, rule, offers, taken, "smaller"), taken
+
+    def _offers(self, field: str) -> dict[str, float]:
+        """Return the fresh figures by who gives them: the pools first, then in name order."""
+        offers: dict[str, float] = {}
+        if field in self._totals:
+            offers[POOLS] = self._totals[field]
+        for source in self._case.ranked:
+            stamped = self._readings[source].fields.get(field)
+            fresh = stamped is not None and stamped.observed_ms > self._case.ages.cut.sums
+            if stamped is not None and fresh and isinstance(stamped.value, int | float):
+                offers[source] = stamped.value
+        return offers
+
+    def _told(
+        self, field: str, rule: str, offers: Mapping[str, float], taken: str | None, reason: Reason
+    ) -> Told:
+        passed = [
+            self._passed(
+                field, who, value, reason, offers.get(taken) if taken is not None else None
+            )
+            for who, value in offers.items()
+            if who != taken
+        ]
+        passed += self._unfit(field)
+        if taken is None:
+            return Told(rule=rule, passed_over=tuple(passed))
+        source, pools, observed_ms = self._giver(field, taken)
+        return Told(
+            value=offers[taken],
+            source=source,
+            pools=pools,
+            observed_ms=observed_ms,
+            age_ms=self._now_ms - observed_ms,
+            rule=rule,
+            passed_over=tuple(passed),
+        )
+
+    def _passed(
+        self, field: str, who: str, value: float, reason: Reason, taken: float | None
+    ) -> Passed:
+        source, pools, observed_ms = self._giver(field, who)
+        words = {
+            "smaller": f"{number(value)} is not more than {number(taken)}",
+            "other_giver": "it goes with a number of transactions that was not taken",
+            "lower_rank": "another source comes first in the order of names (NAME_ORDER)",
+        }
+        return self._clock.passed(source, value, observed_ms, reason, words[reason], pools=pools)
+
+    def _giver(self, field: str, who: str) -> tuple[str, int | None, int]:
+        """Return the source or sources, the number of pools, and the time of the oldest part."""
+        if who != POOLS:
+            return who, None, self._readings[who].fields[field].observed_ms
+        views = [view for view in self._case.union.sums if _figure(view, field) is not None]
+        sources = sorted({view.source for view in views})
+        return "+".join(sources), len(views), min(view.observed_ms for view in views)
+
+    def _unfit(self, field: str) -> Iterator[Passed]:
+        """Yield figures that could not be taken: of dead pools, and too old ones."""
+        cut_ms, bound_ms = self._case.ages.cut.sums, self._rules.sums_stale_ms
+        for source in sorted(self._readings):
+            reading = self._readings[source]
+            stamped = reading.fields.get(field)
+            if stamped is not None and stamped.value is not None and stamped.observed_ms <= cut_ms:
+                why = too_old(self._now_ms - stamped.observed_ms, bound_ms, "this")
+                yield self._clock.passed(source, stamped.value, stamped.observed_ms, "stale", why)
+            if source not in self._rules.pool_sources or field not in SUMMED:
+                continue
+            for held in reading.pools.values():
+                pool, value = held.pool, getattr(held.pool, field)
+                if not value:
+                    continue
+                if held.observed_ms <= cut_ms:
+                    reason: Reason = "stale"
+                    why = too_old(self._now_ms - held.observed_ms, bound_ms, "a pool")
+                elif is_dead(pool):
+                    reason, why = "dead_pool", dead_words(pool)
+                else:
+                    continue
+                yield self._clock.passed(
+                    source, value, held.observed_ms, reason, why, pool.pool_address
+                )
+
+
+def _figure(view: View, field: str) -> object:
+    return getattr(view.pool, field)

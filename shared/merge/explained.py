@@ -1,0 +1,150 @@
+"""What an explanation is made of, and the words it uses."""
+
+from __future__ import annotations
+
+from typing import Final, Literal, TypeAlias
+
+from msgspec import Struct
+
+from shared.merge.policy import MergeRules
+from shared.merge.readings import Scalar
+from shared.model import PoolReading
+
+# Why something was not taken. Each comes with a sentence for people.
+Reason: TypeAlias = Literal[
+    "stale",  # too old for what it is
+    "rare",  # seen too seldom to be relied on
+    "older",  # of equals the newest counts
+    "smaller",  # a larger figure, or a pool with more behind it, is there
+    "lower_rank",  # somebody before it in the order gives one
+    "other_giver",  # it belongs to a price that was not taken
+    "not_in_order",  # the order leaves it out
+    "outlier",  # too far from the others
+    "no_weight",  # no known liquidity behind it
+    "thin",  # too little liquidity to be believed
+    "dead_pool",  # next to no liquidity at all
+    "quote_side",  # it describes the other token of the pool
+    "impossible",  # no price is 0, nothing falls by more than 100 %
+    "later",  # of creations the earliest counts
+    "unreadable",  # a name of which nothing can be seen
+]
+Role: TypeAlias = Literal["price", "counts", "thin", "dead", "stale", "other_view", "ignored"]
+
+
+class Passed(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A figure that was not taken; `why` says it in words."""
+
+    source: str
+    pool: str | None = None
+    pools: int | None = None
+    value: Scalar
+    observed_ms: int
+    age_ms: int
+    reason: Reason
+    why: str
+
+
+class Told(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One field of a row: its value, whose it is, and what was passed over.
+
+    No `value`: unknown. `pools`: the figure is a sum over so many. `observed_ms` is the oldest part
+    of a sum or a mean.
+    """
+
+    value: Scalar | bool | list[str] = None
+    source: str | None = None  # of several: joined with "+"
+    pool: str | None = None
+    pools: int | None = None
+    observed_ms: int | None = None
+    age_ms: int | None = None
+    rule: str
+    passed_over: tuple[Passed, ...] = ()
+
+
+class ToldPool(Struct, frozen=True, kw_only=True):
+    """A pool as one source sees it, and what it does for the row."""
+
+    source: str
+    role: Role
+    adds: bool  # to volume, liquidity and transactions
+    why: str
+    observed_ms: int
+    age_ms: int
+    pool: PoolReading
+
+
+class Explanation(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Where a row comes from. `raw_name` and `raw_ticker` are as their maker wrote them."""
+
+    fields: dict[str, Told] = {}
+    pools: tuple[ToldPool, ...] = ()
+    raw_name: str | None = None
+    raw_ticker: str | None = None
+
+
+class Clock(Struct, frozen=True):
+    """Knows the time (ms) at which an explanation is given."""
+
+    now_ms: int
+
+    def passed(  # noqa: PLR0917 - in the order in which it is read
+        self,
+        source: str,
+        value: Scalar,
+        observed_ms: int,
+        reason: Reason,
+        why: str,
+        pool: str | None = None,
+        pools: int | None = None,
+    ) -> Passed:
+        """Return a figure that was not taken, with its age."""
+        return Passed(
+            source=source,
+            pool=pool,
+            pools=pools,
+            value=value,
+            observed_ms=observed_ms,
+            age_ms=self.now_ms - observed_ms,
+            reason=reason,
+            why=why,
+        )
+
+
+_UNITS: Final = ((86_400_000, "d"), (3_600_000, "h"), (60_000, "min"), (1_000, "s"))
+
+
+def span(ms: int) -> str:
+    """Return a duration as people say it: 90 s, 14 min, 3 h."""
+    for unit_ms, name in _UNITS:
+        if ms >= 2 * unit_ms or name == "s":
+            return f"{ms // unit_ms} {name}"
+    raise AssertionError  # the last unit always answers
+
+
+def number(value: float | None) -> str:
+    """Return a figure as people write it."""
+    if value is None:
+        return "unknown"
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.4g}"
+
+
+def order_in_words(words: tuple[str, ...]) -> str:
+    """Return an order of who is believed."""
+    names = {"pools": "deep pools", "thin": "thin pools", "ingest": "producers"}
+    return ", then ".join(names.get(word, word) for word in words)
+
+
+def too_old(age_ms: int, bound_ms: int, what: str) -> str:
+    """Return the sentence for a figure past its bound."""
+    return f"seen {span(age_ms)} ago; {what} counts for {span(bound_ms)}"
+
+
+def dead_words(pool: PoolReading) -> str:
+    """Return why a pool without liquidity says nothing."""
+    return f"the pool holds {number(pool.liquidity)} USD: nobody can trade at its price"
+
+
+def thin_words(pool: PoolReading, rules: MergeRules) -> str:
+    """Return why a pool with little liquidity does not set the price."""
+    held = "an unknown sum" if pool.liquidity is None else f"{number(pool.liquidity)} USD"
+    return f"the pool holds {held}, less than {number(rules.min_pool_liquidity)} USD"

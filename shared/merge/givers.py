@@ -1,0 +1,110 @@
+"""Who may set the price and what goes with it, and whose word is taken (DESIGN.md 4.3, 4.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from msgspec import Struct
+
+from shared.merge.ages import PRICE_FIELDS
+from shared.merge.policy import NOWHERE, MergeRules, rank
+from shared.merge.pools import Cutoffs, PricePool, View
+from shared.merge.readings import SourceReading, Stamped
+from shared.model import WINDOWS
+
+# Of the giver of the price. 7 days, which no pool tells, is the first in the order of the price.
+WINDOW_CHANGES: Final = tuple(f"price_change_{window}" for window in WINDOWS)
+CHANGES: Final = frozenset((*WINDOW_CHANGES, "price_change_7d"))
+
+
+class Giver(Struct, frozen=True):
+    """One that may set the price: a pool (`view`), or else a source's token-wide figures."""
+
+    rank: float
+    source: str
+    fields: Mapping[str, Stamped]
+    view: View | None = None
+    thin: bool = False
+
+    def offer(self, field: str) -> tuple[int, float] | None:
+        """Return (observed_ms, value) of a figure that can be true, None when there is none."""
+        if self.view is None:
+            stamped = self.fields.get(field)
+            if stamped is None:
+                return None
+            value, observed_ms = stamped.value, stamped.observed_ms
+        else:
+            # These describe the base token; and a thin pool says nothing of a market's size.
+            foreign = field != "price" and self.view.pool.side == "quote"
+            if foreign or (self.thin and field == "market_cap"):
+                return None
+            value, observed_ms = getattr(self.view.pool, field, None), self.view.observed_ms
+        if value is None or isinstance(value, str):
+            return None
+        # No price is 0, and none falls by more than all of itself.
+        true = value >= -100 if field in CHANGES else value > 0
+        return (observed_ms, value) if true else None
+
+
+class Chosen(Struct, frozen=True):
+    """A giver's figure."""
+
+    giver: Giver
+    observed_ms: int
+    value: float
+
+
+def find_givers(
+    readings: Mapping[str, SourceReading],
+    best: PricePool | None,
+    rules: MergeRules,
+    cut: Cutoffs,
+) -> list[Giver]:
+    """Return who may set the price, each with its place in the order."""
+    givers = [
+        Giver(place, source, reading.fields)
+        for source, reading in readings.items()
+        if not PRICE_FIELDS.isdisjoint(reading.fields)
+        and (place := rank(rules.price_order, source)) != NOWHERE
+    ]
+    if best is not None:
+        kind = "thin" if best.thin else "pools"
+        if kind in rules.price_order:
+            place = float(rules.price_order.index(kind))
+            if best.view.steadiness(cut) == 1:  # gives way to all that are more than producers
+                place = max(place, _last_place(rules.price_order))
+            givers.append(Giver(place, best.view.source, {}, best.view, best.thin))
+    return givers
+
+
+def _last_place(order: tuple[str, ...]) -> float:
+    return order.index("ingest") - 0.25 if "ingest" in order else float(len(order))
+
+
+def choose(givers: list[Giver], field: str, cut: Cutoffs) -> Chosen | None:
+    """Return the first fresh figure in order, among equals the newest; else the last to be fresh.
+
+    The second keeps a figure while no source has a newer one and sums are still fresh: a price does
+    not vanish between two refreshes, and an older one does not come back.
+    """
+    least: tuple[int, float, float, str] | None = None
+    chosen = None
+    for giver in givers:
+        offer = giver.offer(field)
+        if offer is None:
+            continue
+        observed_ms, value = offer
+        if observed_ms > cut.price:
+            key = (0, giver.rank, float(-observed_ms), giver.source)
+        elif observed_ms > cut.sums:
+            key = (1, float(-observed_ms), giver.rank, giver.source)
+        else:
+            continue
+        if least is None or key < least:
+            least, chosen = key, Chosen(giver, observed_ms, value)
+    return chosen
+
+
+def label(source: str, thin: bool) -> str:  # noqa: FBT001
+    return f"{source}:thin" if thin else source

@@ -1,0 +1,62 @@
+"""Names and tickers as they are shown: hostile text made harmless.
+
+Anybody may call a token anything. What cannot be seen, or makes a line read backwards, is taken
+out; the text as it was written stays in the readings.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import lru_cache
+from typing import Final
+
+LONGEST: Final = {"token_name": 64, "token_ticker": 24, "protocol": 64}  # characters
+_MARKS: Final = 3  # on one letter; no language needs more, and towers of them hide other rows
+
+# Not of the classes below and yet nothing to see: fillers, a blank Braille cell, joiners and
+# selectors that are marks. U+FE0F stays: it makes an emoji of a sign.
+_UNSEEN: Final = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0e\uffa0"
+    "\U000e0000-\U000e0fff]"
+)
+# Control, format (zero width, bidi), surrogates, private use.
+_HIDDEN: Final = frozenset(("Cc", "Cf", "Cs", "Co"))
+
+
+def shown(field: str, text: str) -> str | None:
+    """Return a name, ticker or protocol as it is shown; None when nothing of it can be seen."""
+    return _shown(text, LONGEST[field])
+
+
+@lru_cache(maxsize=65_536)
+def _shown(text: str, longest: int) -> str | None:
+    if text.isascii() and text.isprintable():
+        clean = text
+    else:
+        spaced = " ".join(text.split())  # first: a line break parts two words
+        clean = _without_towers("".join(c for c in _UNSEEN.sub("", spaced) if _is_seen(c)))
+    clean = " ".join(clean.split())
+    if len(clean) > longest:
+        clean = clean[: longest - 1].rstrip() + "…"
+    return clean if any(unicodedata.category(c)[0] != "M" for c in clean) else None
+
+
+def _is_seen(character: str) -> bool:
+    return unicodedata.category(character) not in _HIDDEN
+
+
+def _without_towers(text: str) -> str:
+    kept, marks = [], 0
+    for character in text:
+        marks = marks + 1 if unicodedata.category(character) in {"Mn", "Me"} else 0
+        if marks <= _MARKS:
+            kept.append(character)
+    return "".join(kept)
+
+
+@lru_cache(maxsize=65_536)
+def ticker_key(ticker: str) -> str:
+    """Return what look-alikes have in common: compatibility forms and cases are one."""
+    plain = unicodedata.normalize("NFKC", ticker).casefold()
+    return unicodedata.normalize("NFKC", plain).replace("\ufe0f", "").removeprefix("$").strip()

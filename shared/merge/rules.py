@@ -1,0 +1,222 @@
+"""Merging across sources (DESIGN.md 4.3, 4.4, 4.6): one row from what each source says of a token.
+
+A row is a function of the readings, the time and the rules, and of nothing else: what was committed
+before has no say, so a restart cannot be seen. Figures of different sources are of the same trades,
+so a figure is chosen, never added across sources.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from msgspec import Struct
+
+from shared.merge.ages import Ages, find_ages
+from shared.merge.givers import WINDOW_CHANGES, Chosen, Giver, choose, find_givers, label
+from shared.merge.names import shown
+from shared.merge.policy import MergeRules, rank
+from shared.merge.pools import Cutoffs, PricePool, Union, price_pool, totals, unite
+from shared.merge.prices import SourcePrice, blend, source_prices, spread_pct
+from shared.merge.readings import FIRST_BLOCK_MS, SourceReading, pool_created_ms
+from shared.model import ROW_FIELDS, WINDOWS
+
+# The largest fresh figure stands: each source sees a part of the trades, so each is a lower bound.
+LARGEST: Final = (
+    "liquidity",
+    *(f"{kind}_{window}" for kind in ("volume", "transactions") for window in WINDOWS),
+)
+ONE_GIVER: Final = frozenset(("buys_24h", "sells_24h"))  # whoever gives the transactions
+FIGURES: Final = frozenset((*LARGEST, *ONE_GIVER, "holders"))
+SHOWN_TEXTS: Final = ("token_name", "token_ticker", "protocol")
+
+
+class Merged(Struct, frozen=True):
+    """A merged row and how long it holds.
+
+    `values`: the row without `rv`; unknown is absent. `next_ms`: with no new reading the values
+    stay as they are before this time; None for ever. `dead`: no source has anything young enough to
+    keep the token.
+    """
+
+    values: dict[str, Any]
+    next_ms: int | None
+    dead: bool
+
+
+class Case(Struct, frozen=True):
+    """What the values of a token are decided from, here and where they are explained."""
+
+    ages: Ages
+    union: Union
+    best: PricePool | None
+    ranked: list[str]  # sources in name order
+    givers: list[Giver]
+    prices: list[SourcePrice]
+
+
+class PricePick(Struct, frozen=True):
+    """The price, who it is said to be of, and who gives what goes with it."""
+
+    value: float
+    label: str
+    chosen: Chosen  # gives the changes, and the price itself unless it is a blend
+    blended: tuple[SourcePrice, ...] = ()  # what the price is the mean of
+
+
+def examine(readings: Mapping[str, SourceReading], now_ms: int, rules: MergeRules) -> Case | None:
+    """Return what a token's row is decided from, None when it is dead."""
+    ages = find_ages(readings, now_ms, rules)
+    if ages is None or now_ms >= ages.newest_ms + rules.dead_after_ms:
+        return None
+    union = unite(readings, rules.pool_sources, ages.cut)
+    best = price_pool(union, rules, ages.cut)
+    return Case(
+        ages=ages,
+        union=union,
+        best=best,
+        ranked=sorted(readings, key=lambda source: (rank(rules.name_order, source), source)),
+        givers=find_givers(readings, best, rules, ages.cut),
+        prices=source_prices(readings, union, rules, ages.cut),
+    )
+
+
+def merge_token(
+    chain: str, address: str, readings: Mapping[str, SourceReading], now_ms: int, rules: MergeRules
+) -> Merged:
+    """Return the row of a token at a time; names canonical, `readings` by source."""
+    row: dict[str, Any] = {"id": f"{chain}:{address}", "token_address": address, "chain": chain}
+    case = examine(readings, now_ms, rules)
+    if case is None:
+        return Merged({**row, "sources": sorted(readings), "stale": True}, None, dead=True)
+    _set_names(row, readings, case.ranked)
+    _set_created(row, readings, rules)
+    _set_price(row, case, rules)
+    _set_figures(row, readings, case.union, case.ranked, case.ages.cut)
+    if case.best is not None:
+        pool = case.best.view.pool
+        row["pool_address"] = pool.pool_address
+        if pool.protocol is not None:
+            row["protocol"] = pool.protocol
+    if case.union.sums:
+        row["pool_count"] = len(case.union.sums)
+    row["sources"] = case.ages.sources
+    row["stale"] = case.ages.stale
+    row["observed_ms"] = case.ages.newest_ms
+    values: dict[str, Any] = {name: row[name] for name in ROW_FIELDS if name in row}
+    return Merged(values, case.ages.next_ms, dead=False)
+
+
+# -- who and since when ---------------------------------------------------------------------------
+def _set_names(
+    row: dict[str, Any], readings: Mapping[str, SourceReading], ranked: list[str]
+) -> None:
+    """Set name, ticker and protocol: from the first that knows it. They do not grow old."""
+    for field in SHOWN_TEXTS:
+        for source in ranked:
+            stamped = readings[source].fields.get(field)
+            if stamped is not None and isinstance(stamped.value, str):
+                text = shown(field, stamped.value)
+                if text is not None:
+                    row[field] = text
+                    break
+
+
+def _set_created(
+    row: dict[str, Any], readings: Mapping[str, SourceReading], rules: MergeRules
+) -> None:
+    """Set the earliest known creation that can be true, of the token or of a live pool."""
+    known = []
+    for source, reading in readings.items():
+        stamped = reading.fields.get("created_ms")
+        if stamped is not None and isinstance(stamped.value, int):
+            known.append(stamped.value if stamped.value <= stamped.observed_ms else 0)
+        if source in rules.pool_sources:
+            for pool in reading.pools.values():
+                created_ms = pool_created_ms(pool)
+                if created_ms is not None:
+                    known.append(created_ms)
+    true = [created_ms for created_ms in known if created_ms >= FIRST_BLOCK_MS]
+    if true:
+        row["created_ms"] = min(true)
+
+
+# -- the price and what goes with it --------------------------------------------------------------
+def _set_price(row: dict[str, Any], case: Case, rules: MergeRules) -> None:
+    """Set what is chosen in the order of the price; price and changes are of one giver."""
+    cut = case.ages.cut
+    for field in ("market_cap", "fdv", "price_change_7d"):
+        chosen = choose(case.givers, field, cut)
+        if chosen is not None:
+            row[field] = chosen.value
+    pick = pick_price(case, rules)
+    if pick is None:
+        return
+    row["price"], row["price_source"] = pick.value, pick.label
+    for field in WINDOW_CHANGES:
+        offer = pick.chosen.giver.offer(field)
+        if offer is not None and offer[0] > oldest_change_ms(pick, cut):
+            row[field] = offer[1]
+    spread = spread_pct(case.prices)
+    if spread is not None:
+        row["price_spread_pct"] = spread
+
+
+def pick_price(case: Case, rules: MergeRules) -> PricePick | None:
+    """Decide the price by the rule that is set; None when nobody gives one."""
+    chosen = choose(case.givers, "price", case.ages.cut)
+    if chosen is None:
+        return None
+    blended = blend(case.prices, rules.outlier_pct) if rules.price_rule == "weighted" else None
+    if blended is None:
+        name = label(chosen.giver.source, chosen.giver.thin)
+        return PricePick(chosen.value, name, chosen)
+    value, kept = blended
+    names = {price.source for price in kept}
+    of_kept = [giver for giver in case.givers if giver.source in names]
+    return PricePick(
+        value,
+        "weighted" if len(kept) > 1 else label(kept[0].source, kept[0].thin),
+        choose(of_kept, "price", case.ages.cut) or chosen,
+        tuple(kept),
+    )
+
+
+def oldest_change_ms(pick: PricePick, cut: Cutoffs) -> int:
+    """Return the time (ms) after which a change must be observed to go with the price."""
+    return min(cut.price, pick.chosen.observed_ms - 1)
+
+
+# -- figures --------------------------------------------------------------------------------------
+def _set_figures(
+    row: dict[str, Any],
+    readings: Mapping[str, SourceReading],
+    union: Union,
+    ranked: list[str],
+    cut: Cutoffs,
+) -> None:
+    """Set volume, liquidity, transactions: the largest; buys and sells are of the same giver."""
+    sums: Mapping[str, Any] = totals(union)
+    traded = sums  # who tells the transactions: the pools until a source has more
+    for field in LARGEST:
+        if field in sums:
+            row[field] = sums[field]
+    for source in ranked:
+        fields = readings[source].fields
+        if FIGURES.isdisjoint(fields):
+            continue
+        fresh = {
+            field: stamped.value
+            for field, stamped in fields.items()
+            if field in FIGURES and stamped.observed_ms > cut.sums and stamped.value is not None
+        }
+        for field, value in fresh.items():
+            if field in ONE_GIVER:
+                continue
+            if field not in row or (value > row[field] and field != "holders"):
+                row[field] = value
+                traded = fresh if field == "transactions_24h" else traded
+    if "transactions_24h" in row:
+        for side in ("buys_24h", "sells_24h"):
+            if side in traded:
+                row[side] = traded[side]

@@ -1,0 +1,77 @@
+"""How figures are merged, as an operator may set it: read by the aggregator, which writes the rows,
+and by the api, which explains them. Both must be told the same.
+"""  # noqa: D205
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Final, Literal
+
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
+
+from shared.merge.policy import MergeRules
+from shared.model import BUILT_IN_SOURCES
+from shared.settings import ServiceSettings, Words
+
+_DEFAULT: Final = MergeRules()
+_PRODUCER: Final = re.compile(r"\Aingest:[a-z][a-z0-9_-]{0,31}\Z")
+
+
+def _check_order(words: tuple[str, ...], classes: tuple[str, ...]) -> tuple[str, ...]:
+    allowed = (*classes, *BUILT_IN_SOURCES)
+    for word in words:
+        if word not in allowed and not _PRODUCER.match(word):
+            raise ValueError(f"{word[:40]!r} is none of {', '.join(allowed)}, ingest:<name>")
+    if len(set(words)) < len(words):
+        raise ValueError("names something twice")
+    if not words:
+        raise ValueError("is empty")
+    return words
+
+
+def _check_price_order(words: tuple[str, ...]) -> tuple[str, ...]:
+    return _check_order(words, ("pools", "thin", "ingest"))
+
+
+def _check_name_order(words: tuple[str, ...]) -> tuple[str, ...]:
+    return _check_order(words, ("ingest",))
+
+
+def _check_pool_sources(words: tuple[str, ...]) -> tuple[str, ...]:
+    return _check_order(words, ())
+
+
+class MergeSettings(ServiceSettings):
+    """The merge rules (docs/DATA.md). Times in the unit of the name; orders are comma lists."""
+
+    min_pool_liquidity: float = Field(default=_DEFAULT.min_pool_liquidity, ge=0, lt=1e15)  # USD
+    price_stale_s: int = Field(default=_DEFAULT.price_stale_ms // 1000, ge=1, le=86_400)
+    sums_stale_s: int = Field(default=_DEFAULT.sums_stale_ms // 1000, ge=1, le=86_400)
+    dead_after_s: int = Field(default=_DEFAULT.dead_after_ms // 1000, ge=2, le=31 * 86_400)
+    price_rule: Literal["ranked", "weighted"] = _DEFAULT.price_rule
+    price_outlier_pct: float = Field(default=_DEFAULT.outlier_pct, gt=0, le=1000)  # of `weighted`
+    price_order: Annotated[Words, AfterValidator(_check_price_order)] = _DEFAULT.price_order
+    name_order: Annotated[Words, AfterValidator(_check_name_order)] = _DEFAULT.name_order
+    pool_sources: Annotated[Words, AfterValidator(_check_pool_sources)] = _DEFAULT.pool_sources
+
+    @field_validator("dead_after_s")
+    @classmethod
+    def _outlives_the_figures(cls, dead_after_s: int, info: ValidationInfo) -> int:
+        for name in ("price_stale_s", "sums_stale_s"):
+            if dead_after_s <= info.data.get(name, 0):  # a bad one is not there, and told itself
+                raise ValueError(f"must be more than {name.upper()}, {info.data[name]}")
+        return dead_after_s
+
+    def merge_rules(self) -> MergeRules:
+        """Return the rules as the merge takes them."""
+        return MergeRules(
+            min_pool_liquidity=self.min_pool_liquidity,
+            price_stale_ms=self.price_stale_s * 1000,
+            sums_stale_ms=self.sums_stale_s * 1000,
+            dead_after_ms=self.dead_after_s * 1000,
+            pool_sources=self.pool_sources,
+            price_order=self.price_order,
+            name_order=self.name_order,
+            price_rule=self.price_rule,
+            outlier_pct=self.price_outlier_pct,
+        )

@@ -1,0 +1,190 @@
+"""The explanation of a row: it tells the values that the row has, and why not others."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec import convert
+
+from shared.merge.explain import Explanation, explain
+from shared.merge.explained import Told
+from shared.merge.policy import MergeRules
+from shared.merge.readings import SourceReading, merge_reading
+from shared.merge.rules import merge_token
+from shared.model import Reading
+from tests.support_merge import MINT, T0, see_all, sightings, times
+
+UNTOLD = {"id", "token_address", "chain"}
+RULES = st.sampled_from(
+    [
+        MergeRules(),
+        MergeRules(price_rule="weighted"),
+        MergeRules(price_order=("jupiter", "pools"), name_order=("ingest", "dexscreener")),
+        MergeRules(pool_sources=("geckoterminal",), price_stale_ms=600_000, sums_stale_ms=120_000),
+    ]
+)
+later = st.one_of(times, st.integers(0, 30).map(lambda step: T0 + step * 120_000))
+
+
+@settings(max_examples=300)
+@given(sightings, later, RULES)
+def test_every_value_told_is_the_row_s_and_every_value_of_the_row_is_told(
+    seen: list[tuple[str, Reading]], now_ms: int, rules: MergeRules
+) -> None:
+    state = see_all(seen)
+    merged = merge_token("solana", MINT, state, now_ms, rules)
+    told = explain(state, now_ms, rules).fields
+    known = {name: field.value for name, field in told.items() if field.value is not None}
+    row = {name: value for name, value in merged.values.items() if name not in UNTOLD}
+    assert merged.dead or known == row
+
+
+@settings(max_examples=100)
+@given(sightings, later, RULES)
+def test_what_was_taken_is_not_passed_over_and_each_is_passed_over_once(
+    seen: list[tuple[str, Reading]], now_ms: int, rules: MergeRules
+) -> None:
+    for name, told in explain(see_all(seen), now_ms, rules).fields.items():
+        over = [(each.source, each.pool, each.pools) for each in told.passed_over]
+        assert len(set(over)) == len(over)
+        if told.pools is None and told.source and "+" not in told.source:
+            assert (
+                (told.source, told.pool, None) not in over
+                or name in {"protocol", "created_ms"}
+                or (name == "price" and rules.price_rule == "weighted")
+            )
+        assert all(each.why for each in told.passed_over)
+
+
+@settings(max_examples=100)
+@given(sightings, later, RULES)
+def test_pools_that_add_are_as_many_as_the_row_counts(
+    seen: list[tuple[str, Reading]], now_ms: int, rules: MergeRules
+) -> None:
+    state = see_all(seen)
+    row = merge_token("solana", MINT, state, now_ms, rules).values
+    pools = explain(state, now_ms, rules).pools
+    assert sum(pool.adds for pool in pools) == row.get("pool_count", 0)
+    priced = [pool.pool.pool_address for pool in pools if pool.role == "price"]
+    assert priced == ([row["pool_address"]] if "pool_address" in row else [])
+
+
+# -- in words -------------------------------------------------------------------------------------
+Pool = dict[str, object]
+
+
+def saw(at_ms: int = T0, *pools: Pool, **fields: object) -> SourceReading:
+    names = {"chain": "solana", "token_address": MINT, "observed_ms": at_ms}
+    return merge_reading(None, convert({**names, **fields, "pools": list(pools)}, Reading))
+
+
+def why(told: Told) -> list[tuple[str, str | None, Any, str]]:
+    return [(each.source, each.pool, each.value, each.reason) for each in told.passed_over]
+
+
+DEEP: Pool = {
+    "pool_address": "Deep",
+    "price": 2.0,
+    "liquidity": 50_000.0,
+    "volume_24h": 900.0,
+    "price_change_1h": 4.0,
+}
+
+
+def told(
+    state: dict[str, SourceReading], now_ms: int = T0, rules: MergeRules | None = None
+) -> Explanation:
+    return explain(state, now_ms, rules or MergeRules())
+
+
+def test_a_price_says_its_pool_its_age_and_who_was_passed_over_and_why() -> None:
+    thin: Pool = {"pool_address": "Thin", "price": 9.0, "liquidity": 20.0, "volume_24h": 1.0}
+    dead: Pool = {"pool_address": "Dead", "price": 7.0, "liquidity": 0.0, "volume_24h": 65e6}
+    state = {
+        "dexscreener": saw(T0 - 4_000, DEEP, thin, dead),
+        "jupiter": saw(T0 - 9_000, price=2.1, volume_24h=880.0),
+        "ingest:desk": saw(T0 - 700_000, price=3.0),
+    }
+    found = told(state).fields
+    price, volume = found["price"], found["volume_24h"]
+    assert (price.value, price.source, price.pool, price.age_ms) == (
+        2.0,
+        "dexscreener",
+        "Deep",
+        4_000,
+    )
+    assert why(price) == [
+        ("dexscreener", "Thin", 9.0, "thin"),
+        ("dexscreener", "Dead", 7.0, "dead_pool"),
+        ("ingest:desk", None, 3.0, "stale"),
+        ("jupiter", None, 2.1, "lower_rank"),
+    ]
+    assert [each.why for each in price.passed_over] == [
+        "the pool holds 20 USD, less than 1,000 USD",
+        "the pool holds 0 USD: nobody can trade at its price",
+        "seen 11 min ago; a price counts for 10 min",
+        "dexscreener is before it: deep pools, then jupiter, then thin pools, then producers",
+    ]
+    assert (volume.value, volume.source, volume.pools) == (901.0, "dexscreener", 2)
+    assert why(volume) == [
+        ("jupiter", None, 880.0, "smaller"),
+        ("dexscreener", "Dead", 65e6, "dead_pool"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("pool", "field", "reason"),
+    [
+        ({"side": "quote", "liquidity": 5e4, "market_cap": 9e9}, "market_cap", "quote_side"),
+        ({"liquidity": 500.0, "market_cap": 9e9}, "market_cap", "thin"),
+        ({"liquidity": 5e4, "price_change_1h": -150.0}, "price_change_1h", "impossible"),
+    ],
+)
+def test_a_field_that_is_left_out_says_why(pool: Pool, field: str, reason: str) -> None:
+    state = {"dexscreener": saw(T0, {"pool_address": "One", "price": 1.0, **pool})}
+    found = told(state).fields[field]
+    assert found.value is None
+    assert [each.reason for each in found.passed_over] == [reason]
+
+
+def test_a_pool_that_two_sources_see_is_said_to_count_once() -> None:
+    state = {"dexscreener": saw(T0, DEEP), "geckoterminal": saw(T0, {**DEEP, "price": 2.2})}
+    pools = told(state).pools
+    assert [(pool.source, pool.role, pool.adds) for pool in pools] == [
+        ("dexscreener", "price", True),
+        ("geckoterminal", "other_view", False),
+    ]
+    assert pools[1].why == "the same pool is taken from dexscreener, so that it counts once"
+
+
+def test_an_outlier_of_the_mean_is_named() -> None:
+    state = {
+        "dexscreener": saw(T0, DEEP),
+        "jupiter": saw(T0, price=2.2, liquidity=50_000.0),
+        "ingest:desk": saw(T0, price=2_000.0, liquidity=10.0),
+    }
+    price = told(state, rules=MergeRules(price_rule="weighted")).fields["price"]
+    assert price.value == pytest.approx(2.1)
+    assert price.source == "dexscreener+jupiter"
+    assert why(price) == [("ingest:desk", None, 2_000.0, "outlier")]
+
+
+def test_the_raw_name_is_kept_beside_the_one_that_is_shown() -> None:
+    found = told({"jupiter": saw(T0, token_name="\u202eevil\u200b  coin", token_ticker="\u200b")})
+    assert found.fields["token_name"].value == "evil coin"
+    assert found.raw_name == "\u202eevil\u200b  coin"
+    assert found.fields["token_ticker"].value is None
+    assert [each.reason for each in found.fields["token_ticker"].passed_over] == ["unreadable"]
+
+
+def test_a_token_that_is_about_to_be_removed_is_told_as_it_last_was() -> None:
+    found = told({"jupiter": saw(T0, price=1.0)}, T0 + 90_000_000)
+    assert found.fields["price"].value == 1.0
+    assert found.fields["price"].age_ms == 90_000_000
+    assert found.fields["stale"].value is True
+
+
+def test_of_nothing_there_is_nothing_to_tell() -> None:
+    assert told({}) == Explanation()
+    assert told({"jupiter": saw(T0, price=None)}) == Explanation()
