@@ -13,6 +13,7 @@ import typer
 
 from dexwire import __version__
 from dexwire.settings import UpSettings
+from dexwire.terminal.commands import add_commands
 from dexwire.up import up as run_up
 from dexwire.verify import verify as run_verify
 from shared.errors import ConfigError, PipelineError
@@ -154,6 +155,7 @@ def _add_service(name: str, what: str) -> None:
 
 for _name, _what in SERVICES.items():
     _add_service(_name, _what)
+add_commands(app)
 
 
 def _exit_with(run: Callable[[], int]) -> None:

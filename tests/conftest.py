@@ -11,6 +11,9 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import signal
+import sys
+import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -18,6 +21,7 @@ import pytest
 import redis as sync_redis
 from hypothesis import HealthCheck, settings
 
+from dexwire.runfile import DEFAULT_FOLDER, Running, find_running
 from shared.connect import Redis, open_redis, public_url
 from shared.embedded import EmbeddedServer
 from shared.keys import Keys
@@ -114,6 +118,30 @@ def spawn_dexwire(tmp_path: Path) -> Iterator[Callable[..., Process]]:
 
     yield start
     for process in started:
+        process.kill()
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A running `dexwire up --demo`, shared by the tests of a process that only look at it."""
+    folder = tmp_path_factory.mktemp("demo")
+    ports = ("--api-port", "0", "--ws-port", "0", "--replay-port", "0")
+    env = {name: value for name, value in os.environ.items() if name in _KEPT}
+    env |= {n: v for n, v in os.environ.items() if n.startswith(("PYTHON", "COV_", "COVERAGE_"))}
+    command = [sys.executable, "-m", "dexwire", "up", "--demo", *ports]
+    process = Process(command, env, folder, folder / "demo.log")
+    try:
+        deadline = time.monotonic() + 60
+        while "ready after" not in process.output():
+            assert process.poll() is None, process.output()
+            assert time.monotonic() < deadline, process.output()
+            time.sleep(0.05)
+        running = find_running(folder / DEFAULT_FOLDER)
+        assert running is not None
+        yield running
+        process.send(signal.SIGTERM)
+        process.wait(20)
+    finally:
         process.kill()
 
 

@@ -1,0 +1,35 @@
+"""The Python client. It knows the wire, not the services: nothing of theirs is imported."""
+
+from dexwire.client.api import Page, Receipt, Rejected
+from dexwire.client.client import Client
+from dexwire.client.errors import ClientError, Malformed, Problem, Refused, Unreachable
+from dexwire.client.events import Alert, Diff, Event, Gap, Snapshot, State
+from dexwire.client.notebook import SyncClient, SyncView, connect
+from dexwire.client.rows import Patch, Row
+from dexwire.client.stream import Stream
+from dexwire.client.view import View
+
+__all__ = [
+    "Alert",
+    "Client",
+    "ClientError",
+    "Diff",
+    "Event",
+    "Gap",
+    "Malformed",
+    "Page",
+    "Patch",
+    "Problem",
+    "Receipt",
+    "Refused",
+    "Rejected",
+    "Row",
+    "Snapshot",
+    "State",
+    "Stream",
+    "SyncClient",
+    "SyncView",
+    "Unreachable",
+    "View",
+    "connect",
+]

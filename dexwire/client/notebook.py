@@ -1,0 +1,236 @@
+"""`dexwire.connect(url)`: the client for notebooks and scripts without `await`.
+
+A background thread runs the asyncio client; calls wait for their answer there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import threading
+import weakref
+from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator, Mapping
+from typing import Any, Generic, Literal, Self, TypeVar, Unpack
+
+from dexwire.client.api import Page, Receipt
+from dexwire.client.client import Client
+from dexwire.client.errors import ClientError, Unreachable
+from dexwire.client.events import Event, State
+from dexwire.client.ranking import Filters, Order, Sort, Window
+from dexwire.client.rows import Row
+from dexwire.client.view import View
+
+T = TypeVar("T")
+
+
+class _Loop:
+    """A thread with an event loop; it never keeps the interpreter from ending."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._run, name="dexwire", daemon=True)
+        self._thread.start()
+
+    def call(self, coroutine: Coroutine[Any, Any, T], timeout_s: float | None = None) -> T:
+        """Run a coroutine there. Raises what it raises, TimeoutError, ClientError once closed."""
+        if self.loop.is_closed() or not self._thread.is_alive():
+            coroutine.close()
+            raise ClientError("this client is closed")
+        future = asyncio.run_coroutine_threadsafe(coroutine, self.loop)
+        try:
+            return future.result(timeout_s)
+        except (concurrent.futures.TimeoutError, KeyboardInterrupt):
+            future.cancel()
+            raise
+
+    def stop(self) -> None:
+        """End the thread; stopping twice is no error."""
+        if self._thread.is_alive():
+            self.loop.call_soon_threadsafe(self.loop.stop)
+            self._thread.join()
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self.loop)
+        self.loop.run_forever()
+        tasks = asyncio.all_tasks(self.loop)
+        for task in tasks:
+            task.cancel()
+        self.loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+        self.loop.run_until_complete(self.loop.shutdown_asyncgens())
+        self.loop.close()
+
+
+class _Iterating(Generic[T]):
+    """An async iterator of the other thread, one item at a time."""
+
+    def __init__(self, loop: _Loop, items: AsyncIterator[T]) -> None:
+        self._loop = loop
+        self._items = items
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> T:
+        try:
+            return self._loop.call(self._step())
+        except StopAsyncIteration:
+            raise StopIteration from None
+
+    async def _step(self) -> T:
+        return await anext(self._items)
+
+
+class SyncView:
+    """A live list: `view.rows()` is it now; iterating waits for each change."""
+
+    def __init__(self, loop: _Loop, view: View) -> None:
+        self._loop = loop
+        self._view = view
+
+    @property
+    def state(self) -> State:
+        """How the stream is doing."""
+        return self._view.state
+
+    def rows(self, timeout_s: float = 10.0) -> list[Row]:
+        """Return the list as it is now, waiting for it the first time.
+
+        Raises Unreachable when nothing has come in time, Refused.
+        """
+        try:
+            return self._loop.call(self._rows(), timeout_s)
+        except TimeoutError:
+            why = self._view.state.error or self._view.state.status
+            raise Unreachable(f"no list within {timeout_s:g} s: {why}") from None
+
+    def __iter__(self) -> Iterator[list[Row]]:
+        return _Iterating(self._loop, self._view.changes())
+
+    def close(self) -> None:
+        """End its connection."""
+        self._loop.call(self._view.close())
+
+    async def _rows(self) -> list[Row]:
+        await self._view.ready()
+        return self._view.rows
+
+
+class SyncClient:
+    """What `Client` does, without `await`. Close it, or use it in a `with`."""
+
+    def __init__(self, url: str, *, ws_url: str | None, key: str | None, timeout_s: float) -> None:
+        self._client = Client(url, ws_url=ws_url, key=key, timeout_s=timeout_s)
+        self._loop = _Loop()
+        self._finalizer = weakref.finalize(self, self._loop.stop)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End every stream and view and the thread; closing twice is no error."""
+        if self._finalizer.alive:
+            self._loop.call(self._client.close())
+            self._finalizer()
+
+    def stream(self, *topics: str, watch: Iterable[str] = ()) -> Iterator[Event]:
+        """Iterate over the events of topics, as `Client.stream` does."""
+        return _Iterating(self._loop, self._client.stream(*topics, watch=watch))
+
+    def view(
+        self,
+        *,
+        sort: Sort = "volume",
+        window: Window = "24h",
+        order: Order = "desc",
+        chain: str | None = None,
+        limit: int = 50,
+        **filters: Unpack[Filters],
+    ) -> SyncView:
+        """Return a live, sorted list; it starts at once."""
+        view = self._client.view(
+            sort=sort, window=window, order=order, chain=chain, limit=limit, **filters
+        )
+        self._loop.call(view.__aenter__())
+        return SyncView(self._loop, view)
+
+    def discover(
+        self,
+        *,
+        limit: int | None = None,
+        sort: Sort | None = None,
+        window: Window | None = None,
+        order: Order | None = None,
+        chain: str | None = None,
+        **filters: Unpack[Filters],
+    ) -> Iterator[Row]:
+        """Iterate over a list, page by page."""
+        walk = self._client.discover(
+            limit=limit, sort=sort, window=window, order=order, chain=chain, **filters
+        )
+        return _Iterating(self._loop, walk)
+
+    def page(
+        self,
+        *,
+        sort: Sort | None = None,
+        window: Window | None = None,
+        order: Order | None = None,
+        chain: str | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+        **filters: Unpack[Filters],
+    ) -> Page:
+        """Return one page."""
+        return self._loop.call(
+            self._client.page(
+                sort=sort,
+                window=window,
+                order=order,
+                chain=chain,
+                limit=limit,
+                cursor=cursor,
+                **filters,
+            )
+        )
+
+    def token(self, chain: str, address: str) -> dict[str, Any]:
+        """Return everything known of one token."""
+        return self._loop.call(self._client.token(chain, address))
+
+    def search(self, query: str, *, limit: int | None = None) -> list[Row]:
+        """Return tokens by address, ticker or name."""
+        return self._loop.call(self._client.search(query, limit=limit))
+
+    def health(self) -> dict[str, Any]:
+        """Return what `/health` says."""
+        return self._loop.call(self._client.health())
+
+    def ingest(
+        self,
+        tokens: Iterable[Mapping[str, object]],
+        *,
+        source: str,
+        key: str | None = None,
+        ack: Literal["commit"] | None = None,
+        idempotency_key: str | None = None,
+    ) -> Receipt:
+        """Post readings of one's own."""
+        return self._loop.call(
+            self._client.ingest(
+                tokens, source=source, key=key, ack=ack, idempotency_key=idempotency_key
+            )
+        )
+
+
+def connect(
+    url: str = "http://127.0.0.1:8000",
+    *,
+    ws_url: str | None = None,
+    key: str | None = None,
+    timeout_s: float = 5.0,
+) -> SyncClient:
+    """Return a client that needs no `await`: `with dexwire.connect() as d: d.view().rows()`."""
+    return SyncClient(url, ws_url=ws_url, key=key, timeout_s=timeout_s)

@@ -1,0 +1,145 @@
+"""What a view shows: which topic it follows, and how it filters and sorts rows. Pure."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final, Literal, TypeAlias, TypedDict, cast
+
+from dexwire.client.rows import Row
+
+Sort: TypeAlias = Literal[
+    "volume", "liquidity", "market_cap", "price_change", "transactions", "newest"
+]
+Window: TypeAlias = Literal["5m", "1h", "6h", "24h"]
+Order: TypeAlias = Literal["desc", "asc"]
+
+SORTS: Final[tuple[Sort, ...]] = (
+    "volume",
+    "liquidity",
+    "market_cap",
+    "price_change",
+    "transactions",
+    "newest",
+)
+WINDOWS: Final[tuple[Window, ...]] = ("5m", "1h", "6h", "24h")
+WINDOWED: Final = frozenset({"volume", "price_change", "transactions"})
+LIST_SIZES: Final = (10, 25, 50, 100, 200)
+
+
+class Filters(TypedDict, total=False):
+    """Bounds, inclusive, in the row's units; a row whose figure is unknown passes none."""
+
+    min_price: float
+    max_price: float
+    min_liquidity: float
+    max_liquidity: float
+    min_market_cap: float
+    max_market_cap: float
+    min_volume: float
+    max_volume: float
+    min_price_change: float
+    max_price_change: float
+    min_transactions: float
+    max_transactions: float
+    min_age_minutes: float
+    max_age_minutes: float
+
+
+def score_field(sort: str, window: str) -> str:
+    """Return the row's field that a sort and window look at.
+
+    Raises ValueError when there is no such one.
+    """
+    if sort not in SORTS:
+        raise ValueError(f"sort must be one of {', '.join(SORTS)}, not {sort!r}")
+    if window not in WINDOWS:
+        raise ValueError(f"window must be one of {', '.join(WINDOWS)}, not {window!r}")
+    if sort == "newest":
+        return "created_ms"
+    return f"{sort}_{window}" if sort in WINDOWED else sort
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """A list as `/discover` makes it: by (score, id) in the order's direction."""
+
+    sort: Sort = "volume"
+    window: Window = "24h"
+    order: Order = "desc"
+    chain: str | None = None
+    limit: int = 50
+    filters: tuple[tuple[str, float], ...] = ()
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        sort: Sort,
+        window: Window,
+        order: Order,
+        chain: str | None,
+        limit: int,
+        filters: Filters,
+    ) -> Ranking:
+        """Check everything. Raises ValueError."""
+        score_field(sort, window)
+        if order not in {"desc", "asc"}:
+            raise ValueError(f"order must be desc or asc, not {order!r}")
+        if limit < 1:
+            raise ValueError("limit must be at least 1")
+        unknown = filters.keys() - Filters.__annotations__.keys()
+        if unknown:
+            known = ", ".join(Filters.__annotations__)
+            raise TypeError(f"there is no filter {min(unknown)}; known: {known}")
+        bounds = tuple(cast("dict[str, float]", filters).items())
+        return cls(sort, window, order, chain, limit, bounds)
+
+    @property
+    def whole(self) -> str:
+        """The topic of every row that may be in the list, whatever its rank."""
+        return "all" if self.chain is None else f"chain:{self.chain}"
+
+    @property
+    def topic(self) -> str:
+        """The topic that has all the rows this needs, and as few others as possible.
+
+        A filter may let tokens of any rank through, so it needs all of them.
+        """
+        if self.filters or self.limit > LIST_SIZES[-1]:
+            return self.whole
+        size = next(size for size in LIST_SIZES if size >= self.limit)
+        window = self.window if self.sort in WINDOWED else "-"
+        return f"list:{self.sort}:{window}:{self.order}:{self.chain or '*'}:{size}"
+
+    def rank(self, rows: Iterable[Row], now_ms: float) -> list[Row]:
+        """Return the rows that are shown, in order. Rows without the figure are not."""
+        name = score_field(self.sort, self.window)
+        bounds = [self._bound(key, value) for key, value in self.filters]
+        kept = []
+        for row in rows:
+            values = cast("dict[str, Any]", row)
+            if name in values and all(_within(values, bound, now_ms) for bound in bounds):
+                kept.append((values[name], row["id"], row))
+        pick = heapq.nlargest if self.order == "desc" else heapq.nsmallest
+        return [row for _, _, row in pick(self.limit, kept, key=lambda entry: entry[:2])]
+
+    def _bound(self, key: str, value: float) -> tuple[str, bool, float]:
+        """Return (field, whether it is a lower bound, bound)."""
+        kind, _, name = key.partition("_")
+        if name in WINDOWED:
+            name = f"{name}_{self.window}"
+        return name, kind == "min", value
+
+
+def _within(row: dict[str, Any], bound: tuple[str, bool, float], now_ms: float) -> bool:
+    name, lower, value = bound
+    if name == "age_minutes":
+        created_ms = row.get("created_ms")
+        figure = None if created_ms is None else (now_ms - created_ms) / 60_000
+    else:
+        figure = row.get(name)
+    if figure is None:
+        return False
+    return bool(figure >= value if lower else figure <= value)

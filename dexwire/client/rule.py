@@ -1,0 +1,201 @@
+"""The client's rule (docs/STREAM.md), complete and without I/O: frames in, events out.
+
+It keeps a version per topic and one epoch, never rows: whoever takes the events in order holds the
+state (`Table`). One thing is stricter than the protocol's text: after a gap, a heartbeat does not
+lift the topic until it is repaired. Else a heartbeat that was already on its way would cover the
+gap, and the repairing diff would be ignored as "already covered".
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from dexwire.client.events import Alert, Diff, Event, Gap, Snapshot
+from dexwire.client.frames import Beat, Delta, Events, Frame, Lost, Ok, Resume, Snap
+from dexwire.client.rows import Patch, Row
+
+ALERTS: Final = "alerts"
+
+
+def is_alerts(topic: str) -> bool:
+    """Tell whether a topic carries events; all others carry rows."""
+    return topic == ALERTS or topic.startswith("alerts:")
+
+
+class Rule:
+    """How far each topic has been told, and what that makes of the next frame."""
+
+    def __init__(self) -> None:
+        self.epoch = ""
+        self.versions: dict[str, int] = {}
+        self._parts: dict[str, list[Snap] | list[Delta]] = {}
+        self._gaps: set[str] = set()  # topics that wait for their repair
+        self._listening: set[str] = set()  # alert topics that the server has confirmed
+        self._asked: int | None = None  # id of a resume that was not answered yet
+        self._next_epoch = ""
+
+    def take(self, frame: Frame) -> list[Event]:
+        """Take one frame. A Gap that `resumes` asks the caller to send `resume()`."""
+        match frame:
+            case Snap():
+                return self._on_snap(frame)
+            case Delta():
+                return self._on_delta(frame)
+            case Events():
+                return self._on_events(frame)
+            case Beat():
+                return self._on_beat(frame)
+            case Lost():
+                return self._on_lost(frame)
+            case Ok():
+                self._on_ok(frame)
+        return []
+
+    def resume(self, ident: int, watch: list[str] | None = None) -> Resume:
+        """Return the message that asks for everything after what is held."""
+        message = Resume(id=ident, e=self.epoch, topics=dict(self.versions), watch=watch)
+        self._asked = ident
+        if self._next_epoch and all(map(is_alerts, self.versions)):
+            # No snapshot will come to bring the new epoch.
+            self.epoch, self._next_epoch = self._next_epoch, ""
+            self.versions.clear()
+        return message
+
+    def connected(self) -> None:
+        """Forget what was under way on the connection before."""
+        self._parts.clear()
+        self._gaps.clear()
+        self._listening.clear()
+        self._asked = None
+        self._next_epoch = ""
+
+    def forget(self, topic: str) -> None:
+        """Hold nothing of a topic any more: its next frame that counts is a snapshot."""
+        self.versions.pop(topic, None)
+        self._parts.pop(topic, None)
+        self._gaps.discard(topic)
+        self._listening.discard(topic)
+
+    # -- frames -----------------------------------------------------------------------------------
+    def _on_snap(self, frame: Snap) -> list[Event]:
+        topic = frame.k
+        if frame.e != self.epoch:
+            self.versions.clear()
+            self._parts.clear()
+            self._gaps.clear()
+            self.epoch, self._next_epoch = frame.e, ""
+        parts = self._parts.get(topic)
+        snaps = [p for p in parts or () if isinstance(p, Snap) and p.v == frame.v]
+        snaps.append(frame)
+        if frame.more:
+            self._parts[topic] = snaps
+            return []
+        self._parts.pop(topic, None)
+        self._gaps.discard(topic)
+        self.versions[topic] = frame.v
+        return [] if is_alerts(topic) else [_snapshot(snaps)]
+
+    def _on_delta(self, frame: Delta) -> list[Event]:
+        topic = frame.k
+        held = self.versions.get(topic)
+        if held is None or frame.v <= held:
+            return []
+        if frame.pv > held:
+            return self._gap(topic, held, frame.v)
+        parts = self._parts.get(topic)
+        deltas = [p for p in parts or () if isinstance(p, Delta) and p.v == frame.v]
+        deltas.append(frame)
+        if frame.more:
+            self._parts[topic] = deltas
+            return []
+        self._parts.pop(topic, None)
+        self._gaps.discard(topic)
+        self.versions[topic] = frame.v
+        return [_diff(deltas)]
+
+    def _on_events(self, frame: Events) -> list[Event]:
+        topic = frame.k
+        held = self.versions.get(topic)
+        if held is not None and frame.v <= held:
+            return []
+        if held is not None and frame.pv > held:
+            return self._gap(topic, held, frame.v)
+        self._gaps.discard(topic)
+        self.versions[topic] = frame.v
+        return [
+            Alert(
+                topic=topic,
+                version=frame.v,
+                key=one.i,
+                kind=one.type,
+                token_id=one.id,
+                window=one.w,
+                direction=one.dir,
+                change=one.chg,
+                before=one.from_,
+                after=one.to,
+                level=one.lvl,
+            )
+            for one in frame.ev
+        ]
+
+    def _on_beat(self, frame: Beat) -> list[Event]:
+        if frame.e != self.epoch:
+            if self.versions:
+                if self._asked is not None:
+                    return []
+                self._next_epoch = frame.e
+                return [Gap(reason="epoch")]
+            self.epoch = frame.e  # nothing is held that could be wrong
+        for topic in self._listening - self._gaps:
+            self.versions.setdefault(topic, frame.v)
+        for topic, held in self.versions.items():
+            if topic not in self._gaps and topic not in self._parts:
+                self.versions[topic] = max(held, frame.v)
+        return []
+
+    def _on_lost(self, frame: Lost) -> list[Event]:
+        if frame.to is not None:
+            # What follows is told from there on; it is no further gap.
+            self.versions[frame.k] = max(self.versions.get(frame.k, 0), frame.to)
+        self._gaps.discard(frame.k)
+        gap = Gap(reason="lost", topic=frame.k, lost=frame.n, since=frame.from_, until=frame.to)
+        return [gap]
+
+    def _on_ok(self, frame: Ok) -> None:
+        if frame.id is not None and frame.id == self._asked:
+            self._asked = None
+        self._listening.update(topic for topic in frame.topics if is_alerts(topic))
+
+    def _gap(self, topic: str, since: int, until: int) -> list[Event]:
+        """Tell a gap once; while a resume is on its way, further ones of it are the same."""
+        self._parts.pop(topic, None)
+        if self._asked is not None and topic in self._gaps:
+            return []
+        self._gaps.add(topic)
+        return [Gap(reason="missed", topic=topic, since=since, until=until)]
+
+
+def _snapshot(parts: list[Snap]) -> Snapshot:
+    last = parts[-1]
+    rows = {row["id"]: row for part in parts for row in part.rows}
+    ids = next((part.ids for part in parts if part.ids is not None), None)
+    ordered = list(rows.values()) if ids is None else [rows[i] for i in ids if i in rows]
+    return Snapshot(topic=last.k, epoch=last.e, version=last.v, rows=ordered, ids=ids)
+
+
+def _diff(parts: list[Delta]) -> Diff:
+    last = parts[-1]
+    sets: list[Patch] = [patch for part in parts for patch in part.set]
+    adds: list[Row] = [row for part in parts for row in part.add]
+    return Diff(
+        topic=last.k,
+        prev=parts[0].pv,
+        version=last.v,
+        ts_ms=last.ts,
+        set=sets,
+        add=adds,
+        removed=[ident for part in parts for ident in part.del_],
+        ids=next((part.ids for part in parts if part.ids is not None), None),
+        commits=max(part.cf for part in parts),
+    )

@@ -1,0 +1,1 @@
+"""`dexwire conformance`: a black-box check of a running deployment's stream."""

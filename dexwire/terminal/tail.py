@@ -1,0 +1,88 @@
+"""`dexwire tail`: what a stream says, line by line."""
+
+from __future__ import annotations
+
+import datetime as dt
+import sys
+from collections.abc import Sequence
+from typing import Any, cast
+
+import msgspec
+
+from dexwire import format as fmt
+from dexwire.client import Alert, Client, Diff, Event, Gap, Snapshot, State, Unreachable
+
+_SHOWN = 3  # changed tokens of a diff that are named
+_encode = msgspec.json.Encoder().encode
+
+
+async def tail(
+    client: Client, topics: Sequence[str], watch: Sequence[str], *, as_json: bool
+) -> int:
+    """Print events for ever. Raises Refused, and Unreachable when nobody answers at the start."""
+    begun = False
+    async with client:
+        async for event in client.stream(*topics, watch=watch):
+            if isinstance(event, State):
+                if event.status == "offline" and not begun:
+                    raise Unreachable(f"{client.ws_url} does not answer: {event.error}")
+                begun = begun or event.status in {"live", "stale", "resync"}
+            begun = begun or isinstance(event, Snapshot)
+            sys.stdout.write((_encode(event).decode() if as_json else line(event)) + "\n")
+            sys.stdout.flush()
+    return 0
+
+
+def line(event: Event) -> str:
+    """Return one event as one line."""
+    match event:
+        case Snapshot():
+            return f"{event.topic}  snapshot  version {event.version}  {len(event.rows)} rows"
+        case Diff():
+            return _diff(event)
+        case Alert():
+            return _alert(event)
+        case Gap():
+            lost = "" if event.lost is None else f"  {event.lost} lost"
+            return f"{event.topic or '*'}  gap  {event.reason}{lost}"
+        case State():
+            error = f"  {event.error}" if event.error else ""
+            epoch = f"  epoch {event.epoch}  version {event.version}" if event.epoch else ""
+            return f"-  {event.status}{epoch}{error}"
+
+
+def _diff(diff: Diff) -> str:
+    when = ""
+    if diff.ts_ms:
+        moment = dt.datetime.fromtimestamp(diff.ts_ms / 1000, tz=dt.UTC)
+        when = moment.strftime("  %H:%M:%S.%f")[:-3]
+    said = [f"{diff.topic}{when}  {diff.prev} → {diff.version}"]
+    for sign, entries in (("~", diff.set), ("+", diff.add)):
+        said += [f"{sign}{_token(cast('dict[str, Any]', row))}" for row in entries[:_SHOWN]]
+        if len(entries) > _SHOWN:
+            said.append(f"{sign}{len(entries) - _SHOWN} more")
+    said += [f"-{ident}" for ident in diff.removed[:_SHOWN]]
+    if len(diff.removed) > _SHOWN:
+        said.append(f"-{len(diff.removed) - _SHOWN} more")
+    if diff.ids is not None:
+        said.append("order")
+    return "  ".join(said)
+
+
+def _token(row: dict[str, Any]) -> str:
+    ident = str(row["id"])
+    chain, _, address = ident.partition(":")
+    short = f"{chain}:{address[:6]}…" if len(address) > 8 else ident
+    return f"{short} {fmt.price(row['price'])}" if "price" in row else short
+
+
+def _alert(alert: Alert) -> str:
+    window = f" {alert.window}" if alert.window else ""
+    level = f"  level {alert.level}" if alert.level is not None else ""
+    moved = f"{fmt.price(alert.before)} → {fmt.price(alert.after)}"
+    if alert.kind != "price":
+        moved = f"{fmt.amount(alert.before)} → {fmt.amount(alert.after)}"
+    return (
+        f"{alert.topic}  {alert.kind}{window} {fmt.percent(alert.change)}"
+        f"  {moved}{level}  {alert.token_id}"
+    )

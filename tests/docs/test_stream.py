@@ -1,0 +1,109 @@
+"""docs/STREAM.md and the README teach clients that run: each is pasted into a file and run."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dexwire.client.frames import CLIENT_FRAMES, SERVER_FRAMES
+from dexwire.runfile import Running
+from tests.support import ROOT, Process, eventually
+
+STREAM = (ROOT / "docs" / "STREAM.md").read_text()
+README = (ROOT / "README.md").read_text()
+
+
+def block(text: str, language: str, heading: str) -> str:
+    """The first block of a language under a heading."""
+    section = text.partition(f"## {heading}\n")[2].partition("\n## ")[0]
+    found = re.search(rf"```{language}\n(.*?)```", section, re.DOTALL)
+    assert found is not None
+    return found[1]
+
+
+def node() -> list[str]:
+    """The command that runs JavaScript with a WebSocket."""
+    path = shutil.which("node")
+    assert path is not None, "node (20 or newer) must be on PATH: docs/STREAM.md promises it"
+    version = subprocess.run([path, "--version"], capture_output=True, text=True, check=True)
+    major = int(version.stdout.removeprefix("v").partition(".")[0])
+    assert major >= 20, f"node {version.stdout.strip()} is too old"
+    # 20 warns that its WebSocket is an experiment.
+    return [path] if major >= 22 else [path, "--experimental-websocket", "--no-warnings"]
+
+
+@pytest.fixture
+def started() -> Iterator[list[Process]]:
+    processes: list[Process] = []
+    yield processes
+    for process in processes:
+        process.kill()
+
+
+def start(command: list[str], folder: Path, started: list[Process], path: str) -> Process:
+    env = {"PYTHONPATH": path, "PATH": "/usr/bin:/bin", "PYTHONUNBUFFERED": "1"}
+    started.append(Process(command, env, folder, folder / f"out-{len(started)}.log"))
+    return started[-1]
+
+
+@pytest.mark.parametrize("language", ["Python", "JavaScript"])
+async def test_the_client_of_the_page_follows_a_demo(
+    language: str, demo: Running, tmp_path: Path, started: list[Process]
+) -> None:
+    fence, name = {"Python": ("python", "follow.py"), "JavaScript": ("js", "follow.mjs")}[language]
+    code = block(STREAM, fence, f"A client in {language}")
+    (tmp_path / name).write_text(code)
+    command = [sys.executable] if language == "Python" else node()
+
+    process = start([*command, name, f"{demo.ws}/ws", "all"], tmp_path, started, "")
+
+    def states() -> list[list[str]]:
+        return [line.split() for line in process.output().splitlines()]
+
+    def moved() -> bool:
+        assert process.poll() is None, process.output()
+        versions = {state[1] for state in states() if state[-1] != "0"}
+        return len(versions) >= 4
+
+    await eventually(moved, timeout_s=30)
+    versions = [int(s[1]) for s in states() if s[-1] != "0"]
+    assert versions == sorted(versions)
+    assert int(states()[-1][-1]) > 50
+    assert len(code.splitlines()) <= 42
+
+
+async def test_the_readmes_client_prints_a_live_list(
+    demo: Running, tmp_path: Path, started: list[Process]
+) -> None:
+    code = block(README, "python", "From Python")
+    lines = [line for line in code.splitlines() if line.strip() and not line.startswith("import")]
+    assert len(lines) <= 8
+    address = f'"{demo.api}", ws_url="{demo.ws}/ws"'  # the demo of this test has ports of its own
+    assert '"http://127.0.0.1:8000"' in code
+    (tmp_path / "mine.py").write_text(code.replace('"http://127.0.0.1:8000"', address))
+
+    process = start([sys.executable, "mine.py"], tmp_path, started, str(ROOT))
+
+    def printed() -> bool:
+        assert process.poll() is None, process.output()
+        return len(process.output().splitlines()) >= 2
+
+    await eventually(printed, timeout_s=30)
+    assert "SOL" in process.output() or "(" in process.output().splitlines()[0]
+
+
+def test_the_page_tells_every_message() -> None:
+    for kind in (*SERVER_FRAMES, *CLIENT_FRAMES):
+        tag = str(kind.__struct_config__.tag)
+        assert f"`{tag}`" in STREAM or f'"op":"{tag}"' in STREAM, tag
+
+
+def test_links_of_the_page_lead_somewhere() -> None:
+    for target in re.findall(r"\]\(([^)#]+)\)", STREAM):
+        assert (ROOT / "docs" / target).exists(), target
