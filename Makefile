@@ -14,10 +14,10 @@ INSTALL = $(BIN)/pip install --quiet --disable-pip-version-check
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run verify test check format lock clean
+.PHONY: help setup demo run verify test check format documents lock clean
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(DEV_STAMP) ## make the environment (.venv), from the hash-locked files
 
@@ -43,6 +43,9 @@ check: $(DEV_STAMP) ## format, lint, types, import contracts, spelling
 format: $(DEV_STAMP) ## put the code into its one format
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+documents: $(DEV_STAMP) ## write openapi.json, asyncapi.json and the Postman collection anew
+	$(BIN)/python -m dexwire.documents
 
 lock: ## renew both lock files (needs uv)
 	@command -v uv >/dev/null || { echo "make lock needs uv: pip install uv"; exit 1; }

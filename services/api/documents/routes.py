@@ -62,6 +62,7 @@ _LIMIT: Final = Parameter(
     {"type": "integer", "minimum": 1, "maximum": query.LIMIT_MAX, "default": query.LIMIT_DEFAULT},
     "Rows of a page.",
 )
+_EXAMPLE: Final = "So1Example"
 _OPAQUE: Final = "([0-9]{1,15}|[A-Za-z0-9_-]{64,2048})"
 
 _UNITS: Final = {
@@ -165,8 +166,8 @@ OPERATIONS: Final = (
             503: _READ,
         },
         parameters=(
-            Parameter("chain", _CHAIN, "The chain.", "path", required=True, example="solana"),
-            Parameter("address", _ADDRESS, "The address.", "path", required=True, example="7xKX"),
+            Parameter("chain", _CHAIN, "Its chain.", "path", required=True, example="solana"),
+            Parameter("address", _ADDRESS, "As it is.", "path", required=True, example=_EXAMPLE),
         ),
     ),
     Operation(
@@ -204,7 +205,7 @@ OPERATIONS: Final = (
         example={
             "source": "mybot",
             "tokens": [
-                {"chain": "solana", "token_address": "So1Example", "price": 1.2, "liquidity": 5000}
+                {"chain": "solana", "token_address": _EXAMPLE, "price": 1.2, "liquidity": 5000}
             ],
         },
     ),
