@@ -1,4 +1,4 @@
-"""The HTTP API: pages of the list, tokens, ingest, health (PROTOCOL.md, part A)."""
+"""The HTTP API: pages of the list, tokens, ingest, health (docs/HTTP.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pinned orders: what a cursor walks through from its second page on (PROTOCOL.md, "Cursor").
+"""Pinned orders: what a cursor walks through from its second page on (docs/HTTP.md, "The list").
 
 An order is one string in Redis: a head of 16 bytes (epoch hash, version) and the 8-byte hashes of
 all ids in order. All walkers of a list who come within a second share one; it lives as long as

@@ -10,7 +10,7 @@ import pytest
 from tests.support import ROOT
 
 FOLDER: Final = ROOT / "tests" / "node"
-FIX: Final = "install node 20, then run deploy/ci-node"
+FIX: Final = "install curl, chromium and node 20, then run deploy/ci-node"
 
 
 def need(name: str, *, there: bool) -> None:
