@@ -14,7 +14,7 @@ INSTALL = $(BIN)/pip install --quiet --disable-pip-version-check
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run verify test check format documents lock clean
+.PHONY: model chaos help setup demo run verify test check format documents lock page clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,12 +33,21 @@ verify: $(RUN_STAMP) ## audit the store of what runs here (make demo, make run)
 test: $(DEV_STAMP) ## the whole suite: unit, integration, end to end
 	$(BIN)/python -m pytest -n auto $(ARGS)
 
+model: $(DEV_STAMP) ## the stream's model check, long: MODEL_SCHEDULES random schedules of faults
+	MODEL_SCHEDULES=$(MODEL_SCHEDULES) $(BIN)/python -m pytest tests/model -n auto -rP $(ARGS)
+
+chaos: $(DEV_STAMP) ## 200 clients under kills and failovers, slow readers beside healthy ones; in full
+	CHAOS=full $(BIN)/python -m pytest tests/chaos tests/ws/test_crowd.py -p no:xdist -rP $(ARGS)
+
 check: $(DEV_STAMP) ## format, lint, types, import contracts, spelling
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/codespell
+
+page: web/node_modules/.package-lock.json ## build the web page (needs Node 20 or newer); users need not
+	cd web && npm test && npm run build
 
 format: $(DEV_STAMP) ## put the code into its one format
 	$(BIN)/ruff format .
@@ -72,3 +81,7 @@ $(DEV_STAMP): requirements-dev.lock $(RUN_STAMP)
 	@echo "Installing what the tests and checks need"
 	@$(INSTALL) --require-hashes -r requirements-dev.lock
 	@touch $@
+
+web/node_modules/.package-lock.json: web/package.json web/package-lock.json
+	@command -v npm >/dev/null || { echo "make page needs Node 20 or newer with npm"; exit 1; }
+	cd web && npm ci --silent

@@ -44,7 +44,8 @@ async def tell_when_ready(settings: UpSettings, ports: Ports, screen: Screen) ->
     if settings.demo:
         screen.shout(BANNER)
     screen.say(
-        f"  pages   {api_url}/discover\n"
+        f"  page    {api_url}/\n"
+        f"  data    {api_url}/discover\n"
         f"  stream  {ws_url}/ws?topics=all\n"
         f"  health  {api_url}/health\n"
         f"try       curl '{api_url}/discover?limit=5'\n"

@@ -20,6 +20,7 @@ class UpSettings(ServiceSettings):
     ws_host: str = "127.0.0.1"
     ws_port: int = Field(default=8001, ge=0, le=65535)
     ws_origins: str | None = None  # unset: the api's own addresses; else the gateway reads it
+    ws_public_url: str | None = None  # unset: the ws port, on the page's own host
     replay_port: int | None = Field(default=None, ge=0, le=65535)  # unset: 8010, else a free one
     replay_tokens: int | None = Field(default=None, ge=1, le=20_000)  # unset: the recorded ones
     data_dir: Path | None = None  # unset: the embedded server forgets everything at its end

@@ -66,6 +66,8 @@ def services(settings: UpSettings, ports: Ports, redis_url: str, *, pretty: bool
         "api": {"API_HOST": settings.api_host, "API_PORT": str(ports.api)},
         "ws": {"WS_HOST": settings.ws_host, "WS_PORT": str(ports.ws)},
     }
+    if settings.ws_public_url is None:  # the page finds the stream on the host it came from
+        own["api"]["WS_PUBLIC_URL"] = f":{ports.ws}/ws"
     if settings.ws_origins is None:  # the page that the api serves may open a stream
         hosts = dict.fromkeys((reachable(settings.api_host), "127.0.0.1", "localhost"))
         own["ws"]["WS_ORIGINS"] = ",".join(origin("http", host, ports.api) for host in hosts)

@@ -110,7 +110,10 @@ class Keys:
 
     @property
     def watched(self) -> str:
-        """Sorted set: token ids that clients watch, by time (ms): the fetchers' hot list."""
+        """Sorted set: token ids that clients watch, by time (ms): the fetchers' hot list.
+
+        Written and trimmed by the gateways.
+        """
         return f"{self.prefix}watched"
 
     # -- the api --------------------------------------------------------------------------------

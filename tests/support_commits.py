@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -13,7 +14,7 @@ from shared.connect import Redis
 from shared.keys import Keys
 from shared.row import Fields
 from shared.store import CommitPlan, RowWrite, Store
-from shared.wire import Commit, Heartbeat, encode
+from shared.wire import Alert, Commit, Heartbeat, encode, encode_alert
 
 Rows = dict[str, dict[str, Any]]  # id → row, as JSON says it
 
@@ -24,11 +25,20 @@ def token(name: str, chain: str = "solana", **fields: object) -> dict[str, dict[
     return {f"{chain}:{name}": said}
 
 
+def alert(i: str, ident: str, level: int) -> bytes:
+    """One entry of a commit's `ev`."""
+    return encode_alert(
+        Alert(i=i, type="price", id=ident, w="5m", dir="up", chg=31.4, from_=1.0, to=1.3, lvl=level)
+    )
+
+
 class Ledger:
     """The truth: makes each commit, and remembers the whole state at each version."""
 
     def __init__(self, epoch: str = "e1") -> None:
         self.history: dict[tuple[str, int], dict[str, bytes]] = {}
+        self._decoded: dict[tuple[str, int], Rows] = {}
+        self.told: dict[str, list[tuple[int, bytes]]] = {}  # alerts of each epoch
         self.begin(epoch)
 
     def begin(self, epoch: str) -> None:
@@ -36,6 +46,8 @@ class Ledger:
         self.epoch, self.version, self.digest, self.horizon = epoch, 0, 0, 0
         self.fields: dict[str, Fields] = {}
         self.gone: dict[str, int] = {}
+        self.alerts = self.told[epoch] = []  # version, JSON
+        self.alerts_floor = 0  # alerts at or below this version are forgotten
         self.seeding = True
         self.history[epoch, 0] = {}
 
@@ -44,11 +56,17 @@ class Ledger:
         put: Mapping[str, Mapping[str, object]] | None = None,
         remove: Iterable[str] = (),
         *,
+        alerts: Iterable[tuple[str, int]] = (),
         seeding: bool = False,
         ts: int = 1_790_000_000_000,
     ) -> Commit:
-        """Make the next commit: new rows are added, known ones changed, None makes unknown."""
+        """Make the next commit: new rows are added, known ones changed, None makes unknown.
+
+        `alerts` are the token id and level of each.
+        """
         pv, v = self.version, self.version + 1
+        events = [alert(f"{v}.{n}", ident, lvl) for n, (ident, lvl) in enumerate(alerts)]
+        self.alerts += [(v, raw) for raw in events]
         sets: list[msgspec.Raw] = []
         adds: list[msgspec.Raw] = []
         for ident, changes in (put or {}).items():
@@ -73,6 +91,7 @@ class Ledger:
             set=sets,
             add=adds,
             del_=removed,
+            ev=[msgspec.Raw(raw) for raw in events],
             digest=rows_.format_digest(self.digest),
             horizon=self.horizon,
             seeding=seeding,
@@ -80,17 +99,53 @@ class Ledger:
 
     def state(self, epoch: str, version: int, chain: str | None = None) -> Rows:
         """Return the rows at a version, of all chains or one."""
-        rows = self.history[epoch, version]
+        rows = self._decoded.get((epoch, version))
+        if rows is None:
+            raw = self.history[epoch, version]
+            rows = {i: msgspec.json.decode(row) for i, row in raw.items()}
+            self._decoded[epoch, version] = rows
         own = "" if chain is None else f"{chain}:"
-        return {i: msgspec.json.decode(r) for i, r in rows.items() if i.startswith(own)}
+        return {i: row for i, row in rows.items() if i.startswith(own)}
 
-    def topic(self, name: str, epoch: str, version: int) -> Rows:
-        """Return the rows of a topic at a version."""
+    def topic(self, name: str, epoch: str, version: int, watch: Iterable[str] = ()) -> Rows:
+        """Return the rows of a topic at a version; a list's in order."""
         kind, _, rest = name.partition(":")
+        if kind == "alerts":
+            return {}
+        if kind == "tokens":
+            rows = self.state(epoch, version)
+            return {ident: rows[ident] for ident in watch if ident in rows}
+        if kind == "list":
+            return self._top(rest.split(":"), epoch, version)
         if kind == "token":
             rows = self.state(epoch, version)
             return {rest: rows[rest]} if rest in rows else {}
         return self.state(epoch, version, rest or None)
+
+    def _top(self, asked: list[str], epoch: str, version: int) -> Rows:
+        sort, window, order, chain, count = asked
+        field = "created_ms" if sort == "newest" else sort + (f"_{window}" if window != "-" else "")
+        rows = self.state(epoch, version, None if chain == "*" else chain)
+        ranked = sorted(
+            ((row[field], ident) for ident, row in rows.items() if field in row),
+            reverse=order == "desc",
+        )
+        return {ident: rows[ident] for _, ident in ranked[: int(count)]}
+
+    def alerts_of(self, name: str, epoch: str, after: int, upto: int) -> list[str]:
+        """Return `i` of the alerts of a topic in (after, upto]."""
+        found = re.fullmatch(r"alerts(?::(?!L[1-4]\Z)(.+?))?(?::L([1-4]))?", name)
+        assert found is not None
+        of, least = found[1] or "", int(found[2] or 1)
+        own = of.removeprefix("token:")
+        whole = of != own  # one token
+        return [
+            said["i"]
+            for v, raw in self.told.get(epoch, ())
+            if after < v <= upto
+            and (said := msgspec.json.decode(raw))["lvl"] >= least
+            and (said["id"] == own if whole else said["id"].startswith(f"{own}:" if own else ""))
+        ]
 
     def heartbeat(self) -> Heartbeat:
         """Make the heartbeat of the present version."""
@@ -130,11 +185,12 @@ class CommitWriter:
         put: Mapping[str, Mapping[str, object]] | None = None,
         remove: Iterable[str] = (),
         *,
+        alerts: Iterable[tuple[str, int]] = (),
         seeding: bool = False,
     ) -> Commit:
         """Make, store, log and publish one commit."""
         ledger, known = self.ledger, set(self.ledger.fields)
-        commit = ledger.commit(put, remove, seeding=seeding)
+        commit = ledger.commit(put, remove, alerts=alerts, seeding=seeding)
         rows = [RowWrite(i, replace=True, set=ledger.fields[i]) for i in put or {}]
         await self.store.commit(
             CommitPlan(
@@ -151,6 +207,7 @@ class CommitWriter:
                 rows=rows,
                 removed=list(commit.del_),
                 returned=[i for i in put or {} if i not in known],
+                events=[bytes(raw) for raw in commit.ev],
             )
         )
         return commit

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import socket
+import zlib
 from collections import deque
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from typing import Any, Self
 
 from websockets.asyncio.client import ClientConnection, connect
 
+from services.ws.core.alerts import event
 from services.ws.core.hub import Hub
 from services.ws.gateway import Gateway
 from services.ws.transport import Connection
@@ -93,13 +95,16 @@ def unframe(data: bytes) -> list[dict[str, Any]]:
     """Decode unmasked text frames that lie end to end."""
     frames, at = [], 0
     while at < len(data):
-        assert data[at] == 0x81, "one unfragmented text frame"
+        assert data[at] in {0x81, 0xC1}, "one unfragmented text frame"
         size, start = data[at + 1], at + 2
         if size == 126:
             size, start = int.from_bytes(data[at + 2 : at + 4], "big"), at + 4
         elif size == 127:
             size, start = int.from_bytes(data[at + 2 : at + 10], "big"), at + 10
-        frames.append(json.loads(data[start : start + size]))
+        payload = data[start : start + size]
+        if data[at] == 0xC1:
+            payload = zlib.decompressobj(-zlib.MAX_WBITS).decompress(payload + b"\x00\x00\xff\xff")
+        frames.append(json.loads(payload))
         at = start + size
     return frames
 
@@ -107,8 +112,9 @@ def unframe(data: bytes) -> list[dict[str, Any]]:
 class FakeSink:
     """A way out whose other end the test moves: `room` bytes fit, then it is paused."""
 
-    def __init__(self, room: int = 1 << 30) -> None:
+    def __init__(self, room: int = 1 << 30, *, deflate: bool = False) -> None:
         self.room = room
+        self.deflate = deflate
         self.unsent: deque[bytes] = deque()
         self.held = 0
         self.most_held = 0
@@ -174,6 +180,8 @@ class FakeGateway:
         replica.horizon = ledger.horizon
         self.world.is_loaded = True
         self.hub.on_reset()
+        kept = [found for v, raw in ledger.alerts if (found := event(v, raw)) is not None]
+        self.hub.on_history([e for e in kept if e.v > ledger.alerts_floor], ledger.alerts_floor)
 
     def apply(self, commit: Commit) -> None:
         """Follow by one commit; the first of an epoch starts it."""

@@ -42,9 +42,8 @@ from dexwire.client.frames import (
     decode,
     encode,
 )
-from dexwire.client.rule import Rule
+from dexwire.client.rule import WATCHLIST, Rule
 
-WATCHLIST: Final = "tokens"
 OPEN_S: Final = 5.0
 PING_EVERY_S: Final = 10.0
 MESSAGE_MAX: Final = 8 << 20  # bytes; the gateway splits at 256 KiB
@@ -58,7 +57,6 @@ class Wishes:
     topics: tuple[str, ...]
     watch: list[str] = field(default_factory=list)
     max_hz: float | None = None
-    instead: str | None = None  # for the topic, where a gateway does not serve its kind
 
 
 class _Again(Exception):
@@ -126,6 +124,7 @@ class Connection:
             held[:] = [ident for ident in held if ident not in given]
         else:
             raise ValueError(f"mode must be set, add or remove, not {mode!r}")
+        self._rule.forget(WATCHLIST)  # its version is of the old list
         if self._socket is not None:
             with contextlib.suppress(ConnectionClosed):  # the next connection says it all anew
                 await self._send(*self._watch_requests())
@@ -204,10 +203,12 @@ class Connection:
         """Return what makes the server's watchlist ours, in messages that are not too long."""
         modes = itertools.chain(["set"], itertools.repeat("add"))
         pairs = zip(modes, _chunks(self._wishes.watch), strict=False)
-        return [
+        requests: list[Request] = [
             Watch(id=self._number(), ids=ids, mode="set" if mode == "set" else "add")
             for mode, ids in pairs
         ]
+        self._rule.edit(requests[-1].id)
+        return requests
 
     async def _take(self, frame: Frame) -> None:
         match frame:
@@ -258,11 +259,6 @@ class Connection:
         asked = self._asked.pop(frame.id, None) if isinstance(frame.id, int) else None
         if isinstance(asked, Ping | Unsub):
             return  # harms nobody
-        wishes = self._wishes
-        if frame.code == "unsupported" and wishes.instead not in {None, *wishes.topics}:
-            wishes.topics = (wishes.instead or "",)
-            await self._send(Sub(id=self._number(), topics=[*wishes.topics]))
-            return
         if frame.retry:
             raise _Again(f"{frame.msg} ({frame.code})")
         raise Refused(frame.code, frame.msg)

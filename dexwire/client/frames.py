@@ -5,10 +5,10 @@ Unknown fields are ignored and unknown kinds are None, so that a newer server ca
 
 from __future__ import annotations
 
-from typing import Any, Final, Literal, TypeAlias
+from typing import Annotated, Any, Final, Literal, TypeAlias
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from dexwire.client.errors import Malformed
 from dexwire.client.rows import Patch, Row
@@ -80,7 +80,7 @@ class Delta(Struct, frozen=True, kw_only=True, tag_field="t", tag="d"):
 class Occurrence(Struct, frozen=True, kw_only=True):
     """One alert as an `ev` carries it."""
 
-    i: str
+    i: Annotated[str, Meta(pattern=r"^[0-9]+(\.|$)")]
     type: str
     id: str
     w: str | None = None
@@ -92,12 +92,15 @@ class Occurrence(Struct, frozen=True, kw_only=True):
 
 
 class Events(Struct, frozen=True, kw_only=True, tag_field="t", tag="ev"):
-    """Alerts of one topic."""
+    """Alerts of one topic; an `i` begins with the version of its commit (`184201.0`)."""
 
     k: str
     pv: int
     v: int
     ev: list[Occurrence] = []
+    ts: int = 0
+    cf: int = 1
+    more: bool = False
 
 
 class Beat(Struct, frozen=True, kw_only=True, tag_field="t", tag="hb"):

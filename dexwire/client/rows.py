@@ -8,6 +8,14 @@ from __future__ import annotations
 from typing import Final, Required, TypedDict, cast
 
 
+class SameTicker(TypedDict):
+    """How many rows have a ticker that looks like this one's, and which of them this is."""
+
+    count: int
+    oldest: bool
+    most_liquid: bool
+
+
 class Row(TypedDict, total=False):
     """One token, merged from all sources."""
 
@@ -16,6 +24,7 @@ class Row(TypedDict, total=False):
     chain: str
     token_name: str
     token_ticker: str
+    same_ticker: SameTicker
     protocol: str
     pool_address: str
     pool_count: int
@@ -56,6 +65,7 @@ class Patch(TypedDict, total=False):
     chain: str | None
     token_name: str | None
     token_ticker: str | None
+    same_ticker: SameTicker | None
     protocol: str | None
     pool_address: str | None
     pool_count: int | None

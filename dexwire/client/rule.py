@@ -11,10 +11,11 @@ from __future__ import annotations
 from typing import Final
 
 from dexwire.client.events import Alert, Diff, Event, Gap, Snapshot
-from dexwire.client.frames import Beat, Delta, Events, Frame, Lost, Ok, Resume, Snap
+from dexwire.client.frames import Beat, Delta, Events, Frame, Lost, Occurrence, Ok, Resume, Snap
 from dexwire.client.rows import Patch, Row
 
 ALERTS: Final = "alerts"
+WATCHLIST: Final = "tokens"
 
 
 def is_alerts(topic: str) -> bool:
@@ -28,11 +29,12 @@ class Rule:
     def __init__(self) -> None:
         self.epoch = ""
         self.versions: dict[str, int] = {}
-        self._parts: dict[str, list[Snap] | list[Delta]] = {}
+        self._parts: dict[str, list[Snap] | list[Delta] | list[Events]] = {}
         self._gaps: set[str] = set()  # topics that wait for their repair
         self._listening: set[str] = set()  # alert topics that the server has confirmed
         self._asked: int | None = None  # id of a resume that was not answered yet
         self._next_epoch = ""
+        self._edit: int | None = None  # id of an edit of the watchlist that was not answered yet
 
     def take(self, frame: Frame) -> list[Event]:
         """Take one frame. A Gap that `resumes` asks the caller to send `resume()`."""
@@ -66,8 +68,17 @@ class Rule:
         self._parts.clear()
         self._gaps.clear()
         self._listening.clear()
-        self._asked = None
+        self._asked = self._edit = None
         self._next_epoch = ""
+
+    def edit(self, ident: int) -> None:
+        """Note an edit of the watchlist, which starts anew.
+
+        Until it is answered, what comes is still of the old list; and a version of the old list
+        must never be resumed with the new one.
+        """
+        self.forget(WATCHLIST)
+        self._edit = ident
 
     def forget(self, topic: str) -> None:
         """Hold nothing of a topic any more: its next frame that counts is a snapshot."""
@@ -84,6 +95,8 @@ class Rule:
             self._parts.clear()
             self._gaps.clear()
             self.epoch, self._next_epoch = frame.e, ""
+        if topic == WATCHLIST and self._edit is not None:
+            return []
         parts = self._parts.get(topic)
         snaps = [p for p in parts or () if isinstance(p, Snap) and p.v == frame.v]
         snaps.append(frame)
@@ -120,12 +133,19 @@ class Rule:
             return []
         if held is not None and frame.pv > held:
             return self._gap(topic, held, frame.v)
+        parts = self._parts.get(topic)
+        said = [p for p in parts or () if isinstance(p, Events) and p.v == frame.v]
+        said.append(frame)
+        if frame.more:
+            self._parts[topic] = said
+            return []
+        self._parts.pop(topic, None)
         self._gaps.discard(topic)
         self.versions[topic] = frame.v
         return [
             Alert(
                 topic=topic,
-                version=frame.v,
+                version=_version_of(one),
                 key=one.i,
                 kind=one.type,
                 token_id=one.id,
@@ -136,7 +156,9 @@ class Rule:
                 after=one.to,
                 level=one.lvl,
             )
-            for one in frame.ev
+            for part in said
+            for one in part.ev
+            if held is None or _version_of(one) > held  # what was told is not told again
         ]
 
     def _on_beat(self, frame: Beat) -> list[Event]:
@@ -165,6 +187,8 @@ class Rule:
     def _on_ok(self, frame: Ok) -> None:
         if frame.id is not None and frame.id == self._asked:
             self._asked = None
+        if frame.id is not None and frame.id == self._edit:
+            self._edit = None
         self._listening.update(topic for topic in frame.topics if is_alerts(topic))
 
     def _gap(self, topic: str, since: int, until: int) -> list[Event]:
@@ -174,6 +198,10 @@ class Rule:
             return []
         self._gaps.add(topic)
         return [Gap(reason="missed", topic=topic, since=since, until=until)]
+
+
+def _version_of(one: Occurrence) -> int:
+    return int(one.i.partition(".")[0])
 
 
 def _snapshot(parts: list[Snap]) -> Snapshot:

@@ -48,7 +48,7 @@ class View:
         self._holder = _Holder()
         self._ranked: tuple[int, list[Row]] = (-1, [])
         news = asyncio.Event()
-        wishes = Wishes(topics=(ranking.topic,), instead=ranking.whole)
+        wishes = Wishes(topics=(ranking.topic,))
         connection = Connection(url, wishes, self._holder, news.set, open_s=open_s)
         self._runner = Runner(connection, news, self)
 

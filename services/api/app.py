@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from dataclasses import dataclass, field
+from importlib.metadata import version
 
 from starlette.types import ASGIApp
 
-from services.api.answer import json_answer
 from services.api.discover import Discover
 from services.api.documents.files import document_routes
 from services.api.door import Door
@@ -23,6 +23,7 @@ from services.api.server import HttpServer, bind
 from services.api.settings import ApiSettings
 from services.api.tokens import Token
 from services.api.views import Views
+from services.api.webpage import page_routes
 from shared.connect import Redis, open_redis, public_url
 from shared.errors import ConfigError
 from shared.keys import Keys
@@ -60,7 +61,7 @@ def build_api(settings: ApiSettings, redis: Redis, feed_redis: Redis) -> Api:
     api = Api(live, discover)
     router = build_router(
         readers={
-            "/": json_answer(200, {"service": "dexwire", "read": "/discover", "health": "/health"}),
+            **page_routes(settings.ws_public_url, version("dexwire"), demo=settings.demo),
             "/discover": discover,
             "/search": Search(live),
             **document_routes(),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import re
+from typing import Annotated, Final
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, field_validator
@@ -20,6 +21,21 @@ def _check_origins(origins: tuple[str, ...]) -> tuple[str, ...]:
     return origins
 
 
+def _check_stream(url: str) -> str:
+    parts = urlsplit(f"//host{url}" if url.startswith(":") else url)
+    absolute = parts.scheme in {"ws", "wss"} and bool(parts.hostname)
+    relative = not parts.scheme and parts.path.startswith("/") and not url.startswith("//")
+    try:
+        usable = (absolute or relative) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        usable = False
+    if not usable or not _STREAM.match(url):
+        raise ValueError("must be wss://host/ws, /ws (same host and port) or :8001/ws (same host)")
+    return url
+
+
+_STREAM: Final = re.compile(r"\A[A-Za-z0-9:/._\[\]-]+\Z")  # it is written into a header
+StreamUrl = Annotated[str, AfterValidator(_check_stream)]
 Origins = Annotated[Words, AfterValidator(_check_origins)]
 
 
@@ -29,6 +45,8 @@ class ApiSettings(MergeSettings):
     api_host: str = "127.0.0.1"
     api_port: int = Field(default=8000, ge=0, le=65_535)  # 0: any free one
     api_origins: Origins = ()  # browsers of other origins that may read; none by default
+    # Where browsers reach the stream: wss://host/ws, /ws behind one proxy, :8001/ws on this host.
+    ws_public_url: StreamUrl = ":8001/ws"
     # Comma list of <id>.<secret> or <id>.sha256:<hex of sha256(secret)>; an id may have two keys.
     # None at all: only this machine may post, without a key (development).
     ingest_api_keys: SecretStr = SecretStr("")

@@ -10,7 +10,9 @@ from typing import Final
 
 from services.ws.core.hub import Hub
 from services.ws.gateway import Gateway
+from services.ws.history import keep_history
 from services.ws.settings import WsSettings
+from services.ws.watched import keep_watched
 from shared.connect import open_redis, wait_for_redis
 from shared.errors import PipelineError
 from shared.feed import Feed
@@ -46,7 +48,8 @@ async def run(settings: WsSettings, stop: asyncio.Event) -> None:
     redis = open_redis(settings.redis_url)
     world, replica = _World(), Replica()
     gateway = Gateway(settings, Hub(replica, world))
-    world.feed = Feed(redis, Keys(settings.redis_prefix), replica, gateway)
+    keys = Keys(settings.redis_prefix)
+    world.feed = Feed(redis, keys, replica, gateway)
 
     async def follow() -> None:
         await wait_for_redis(redis, settings.redis_url)
@@ -61,8 +64,14 @@ async def run(settings: WsSettings, stop: asyncio.Event) -> None:
     log.info("ws_listening", host=settings.ws_host, port=port)
     try:
         async with asyncio.TaskGroup() as tasks:
-            running = [tasks.create_task(job) for job in (follow(), gateway.fan_out())]
-            running.append(tasks.create_task(gateway.tick()))
+            jobs = (
+                follow(),
+                gateway.fan_out(),
+                gateway.tick(),
+                keep_history(redis, keys, gateway),
+                keep_watched(redis, keys, gateway.hub.rooms.watched),
+            )
+            running = [tasks.create_task(job) for job in jobs]
             await stop.wait()
             log.info("ws_draining", connections=len(gateway.connections))
             await gateway.drain()

@@ -13,6 +13,7 @@ from services.ws.core.closing import DRAIN
 from services.ws.core.hub import SWEEP, Hub
 from services.ws.core.limits import UNSENT_HIGH, Patience
 from services.ws.handshake import new_protocol
+from services.ws.history import History
 from services.ws.settings import WsSettings
 from services.ws.transport import Connection
 from shared.logs import get_logger
@@ -48,6 +49,7 @@ class Gateway:
         self._settings = settings
         self._per_address: Counter[str] = Counter()
         self._news = asyncio.Event()
+        self.loads = asyncio.Event()  # the state was loaded; the alerts before it are not yet
         self._server: asyncio.Server | None = None
         self._started_s = asyncio.get_running_loop().time()
         self._draining = False
@@ -62,6 +64,15 @@ class Gateway:
     def on_reset(self) -> None:
         """Tell the rooms, and wake the fan-out: snapshots are due."""
         self.hub.on_reset()
+        self.loads.set()
+        self._news.set()
+
+    def on_history(self, history: History | None) -> None:
+        """Take the alerts that came before a load; None: the store cannot say."""
+        if history is None:
+            self.hub.alerts.give_up()
+        else:
+            self.hub.on_history(history.events, history.floor)
         self._news.set()
 
     def on_heartbeat(self, heartbeat: Heartbeat) -> None:
@@ -179,7 +190,11 @@ class Gateway:
 
     def _accept(self) -> Connection:
         settings = self._settings
-        ws = new_protocol(settings.ws_origins, require_origin=settings.ws_require_origin)
+        ws = new_protocol(
+            settings.ws_origins,
+            require_origin=settings.ws_require_origin,
+            deflate=settings.ws_compression,
+        )
         return Connection(self, ws)
 
     def _check_all(self) -> Iterator[None]:

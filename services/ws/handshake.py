@@ -10,9 +10,15 @@ from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 from websockets.datastructures import Headers
+from websockets.exceptions import NegotiationError
+from websockets.extensions import Extension
+from websockets.extensions.permessage_deflate import (
+    PerMessageDeflate,
+    ServerPerMessageDeflateFactory,
+)
 from websockets.http11 import Request, Response
 from websockets.server import ServerProtocol
-from websockets.typing import Origin, Subprotocol
+from websockets.typing import ExtensionParameter, Origin, Subprotocol
 
 from services.ws.core.limits import IN_BYTES, client_address
 from services.ws.core.session import SUBPROTOCOL
@@ -39,16 +45,36 @@ class Opened:
     response: Response  # 101
     address: str  # counted against the cap
     topics: str | None  # of the query, separated by commas
+    watch: str | None  # likewise: token ids
+    deflate: bool  # whether compressed messages were agreed on
     spoken: bool  # False: the client speaks only subprotocols that we do not
 
 
-def new_protocol(origins: Sequence[str], *, require_origin: bool) -> ServerProtocol:
-    """Return the protocol state of a new socket. Compression is declined."""
+class _SharedDeflate(ServerPerMessageDeflateFactory):
+    """Agrees on compression only in the one form in which frames can be shared."""
+
+    def __init__(self) -> None:
+        super().__init__(server_no_context_takeover=True, client_no_context_takeover=True)
+
+    def process_request_params(
+        self, params: Sequence[ExtensionParameter], accepted_extensions: Sequence[Extension]
+    ) -> tuple[list[ExtensionParameter], PerMessageDeflate]:
+        """Decline an offer with a smaller window than that of the shared frames."""
+        if any(name == "server_max_window_bits" and bits != "15" for name, bits in params):
+            raise NegotiationError("shared frames need a window of 15 bits")
+        return super().process_request_params(params, accepted_extensions)
+
+
+def new_protocol(
+    origins: Sequence[str], *, require_origin: bool, deflate: bool = True
+) -> ServerProtocol:
+    """Return the protocol state of a new socket; `deflate`: compression is agreed to."""
     allowed: list[Origin | None] = [Origin(origin) for origin in origins]
     if not require_origin:
         allowed.append(None)
     return ServerProtocol(
         origins=allowed,
+        extensions=[_SharedDeflate()] if deflate else None,
         subprotocols=[Subprotocol(SUBPROTOCOL)],
         select_subprotocol=_select,
         max_size=IN_BYTES,
@@ -73,11 +99,14 @@ def answer(ws: ServerProtocol, request: Request, peer: str, door: Door) -> Opene
         refused = _refuse(ws, *refusal)
         refused.headers["Retry-After"] = "5"
         return refused
-    topics = parse_qs(url.query, keep_blank_values=True).get("topics")
+    said = parse_qs(url.query, keep_blank_values=True)
+    topics, watch = said.get("topics"), said.get("watch")
     return Opened(
         response,
         address,
         topics=None if topics is None else ",".join(topics),
+        watch=None if watch is None else ",".join(watch),
+        deflate=bool(ws.extensions),
         spoken=ws.subprotocol in {None, SUBPROTOCOL},
     )
 

@@ -43,6 +43,7 @@ class WsSettings(ServiceSettings):
     max_conns_per_address: int = Field(default=20, ge=1, le=1_000_000)
     # Addresses whose X-Forwarded-For names the client.
     trusted_proxies: Words = ()
+    ws_compression: bool = True  # permessage-deflate, where a client offers it
     ws_handshake_s: Seconds = 5.0
     ws_subscribe_s: Seconds = 10.0  # to the first subscription
     ws_ping_s: Seconds = 20.0

@@ -62,6 +62,7 @@ class Connection(asyncio.Protocol):
         "_written",
         "_ws",
         "address",
+        "deflate",
         "paused",
         "session",
     )
@@ -81,6 +82,7 @@ class Connection(asyncio.Protocol):
         self.session: Session | None = None
         self.address = ""  # counted against the cap, once the connection is open
         self.paused = False
+        self.deflate = False
 
     # -- the sink -------------------------------------------------------------------------------
     def write(self, data: bytes) -> None:
@@ -206,14 +208,14 @@ class Connection(asyncio.Protocol):
             self._timer.cancel()
             self._timer = None
         now_s = self._loop.time()
-        self.address = opened.address
+        self.address, self.deflate = opened.address, opened.deflate
         self._pulse = Pulse(self._house.patience, now_s)
         self.session = Session(self._house.hub, self, now_s)
         self._house.opened(self)
         if not opened.spoken:
             self.close(BAD_SUBPROTOCOL)
             return
-        self.session.greet(opened.topics)
+        self.session.greet(opened.topics, opened.watch)
 
     def _on_frame(self, frame: Frame) -> Closing | None:
         if self.session is None or self._pulse is None:

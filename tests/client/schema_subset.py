@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,6 +18,7 @@ _KNOWN = {
     "items",
     "maxItems",
     "minItems",
+    "pattern",
     "prefixItems",
     "properties",
     "required",
@@ -53,6 +55,8 @@ def faults(
         if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
             yield f"{at}: {value!r} is no {schema['type']}"
             return
+    if isinstance(value, str) and not re.search(schema.get("pattern", ""), value):
+        yield f"{at}: {value!r} does not match {schema['pattern']}"
     if isinstance(value, dict):
         yield from _object_faults(value, schema, root, at)
     if isinstance(value, list):

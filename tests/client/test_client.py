@@ -13,7 +13,7 @@ import dexwire
 from dexwire import Client, Problem, Refused, Snapshot, State, Unreachable
 from dexwire.client.client import derive_ws_url
 from dexwire.runfile import Running
-from tests.client_support import HELLO, LIST, Visit, diff, gateway, row, snap
+from tests.client_support import LIST, Visit, diff, gateway, row, snap
 from tests.support import eventually, free_port
 from tests.support_commits import CommitWriter, token
 from tests.ws.conftest import StartGateway
@@ -150,22 +150,6 @@ async def test_a_view_follows_a_list_topic() -> None:
         await eventually(lambda: view.rows == [d, a])
 
     assert view.version == ("e1", 6)
-
-
-async def test_where_lists_are_not_served_a_view_follows_the_whole_chain() -> None:
-    async def script(visit: Visit) -> None:
-        await visit.say(HELLO)
-        asked = await visit.hear("sub")
-        await visit.say({"t": "err", "id": asked["id"], "code": "unsupported", "msg": "later"})
-        instead = await visit.hear("sub")
-        assert instead["topics"] == ["chain:solana"]
-        await visit.say(snap("chain:solana", 5, row("s:A", volume_24h=1.0)))
-        await visit.stay()
-
-    async with gateway(script) as url, Client(ws_url=url) as c:
-        view = c.view(chain="solana")
-        await view.ready()
-        assert [one["id"] for one in view.rows] == ["s:A"]
 
 
 async def test_a_view_that_is_told_nonsense_asks_anew() -> None:

@@ -101,7 +101,7 @@ def test_over_the_real_core_both_clients_hold_the_truth_after_every_frame(seed: 
         elif step < 0.75:
             server.hub.leave(member)
             ours.rule.connected()
-            oracle.forget_parts()
+            oracle._parts.clear()
             sink, member = connect(server, oracle, chance)
         elif step < 0.77:
             ledger.begin(f"e{chance.randrange(1 << 30)}")

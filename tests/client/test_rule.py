@@ -169,6 +169,31 @@ def test_lost_alerts_are_told_and_are_no_further_gap() -> None:
     assert [type(e) for e in events] == [Gap, Alert]
 
 
+def test_split_and_repeated_alerts_are_told_once() -> None:
+    rule = rule_with(snap("alerts", 5))
+
+    first = told(rule, {**ev("alerts", 5, 8, "6.0"), "more": True})
+    rest = told(rule, ev("alerts", 5, 8, "8.0"), {**ev("alerts", 6, 9, "8.0", "9.0"), "cf": 3})
+
+    assert first == []
+    assert [(e.key, e.version) for e in rest if isinstance(e, Alert)] == [
+        ("6.0", 6),
+        ("8.0", 8),
+        ("9.0", 9),
+    ]
+
+
+def test_a_watchlist_counts_again_after_the_answer_to_its_last_edit() -> None:
+    rule = rule_with(snap("tokens", 5, A1))
+    rule.edit(7)
+
+    assert rule.versions == {}
+    assert told(rule, diff("tokens", 5, 6), snap("tokens", 6, A1)) == []
+    (event,) = told(rule, {"t": "ok", "id": 7, "topics": {"tokens": "snap"}}, snap("tokens", 6, B2))
+    assert isinstance(event, Snapshot)
+    assert list(event.rows) == [B2]
+
+
 def test_an_empty_snapshot_of_alerts_sets_their_version_and_tells_nothing() -> None:
     rule = Rule()
 

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import pytest
 
 from dexwire import Alert, Client, Diff, Event, Gap, Refused, Snapshot, State, Stream
-from dexwire.client import connection, retry
+from dexwire.client import retry
 from tests.client_support import HELLO, LIST, Visit, beat, diff, ev, gateway, row, snap
 from tests.support import eventually, free_port
 
@@ -218,8 +218,9 @@ async def test_a_watchlist_is_told_in_pieces_that_fit_and_resumed_when_short() -
         await visit.say(HELLO)
         heard.append(await visit.hear("watch"))
         heard.append(await visit.hear("watch"))
-        await visit.say(snap("tokens", 5))
+        await visit.say(snap("tokens", 4), {"t": "ok", "id": heard[-1]["id"]}, snap("tokens", 5))
         heard.append(await visit.hear("watch"))
+        await visit.say(snap("tokens", 6), {"t": "ok", "id": heard[-1]["id"]}, snap("tokens", 7))
         await visit.close(1012)
 
     async def again(visit: Visit) -> None:
@@ -229,14 +230,14 @@ async def test_a_watchlist_is_told_in_pieces_that_fit_and_resumed_when_short() -
 
     async with gateway(script, again) as url, client(url) as c:
         stream = c.stream("tokens", watch=ids)
-        await first(stream, Snapshot)
+        assert (await first(stream, Snapshot)).version == 5
         await stream.watch("solana:X", mode="set")
         await eventually(lambda: len(heard) == 4)
 
     assert [said.get("mode") for said in heard] == ["set", "add", "set", None]
     assert [*heard[0]["ids"], *heard[1]["ids"]] == ids
     assert heard[3]["watch"] == ["solana:X"]
-    assert heard[3]["topics"] == {"tokens": 5}
+    assert heard[3]["topics"] == {"tokens": 7}
 
 
 async def test_names_are_those_that_the_gateway_gives() -> None:
@@ -363,6 +364,5 @@ def test_patience_doubles_with_each_silent_connection_up_to_a_bound() -> None:
 
 def test_a_list_topic_is_passed_on_as_it_is() -> None:
     assert Stream("ws://x/ws", (LIST, LIST))._runner.connection._wishes.topics == (LIST,)
-    assert connection.WATCHLIST == "tokens"
     with pytest.raises(ValueError, match="at least one"):
         Stream("ws://x/ws", ())

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared import orders as orders_
 from shared.connect import Redis
 from shared.orders import Orders
 
@@ -96,3 +98,48 @@ async def test_an_order_equals_zrevrange_and_zrange(redis: Redis, redis_prefix: 
 
     assert [member.encode() for member in orders.order("volume_24h")] == descending
     assert [m.encode() for m in orders.order("volume_24h", descending=False)] == ascending
+
+
+@given(
+    st.dictionaries(ids, scores, max_size=30),
+    st.sampled_from([None, "x", "unseen"]),
+    st.booleans(),
+)
+def test_a_top_is_the_beginning_of_its_order(
+    given_scores: dict[str, float | None],
+    chain: str | None,
+    descending: bool,  # noqa: FBT001
+) -> None:
+    orders = Orders()
+    for token_id, score in given_scores.items():
+        put(orders, token_id, score)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(orders_, "TOP", 4)
+        top = orders.top("volume_24h", chain, descending=descending)
+        again = orders.top("volume_24h", chain, descending=descending)
+
+    assert top == orders.order("volume_24h", chain, descending=descending)[:4]
+    assert again is top
+
+
+def test_a_top_follows_every_change_and_few_are_kept() -> None:
+    orders = Orders()
+    put(orders, "x:a", 1.0)
+    assert orders.top("volume_24h") == ["x:a"]
+
+    put(orders, "x:b", 2.0)
+    orders.remove("x:a")
+    for number in range(300):
+        orders.top("volume_24h", f"chain{number}")
+        put(orders, "x:b", float(number))
+
+    assert orders.top("volume_24h") == ["x:b"]
+    assert len(orders._tops) <= 257
+
+
+def test_a_rows_version_is_that_of_its_last_change() -> None:
+    orders = Orders()
+    orders.put("x:a", {"rv": b"7"}, whole=True)
+
+    assert orders.row_version("x:a") == 7

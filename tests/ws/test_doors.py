@@ -10,6 +10,7 @@ import struct
 
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
 from websockets.typing import Origin, Subprotocol
 
 from services.ws.settings import WsSettings
@@ -202,7 +203,25 @@ async def test_a_message_in_fragments_is_put_together(gateway: LocalGateway) -> 
         assert (await receive(client, "ok"))["topics"] == {"all": "snap"}
 
 
-async def test_compression_is_declined(gateway: LocalGateway) -> None:
+async def test_compression_is_agreed_on_without_context_takeover(gateway: LocalGateway) -> None:
+    async with joined(gateway.url, compression="deflate") as client:
+        assert client.response is not None
+        assert client.response.headers["Sec-WebSocket-Extensions"] == (
+            "permessage-deflate; server_no_context_takeover; client_no_context_takeover"
+        )
+        assert (await ask(client, op="sub", topics=["all"]))["topics"] == {"all": "snap"}
+
+
+async def test_compression_with_a_smaller_window_is_declined(gateway: LocalGateway) -> None:
+    offer = ClientPerMessageDeflateFactory(server_max_window_bits=10)
+    async with joined(gateway.url, extensions=[offer]) as client:
+        assert client.response is not None
+        assert "Sec-WebSocket-Extensions" not in client.response.headers
+
+
+async def test_compression_can_be_turned_off(start_gateway: StartGateway) -> None:
+    gateway = await start_gateway(ws_compression=False)
+
     async with joined(gateway.url, compression="deflate") as client:
         assert client.response is not None
         assert "Sec-WebSocket-Extensions" not in client.response.headers

@@ -298,7 +298,7 @@ def test_a_topic_can_be_left_and_rooms_end_with_their_last_listener(
     gateway.hub.leave(two)
     gateway.hub.leave(two)
 
-    assert gateway.hub.rooms == {}
+    assert list(gateway.hub.rooms) == []
     assert gateway.hub.members == {}
 
 

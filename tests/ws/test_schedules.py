@@ -92,7 +92,7 @@ class Play:
         self.sink = FakeSink(self.dice.choice([300, 2_000, 1 << 30]))
         self.session = Session(self.gateway.hub, self.sink, self.now_s)
         self.session.greet(None)
-        self.client.forget_parts()
+        self.client.connected()
         if self.client.versions:
             self.send(self.client.resume())
         missing = [topic for topic in TOPICS if topic not in self.client.versions]

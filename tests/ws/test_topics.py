@@ -20,6 +20,16 @@ from services.ws.core.topics import BadTopic, parse_topic
             "token:ethereum:0xabcdef0123456789abcdef0123456789abcdef01",
         ),
         ("token:sui:0x2::sui::SUI", "token:sui:0x2::sui::SUI"),
+        ("tokens", "tokens"),
+        ("list:volume:5m:desc:solana:50", "list:volume:5m:desc:solana:50"),
+        ("list:newest:-:asc:eth:200", "list:newest:-:asc:ethereum:200"),
+        ("list:market_cap:-:desc:*:10", "list:market_cap:-:desc:*:10"),
+        ("alerts", "alerts"),
+        ("alerts:L1", "alerts"),
+        ("alerts:L3", "alerts:L3"),
+        ("alerts:eth", "alerts:ethereum"),
+        ("alerts:solana:L2", "alerts:solana:L2"),
+        ("alerts:token:sui:0x2::sui::SUI:L4", "alerts:token:sui:0x2::sui::SUI:L4"),
     ],
 )
 def test_a_topic_has_one_spelling(written: str, canonical: str) -> None:
@@ -44,9 +54,21 @@ def test_a_topic_has_one_spelling(written: str, canonical: str) -> None:
         ("token:solana:a b", "bad_topic"),
         ("token:solana:a\n", "bad_topic"),
         ("token:solana:" + "x" * 129, "bad_topic"),
-        ("list:volume:5m:desc:solana:50", "unsupported"),
-        ("tokens", "unsupported"),
-        ("alerts:solana", "unsupported"),
+        ("tokens:", "bad_topic"),
+        ("list", "bad_topic"),
+        ("list:volume:5m:desc:50", "bad_topic"),
+        ("list:volume:-:desc:*:50", "bad_topic"),
+        ("list:volume:7m:desc:*:50", "bad_topic"),
+        ("list:vol:5m:desc:*:50", "bad_topic"),
+        ("list:liquidity:24h:desc:*:50", "bad_topic"),
+        ("list:volume:5m:down:*:50", "bad_topic"),
+        ("list:volume:5m:desc:*:20", "bad_topic"),
+        ("list:volume:5m:desc:*:050", "bad_topic"),
+        ("list:volume:5m:desc::50", "bad_topic"),
+        ("alerts:", "bad_topic"),
+        ("alerts:L5", "bad_topic"),
+        ("alerts:a/b", "bad_topic"),
+        ("alerts:token:solana", "bad_topic"),
     ],
 )
 def test_a_topic_that_cannot_be_served_says_why(written: str, code: str) -> None:
@@ -54,4 +76,19 @@ def test_a_topic_that_cannot_be_served_says_why(written: str, code: str) -> None
         parse_topic(written)
 
     assert refused.value.code == code
-    assert len(str(refused.value)) < 128
+    assert len(str(refused.value)) < 160
+
+
+def test_every_list_that_a_page_can_show_is_a_topic() -> None:
+    windowed = {"volume", "price_change", "transactions"}
+    names = [
+        f"list:{sort}:{window}:{order}:{chain}:{count}"
+        for sort in ("volume", "liquidity", "market_cap", "price_change", "transactions", "newest")
+        for window in (("5m", "1h", "6h", "24h") if sort in windowed else ("-",))
+        for order in ("asc", "desc")
+        for chain in ("*", "solana")
+        for count in (10, 25, 50, 100, 200)
+    ]
+
+    assert [parse_topic(name).name for name in names] == names
+    assert len(names) == 300

@@ -15,10 +15,12 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Final, Literal, Protocol
 
+from services.ws.core.alerts import AlertLog, Event
 from services.ws.core.frames import Parts, message
+from services.ws.core.news import News
+from services.ws.core.register import Full, Register
 from services.ws.core.rooms import Batch, Room, TopicSet
-from services.ws.core.topics import ALL, Topic, chain_topic, token_topic
-from services.ws.core.views import view_of
+from services.ws.core.topics import Topic
 from shared.replica import Change, Replica
 
 STALE_MS: Final = 3_000  # three heartbeats without a word from the aggregator
@@ -36,6 +38,10 @@ class Sink(Protocol):
     @property
     def paused(self) -> bool:
         """Whether so much is unsent that nothing more may be written."""
+
+    @property
+    def deflate(self) -> bool:
+        """Whether the client takes compressed frames."""
 
     def write(self, data: bytes) -> None:
         """Write finished frames."""
@@ -65,7 +71,18 @@ class Cursor:
 class Member:
     """One connection."""
 
-    __slots__ = ("epoch", "generation", "pending", "sent_v", "sink", "topics", "waiting")
+    __slots__ = (
+        "answers",
+        "epoch",
+        "generation",
+        "pause_ms",
+        "pending",
+        "sent_v",
+        "sink",
+        "told_ms",
+        "topics",
+        "waiting",
+    )
 
     def __init__(self, sink: Sink, topics: TopicSet) -> None:
         self.sink = sink
@@ -74,6 +91,9 @@ class Member:
         self.sent_v = 0  # all its topics have been written through this version
         self.generation = 0  # of the load that it was written from
         self.waiting: dict[str, tuple[Topic, Cursor | None]] = {}  # asked for, not yet written
+        self.answers: list[bytes] = []  # to be written just before those
+        self.pause_ms = 0.0  # least time between two tellings; the client chose it
+        self.told_ms = 0  # when it was last told of a commit
         self.pending: Iterator[bytes] | None = None  # the group in flight
 
 
@@ -83,19 +103,20 @@ class Hub:
     def __init__(self, replica: Replica, world: World) -> None:
         self.replica = replica
         self.world = world
+        self.alerts = AlertLog()
         self.members: dict[Member, None] = {}
-        self.rooms: dict[str, Room] = {}
+        self.rooms = Register(replica, self.alerts)
         self._generation = 1
         self._recent: deque[Batch] = deque(maxlen=_RECENT)
-        self._nothing = TopicSet(frozenset(), ())
-        self._sets: dict[frozenset[str], TopicSet] = {self._nothing.names: self._nothing}
 
     # -- what the feed tells ----------------------------------------------------------------------
     def on_commit(self, change: Change) -> None:
         """Note what each room says of the commit; `sweep` tells it."""
-        batch = Batch(change)
-        for room in self._rooms_of(change):
-            body = room.view.diff(change, self.replica)
+        news = News(change)
+        self.alerts.add(news.events)
+        batch = Batch(news)
+        for room in self.rooms.concerned(news):
+            body = room.view.diff(news, self.replica)
             if body:
                 batch.add(room, body)
         if self._recent and self._recent[-1].v != batch.pv:
@@ -106,14 +127,17 @@ class Hub:
         """Every topic of every connection is due one snapshot, as soon as there is a state."""
         self._generation += 1
         self._recent.clear()
-        for room in self.rooms.values():
-            room.forget()
-            room.pv = self.replica.version
+        self.alerts.begin(self.replica.version)
+        self.rooms.restart()
+
+    def on_history(self, events: Iterable[Event], floor: int) -> None:
+        """The store holds these alerts: all of versions after `floor`, in order."""
+        self.alerts.load(events, floor)
 
     @property
     def ready(self) -> bool:
         """Whether there is an exact and complete state to tell."""
-        return not self.replica.seeding and self.world.loaded()
+        return not self.replica.seeding and self.world.loaded() and self.alerts.known
 
     @property
     def status(self) -> Literal["live", "stale", "resync"]:
@@ -125,8 +149,7 @@ class Hub:
     # -- connections ------------------------------------------------------------------------------
     def enter(self, sink: Sink) -> Member:
         """Add a connection, without topics."""
-        member = Member(sink, self._nothing)
-        self._nothing.members += 1
+        member = Member(sink, self.rooms.join())
         self.members[member] = None
         return member
 
@@ -136,29 +159,47 @@ class Hub:
             del self.members[member]
             self._move(member, frozenset())
             member.waiting.clear()
+            member.answers.clear()
             member.pending = None
 
     def subscribe(self, member: Member, wanted: Mapping[Topic, Cursor | None]) -> dict[str, How]:
         """Note topics to add; return how each will start. `serve` then writes them.
 
-        A topic that the connection already has starts anew.
+        A topic that the connection already has starts anew. Raises Full.
         """
         self.serve(member)
-        for topic, cursor in wanted.items():
-            member.waiting[topic.name] = (topic, cursor)
+        self.rooms.check_room_for(wanted)
         if not member.topics.rooms:
             epochs = [cursor.epoch for cursor in wanted.values() if cursor is not None]
             member.epoch = epochs[-1] if epochs else member.epoch
-        if not self.ready or member.pending is not None or member.sink.paused:
+        for topic, cursor in wanted.items():
+            member.waiting[topic.name] = (topic, cursor)
+            if topic.owner:  # an edited watchlist: from now on, what it was is told no more
+                self._drop(member, frozenset([topic.name]))
+        if not self.ready or self.busy(member):
             return {topic.name: "wait" for topic in wanted}
-        return {topic.name: self._how(cursor) for topic, cursor in wanted.items()}
+        return {topic.name: self._how(topic, cursor) for topic, cursor in wanted.items()}
+
+    def busy(self, member: Member) -> bool:
+        """Return whether something older has to be written before anything new is."""
+        return member.pending is not None or member.sink.paused
+
+    def answer(self, member: Member, data: bytes) -> None:
+        """Write an answer right before the snapshot that it speaks of, never within an older one.
+
+        For a watchlist: only so does the client know which edit a snapshot shows.
+        """
+        if self.busy(member):
+            member.answers.append(data)
+        else:
+            member.sink.write(data)
 
     def unsubscribe(self, member: Member, names: Iterable[str]) -> None:
         """Take topics away; ones that it does not have are no error."""
         dropped = frozenset(names)
         for name in dropped:
             member.waiting.pop(name, None)
-        self._move(member, member.topics.names - dropped)
+        self._drop(member, dropped)
 
     def serve(self, member: Member) -> None:
         """Bring a connection to the present state, as far as its sink allows."""
@@ -174,14 +215,16 @@ class Hub:
                 return
             elif not member.topics.rooms:
                 member.sent_v, member.generation = self.replica.version, self._generation
-                if not member.waiting:
+                if not member.waiting and not member.answers:
                     return
                 self._admit(member)
             elif member.generation != self._generation:
                 self._renew(member)
             elif member.sent_v != self.replica.version:
+                if self._rests(member):
+                    return
                 self._advance(member)
-            elif member.waiting:
+            elif member.waiting or member.answers:
                 self._admit(member)
             else:
                 return
@@ -200,6 +243,7 @@ class Hub:
 
     def beat(self) -> Iterator[None]:
         """Write the heartbeat to every connection that has been told everything it names."""
+        self.rooms.tidy(self.world.now_ms())
         said: dict[tuple[str, int], bytes] = {}
         for number, member in enumerate(tuple(self.members), start=1):
             if member in self.members and (member.topics.rooms or member.waiting):
@@ -213,47 +257,75 @@ class Hub:
                 yield
 
     # -- how a connection moves on ----------------------------------------------------------------
-    def _how(self, cursor: Cursor | None) -> How:
+    def _how(self, topic: Topic, cursor: Cursor | None) -> How:
         replica = self.replica
         if cursor is None or cursor.epoch != replica.epoch:
             return "snap"
         if cursor.version >= replica.version:
             return "live"
-        return "snap" if cursor.version < replica.horizon else "diff"
+        return "diff" if cursor.version >= self.rooms.known_since(topic) else "snap"
 
     def _admit(self, member: Member) -> None:
         """Start the topics that wait; the connection is at the present version."""
         replica = self.replica
-        group: list[Parts] = []
+        group: list[Iterator[bytes]] = [iter(tuple(member.answers))]
         added = []
         for topic, cursor in member.waiting.values():
-            room = self._room(topic)
-            added.append(room.name)
-            how = self._how(cursor)
+            try:
+                how, room = self._how(topic, cursor), self.rooms.open(topic)
+            except Full as full:
+                said = message("err", code=full.code, msg=str(full), retry=True, k=topic.name)
+                group.append(iter((said,)))
+                continue
+            added.append(room)
             fold = room.fold(replica, cursor.version) if cursor and how == "diff" else None
             if fold is not None:
-                group.append(fold.parts)
+                group.append(self._frames(member, room, fold.parts))
             elif how != "live":
-                group.append(room.snap(replica))
+                group.append(self._frames(member, room, room.snap(replica)))
         member.waiting.clear()
-        self._move(member, member.topics.names.union(added))
+        member.answers.clear()
+        # A topic that starts anew takes its own place; an edited watchlist that of the old one.
+        names = {room.name for room in added}
+        kept = [room for room in member.topics.rooms if room.name not in names]
+        self._move(member, frozenset(room.key for room in (*kept, *added)))
         member.epoch = replica.epoch
         member.pending = chain.from_iterable(group)
 
     def _renew(self, member: Member) -> None:
-        """Write one snapshot of each topic: the state was loaded anew."""
-        rooms = member.topics.rooms
+        """Write one snapshot of each topic: the state was loaded anew.
+
+        Of alerts, write what came since: those of this epoch are known beyond a load.
+        """
+        replica, rooms, since = self.replica, member.topics.rooms, member.sent_v
+        group: list[Iterator[bytes]] = []
+        goes_on = member.epoch == replica.epoch and since <= replica.version
+        if goes_on and any(room.events for room in rooms):
+            group.append(iter((self._heartbeat(member.epoch, since),)))
         for room in rooms:
             member.waiting.pop(room.name, None)
+            fold = room.fold(replica, since) if room.events and goes_on else None
+            parts = room.snap(replica) if fold is None else fold.parts
+            group.append(self._frames(member, room, parts))
         member.generation = self._generation
-        member.epoch, member.sent_v = self.replica.epoch, self.replica.version
-        member.pending = chain.from_iterable([room.snap(self.replica) for room in rooms])
+        member.epoch, member.sent_v = replica.epoch, replica.version
+        member.pending = chain.from_iterable(group)
+
+    def _rests(self, member: Member) -> bool:
+        """Return whether the client asked not to be told again so soon."""
+        if not member.pause_ms or member.waiting or member.answers:
+            return False
+        return 0 <= self.world.now_ms() - member.told_ms < member.pause_ms
 
     def _advance(self, member: Member) -> None:
         """Tell the next commit by its shared frames, or all missed ones folded."""
         batch = self._next_batch(member.sent_v)
+        if member.pause_ms:
+            member.told_ms = self.world.now_ms()
+            if batch is not None and batch.v != self.replica.version:
+                batch = None  # several at once
         if batch is not None:
-            frames = batch.frames(member.topics)
+            frames = batch.frames(member.topics, deflate=member.sink.deflate)
             member.sent_v = batch.v
             if len(frames) == 1:
                 member.sink.write(frames[0])
@@ -261,17 +333,21 @@ class Hub:
                 member.pending = iter(frames)
             return
         replica, since = self.replica, member.sent_v
-        opening = (self._heartbeat(member.epoch, since),)
-        group: list[Parts] = []
+        group: list[Iterator[bytes]] = []
         for room in member.topics.rooms:
             fold = room.fold(replica, since)
             if fold is None:
-                group.append(room.snap(replica))
+                group.append(self._frames(member, room, room.snap(replica)))
             elif not fold.empty:
-                group.append(fold.parts)
+                group.append(self._frames(member, room, fold.parts))
         member.sent_v = replica.version
         if group:
+            opening = (self._heartbeat(member.epoch, since),)
             member.pending = chain(opening, chain.from_iterable(group))
+
+    @staticmethod
+    def _frames(member: Member, room: Room, parts: Parts) -> Iterator[bytes]:
+        return room.frames(parts, deflate=member.sink.deflate)
 
     def _next_batch(self, version: int) -> Batch | None:
         """Return the commit after a version, if its frames and all later ones are at hand."""
@@ -291,38 +367,9 @@ class Hub:
             st=self.status,
         )
 
-    # -- rooms ------------------------------------------------------------------------------------
-    def _rooms_of(self, change: Change) -> Iterator[Room]:
-        """Yield the rooms that a commit may concern."""
-        ids = [ident for ident, _ in chain(change.sets, change.adds)]
-        ids += change.dels
-        names = [ALL.name]
-        names += {chain_topic(ident.partition(":")[0]).name for ident in ids}
-        names += {token_topic(ident).name for ident in ids}
-        return (self.rooms[name] for name in names if name in self.rooms)
+    def _drop(self, member: Member, names: frozenset[str]) -> None:
+        kept = [room.key for room in member.topics.rooms if room.name not in names]
+        self._move(member, frozenset(kept))
 
-    def _room(self, topic: Topic) -> Room:
-        """Return a topic's room, opening it if it is new; `_move` closes it after its last user."""
-        room = self.rooms.get(topic.name)
-        if room is None:
-            room = self.rooms[topic.name] = Room(view_of(topic), self.replica.version)
-        return room
-
-    def _move(self, member: Member, names: frozenset[str]) -> None:
-        """Give a connection another topic set; close sets and rooms that nobody uses any more."""
-        old = member.topics
-        new = self._sets.get(names)
-        if new is None:
-            rooms = tuple(self.rooms[name] for name in sorted(names))
-            new = self._sets[names] = TopicSet(names, rooms)
-            for room in rooms:
-                room.users += 1
-        new.members += 1
-        old.members -= 1
-        member.topics = new
-        if old.members == 0 and old is not self._nothing:
-            del self._sets[old.names]
-            for room in old.rooms:
-                room.users -= 1
-                if room.users == 0:
-                    del self.rooms[room.name]
+    def _move(self, member: Member, keys: frozenset[str]) -> None:
+        member.topics = self.rooms.move(member.topics, keys, self.world.now_ms())

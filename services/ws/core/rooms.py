@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,10 +12,12 @@ from services.ws.core.frames import (
     Body,
     Parts,
     diff_parts,
+    event_parts,
     snap_parts,
 )
+from services.ws.core.news import News
 from services.ws.core.views import View
-from shared.replica import Change, Replica
+from shared.replica import Replica
 
 # Frames of one connection and commit that are together smaller than this are joined into one
 # write; larger ones are written one by one, so that each is held once however many hold it.
@@ -33,18 +36,38 @@ class Fold:
 class Room:
     """A topic in use. `pv` is the last version at which it had a frame here."""
 
-    __slots__ = ("_folds", "_made_at", "_snap", "name", "pv", "users", "view")
+    __slots__ = (
+        "_folds",
+        "_made_at",
+        "_snap",
+        "events",
+        "idle_ms",
+        "key",
+        "name",
+        "private",
+        "pv",
+        "users",
+        "view",
+    )
 
     def __init__(self, view: View, version: int) -> None:
+        topic = view.topic
         self.view = view
-        self.name = view.topic.name
+        self.name, self.key = topic.name, topic.key
+        self.events = topic.kind == "alerts"  # whether it tells events, not rows
+        self.private = topic.kind == "tokens"  # whether it is one connection's
         # A room that is new or newly loaded has said nothing: its listeners start at this version,
         # so that is where its chain starts.
         self.pv = version
         self.users = 0  # topic sets that hold it
+        self.idle_ms: int | None = None  # since when a list is kept without any
         self._snap: Parts | None = None
         self._folds: dict[int, Fold | None] = {}
         self._made_at = ("", 0)  # the state that both were made from
+
+    def frames(self, parts: Parts, *, deflate: bool) -> Iterator[bytes]:
+        """Yield a message's frames for one listener. What one alone hears is not compressed."""
+        return parts.frames(deflate=deflate and not self.private)
 
     def snap(self, replica: Replica) -> Parts:
         """Return the snapshot at the replica's state, made once per version."""
@@ -53,12 +76,14 @@ class Room:
             self._renew(at)
             body = self.view.snap(replica)
             self._snap = snap_parts(self.name, replica.epoch, replica.version, body)
+            if self.private:
+                self._snap.retire()  # nobody else will want its frames
         return self._snap
 
     def fold(self, replica: Replica, since: int) -> Fold | None:
         """Return everything after `since` as one diff, made once per version.
 
-        None: it is not known what was removed since then; a snapshot is due.
+        None: it is not known what left since then; a snapshot is due.
         """
         at = (replica.epoch, replica.version)
         if self._made_at != at:
@@ -66,14 +91,26 @@ class Room:
         if since not in self._folds:
             if len(self._folds) == _FOLDS:
                 self._drop_fold(next(iter(self._folds)))
-            body = self.view.fold(replica, since)
-            self._folds[since] = None if body is None else self._folded(replica, since, body)
+            known = since >= self.view.known_since(replica)
+            self._folds[since] = self._folded(replica, since) if known else None
         return self._folds[since]
 
-    def _folded(self, replica: Replica, since: int, body: Body) -> Fold:
-        version, ts = replica.version, replica.committed_ms
-        count = version - since
-        parts = diff_parts(self.name, since, version, ts, body, folded=count, limit=PRIVATE_PART)
+    def parts(self, pv: int, version: int, ts: int, body: Body) -> Parts:
+        """Return one commit's part as a message."""
+        limit = PRIVATE_PART if self.private else SHARED_PART
+        if self.events:
+            return event_parts(self.name, pv, version, body, limit=limit)
+        return diff_parts(self.name, pv, version, ts, body, limit=limit)
+
+    def _folded(self, replica: Replica, since: int) -> Fold:
+        body, version, ts = self.view.fold(replica, since), replica.version, replica.committed_ms
+        if self.events:
+            parts = event_parts(self.name, since, version, body, limit=PRIVATE_PART)
+        else:
+            commits = version - since
+            parts = diff_parts(
+                self.name, since, version, ts, body, folded=commits, limit=PRIVATE_PART
+            )
         return Fold(parts, empty=not body)
 
     def forget(self) -> None:
@@ -108,13 +145,14 @@ class TopicSet:
 class Batch:
     """One commit as the rooms tell it. Frames are made when the first listener needs them."""
 
-    __slots__ = ("_bodies", "_frames", "_joined", "pv", "ts", "v")
+    __slots__ = ("_bodies", "_joined", "_parts", "pv", "ts", "v")
 
-    def __init__(self, change: Change) -> None:
-        self.pv, self.v, self.ts = change.commit.pv, change.commit.v, change.commit.ts
+    def __init__(self, news: News) -> None:
+        commit = news.change.commit
+        self.pv, self.v, self.ts = commit.pv, commit.v, commit.ts
         self._bodies: dict[Room, tuple[int, Body]] = {}
-        self._frames: dict[Room, tuple[bytes, ...]] = {}
-        self._joined: dict[TopicSet, tuple[bytes, ...]] = {}
+        self._parts: dict[Room, Parts] = {}
+        self._joined: dict[tuple[TopicSet, bool], tuple[bytes, ...]] = {}
 
     def add(self, room: Room, body: Body) -> None:
         """Take a room's part of the commit and move its chain on."""
@@ -122,23 +160,24 @@ class Batch:
         room.pv = self.v
         room.forget()
 
-    def frames(self, topics: TopicSet) -> tuple[bytes, ...]:
+    def frames(self, topics: TopicSet, *, deflate: bool = False) -> tuple[bytes, ...]:
         """Return what connections with these topics are written for this commit."""
-        joined = self._joined.get(topics)
+        key = (topics, deflate)
+        joined = self._joined.get(key)
         if joined is None:
-            joined = self._joined[topics] = self._join(topics)
+            joined = self._joined[key] = self._join(topics, deflate=deflate)
         return joined
 
-    def _join(self, topics: TopicSet) -> tuple[bytes, ...]:
-        frames = [f for room in topics.rooms if room in self._bodies for f in self._of(room)]
+    def _join(self, topics: TopicSet, *, deflate: bool) -> tuple[bytes, ...]:
+        told = [room for room in topics.rooms if room in self._bodies]
+        frames = [f for room in told for f in room.frames(self._of(room), deflate=deflate)]
         if len(frames) > 1 and sum(map(len, frames)) <= _JOIN_BELOW:
             return (b"".join(frames),)
         return tuple(frames)
 
-    def _of(self, room: Room) -> tuple[bytes, ...]:
-        frames = self._frames.get(room)
-        if frames is None:
+    def _of(self, room: Room) -> Parts:
+        parts = self._parts.get(room)
+        if parts is None:
             pv, body = self._bodies[room]
-            parts = diff_parts(room.name, pv, self.v, self.ts, body, limit=SHARED_PART)
-            frames = self._frames[room] = tuple(parts)
-        return frames
+            parts = self._parts[room] = room.parts(pv, self.v, self.ts, body)
+        return parts

@@ -5,8 +5,9 @@ A whole protocol without a socket: text in, frames out through the hub's `Sink`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Final, TypeAlias, TypeVar
+from collections.abc import Iterable, Mapping
+from itertools import count
+from typing import Annotated, Final, Literal, TypeAlias, TypeVar
 
 import msgspec
 from msgspec import Meta, Raw, Struct
@@ -15,7 +16,15 @@ from services.ws.core.closing import BAD_FRAMES, TOO_FAST, Closing
 from services.ws.core.frames import message
 from services.ws.core.hub import Cursor, Hub, Member, Sink
 from services.ws.core.limits import IDS, IN_BYTES, IN_PER_S, TOPICS, Rate
-from services.ws.core.topics import BadTopic, Topic, parse_topic
+from services.ws.core.register import Full
+from services.ws.core.topics import (
+    TOKENS,
+    BadTopic,
+    Topic,
+    parse_token_id,
+    parse_topic,
+    watch_topic,
+)
 
 SUBPROTOCOL: Final = "discover.v1.json"
 WINDOW_MS: Final = 200
@@ -23,6 +32,7 @@ HEARTBEAT_MS: Final = 1_000
 RETRY_MS: Final = (500, 8_000)  # the range from which a client told to go draws its wait
 _BAD_IN_A_ROW: Final = 5
 _NULL: Final = Raw(b"null")
+_LEAST_HZ: Final = 0.01
 
 _Id: TypeAlias = int | str | None
 _Version = Annotated[int, Meta(ge=0, lt=2**53)]
@@ -41,6 +51,16 @@ class _Since(Struct):
 class _Resume(Struct):
     e: str
     topics: Raw
+    watch: list[str] | None = None
+
+
+class _Watch(Struct):
+    ids: list[str]
+    mode: Literal["set", "add", "remove"] = "set"
+
+
+class _Pace(Struct):
+    max_hz: Annotated[float, Meta(ge=_LEAST_HZ, le=1000)] | None
 
 
 class _Ping(Struct):
@@ -52,6 +72,7 @@ _decode_id: Final = msgspec.json.Decoder(int | Annotated[str, Meta(max_length=64
 _decode_since: Final = msgspec.json.Decoder(_Since).decode
 _decode_cursors: Final = msgspec.json.Decoder(dict[str, _Version]).decode
 T = TypeVar("T", bound=Struct)
+_owners = count(1)  # of watchlists
 
 
 class Refused(ValueError):
@@ -65,13 +86,14 @@ class Refused(ValueError):
 class Session:
     """One open connection. Everything it returns is None, or why the connection must be closed."""
 
-    __slots__ = ("_bad", "_hub", "_rate", "_sink", "member")
+    __slots__ = ("_bad", "_hub", "_rate", "_sink", "_watched", "member")
 
     def __init__(self, hub: Hub, sink: Sink, now_s: float) -> None:
         self._hub = hub
         self._sink = sink
         self._rate = Rate(now_s)
         self._bad = 0
+        self._watched: dict[str, None] = {}  # token ids, in the order in which they were added
         self.member: Member = hub.enter(sink)
 
     @property
@@ -79,8 +101,8 @@ class Session:
         """Whether it has, or waits for, any topic."""
         return bool(self.member.topics.rooms or self.member.waiting)
 
-    def greet(self, topics: str | None) -> None:
-        """Say hello; `topics` are those of the address, separated by commas."""
+    def greet(self, topics: str | None, watch: str | None = None) -> None:
+        """Say hello; `topics` and `watch` are those of the address, separated by commas."""
         hub = self._hub
         ready = hub.ready
         self._sink.write(
@@ -96,10 +118,15 @@ class Session:
                 limits={"topics": TOPICS, "ids": IDS, "in_per_s": IN_PER_S, "in_bytes": IN_BYTES},
             )
         )
-        if topics is not None:
+        wanted = [] if topics is None else topics.split(",")
+        if watch is not None:
+            wanted.append(TOKENS.name)
+        if wanted:
             try:
-                self._start(None, dict.fromkeys(topics.split(",")))
-            except (Refused, BadTopic) as error:
+                if watch is not None:
+                    self._watched = _edited({}, watch.split(","), "set")
+                self._start(None, dict.fromkeys(wanted))
+            except (Refused, BadTopic, Full) as error:
                 self._refuse(None, error)
 
     def receive(self, text: str, now_s: float) -> Closing | None:
@@ -134,6 +161,9 @@ class Session:
             except msgspec.MsgspecError:
                 raise Refused("bad_request", "id must be an integer or a short string") from None
             self._dispatch(ident, _op_of(said), text)
+        except Full as error:
+            self._refuse(ident, error)
+            return None
         except (Refused, BadTopic) as error:
             self._bad += 1
             self._refuse(ident, error)
@@ -146,41 +176,89 @@ class Session:
             case "sub":
                 asked = _read(text, _Topics)
                 since = _cursor(asked.since)
-                self._start(ident, dict.fromkeys(asked.topics, since))
+                # A page has no watchlist, so its state is none of one.
+                self._start(ident, {k: None if k == TOKENS.name else since for k in asked.topics})
             case "unsub":
                 names = [parse_topic(name).name for name in _read(text, _Topics).topics]
+                if TOKENS.name in names:
+                    self._watched = {}
                 self._hub.unsubscribe(self.member, names)
                 self._sink.write(message("ok", id=ident))
             case "resume":
-                resumed = _read(text, _Resume)
-                cursors = _resumed(resumed.topics)
-                self._start(ident, {k: Cursor(resumed.e, v) for k, v in cursors.items()})
+                self._resume(ident, _read(text, _Resume))
+            case "watch":
+                edit = _read(text, _Watch)
+                self._start(ident, {TOKENS.name: None}, _edited(self._watched, edit.ids, edit.mode))
+            case "rate":
+                max_hz = _read(text, _Pace).max_hz
+                self.member.pause_ms = 1000 / max_hz if max_hz else 0.0
+                self._sink.write(message("ok", id=ident))
             case "ping":
                 asked_ts = _read(text, _Ping).ts
                 now = self._hub.world.now_ms()
                 self._sink.write(message("ok", id=ident, ts=asked_ts, now=now))
-            case "watch" | "rate":
-                raise Refused("unsupported", f"op '{op}' is not served yet")
             case _:
                 raise Refused("bad_op", f"unknown op '{op[:64]}'")
 
-    def _start(self, ident: _Id, wanted: Mapping[str, Cursor | None]) -> None:
-        """Subscribe to all or, when one of them cannot be, to none."""
+    def _resume(self, ident: _Id, asked: _Resume) -> None:
+        cursors = _resumed(asked.topics)
+        wanted: dict[str, Cursor | None] = {k: Cursor(asked.e, v) for k, v in cursors.items()}
+        watched = None
+        if asked.watch is not None:
+            watched = _edited({}, asked.watch, "set")
+            wanted.setdefault(TOKENS.name, None)
+        elif TOKENS.name in wanted:
+            wanted[TOKENS.name] = None  # of which tokens it holds the rows is not said
+        self._start(ident, wanted, watched)
+
+    def _start(
+        self,
+        ident: _Id,
+        wanted: Mapping[str, Cursor | None],
+        watched: dict[str, None] | None = None,
+    ) -> None:
+        """Subscribe to all or, when one of them cannot be, to none.
+
+        `watched` is the new watchlist, if it is to be another one.
+        """
         topics: dict[Topic, Cursor | None] = {}
+        tokens = watch_topic(
+            tuple(self._watched if watched is None else watched), str(next(_owners))
+        )
         for name, cursor in wanted.items():
-            topics[parse_topic(name)] = cursor
+            topic = parse_topic(name)
+            topics[tokens if topic is TOKENS else topic] = cursor
             if len(topics) > TOPICS:
                 break
-        names = self.member.topics.names | self.member.waiting.keys() | {t.name for t in topics}
-        if len(names) > TOPICS:
+        names = {room.name for room in self.member.topics.rooms} | self.member.waiting.keys()
+        if len(names | {topic.name for topic in topics}) > TOPICS:
             raise Refused("limit", f"at most {TOPICS} topics a connection")
         how = self._hub.subscribe(self.member, topics)
-        self._sink.write(message("ok", id=ident, topics=how))
+        if watched is not None:
+            self._watched = watched
+        said = message("ok", id=ident, topics=how)
+        if tokens in topics:
+            self._hub.answer(self.member, said)
+        else:
+            self._sink.write(said)
         self._hub.serve(self.member)
 
-    def _refuse(self, ident: _Id, error: Refused | BadTopic) -> None:
-        said = message("err", id=ident, code=error.code, msg=str(error), retry=False)
-        self._sink.write(said)
+    def _refuse(self, ident: _Id, error: Refused | BadTopic | Full) -> None:
+        retry = isinstance(error, Full)
+        self._sink.write(message("err", id=ident, code=error.code, msg=str(error), retry=retry))
+
+
+def _edited(
+    watched: Mapping[str, None], ids: Iterable[str], mode: Literal["set", "add", "remove"]
+) -> dict[str, None]:
+    """Return a watchlist after an edit. Raises BadTopic for what can be no id, and Refused."""
+    named = dict.fromkeys(parse_token_id(ident) for ident in ids if ident)
+    if mode == "remove":
+        return {ident: None for ident in watched if ident not in named}
+    edited = {**watched, **named} if mode == "add" else named
+    if len(edited) > IDS:
+        raise Refused("limit", f"at most {IDS} tokens in a watchlist")
+    return edited
 
 
 def _op_of(said: Mapping[str, Raw]) -> str:

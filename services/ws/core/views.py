@@ -1,17 +1,19 @@
 """What a topic shows: its part of a commit, of everything since a version, of the whole state.
 
-A view is the only thing that a new kind of topic adds: ranked lists and watchlists are further
-views with a body that carries `ids`.
+A view is all that a new kind of topic adds.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
+from services.ws.core.alerts import AlertLog, Event
 from services.ws.core.frames import Body, quote
-from services.ws.core.topics import Topic
-from shared.replica import Change, Replica
+from services.ws.core.news import News
+from services.ws.core.topics import Ranking, Topic
+from shared.replica import Replica
 
 
 class View(Protocol):
@@ -21,24 +23,44 @@ class View(Protocol):
     def topic(self) -> Topic:
         """The topic it shows."""
 
-    def diff(self, change: Change, replica: Replica) -> Body:
+    def begin(self, replica: Replica) -> None:
+        """Start at the replica's state: the topic is new here, or the state was loaded anew."""
+
+    def known_since(self, replica: Replica) -> int:
+        """Return the oldest version from which `fold` can tell."""
+
+    def diff(self, news: News, replica: Replica) -> Body:
         """Return what the commit that was just applied says about this topic."""
 
-    def fold(self, replica: Replica, since: int) -> Body | None:
-        """Return what changed after version `since`, as whole rows; None: that is not known."""
+    def fold(self, replica: Replica, since: int) -> Body:
+        """Return what changed after version `since`, as whole rows."""
 
     def snap(self, replica: Replica) -> Body:
         """Return the whole topic."""
 
 
+class _Stateless:
+    """A view that needs to know nothing but the replica."""
+
+    __slots__ = ()
+
+    def begin(self, _replica: Replica) -> None:
+        """Start; there is nothing to remember."""
+
+    def known_since(self, replica: Replica) -> int:
+        """Return the removal horizon."""
+        return replica.horizon
+
+
 @dataclass(frozen=True, slots=True)
-class RowsView:
+class RowsView(_Stateless):
     """Everything, or one chain: rows in no order."""
 
     topic: Topic
 
-    def diff(self, change: Change, _replica: Replica) -> Body:
+    def diff(self, news: News, _replica: Replica) -> Body:
         """Pick this topic's entries of a commit."""
+        change = news.change
         if self.topic.chain is None:
             return Body(
                 tuple(raw for _, raw in change.sets),
@@ -52,10 +74,8 @@ class RowsView:
             tuple(quote(ident) for ident in change.dels if ident.startswith(own)),
         )
 
-    def fold(self, replica: Replica, since: int) -> Body | None:
+    def fold(self, replica: Replica, since: int) -> Body:
         """Return rows with `rv` after `since` and removals after it."""
-        if since < replica.horizon:
-            return None
         rows, chain = replica.rows, self.topic.chain
         changed = replica.orders.changed_since(since, chain)
         own = "" if chain is None else f"{chain}:"
@@ -71,39 +91,151 @@ class RowsView:
 
 
 @dataclass(frozen=True, slots=True)
-class TokenView:
-    """One token, which need not exist (yet, or any more)."""
+class IdsView(_Stateless):
+    """Named tokens, which need not exist (yet, or any more): one of them, or a watchlist."""
 
     topic: Topic
-    ident: str
+    idents: frozenset[str]
 
-    def diff(self, change: Change, _replica: Replica) -> Body:
-        """Pick this token's entries of a commit."""
+    def diff(self, news: News, _replica: Replica) -> Body:
+        """Pick these tokens' entries of a commit."""
+        if self.idents.isdisjoint(news.ids):
+            return Body()
+        sets, adds = news.sets, news.adds
         return Body(
-            tuple(raw for ident, raw in change.sets if ident == self.ident),
-            tuple(raw for ident, raw in change.adds if ident == self.ident),
-            tuple(quote(ident) for ident in change.dels if ident == self.ident),
+            tuple(sets[i] for i in self.idents & sets.keys()),
+            tuple(adds[i] for i in self.idents & adds.keys()),
+            tuple(quote(i) for i in news.change.dels if i in self.idents),
         )
 
-    def fold(self, replica: Replica, since: int) -> Body | None:
-        """Return the row, or its removal, if that is newer than `since`."""
-        if since < replica.horizon:
-            return None
-        row = replica.rows.get(self.ident)
-        if row is not None and int(replica.fields(self.ident)["rv"]) > since:
-            return Body(add=(row,))
-        if replica.gone.get(self.ident, 0) > since:
-            return Body(gone=(quote(self.ident),))
-        return Body()
+    def fold(self, replica: Replica, since: int) -> Body:
+        """Return the rows, or removals, that are newer than `since`."""
+        here = [i for i in self.idents if i in replica.rows]
+        gone = [i for i in self.idents if replica.gone.get(i, 0) > since]
+        return Body(add=_newer(replica, here, since), gone=tuple(quote(i) for i in gone))
 
     def snap(self, replica: Replica) -> Body:
-        """Return the row, or nothing."""
-        row = replica.rows.get(self.ident)
-        return Body(add=() if row is None else (row,))
+        """Return those rows that are there."""
+        return Body(add=tuple(replica.rows[i] for i in self.idents if i in replica.rows))
 
 
-def view_of(topic: Topic) -> View:
+class ListView:
+    """The first so many ids of an order, and since when each of them has been among them."""
+
+    __slots__ = ("_entered", "_ids", "_kept_v", "_ordered_v", "_ranking", "topic")
+
+    def __init__(self, topic: Topic, ranking: Ranking) -> None:
+        self.topic = topic
+        self._ranking = ranking
+        self._ids: list[str] = []
+        self._entered: dict[str, int] = {}  # member → version at which it entered; 0: before us
+        self._ordered_v = 0  # version of the last change of `_ids`
+        self._kept_v = 0  # entries are known after this version
+
+    def begin(self, replica: Replica) -> None:
+        """Keep the list from this version on."""
+        self._ids = self._top(replica)
+        self._entered = dict.fromkeys(self._ids, 0)
+        self._ordered_v = self._kept_v = replica.version
+
+    def known_since(self, _replica: Replica) -> int:
+        """Return the version at which the list began to be kept: leaving needs no horizon."""
+        return self._kept_v
+
+    def diff(self, news: News, replica: Replica) -> Body:
+        """Follow the commit: the order if it is another one, entrants, changes of members."""
+        ranking, before = self._ranking, self._entered
+        moved = False
+        if news.touches(ranking.metric, ranking.chain):
+            ids = self._top(replica)
+            moved = ids != self._ids
+            if moved:
+                self._ids, self._ordered_v = ids, news.v
+                self._entered = {i: before.get(i, news.v) for i in ids}
+        entered = self._entered
+        touched = entered.keys() & news.changed
+        sets = tuple(news.sets[i] for i in touched if i in before and i in news.sets)
+        adds = [i for i in touched if i in before and i in news.adds]
+        if moved:
+            adds += [i for i in self._ids if i not in before]
+        rows = replica.rows
+        return Body(sets, tuple(rows[i] for i in adds), ids=self._order() if moved else None)
+
+    def fold(self, replica: Replica, since: int) -> Body:
+        """Return members that changed or entered after `since`, and the order if it did."""
+        late = [i for i, v in self._entered.items() if v > since]
+        others = [i for i, v in self._entered.items() if v <= since]
+        rows = tuple(replica.rows[i] for i in late) + _newer(replica, others, since)
+        return Body(add=rows, ids=self._order() if self._ordered_v > since else None)
+
+    def snap(self, replica: Replica) -> Body:
+        """Return the members in order."""
+        return Body(add=tuple(replica.rows[i] for i in self._ids), ids=self._order())
+
+    def _top(self, replica: Replica) -> list[str]:
+        ranking = self._ranking
+        top = replica.orders.top(ranking.metric, ranking.chain, descending=ranking.descending)
+        return top[: ranking.count]
+
+    def _order(self) -> tuple[bytes, ...]:
+        return tuple(quote(ident) for ident in self._ids)
+
+
+class AlertsView:
+    """Alerts of a least level: of all tokens, of a chain, of one token. There are no rows."""
+
+    __slots__ = ("_log", "topic")
+
+    def __init__(self, topic: Topic, log: AlertLog) -> None:
+        self.topic = topic
+        self._log = log
+
+    def begin(self, _replica: Replica) -> None:
+        """Start; the hub keeps the log."""
+
+    def known_since(self, _replica: Replica) -> int:
+        """Every version: what the log does not hold any more is told as lost."""
+        return 0
+
+    def diff(self, news: News, _replica: Replica) -> Body:
+        """Pick this topic's alerts of a commit."""
+        return Body(events=self._pick(news.events))
+
+    def fold(self, _replica: Replica, since: int) -> Body:
+        """Return the alerts after `since`, and up to where they are lost."""
+        lost = self._log.floor if since < self._log.floor else None
+        return Body(events=self._pick(self._log.after(since)), lost_to=lost)
+
+    def snap(self, _replica: Replica) -> Body:
+        """Return nothing: alerts are told from here on."""
+        return Body()
+
+    def _pick(self, events: Iterable[Event]) -> tuple[bytes, ...]:
+        topic = self.topic
+        own = "" if topic.chain is None else f"{topic.chain}:"
+        return tuple(
+            event.raw
+            for event in events
+            if event.level >= topic.level
+            and event.ident.startswith(own)
+            and (topic.token_id is None or event.ident == topic.token_id)
+        )
+
+
+def view_of(topic: Topic, alerts: AlertLog) -> View:
     """Return the view that serves a topic."""
+    match topic.kind:
+        case "alerts":
+            return AlertsView(topic, alerts)
+        case "tokens":
+            return IdsView(topic, frozenset(topic.watched))
+    if topic.ranking is not None:
+        return ListView(topic, topic.ranking)
     if topic.token_id is not None:
-        return TokenView(topic, topic.token_id)
+        return IdsView(topic, frozenset([topic.token_id]))
     return RowsView(topic)
+
+
+def _newer(replica: Replica, idents: Iterable[str], since: int) -> tuple[bytes, ...]:
+    rows, row_version = replica.rows, replica.orders.row_version
+    return tuple(rows[i] for i in idents if row_version(i) > since)

@@ -1,0 +1,125 @@
+"""The web page: its files as finished answers, and what it has to know of this deployment.
+
+The files are the committed build of `web/` (`make page`). Assets carry a hash of their content in
+their names and are kept by browsers for ever; the page itself is asked for again each time.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from services.api.answer import Answer, Header, json_answer
+from services.api.problem import Problem, clip
+from services.api.query import parse_parameters
+
+FOLDER: Final = Path(__file__).parent / "page"
+_TYPES: Final = {
+    ".css": b"text/css; charset=utf-8",
+    ".html": b"text/html; charset=utf-8",
+    ".js": b"text/javascript; charset=utf-8",
+    ".svg": b"image/svg+xml",
+}
+_HOST: Final = re.compile(rb"\A[A-Za-z0-9.-]{1,253}(?::[0-9]{1,5})?\Z")
+
+
+class PageAnswer(Answer):
+    """A file of the page: its own policy and lifetime instead of those of data."""
+
+    def __init__(self, body: bytes, content_type: bytes, policy: bytes, cache: bytes) -> None:
+        super().__init__(200, body, content_type)
+        own = {b"content-security-policy": policy, b"cache-control": cache}
+        self.raw_headers = [(name, own.get(name, value)) for name, value in self.raw_headers]
+
+
+class Index:
+    """`GET /`: the page, under a policy that lets it read this host and its own stream only."""
+
+    def __init__(self, body: bytes, ws_url: str) -> None:
+        self._body = body
+        self._ws_url = ws_url
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer, whatever the parameters: they are the page's own."""
+        policy = content_policy(self._ws_url, _header(scope, b"host"))
+        await PageAnswer(self._body, _TYPES[".html"], policy, b"no-cache")(scope, receive, send)
+
+
+class Assets:
+    """`GET /assets/{name}`: the page's files. Names are looked up, never joined to paths."""
+
+    def __init__(self, files: dict[str, Answer]) -> None:
+        self._files = files
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer. Raises Problem 404."""
+        name = scope["path_params"]["name"]
+        answer = self._files.get(name)
+        if answer is None:
+            raise Problem(404, "not_found", f"there is nothing at /assets/{clip(name)}")
+        await answer(scope, receive, send)
+
+
+class Config:
+    """`GET /config.json`: where the stream is, and what is shown."""
+
+    def __init__(self, ws_url: str, version: str, *, demo: bool) -> None:
+        self._ws_url, self._version, self._demo = ws_url, version, demo
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer with the stream's address as the asking browser reaches it."""
+        parse_parameters(scope["query_string"], ())
+        ws_url = stream_url(self._ws_url, _header(scope, b"host"))
+        content = {"ws_url": ws_url, "demo": self._demo, "version": self._version}
+        await json_answer(200, content)(scope, receive, send)
+
+
+def page_routes(ws_url: str, version: str, *, demo: bool) -> dict[str, ASGIApp]:
+    """Return the endpoints of the page, by path. Reads the files once."""
+    index = (FOLDER / "index.html").read_bytes()
+    files = {path.name: _asset(path) for path in sorted((FOLDER / "assets").iterdir())}
+    return {
+        "/": Index(index, ws_url),
+        "/assets/{name}": Assets(files),
+        "/config.json": Config(ws_url, version, demo=demo),
+    }
+
+
+def stream_url(ws_url: str, host: bytes) -> str:
+    """Return what the page opens: absolute, or a path below its own origin.
+
+    `:8001/ws` is another port of the host that the page was asked from; the page completes
+    `//host:port/path` with its own scheme.
+    """
+    if not ws_url.startswith(":"):
+        return ws_url
+    name = host.partition(b":")[0].decode() if _HOST.match(host) else "127.0.0.1"
+    return f"//{name}{ws_url}"
+
+
+def content_policy(ws_url: str, host: bytes) -> bytes:
+    """Return the page's Content-Security-Policy: our own files, and the stream by its address."""
+    parts = urlsplit(stream_url(ws_url, host))
+    connect = "'self'"
+    if parts.netloc:
+        schemes = [parts.scheme] if parts.scheme else ["ws", "wss"]
+        connect += "".join(f" {scheme}://{parts.netloc}" for scheme in schemes)
+    return (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+        f"connect-src {connect}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ).encode()
+
+
+def _asset(path: Path) -> Answer:
+    policy = b"default-src 'none'; frame-ancestors 'none'"
+    cache = b"public, max-age=31536000, immutable"
+    return PageAnswer(path.read_bytes(), _TYPES[path.suffix], policy, cache)
+
+
+def _header(scope: Scope, wanted: bytes) -> bytes:
+    headers: list[Header] = scope["headers"]
+    return next((value for name, value in headers if name == wanted), b"")

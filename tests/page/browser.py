@@ -1,0 +1,196 @@
+"""What the page's tests share: a real stack in demo mode, Debian's chromium, and a watched page."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Literal, TypeVar
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.support import Process, free_port, start_dexwire
+
+FLAGS: Final = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+ROWS: Final = ".rows .row"
+T = TypeVar("T")
+
+
+def until(probe: Callable[[], T], timeout_s: float = 10.0) -> T:
+    """Return the probe's first true answer; an AssertionError in it counts as not yet."""
+    deadline = time.monotonic() + timeout_s
+    while True:
+        try:
+            value = probe()
+            complaint = f"not within {timeout_s} s; last answer: {value!r}"
+            if value:
+                return value
+        except (AssertionError, OSError) as error:
+            complaint = f"not within {timeout_s} s: {error}"
+        if time.monotonic() > deadline:
+            raise AssertionError(complaint)
+        time.sleep(0.02)
+
+
+@dataclass
+class Stack:
+    """A running `dexwire up --demo`."""
+
+    process: Process
+    url: str
+
+    def get(self, path: str) -> Any:  # noqa: ANN401 - JSON
+        with urllib.request.urlopen(self.url + path, timeout=5) as answer:  # noqa: S310 - ours
+            return json.load(answer)
+
+    def ingest(self, *tokens: dict[str, Any], ack: bool = False) -> None:
+        """Post readings; raises HTTPError when they are refused."""
+        body = json.dumps({"source": "pagetest", "tokens": tokens}).encode()
+        request = urllib.request.Request(  # noqa: S310 - ours
+            self.url + "/ingest" + ("?ack=commit" if ack else ""),
+            data=body,
+            headers={"content-type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=5):  # noqa: S310 - ours
+            pass
+
+    def child(self, name: str) -> int:
+        """Return the process id of a service of this stack."""
+        for entry in Path("/proc").iterdir():
+            if not entry.name.isdigit():
+                continue
+            try:
+                status = (entry / "status").read_text()
+                command = (entry / "cmdline").read_bytes().split(b"\0")
+            except OSError:
+                continue  # it ended meanwhile
+            parent = re.search(r"^PPid:\s+(\d+)", status, re.MULTILINE)
+            ours = parent is not None and int(parent[1]) == self.process.pid
+            if ours and name.encode() in command:
+                return int(entry.name)
+        raise AssertionError(f"no {name} runs:\n{self.process.output()[-2000:]}")
+
+    def kill(self, name: str) -> None:
+        os.kill(self.child(name), signal.SIGKILL)
+
+
+@contextmanager
+def demo_stack(folder: Path) -> Iterator[Stack]:
+    """Run the demo until the block ends; begins when there are tokens."""
+    api, ws = free_port(), free_port()
+    ports = ["--api-port", str(api), "--ws-port", str(ws), "--replay-port", "0"]
+    process = start_dexwire(["up", "--demo", *ports], cwd=folder, log=folder / "up.log")
+    stack = Stack(process, f"http://127.0.0.1:{api}")
+    try:
+        until(lambda: _has_tokens(stack), 40)
+        yield stack
+        process.send(signal.SIGTERM)
+        process.wait(20)
+    finally:
+        process.kill()
+
+
+def _has_tokens(stack: Stack) -> bool:
+    assert stack.process.poll() is None, stack.process.output()
+    return int(stack.get("/discover?limit=1")["total"]) >= 150
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """Run Debian's chromium. Fails, never skips, where there is none."""
+    path = shutil.which("chromium") or shutil.which("chromium-browser")
+    if path is None:
+        pytest.fail("the page's tests drive chromium: apt-get install chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+@dataclass
+class Watched:
+    """Opens pages and notes what must not happen in them."""
+
+    browser: Browser
+    url: str
+    complaints: list[str] = field(default_factory=list)
+    opened_s: float = 0.0  # from asking for the page to its first rows
+
+    @contextmanager
+    def open(
+        self,
+        path: str = "/",
+        *,
+        width: int = 1440,
+        height: int = 900,
+        scheme: Literal["dark", "light"] = "dark",
+        rows: bool = True,
+        motion: Literal["no-preference", "reduce"] = "no-preference",
+    ) -> Iterator[Page]:
+        """Open the page in a fresh profile and wait for rows. Its complaints fail the test."""
+        context = self.browser.new_context(
+            viewport={"width": width, "height": height},
+            color_scheme=scheme,
+            reduced_motion=motion,
+        )
+        try:
+            context.grant_permissions(["clipboard-read", "clipboard-write"])
+            page = context.new_page()
+            page.set_default_timeout(10_000)
+            page.on("console", lambda message: self._on_console(message.type, message.text))
+            page.on("pageerror", lambda error: self.complaints.append(f"error: {error}"))
+            page.on("request", lambda request: self._on_request(request.url))
+            started = time.monotonic()  # the browser itself is up; its start is not the page's
+            page.goto(self.url + path, wait_until="commit")
+            if rows:
+                page.wait_for_selector(ROWS)
+            self.opened_s = time.monotonic() - started
+            yield page
+        finally:
+            context.close()
+        assert self.complaints == []
+
+    def _on_console(self, kind: str, text: str) -> None:
+        if kind in {"error", "warning"}:
+            self.complaints.append(f"{kind}: {text}")
+
+    def _on_request(self, url: str) -> None:
+        if not url.startswith((self.url + "/", "data:")):
+            self.complaints.append(f"foreign request: {url}")
+
+
+def phase(page: Page) -> str | None:
+    """Return what the pill says of the connection."""
+    return page.get_attribute(".pill", "data-phase")
+
+
+def cell(page: Page, token_id: str, column: str) -> str:
+    """Return a cell's text."""
+    return page.inner_text(f'[data-id="{token_id}"] [data-col="{column}"]')
+
+
+def order(page: Page) -> list[str]:
+    """Return the ids that the page shows, in order, also those out of view."""
+    shown: list[str] = page.evaluate("[...window.dexwire.market.shown()]")
+    return shown

@@ -1,0 +1,360 @@
+/** Puts the parts together: the address, the market, the table, the keyboard and the chrome's state. */
+import type { AlertEvent } from "./client";
+import type { ChromeState, Config, Health, Panel } from "./chrome/state";
+import { NO_LINE } from "./model/history";
+import { Market } from "./model/market";
+import { DEFAULTS, formatQuery, parseQuery, type Query } from "./model/query";
+import { keep, kept, KeptSet, Store } from "./model/store";
+import type { COLUMNS } from "./table/columns";
+import { Table } from "./table/table";
+
+const HEALTH_EVERY_MS = 5_000;
+const AGES_EVERY_MS = 10_000;
+const ALERTS_KEPT = 200;
+const WATCHED_MAX = 500; // the gateway's limit of ids
+
+export class App {
+  readonly store: Store<ChromeState>;
+  readonly starred = new KeptSet("dexwire:starred", WATCHED_MAX);
+  market: Market | null = null;
+  private table: Table | null = null;
+  private selected = "";
+  private counting = 0;
+  private toastTimer: ReturnType<typeof setTimeout> | undefined;
+  private audio: AudioContext | null = null;
+
+  constructor() {
+    this.store = new Store<ChromeState>({
+      query: parseQuery(location.search),
+      config: null,
+      status: { phase: "connecting", ageMs: null, latencyMs: null, reason: "", retryAt: null },
+      health: null,
+      chains: [],
+      shown: 0,
+      held: 0,
+      total: null,
+      loaded: false,
+      paused: false,
+      frozen: false,
+      moved: 0,
+      error: "",
+      starredCount: this.starred.values.size,
+      alerts: [],
+      unread: 0,
+      sound: kept("dexwire:sound") === "on",
+      panel: "",
+      theme: theme(),
+      palette: kept("dexwire:palette") === "safe" ? "safe" : "classic",
+      toast: "",
+    });
+    this.paint();
+  }
+
+  get state(): ChromeState {
+    return this.store.value;
+  }
+
+  /** Find the gateway and begin; the page stays useful while that is not possible. */
+  async start(): Promise<void> {
+    addEventListener("popstate", () => this.show(parseQuery(location.search)));
+    void this.watchHealth();
+    const config = await this.configure();
+    const url = new URL(config.ws_url, location.href.replace(/^http/, "ws")).href;
+    this.store.set({ config });
+    this.market = new Market(url, this.state.query, this.starred, {
+      onChange: () => this.changed(),
+      onStatus: (status) => this.store.set({ status }),
+      onAlerts: (events) => this.alert(events),
+      onError: (error) => this.store.set({ error }),
+    });
+    this.market.start();
+    if (this.state.query.token !== "") this.market.followToken(this.state.query.token);
+    setInterval(() => this.market?.reorder(), AGES_EVERY_MS);
+  }
+
+  /** Give the table its place. */
+  mount(root: HTMLElement): void {
+    if (this.table !== null) return;
+    this.table = new Table(
+      root,
+      {
+        query: () => this.state.query,
+        shown: () => this.market?.shown() ?? [],
+        row: (id) => this.market?.row(id),
+        isListed: (id) => this.market?.isListed(id) ?? false,
+        isStarred: (id) => this.starred.values.has(id),
+        sparkline: (id) => this.market?.history.sparkline(id, 84, 24) ?? NO_LINE,
+        selected: () => this.selected,
+        open: () => this.state.query.token,
+      },
+      {
+        onOpen: (id) => {
+          this.selected = id;
+          this.ask({ token: this.state.query.token === id ? "" : id });
+        },
+        onStar: (id) => this.star(id),
+        onCopy: (id) => void this.copyAddress(id),
+        onSort: (column) => this.sortBy(column),
+        onHover: (resting) => this.rest(resting),
+      },
+    );
+  }
+
+  // -- the query ------------------------------------------------------------------------------
+  /** Show something else and say so in the address. */
+  ask(news: Partial<Query>, how: "push" | "replace" = "push"): void {
+    const query = { ...this.state.query, ...news };
+    const search = formatQuery(query);
+    if (search !== location.search) {
+      history[how === "push" ? "pushState" : "replaceState"](null, "", location.pathname + search);
+    }
+    this.show(query);
+  }
+
+  reset(): void {
+    const { token } = this.state.query;
+    this.ask({ ...DEFAULTS, token });
+  }
+
+  private show(query: Query): void {
+    const before = this.state.query;
+    this.store.set({ query, error: "" });
+    if (formatQuery({ ...before, token: "" }) !== formatQuery({ ...query, token: "" })) {
+      this.selected = "";
+      this.store.set({ paused: false });
+      this.market?.release();
+      this.table?.renew();
+    }
+    this.market?.ask(query);
+    this.changed();
+  }
+
+  private sortBy(column: (typeof COLUMNS)[number]): void {
+    const sort = column.sort;
+    if (sort === undefined) return;
+    const query = this.state.query;
+    const same = sort.by === query.sort && (sort.window === undefined || sort.window === query.window);
+    const order = same && query.order === "desc" ? "asc" : "desc";
+    this.ask({ sort: sort.by, window: sort.window ?? query.window, order });
+  }
+
+  // -- the order ------------------------------------------------------------------------------
+  togglePause(): void {
+    const paused = !this.state.paused;
+    this.store.set({ paused });
+    if (paused) this.market?.freeze();
+    else this.market?.release();
+    this.changed();
+  }
+
+  /** Let the rows go where they belong, also under a resting pointer. */
+  settle(): void {
+    this.store.set({ paused: false });
+    this.market?.release();
+    this.changed();
+  }
+
+  private rest(resting: boolean): void {
+    if (this.state.paused) return;
+    if (resting) this.market?.freeze();
+    else if (this.market?.isFrozen) this.market.release();
+    this.changed();
+  }
+
+  /** Something of the market changed: draw it, and count for the chrome twice a second. */
+  private changed(): void {
+    this.table?.invalidate();
+    this.counting ||= window.setTimeout(
+      () => {
+        this.counting = 0;
+        this.count();
+      },
+      this.state.shown === 0 ? 0 : 250,
+    );
+  }
+
+  private count(): void {
+    const market = this.market;
+    if (market === null) return;
+    // Chips stay where they are once they are there, also when the list is narrowed to one.
+    const chosen = this.state.query.chain === "" ? [] : [this.state.query.chain];
+    const known = [...new Set([...this.state.chains, ...market.chains(), ...chosen])];
+    this.store.set({
+      shown: market.shown().length,
+      held: market.held,
+      total: market.total,
+      loaded: market.loaded,
+      frozen: market.isFrozen,
+      moved: market.movedRows(),
+      chains: known.join() === this.state.chains.join() ? this.state.chains : known,
+      ...(market.loaded ? { error: "" } : {}),
+    });
+  }
+
+  // -- rows -----------------------------------------------------------------------------------
+  star(id: string): void {
+    const added = this.starred.toggle(id);
+    this.market?.watch();
+    this.store.set({ starredCount: this.starred.values.size });
+    const name = this.market?.row(id)?.token_ticker ?? "the token";
+    this.say(added ? `${name} is on the watchlist` : `${name} is off the watchlist`);
+    this.table?.invalidate();
+  }
+
+  async copyAddress(id: string): Promise<void> {
+    const address = this.market?.row(id)?.token_address;
+    if (address === undefined) return;
+    await this.copy(address, "Address copied");
+  }
+
+  async copy(text: string, said: string): Promise<void> {
+    try {
+      await navigator.clipboard.writeText(text);
+      this.say(said);
+    } catch {
+      this.say("This browser does not let the page copy");
+    }
+  }
+
+  say(toast: string): void {
+    clearTimeout(this.toastTimer);
+    this.store.set({ toast });
+    this.toastTimer = setTimeout(() => this.store.set({ toast: "" }), 2_000);
+  }
+
+  private step(by: number): void {
+    const ids = this.market?.shown() ?? [];
+    if (ids.length === 0) return;
+    const at = ids.indexOf(this.selected);
+    const next = Math.min(ids.length - 1, Math.max(0, at + (at < 0 && by < 0 ? 0 : by)));
+    this.selected = ids[next]!;
+    this.table?.reveal(next);
+    this.table?.invalidate();
+  }
+
+  // -- keyboard -------------------------------------------------------------------------------
+  /** Act on a key that is not typed into something; return whether it was one of ours. */
+  press(event: KeyboardEvent): boolean {
+    switch (event.key) {
+      case "j":
+      case "ArrowDown":
+        this.step(1);
+        return true;
+      case "k":
+      case "ArrowUp":
+        this.step(-1);
+        return true;
+      case "Enter":
+        if (this.selected === "") return false;
+        this.ask({ token: this.selected });
+        return true;
+      case "p":
+        this.togglePause();
+        return true;
+      case "c":
+        void this.copyAddress(this.selected || this.state.query.token);
+        return true;
+      case "s":
+        if (this.selected !== "") this.star(this.selected);
+        return true;
+      case "?":
+        this.open("help");
+        return true;
+      case "Escape":
+        if (this.state.panel !== "") this.open("");
+        else if (this.state.query.token !== "") this.ask({ token: "" });
+        else return false;
+        return true;
+      default:
+        return false;
+    }
+  }
+
+  // -- panels and looks -----------------------------------------------------------------------
+  open(panel: Panel): void {
+    const next = this.state.panel === panel ? "" : panel;
+    this.store.set({ panel: next, ...(next === "alerts" ? { unread: 0 } : {}) });
+  }
+
+  setTheme(theme: "dark" | "light"): void {
+    keep("dexwire:theme", theme);
+    this.store.set({ theme });
+    this.paint();
+  }
+
+  setPalette(palette: "classic" | "safe"): void {
+    keep("dexwire:palette", palette);
+    this.store.set({ palette });
+    this.paint();
+  }
+
+  setSound(sound: boolean): void {
+    keep("dexwire:sound", sound ? "on" : "off");
+    this.store.set({ sound });
+    if (sound) this.beep();
+  }
+
+  private paint(): void {
+    const root = document.documentElement;
+    root.dataset["theme"] = this.state.theme;
+    root.dataset["palette"] = this.state.palette;
+  }
+
+  private alert(events: AlertEvent[]): void {
+    const seenMs = Date.now();
+    const fresh = events.map((event) => ({
+      ...event,
+      seenMs,
+      ticker: this.market?.row(event.id)?.token_ticker ?? event.id.split(":").pop()!.slice(0, 6),
+    }));
+    const unread = this.state.panel === "alerts" ? 0 : this.state.unread + fresh.length;
+    this.store.set({ alerts: [...fresh.reverse(), ...this.state.alerts].slice(0, ALERTS_KEPT), unread });
+    if (this.state.sound) this.beep();
+  }
+
+  private beep(): void {
+    this.audio ??= new AudioContext();
+    const tone = this.audio.createOscillator();
+    const volume = this.audio.createGain();
+    tone.frequency.value = 880;
+    volume.gain.setValueAtTime(0.08, this.audio.currentTime);
+    volume.gain.exponentialRampToValueAtTime(0.0001, this.audio.currentTime + 0.25);
+    tone.connect(volume).connect(this.audio.destination);
+    tone.start();
+    tone.stop(this.audio.currentTime + 0.25);
+  }
+
+  // -- the server -----------------------------------------------------------------------------
+  private async configure(): Promise<Config> {
+    for (let wait = 500; ; wait = Math.min(8_000, wait * 2)) {
+      try {
+        const answer = await fetch("/config.json");
+        if (answer.ok) return (await answer.json()) as Config;
+      } catch {
+        // told below, like an answer that is not one
+      }
+      this.store.set({ error: "The server does not answer. Is dexwire running?" });
+      await new Promise((resolve) => setTimeout(resolve, wait));
+    }
+  }
+
+  private async watchHealth(): Promise<void> {
+    for (;;) {
+      if (!document.hidden) {
+        try {
+          const answer = await fetch("/health");
+          this.store.set({ health: (await answer.json()) as Health });
+        } catch {
+          this.store.set({ health: null });
+        }
+      }
+      await new Promise((resolve) => setTimeout(resolve, HEALTH_EVERY_MS));
+    }
+  }
+}
+
+function theme(): "dark" | "light" {
+  const chosen = kept("dexwire:theme");
+  if (chosen === "dark" || chosen === "light") return chosen;
+  return matchMedia("(prefers-color-scheme: light)").matches ? "light" : "dark";
+}

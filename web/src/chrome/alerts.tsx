@@ -1,0 +1,57 @@
+import type { App } from "../app";
+import { age, percent, price } from "../format/number";
+import type { ChromeState, SeenAlert } from "./state";
+
+export function Alerts({ app, state }: { app: App; state: ChromeState }) {
+  return (
+    <aside class="side" aria-label="Alerts">
+      <header>
+        <h2>Alerts</h2>
+        <label class="check">
+          <input type="checkbox" checked={state.sound} onChange={(event) => app.setSound(event.currentTarget.checked)} />
+          Sound
+        </label>
+        <button type="button" class="close" aria-label="Close the alerts" onClick={() => app.open("")}>
+          ×
+        </button>
+      </header>
+      <div class="scroll" tabIndex={0} role="log" aria-label="Newest alerts first">
+        {state.alerts.length === 0 ? (
+          <p class="muted empty">Nothing yet. Strong moves of price and volume appear here as they happen.</p>
+        ) : (
+          <AlertList app={app} alerts={state.alerts} named />
+        )}
+      </div>
+    </aside>
+  );
+}
+
+interface ListProps {
+  app: App;
+  alerts: SeenAlert[];
+  named?: boolean;
+}
+
+export function AlertList({ app, alerts, named = false }: ListProps) {
+  const nowMs = Date.now();
+  return (
+    <ul class="alerts">
+      {alerts.map((alert) => (
+        <li key={alert.i}>
+          <button type="button" data-level={alert.lvl ?? 1} onClick={() => app.ask({ token: alert.id })}>
+            <span class="what">
+              {named && <b>{alert.ticker}</b>} {alert.type} {alert.w ?? ""}
+            </span>
+            <span class="figure" data-trend={alert.dir === "down" ? "down" : "up"}>
+              {percent(alert.chg)}
+            </span>
+            <span class="muted">
+              {alert.type === "price" && `${price(alert.from)} → ${price(alert.to)}`}
+            </span>
+            <span class="muted when">{age(nowMs - (alert.ts ?? alert.seenMs))} ago</span>
+          </button>
+        </li>
+      ))}
+    </ul>
+  );
+}

@@ -1,0 +1,88 @@
+import { useEffect, useRef } from "preact/hooks";
+import type { App } from "../app";
+import { Alerts } from "./alerts";
+import { Drawer } from "./drawer";
+import { Filters } from "./filters";
+import { Help } from "./help";
+import { Notice } from "./notice";
+import { TopBar } from "./topbar";
+import { useApp } from "./use";
+
+export function Page({ app }: { app: App }) {
+  const state = useApp(app);
+  const place = useRef<HTMLDivElement>(null);
+  const search = useRef<HTMLInputElement>(null);
+  useEffect(() => app.mount(place.current!), [app]);
+  useEffect(() => {
+    const onKey = (event: KeyboardEvent) => {
+      if (event.ctrlKey || event.metaKey || event.altKey) return;
+      const at = event.target as HTMLElement;
+      if (at.matches("input, select, textarea")) {
+        if (event.key === "Escape") at.blur();
+        return;
+      }
+      if (event.key === "/") {
+        search.current?.focus();
+        search.current?.select();
+      } else if (event.key === "Enter" && at.matches("button, a")) return;
+      else if (!app.press(event)) return;
+      event.preventDefault();
+    };
+    addEventListener("keydown", onKey);
+    return () => removeEventListener("keydown", onKey);
+  }, [app]);
+  return (
+    <>
+      {state.config?.demo && (
+        <p class="demo" role="note">
+          <b>Demo</b> Replayed market, not live data: no figure here is a fact about a token.
+        </p>
+      )}
+      <TopBar app={app} state={state} search={search} />
+      <main>
+        <h1 class="hidden">Tokens on decentralised exchanges, live</h1>
+        <Filters app={app} state={state} />
+        <div class="stage">
+          <div class="list" data-phase={state.status.phase}>
+            <div class="table" ref={place} />
+            <Notice app={app} state={state} />
+            {state.frozen && (state.paused || state.moved > 0) && (
+              <button type="button" class="moved" onClick={() => app.settle()}>
+                {state.paused ? "Paused" : "Order held"}
+                {" · "}
+                {state.moved === 1 ? "1 row moved" : `${state.moved} rows moved`}
+              </button>
+            )}
+          </div>
+          {state.query.token !== "" && <Drawer key={state.query.token} app={app} id={state.query.token} state={state} />}
+          {state.panel === "alerts" && <Alerts app={app} state={state} />}
+        </div>
+      </main>
+      <footer>
+        <span>
+          {state.shown.toLocaleString("en")} shown
+          {state.total !== null && ` of ${state.total.toLocaleString("en")}`}
+        </span>
+        <span class="credits">
+          <a href="https://jup.ag" target="_blank" rel="noopener noreferrer">
+            Powered by Jupiter
+          </a>
+          <span>
+            Data by{" "}
+            <a href="https://www.geckoterminal.com" target="_blank" rel="noopener noreferrer">
+              GeckoTerminal
+            </a>{" "}
+            and{" "}
+            <a href="https://dexscreener.com" target="_blank" rel="noopener noreferrer">
+              DexScreener
+            </a>
+          </span>
+        </span>
+      </footer>
+      {state.panel === "help" && <Help app={app} />}
+      <div class="toast" role="status" aria-live="polite" data-shown={state.toast !== ""}>
+        {state.toast}
+      </div>
+    </>
+  );
+}

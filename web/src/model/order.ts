@@ -1,0 +1,55 @@
+/** Which rows are shown, and in which order. Pure. */
+import type { Row } from "../client";
+import { hasWindow, type Query, type Sort, type Window } from "./query";
+
+/** The row's field that a sort is by. */
+export function metric(sort: Sort, window: Window): keyof Row {
+  if (sort === "newest") return "created_ms";
+  return (hasWindow(sort) ? `${sort}_${window}` : sort) as keyof Row;
+}
+
+/** Order rows as the server does: by the metric, ties by id; a row without it is left out. */
+export function sorted(rows: Iterable<Row>, query: Query): Row[] {
+  const field = metric(query.sort, query.window);
+  const sign = query.order === "desc" ? -1 : 1;
+  const known: { value: number; row: Row }[] = [];
+  for (const row of rows) {
+    const value = row[field];
+    if (typeof value === "number") known.push({ value, row });
+  }
+  known.sort((a, b) => sign * (a.value - b.value || (a.row.id < b.row.id ? -1 : 1)));
+  return known.map((each) => each.row);
+}
+
+/** Whether a row passes what the page filters by itself. Unknown passes no limit. */
+export function passes(row: Row, query: Query, nowMs: number, starred: ReadonlySet<string>): boolean {
+  if (query.starred && !starred.has(row.id)) return false;
+  if (query.minLiquidity !== null && !(row.liquidity! >= query.minLiquidity)) return false;
+  const volume = row[`volume_${query.window}`];
+  if (query.minVolume !== null && !(volume! >= query.minVolume)) return false;
+  if (query.maxAgeHours !== null && !(nowMs - row.created_ms! <= query.maxAgeHours * 3_600_000)) {
+    return false;
+  }
+  return matches(row, query.q);
+}
+
+/** Whether a row is what was searched for: its address, the begin of its ticker, words of its name. */
+export function matches(row: Row, wanted: string): boolean {
+  const words = wanted.trim().toLowerCase().replace(/^\$/, "");
+  if (words === "") return true;
+  if (row.token_address?.toLowerCase() === words || row.id.toLowerCase() === words) return true;
+  if (row.token_ticker?.toLowerCase().startsWith(words)) return true;
+  const name = row.token_name?.toLowerCase() ?? "";
+  return words.split(/\s+/).every((word) => name.includes(word));
+}
+
+/** Count the rows that the order to come would put elsewhere, or add, or remove. */
+export function moved(shown: readonly string[], wanted: readonly string[]): number {
+  const at = new Map(wanted.map((id, index) => [id, index]));
+  let count = 0;
+  shown.forEach((id, index) => {
+    if (at.get(id) !== index) count += 1;
+    at.delete(id);
+  });
+  return count + at.size;
+}
