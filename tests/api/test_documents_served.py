@@ -9,6 +9,7 @@ from starlette.routing import Route
 
 from services.api.documents import files
 from services.api.documents.routes import OPERATIONS
+from services.api.webpage import page_routes
 from tests.api.conftest import Start
 from tests.support import ROOT
 
@@ -23,7 +24,7 @@ def routes_of(app: Any) -> set[tuple[str, str]]:  # noqa: ANN401 - the router be
     }
 
 
-FOR_PEOPLE = {"/", *files.document_routes()}
+FOR_PEOPLE = files.document_routes().keys() | page_routes("", "", demo=False).keys()
 
 
 async def test_every_route_is_documented(start: Start) -> None:
