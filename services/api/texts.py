@@ -126,9 +126,6 @@ class Texts:
         self._called: dict[str, _Called] = {}
         self._words, self._tickers, self._addresses = Index(), Index(), Index()
 
-    def __len__(self) -> int:
-        return len(self._called)
-
     def put(self, token: str, name: str | None, ticker: str | None) -> None:
         """Take over what a token is called now."""
         before = self._called.get(token)
@@ -144,11 +141,6 @@ class Texts:
         if key:
             self._tickers.add(key, token)
         self._addresses.add(split_token_id(token)[1], token)
-
-    def change(self, token: str, **changed: str | None) -> None:
-        """Take over a changed `name` or `ticker`; None: it became unknown."""
-        before = self._called[token]
-        self.put(token, changed.get("name", before.name), changed.get("ticker", before.ticker))
 
     def remove(self, token: str) -> None:
         """Forget a token; one that is not there is no error."""
