@@ -14,10 +14,10 @@ INSTALL = $(BIN)/pip install --quiet --disable-pip-version-check
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: model chaos help setup demo run verify test check format lock page clean
+.PHONY: model chaos help setup demo run verify test check format documents lock page clean
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(DEV_STAMP) ## make the environment (.venv), from the hash-locked files
 
@@ -52,6 +52,9 @@ page: web/node_modules/.package-lock.json ## build the web page (needs Node 20 o
 format: $(DEV_STAMP) ## put the code into its one format
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+documents: $(DEV_STAMP) ## write openapi.json, asyncapi.json and the Postman collection anew
+	$(BIN)/python -m dexwire.documents
 
 lock: ## renew both lock files (needs uv)
 	@command -v uv >/dev/null || { echo "make lock needs uv: pip install uv"; exit 1; }

@@ -7,17 +7,21 @@ change: 1.3 ms at 100,000 rows, against 1.7 ms per 500 moves *per metric* for so
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from shared.filters import Mask, Tags, Where
 from shared.model import METRICS
 
 TOP: Final = 200  # the longest list that readers follow live
 _START: Final = 1024
-_METRIC_OF_FIELD: Final = {field: metric for metric, field in METRICS.items()}
+# What lists are ordered by, and what they are only filtered by.
+_COLUMNS: Final = {**METRICS, "price": "price"}
+_METRIC_OF_FIELD: Final = {field: metric for metric, field in _COLUMNS.items()}
 Floats = npt.NDArray[np.float64]
 
 
@@ -29,7 +33,11 @@ class Orders:
         self._ids: list[str] = []  # by slot; a free slot's is empty
         self._free: list[int] = []
         self._chain_codes: dict[str, int] = {}
-        self._scores: dict[str, Floats] = {m: np.full(_START, np.nan) for m in METRICS}
+        self._scores: dict[str, Floats] = {m: np.full(_START, np.nan) for m in _COLUMNS}
+        self._tags = {
+            "protocol": Tags(_START, _read_protocol),
+            "sources": Tags(_START, _read_sources),
+        }
         self._chains: npt.NDArray[np.int32] = np.full(_START, -1, dtype=np.int32)
         self._rv: npt.NDArray[np.int64] = np.full(_START, -1, dtype=np.int64)
         self._ranks: npt.NDArray[np.int64] | None = None  # of ids, in Redis's member order
@@ -46,14 +54,18 @@ class Orders:
         if slot is None:
             slot = self._allocate(token_id)
         elif whole:
-            for column in self._scores.values():
-                column[slot] = np.nan
+            self._forget(slot)
         for name, value in changed.items():
             metric = _METRIC_OF_FIELD.get(name)
             if metric is not None:
                 self._scores[metric][slot] = np.nan if value == b"null" else float(value)
             elif name == "rv":
                 self._rv[slot] = int(value)
+            elif name in self._tags:
+                if value == b"null":
+                    self._tags[name].clear(slot)
+                else:
+                    self._tags[name].put(slot, value)
         self._stamp += 1
 
     def remove(self, token_id: str) -> None:
@@ -64,8 +76,7 @@ class Orders:
         self._ids[slot] = ""
         self._chains[slot] = -1
         self._rv[slot] = -1
-        for column in self._scores.values():
-            column[slot] = np.nan
+        self._forget(slot)
         self._free.append(slot)
         self._ranks = None
         self._stamp += 1
@@ -85,16 +96,47 @@ class Orders:
         wanted = ~np.isnan(scores)
         if chain is not None:
             wanted &= self._chains[:used] == self._chain_codes.get(chain, -2)
-        slots = np.flatnonzero(wanted)
-        ordered = slots[np.lexsort((self._id_ranks()[slots], scores[slots]))]
-        if descending:
-            ordered = ordered[::-1]
-        ids = self._ids
-        result = [ids[slot] for slot in ordered.tolist()]
+        result = self._ranked(wanted, scores, descending=descending)
         self._cache[key] = (self._stamp, result)
         if len(self._cache) > 256:  # orders nobody asks for any more
             self._cache = {k: v for k, v in self._cache.items() if v[0] == self._stamp}
         return result
+
+    def select(
+        self,
+        metric: str,
+        where: Where,
+        chain: str | None = None,
+        *,
+        among: Iterable[str] | None = None,
+        descending: bool = True,
+    ) -> list[str]:
+        """Return what `order` gives, of it the rows that pass; with `among`, only those."""
+        used = len(self._ids)
+        scores = self._scores[metric][:used]
+        wanted = ~np.isnan(scores) & self._passing(where)
+        if chain is not None:
+            wanted &= self._chains[:used] == self._chain_codes.get(chain, -2)
+        if among is not None:
+            named = np.zeros(used, dtype=np.bool_)
+            named[self._slots_of(among)] = True
+            wanted &= named
+        return self._ranked(wanted, scores, descending=descending)
+
+    def those_passing(self, ids: Sequence[str], where: Where) -> frozenset[str]:
+        """Return the ids, all of rows that are here, that pass."""
+        passing = self._passing(where)[self._slots_of(ids)]
+        return frozenset(i for i, passes in zip(ids, passing.tolist(), strict=True) if passes)
+
+    def greatest(self, ids: Iterable[str], metric: str, count: int) -> list[str]:
+        """Return the first `count` of these rows by score, the unknown last; of equals by id."""
+        slots = self._slots_of(ids)
+        scores = np.nan_to_num(self._scores[metric][slots], nan=-np.inf)
+        if len(slots) > count:
+            least = np.partition(scores, len(slots) - count)[len(slots) - count]
+            slots, scores = slots[scores >= least], scores[scores >= least]
+        ordered = slots[np.lexsort((self._id_ranks()[slots], -scores))][:count]
+        return [self._ids[slot] for slot in ordered.tolist()]
 
     def top(self, metric: str, chain: str | None = None, *, descending: bool = True) -> list[str]:
         """Return the first TOP ids of `order`, without sorting the rest.
@@ -145,6 +187,39 @@ class Orders:
         value = float(self._scores[metric][self._slots[token_id]])
         return None if np.isnan(value) else value
 
+    def _slots_of(self, ids: Iterable[str]) -> npt.NDArray[np.int64]:
+        return np.fromiter(map(self._slots.__getitem__, ids), dtype=np.int64)
+
+    def _ranked(self, wanted: Mask, scores: Floats, *, descending: bool) -> list[str]:
+        slots = np.flatnonzero(wanted)
+        ordered = slots[np.lexsort((self._id_ranks()[slots], scores[slots]))]
+        if descending:
+            ordered = ordered[::-1]
+        ids = self._ids
+        return [ids[slot] for slot in ordered.tolist()]
+
+    def _passing(self, where: Where) -> Mask:
+        """Tell which slots pass; a comparison with an unknown figure (NaN) is always false."""
+        used = len(self._ids)
+        passing = np.ones(used, dtype=np.bool_)
+        for bound in where.bounds:
+            column = self._scores[bound.column][:used]
+            if bound.least is not None:
+                passing &= column >= bound.least
+            if bound.most is not None:
+                passing &= column <= bound.most
+        if where.protocol is not None:
+            passing &= self._tags["protocol"].having(where.protocol, used)
+        if where.source is not None:
+            passing &= self._tags["sources"].having(where.source, used)
+        return passing
+
+    def _forget(self, slot: int) -> None:
+        for column in self._scores.values():
+            column[slot] = np.nan
+        for tags in self._tags.values():
+            tags.clear(slot)
+
     def _allocate(self, token_id: str) -> int:
         if self._free:
             slot = self._free.pop()
@@ -166,6 +241,8 @@ class Orders:
         self._rv = np.concatenate([self._rv, np.full(more, -1, dtype=np.int64)])
         for metric, column in self._scores.items():
             self._scores[metric] = np.concatenate([column, np.full(more, np.nan)])
+        for tags in self._tags.values():
+            tags.grow(more)
 
     def _id_ranks(self) -> npt.NDArray[np.int64]:
         """Rank ids as Redis compares members: byte by byte (ids are ASCII)."""
@@ -176,3 +253,11 @@ class Orders:
                 ranks[slots[token_id]] = rank
             self._ranks = ranks
         return self._ranks
+
+
+def _read_protocol(value: bytes) -> frozenset[str]:
+    return frozenset((msgspec.json.decode(value, type=str).casefold(),))
+
+
+def _read_sources(value: bytes) -> frozenset[str]:
+    return frozenset(msgspec.json.decode(value, type=list[str]))

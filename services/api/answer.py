@@ -66,7 +66,7 @@ class TaggedAnswer:
     def for_request(self, scope: Scope) -> Answer:
         """Return the answer that this request's `If-None-Match` asks for."""
         for name, value in scope["headers"]:
-            if name == b"if-none-match" and _matches(value, self.tag):
+            if name == b"if-none-match" and matches(value, self.tag):
                 return self._same
         return self._whole
 
@@ -95,7 +95,7 @@ def weak_tag(*parts: bytes) -> bytes:
     return b'W/"%s"' % hashlib.blake2b(b"\n".join(parts), digest_size=12).hexdigest().encode()
 
 
-def _matches(if_none_match: bytes, tag: bytes) -> bool:
+def matches(if_none_match: bytes, tag: bytes) -> bool:
     """Compare weakly (RFC 9110, 13.1.2): W/ makes no difference."""
     opaque = tag.removeprefix(b"W/")
     given = [part.strip().removeprefix(b"W/") for part in if_none_match.split(b",")]

@@ -1,4 +1,4 @@
-"""The HTTP API: pages of the list, tokens, ingest, health (PROTOCOL.md, part A)."""
+"""The HTTP API: pages of the list, tokens, ingest, health (docs/HTTP.md)."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from importlib.metadata import version
 from starlette.types import ASGIApp
 
 from services.api.discover import Discover
+from services.api.documents.files import document_routes
 from services.api.door import Door
 from services.api.health import Health, Livez, Readyz
 from services.api.ingest import Ingest
@@ -17,6 +18,7 @@ from services.api.live import Live
 from services.api.pages import Pages
 from services.api.receipts import Receipts
 from services.api.routes import build_router
+from services.api.search import Search
 from services.api.server import HttpServer, bind
 from services.api.settings import ApiSettings
 from services.api.tokens import Token
@@ -61,6 +63,8 @@ def build_api(settings: ApiSettings, redis: Redis, feed_redis: Redis) -> Api:
         readers={
             **page_routes(settings.ws_public_url, version("dexwire"), demo=settings.demo),
             "/discover": discover,
+            "/search": Search(live),
+            **document_routes(),
             "/tokens/{chain}/{address}": Token(redis, keys, settings.merge_rules()),
             "/health": Health(redis, keys, live, demo=settings.demo),
             "/livez": Livez(),

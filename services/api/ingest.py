@@ -25,7 +25,8 @@ from shared.model import Batch
 BODY_MAX: Final = 256 * 1024
 BODY_S: Final = 10.0  # for the whole body to arrive
 ACK_S: Final = 2.0  # for a batch to be committed
-_BATCH_ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
+BATCH_ID: Final = "[A-Za-z0-9_.:-]{1,64}"
+_BATCH_ID = re.compile(BATCH_ID)
 _encoder: Final = msgspec.json.Encoder()
 
 

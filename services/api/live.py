@@ -5,7 +5,11 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
+import msgspec
+from msgspec import Struct
+
 from services.api.storage import storage, warming
+from services.api.texts import Texts
 from shared.connect import Redis
 from shared.feed import Feed
 from shared.keys import Keys, id_hash
@@ -16,10 +20,21 @@ from shared.wire import Heartbeat
 # After this much silence nobody vouches for the copy: answers are read from the store each time.
 TRUST_S: Final = 2.0
 Stamp = tuple[str, int]  # (epoch, version): names one exact state
+_NAMING: Final = (b'"token_name":', b'"token_ticker":')  # a text may hold them too; seldom
+
+
+class _Names(Struct, frozen=True):
+    """What a row says that its token is called."""
+
+    token_name: str | None = None
+    token_ticker: str | None = None
+
+
+_names: Final = msgspec.json.Decoder(_Names)
 
 
 class Live:
-    """A replica that follows the store, with the ids' hashes and the waiters on its versions."""
+    """A replica that follows the store, with hashes and names of its rows, and who waits for it."""
 
     def __init__(self, feed_redis: Redis, redis: Redis, keys: Keys) -> None:
         self.replica = Replica()
@@ -27,6 +42,7 @@ class Live:
         self.feed = Feed(feed_redis, keys, self.replica, self)
         self.id_of: dict[bytes, str] = {}  # hash → id, of all rows
         self.hash_of: dict[str, bytes] = {}
+        self.texts = Texts()
         self._acks: dict[str, set[asyncio.Future[Stamp]]] = {}
         self._moved = asyncio.Event()
 
@@ -34,10 +50,14 @@ class Live:
     def on_commit(self, change: Change) -> None:
         """Take over new and removed ids, and wake those whom this commit answers."""
         commit = change.commit
-        for token_id, _ in change.adds:
-            self._learn(token_id)
+        for token_id, added in change.adds:
+            self._learn(token_id, added)
+        for token_id, changed in change.sets:
+            if any(name in changed for name in _NAMING):
+                self.texts.put(token_id, *_called(self.replica.rows[token_id]))
         for token_id in change.dels:
             self.id_of.pop(self.hash_of.pop(token_id, b""), None)
+            self.texts.remove(token_id)
         for batch_id in commit.acks:
             for waiter in self._acks.pop(batch_id, ()):
                 if not waiter.done():
@@ -48,16 +68,18 @@ class Live:
         """Learn all ids anew."""
         self.id_of.clear()
         self.hash_of.clear()
-        for token_id in self.replica.rows:
-            self._learn(token_id)
+        self.texts = Texts()
+        for token_id, row in self.replica.rows.items():
+            self._learn(token_id, row)
         self._wake()
 
     def on_heartbeat(self, heartbeat: Heartbeat) -> None:
         """Nothing to do: the feed itself notes the time."""
 
-    def _learn(self, token_id: str) -> None:
+    def _learn(self, token_id: str, row: bytes) -> None:
         hashed = self.hash_of[token_id] = id_hash(token_id)
         self.id_of[hashed] = token_id
+        self.texts.put(token_id, *_called(row))
 
     def _wake(self) -> None:
         moved, self._moved = self._moved, asyncio.Event()
@@ -117,3 +139,8 @@ class Live:
             waiters.discard(waiter)
             if not waiters:
                 del self._acks[batch_id]
+
+
+def _called(row: bytes) -> tuple[str | None, str | None]:
+    names = _names.decode(row)
+    return names.token_name, names.token_ticker

@@ -15,6 +15,7 @@ from services.api.cursor import (
     encode_cursor,
     epoch_hash,
 )
+from services.api.lists import order_of, still_passing
 from services.api.live import Live, Stamp
 from services.api.problem import Problem
 from services.api.query import DiscoverQuery, bad_cursor
@@ -46,10 +47,10 @@ class Pages:
 
     async def live_page(self, query: DiscoverQuery) -> tuple[Stamp, TaggedAnswer]:
         """Return a page of the live order and the state it is of. Raises Problem."""
-        if query.chain is None:
+        if query.chain is None and not query.filters:
             found = await self._read_store(query)
         else:
-            found = slice_order(await self._live.exact(), query)
+            found = slice_order(self._live, await self._live.exact(), query)
         next_cursor = None
         if found.next_offset is not None:
             next_cursor = (
@@ -119,8 +120,9 @@ class Pages:
     async def _walk(self, query: DiscoverQuery, cursor: Cursor) -> tuple[Slice, int, int | None]:
         """Return the next rows of a walk, the version of its order and the position after them.
 
-        Tokens that page one showed or that are gone are passed over, reading on until the page is
-        full and one more is found: so no page is short, and the last one knows that it is.
+        Tokens that page one showed, that are gone or that pass the filters no longer are passed
+        over, reading on until the page is full and one more is found: so no page is short, and the
+        last one knows that it is.
         """
         shown = frozenset(cursor.shown)
         entries: list[bytes] = []
@@ -133,7 +135,7 @@ class Pages:
             replica = await self._live.exact()  # rows below are all of this one state
             if epoch_hash(replica.epoch) != cursor.epoch:
                 raise _expired("the list was built anew since this cursor was given")
-            found = self._present(entries, shown, query.limit + 1)
+            found = self._present(replica, query, entries, shown)
             if len(found) > query.limit or not part.entries:
                 break
         ids = [token_id for _, token_id in found[: query.limit]]
@@ -145,22 +147,24 @@ class Pages:
         return Slice(*state, rows, ids, part.total, None), part.version, next_position
 
     def _present(
-        self, entries: Sequence[bytes], shown: frozenset[bytes], count: int
+        self,
+        replica: Replica,
+        query: DiscoverQuery,
+        entries: Sequence[bytes],
+        shown: frozenset[bytes],
     ) -> list[tuple[int, str]]:
-        """Return (index, id) of the first entries that are to be shown and still there."""
-        found: list[tuple[int, str]] = []
-        for index, hashed in enumerate(entries):
-            token_id = None if hashed in shown else self._live.id_of.get(hashed)
-            if token_id is not None:
-                found.append((index, token_id))
-                if len(found) == count:
-                    break
-        return found
+        """Return (index, id) of the first entries that are to be shown and still belong here."""
+        id_of = self._live.id_of
+        known = [(i, id_of[h]) for i, h in enumerate(entries) if h not in shown and h in id_of]
+        if query.filters:
+            still = still_passing(self._live, replica, query, [token_id for _, token_id in known])
+            known = [entry for entry in known if entry[1] in still]
+        return known[: query.limit + 1]
 
 
-def slice_order(replica: Replica, query: DiscoverQuery) -> Slice:
+def slice_order(live: Live, replica: Replica, query: DiscoverQuery) -> Slice:
     """Return the part of the replica's own order that a query asks for."""
-    order = replica.orders.order(query.metric, query.chain, descending=query.descending)
+    order = order_of(live, replica, query)
     end = query.offset + query.limit
     ids = order[query.offset : end]
     return Slice(

@@ -12,12 +12,14 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
+from services.api.filters import NO_FILTERS, Filters, follows_window, parse_filters
+from services.api.filters import PARAMETERS as FILTERS
 from services.api.problem import Problem, clip
 from shared.chains import canonical_chain
 from shared.model import SORTS, WINDOWED, WINDOWS, metric_of
 
 LIMIT_MAX: Final = 100
-_LIMIT_DEFAULT: Final = 20
+LIMIT_DEFAULT: Final = 20
 # Ranks are counted in a signed 64-bit integer and in float64 scores; nobody has that many tokens.
 _OFFSET_DIGITS: Final = 15
 _CURSOR_MIN: Final = 64  # characters of an opaque cursor; they have 92 to 1,160
@@ -35,7 +37,8 @@ class DiscoverQuery:
     window: str = "24h"  # "-" where the sort has none
     order: str = "desc"
     chain: str | None = None
-    limit: int = _LIMIT_DEFAULT
+    filters: Filters = NO_FILTERS
+    limit: int = LIMIT_DEFAULT
     offset: int = 0  # a plain integer cursor
     cursor: str | None = None  # an opaque one, not yet checked
 
@@ -54,6 +57,8 @@ class DiscoverQuery:
         `limit` is left out: a walker may change the size of his pages on the way.
         """
         text = f"{self.sort}:{self.window}:{self.order}:{self.chain or '*'}"
+        if self.filters:
+            text += f":{self.filters.canonical()}"
         return hashlib.blake2b(text.encode(), digest_size=8).digest()
 
 
@@ -78,24 +83,24 @@ def parse_parameters(query_string: bytes, known: Collection[str]) -> dict[str, s
     return found
 
 
-_DISCOVER: Final = ("sort", "window", "order", "chain", "limit", "cursor")
+_DISCOVER: Final = ("sort", "window", "order", "chain", "limit", "cursor", *FILTERS)
 
 
 def parse_discover(query_string: bytes) -> DiscoverQuery:
     """Parse the query of `/discover`. Raises Problem 400."""
     given = parse_parameters(query_string, _DISCOVER)
     sort = _one_of("sort", given.get("sort", "volume"), SORTS)
-    window = "-"
-    if sort in WINDOWED:
-        window = _one_of("window", given.get("window", "24h"), WINDOWS)
-    elif "window" in given:
-        raise Problem(400, "bad_window", f"sort={sort} has no window", param="window")
+    window = _one_of("window", given.get("window", "24h"), WINDOWS)
+    if "window" in given and sort not in WINDOWED and not follows_window(given):
+        detail = f"neither sort={sort} nor a filter has a window here"
+        raise Problem(400, "bad_window", detail, param="window")
     offset, cursor = _cursor(given.get("cursor"))
     return DiscoverQuery(
         sort=sort,
-        window=window,
+        window=window if sort in WINDOWED else "-",
         order=_one_of("order", given.get("order", "desc"), ("desc", "asc")),
         chain=_chain(given.get("chain")),
+        filters=parse_filters(given, window),
         limit=parse_limit(given.get("limit")),
         offset=offset,
         cursor=cursor,
@@ -105,7 +110,7 @@ def parse_discover(query_string: bytes) -> DiscoverQuery:
 def parse_limit(text: str | None) -> int:
     """Parse `limit`: 1 to LIMIT_MAX. Raises Problem 400."""
     if text is None:
-        return _LIMIT_DEFAULT
+        return LIMIT_DEFAULT
     limit = int(text) if len(text) <= 3 and _DIGITS.fullmatch(text) else 0
     if not 1 <= limit <= LIMIT_MAX:
         raise Problem(400, "bad_limit", f"limit must be 1 to {LIMIT_MAX}", param="limit")
@@ -149,5 +154,5 @@ def _cursor(text: str | None) -> tuple[int, str | None]:
 
 def bad_cursor() -> Problem:
     """Return the problem of a cursor that was changed, or belongs to another list."""
-    detail = "this cursor is not one that /discover gave for this sort, window, order and chain"
+    detail = "this cursor is not one that /discover gave for this sort, window, order and filters"
     return Problem(400, "bad_cursor", detail, param="cursor")

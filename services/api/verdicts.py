@@ -34,9 +34,10 @@ from shared.quotes import is_quote_asset
 TOKENS_MAX: Final = 500
 DEFAULT_CHAIN: Final = "solana"
 _DETAIL_MAX: Final = 160
-_SOURCE = re.compile(r"[a-z][a-z0-9_-]{0,31}")
+SOURCE_PATTERN: Final = "[a-z][a-z0-9_-]{0,31}"
+_SOURCE = re.compile(SOURCE_PATTERN)
 _UNKNOWN_FIELD = re.compile(r"unknown field `(.*)`", re.DOTALL)
-# The short names of PROTOCOL.md, for the figures of 24 hours.
+# The short names of docs/HTTP.md, for the figures of 24 hours.
 SHORT_NAMES: Final = {
     "volume": "volume_24h",
     "transaction_count": "transactions_24h",

@@ -1,4 +1,4 @@
-"""Pinned orders: what a cursor walks through from its second page on (PROTOCOL.md, "Cursor").
+"""Pinned orders: what a cursor walks through from its second page on (docs/HTTP.md, "The list").
 
 An order is one string in Redis: a head of 16 bytes (epoch hash, version) and the 8-byte hashes of
 all ids in order. All walkers of a list who come within a second share one; it lives as long as
@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from services.api.cursor import HASH_BYTES, epoch_hash, split_hashes
+from services.api.lists import order_of
 from services.api.live import Live
 from services.api.problem import Problem
 from services.api.query import DiscoverQuery
@@ -95,7 +96,7 @@ class Views:
         recent = self._recent.get(query.binding())
         if recent and recent.epoch == replica.epoch and recent.version >= at_least:
             return recent.name
-        order = replica.orders.order(query.metric, query.chain, descending=query.descending)
+        order = order_of(self._live, replica, query)
         packed = b"".join(map(self._live.hash_of.__getitem__, order))
         pinned = _Pinned(secrets.token_bytes(16), replica.epoch, replica.version, now + SHARE_S)
         name = pinned.name.hex()

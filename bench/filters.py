@@ -1,0 +1,116 @@
+"""What a filtered page and a search cost the api, uncached: 10,000 tokens, random queries.
+
+Run: `python -m bench.filters [tokens] [queries]`. The api's own code on its copy of the state,
+answers encoded; no store, no socket. CPU time, so that a busy machine shows what a free one does.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import random
+import statistics
+import sys
+import time
+from typing import Any
+from urllib.parse import urlencode
+
+import msgspec
+
+from services.api.lists import order_of
+from services.api.live import Live
+from services.api.pages import encode_page, slice_order
+from services.api.query import parse_discover
+from services.api.search import hits
+from services.api.texts import parse_text
+from shared.connect import open_redis
+from shared.keys import Keys
+
+WORDS = ("pepe", "dog", "cat", "moon", "baby", "inu", "trump", "ai", "coin", "elon", "wif", "hat")
+FIGURES = ("price", "liquidity", "market_cap", "volume", "price_change", "transactions")
+WINDOWS = ("5m", "1h", "6h", "24h")
+
+
+def made_up(rng: random.Random, number: int) -> dict[str, Any]:
+    chain = rng.choice(("solana", "base", "ethereum", "bsc"))
+    address = f"{number:05d}{rng.getrandbits(150):x}"
+    windowed = {
+        f"{figure}_{window}": rng.lognormvariate(8, 3)
+        for figure in FIGURES[3:]
+        for window in WINDOWS
+    }
+    return {
+        "id": f"{chain}:{address}",
+        "token_address": address,
+        "chain": chain,
+        "token_name": " ".join(rng.choices(WORDS, k=rng.randint(1, 3))) + f" {number % 977}",
+        "token_ticker": rng.choice(WORDS).upper() + rng.choice(("", "", str(number % 97))),
+        "protocol": rng.choice(("raydium", "pumpswap", "uniswap", "meteora", "orca")),
+        "created_ms": 1_790_000_000_000 - rng.randrange(10**9),
+        "price": rng.lognormvariate(-5, 4),
+        "market_cap": rng.lognormvariate(12, 3),
+        "liquidity": rng.lognormvariate(9, 3),
+        **windowed,
+        "sources": rng.sample(("dexscreener", "jupiter", "geckoterminal"), rng.randint(1, 3)),
+        "observed_ms": 1_790_000_000_000,
+        "rv": 1,
+    }
+
+
+def random_query(rng: random.Random) -> bytes:
+    query = {"sort": rng.choice(("volume", "liquidity", "price_change")), "limit": "100"}
+    for figure in rng.sample(FIGURES, rng.randint(1, 4)):
+        query[f"min_{figure}"] = rng.choice(("0", "1", "1000"))
+    if rng.random() < 0.3:
+        query["max_age_minutes"] = "10000"
+    if rng.random() < 0.3:
+        query["source"] = "jupiter"
+    if rng.random() < 0.3:
+        query["q"] = rng.choice((*WORDS, "p", "dog co"))
+    return urlencode(query).encode()
+
+
+def show(name: str, took: list[float]) -> None:
+    ordered = sorted(took)
+    p99 = ordered[int(len(ordered) * 0.99)]
+    print(
+        f"{name:>10}: p50 {statistics.median(took):6.2f} ms   p99 {p99:6.2f} ms   "
+        f"max {ordered[-1]:6.2f} ms   ({len(took)} queries)"
+    )
+
+
+def main() -> None:
+    tokens, queries = (int(a) for a in (*sys.argv[1:3], "10000", "2000")[:2])
+    rng = random.Random(1)
+    redis = open_redis("redis://127.0.0.1:1/0")  # never asked
+    live = Live(redis, redis, Keys("bench:"))
+    replica = live.replica
+    replica.reset("bench")
+    for number in range(tokens):
+        made = made_up(rng, number)
+        fields = {name: msgspec.json.encode(value) for name, value in made.items()}
+        replica.load_row(made["id"], fields)
+    replica.committed_ms = 1_790_000_000_000
+    live.on_reset()
+    machine = f"{platform.machine()}, {os.cpu_count()} cores, {platform.python_version()}"
+    print(f"{tokens} tokens, {machine}")
+    pages, searches, found = [], [], 0
+    order_of(live, replica, parse_discover(b"q=a"))  # the index is sorted by who asks first
+    for _ in range(queries):
+        text = random_query(rng)
+        begin = time.thread_time()
+        page = slice_order(live, replica, parse_discover(text))
+        encode_page(page, None)
+        pages.append((time.thread_time() - begin) * 1000)
+        found += page.total
+        wanted = rng.choice((*WORDS, "p", "moon c", "$dog"))
+        begin = time.thread_time()
+        hits(live.texts, replica, parse_text(wanted), 100)
+        searches.append((time.thread_time() - begin) * 1000)
+    show("/discover", pages)
+    show("/search", searches)
+    print(f"{found / queries:.0f} tokens pass on average")
+
+
+if __name__ == "__main__":
+    main()

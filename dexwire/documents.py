@@ -1,0 +1,111 @@
+"""The committed documents, made of the code: `python -m dexwire.documents` writes them.
+
+`openapi.json` is of the api's routes and types, the Postman collection is of `openapi.json`, and
+`asyncapi.json` is of the stream's frames. A test compares each with what is committed.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from dexwire.client.frames import CLIENT_FRAMES, SERVER_FRAMES, SUBPROTOCOL
+from services.api.documents.openapi import encoded, openapi
+from services.api.documents.postman import postman
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+_REF: Final = "#/components/schemas/{name}"
+
+
+def documents() -> dict[str, bytes]:
+    """Return every document by its path in the repository."""
+    http = openapi()
+    return {
+        "services/api/documents/openapi.json": encoded(http),
+        "services/api/documents/asyncapi.json": encoded(asyncapi()),
+        "docs/dexwire.postman_collection.json": encoded(postman(http)),
+    }
+
+
+def asyncapi() -> dict[str, Any]:
+    """Return the description of the stream (AsyncAPI 3.0)."""
+    _, schemas = msgspec.json.schema_components([*SERVER_FRAMES, *CLIENT_FRAMES], ref_template=_REF)
+    kinds = {kind.__name__: kind for kind in (*SERVER_FRAMES, *CLIENT_FRAMES)}
+    channel = "#/channels/stream"
+    return {
+        "asyncapi": "3.0.0",
+        "info": {
+            "title": "dexwire stream",
+            "version": "1",
+            "description": "Snapshots and diffs of the list as JSON text messages; the rule that "
+            "a client follows is in docs/STREAM.md.",
+            "license": {"name": "MIT"},
+        },
+        "defaultContentType": "application/json",
+        "servers": {
+            "local": {
+                "host": "127.0.0.1:8001",
+                "protocol": "ws",
+                "description": "`dexwire up`; the address is WS_HOST and WS_PORT",
+            }
+        },
+        "channels": {
+            "stream": {
+                "address": "/ws",
+                "description": f"Subprotocol {SUBPROTOCOL}.",
+                "messages": {
+                    name: {"$ref": f"#/components/messages/{name}"} for name in sorted(kinds)
+                },
+                "bindings": {
+                    "ws": {
+                        "method": "GET",
+                        "query": {
+                            "type": "object",
+                            "properties": {
+                                "topics": {
+                                    "type": "string",
+                                    "description": "topics to begin with, joined by commas",
+                                }
+                            },
+                        },
+                    }
+                },
+            }
+        },
+        "operations": {
+            name: {
+                "action": action,
+                "channel": {"$ref": channel},
+                "summary": summary,
+                "messages": [{"$ref": f"{channel}/messages/{kind.__name__}"} for kind in told],
+            }
+            for name, action, summary, told in (
+                ("told", "send", "What the server says.", SERVER_FRAMES),
+                ("asked", "receive", "What a client may say.", CLIENT_FRAMES),
+            )
+        },
+        "components": {
+            "messages": {
+                name: {
+                    "name": str(kind.__struct_config__.tag),
+                    "summary": (kind.__doc__ or "").strip().partition("\n")[0],
+                    "payload": {"$ref": _REF.format(name=name)},
+                }
+                for name, kind in sorted(kinds.items())
+            },
+            "schemas": dict(sorted(schemas.items())),
+        },
+    }
+
+
+def main() -> None:
+    """Write them all."""
+    for name, document in documents().items():
+        (ROOT / name).write_bytes(document)
+        print(f"{name}: {len(document)} bytes")
+
+
+if __name__ == "__main__":
+    main()

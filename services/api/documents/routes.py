@@ -1,0 +1,227 @@
+"""The routes as users see them: parameters, answers, errors. `openapi.json` is made of this."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from services.api import filters, query, texts
+from services.api.documents import schemas
+from services.api.ingest import BATCH_ID
+from shared.model import SORTS, WINDOWS
+
+Schema = dict[str, Any]
+JSON: Final = "application/json"
+PROBLEM: Final = "application/problem+json"
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A parameter of a query, a path or a header; parameters of a path are required."""
+
+    name: str
+    schema: Schema
+    description: str
+    place: str = "query"
+    required: bool = False
+    example: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One method of one path. `problems`: status → the codes that come with it."""
+
+    path: str
+    name: str
+    summary: str
+    answers: dict[int, type]
+    problems: dict[int, tuple[str, ...]]
+    method: str = "get"
+    description: str = ""
+    parameters: tuple[Parameter, ...] = ()
+    body: type | None = None
+    tagged: bool = False  # has an ETag and answers 304
+    example: Any = None  # of the body
+
+
+def _words(*choices: str, default: str | None = None) -> Schema:
+    chosen: Schema = {"type": "string", "enum": list(choices)}
+    return chosen if default is None else {**chosen, "default": default}
+
+
+def _text(pattern: str, longest: int | None = None) -> Schema:
+    schema: Schema = {"type": "string", "pattern": f"^{pattern}$"}
+    return schema if longest is None else {**schema, "maxLength": longest}
+
+
+_CHAIN: Final = _text("[A-Za-z0-9]([A-Za-z0-9_-]{0,30}[A-Za-z0-9])?", 32)
+_ADDRESS: Final = _text("[A-Za-z0-9]([A-Za-z0-9_.:-]{0,126}[A-Za-z0-9])?", 128)
+_Q: Final[Schema] = {"type": "string", "minLength": 1, "maxLength": texts.TEXT_MAX}
+_LIMIT: Final = Parameter(
+    "limit",
+    {"type": "integer", "minimum": 1, "maximum": query.LIMIT_MAX, "default": query.LIMIT_DEFAULT},
+    "Rows of a page.",
+)
+_EXAMPLE: Final = "So1Example"
+_OPAQUE: Final = "([0-9]{1,15}|[A-Za-z0-9_-]{64,2048})"
+
+_UNITS: Final = {
+    "price": "USD",
+    "liquidity": "USD",
+    "market_cap": "USD",
+    "volume": "USD, in the window",
+    "price_change": "percent, in the window",
+    "transactions": "count, in the window",
+    "age_minutes": "minutes since `created_ms`, at `as_of_ms`",
+}
+
+
+def _ranges() -> tuple[Parameter, ...]:
+    found = []
+    for figure, unit in _UNITS.items():
+        schema = _text(filters.SIGNED if figure == "price_change" else filters.NUMBER)
+        for end, word in (("min", "least"), ("max", "most")):
+            found.append(Parameter(f"{end}_{figure}", schema, f"At {word} so much: {unit}."))
+    return tuple(found)
+
+
+_QUERY: Final = ("unknown_parameter", "repeated_parameter", "bad_encoding")
+_FILTERS: Final = ("bad_number", "bad_protocol", "bad_source", "bad_q")
+_STORE: Final = ("storage_unavailable", "overloaded")
+_READ: Final = ("warming", *_STORE)
+_FULL: Final = ("storage_full", "storage_readonly")
+
+OPERATIONS: Final = (
+    Operation(
+        "/discover",
+        "discover",
+        "The list: sorted, filtered, page by page",
+        {200: schemas.Page},
+        {
+            400: (
+                *_QUERY,
+                *("bad_sort", "bad_window", "bad_order", "bad_chain", "bad_limit", "bad_cursor"),
+                *_FILTERS,
+            ),
+            410: ("cursor_expired",),
+            429: ("too_many_walks",),
+            503: (*_READ, *_FULL),
+        },
+        description=(
+            "A token is in the list when the figure that sorts it is known, and every filter "
+            "passes: both ends of a range are included, and what is unknown is in no range. "
+            "Figures with a window follow `window`. See docs/HTTP.md."
+        ),
+        parameters=(
+            Parameter("sort", _words(*SORTS, default="volume"), "What the list is ordered by."),
+            Parameter(
+                "window",
+                _words(*reversed(WINDOWS), default="24h"),
+                "Of volume, price_change and transactions, in `sort` and in filters.",
+            ),
+            Parameter("order", _words("desc", "asc", default="desc"), "Its direction."),
+            Parameter("chain", _CHAIN, "Tokens of one chain.", example="solana"),
+            _LIMIT,
+            Parameter(
+                "cursor",
+                _text(_OPAQUE),
+                "`nextCursor` of the page before; or a number of rows to pass over.",
+            ),
+            *_ranges(),
+            Parameter(
+                "protocol",
+                {"type": "string", "minLength": 1, "maxLength": filters.PROTOCOL_MAX},
+                "Tokens of one exchange or launchpad, in any case.",
+                example="raydium",
+            ),
+            Parameter("source", _text(filters.SOURCE), "Tokens that this source speaks of."),
+            Parameter("q", _Q, "Tokens that `/search` would find.", example="pepe"),
+        ),
+        tagged=True,
+    ),
+    Operation(
+        "/search",
+        "search",
+        "Tokens by address, ticker and name",
+        {200: schemas.SearchPage},
+        {400: (*_QUERY, "bad_q", "bad_limit"), 503: _READ},
+        description=(
+            "The best first: a whole address or id, the exact ticker, a ticker that begins so, "
+            "names of which words begin so; within each by liquidity."
+        ),
+        parameters=(
+            Parameter("q", _Q, "What to look for.", required=True, example="wif"),
+            _LIMIT,
+        ),
+        tagged=True,
+    ),
+    Operation(
+        "/tokens/{chain}/{address}",
+        "token",
+        "One token, and what each source says of it",
+        {200: schemas.TokenDetail},
+        {
+            400: (*_QUERY, "bad_chain", "bad_address"),
+            404: ("unknown_token", "not_found"),
+            503: _READ,
+        },
+        parameters=(
+            Parameter("chain", _CHAIN, "Its chain.", "path", required=True, example="solana"),
+            Parameter("address", _ADDRESS, "As it is.", "path", required=True, example=_EXAMPLE),
+        ),
+    ),
+    Operation(
+        "/ingest",
+        "ingest",
+        "Post readings of your own",
+        {202: schemas.Accepted, 200: schemas.Accepted},
+        {
+            400: (*_QUERY, "bad_ack", "malformed_json", "incomplete_body"),
+            401: ("unauthorized",),
+            403: ("loopback_only",),
+            408: ("slow_body",),
+            413: ("body_too_large",),
+            415: ("unsupported_media_type", "unsupported_encoding"),
+            422: (
+                *("none_accepted", "bad_source", "bad_length", "bad_idempotency_key"),
+                *("key_reused", "missing_field", "unknown_field", "wrong_type", "out_of_range"),
+            ),
+            429: ("rate",),
+            503: ("no_consumer", *_STORE, *_FULL),
+            504: ("outcome_unknown",),
+        },
+        method="post",
+        description="202: taken. 200: committed in `version`, with `ack=commit`.",
+        parameters=(
+            Parameter("ack", _words("commit"), "Wait, at most 2 s, until it is committed."),
+            Parameter(
+                "Idempotency-Key",
+                _text(BATCH_ID),
+                "Names the batch: a repeat within ten minutes gets the first answer.",
+                "header",
+            ),
+        ),
+        body=schemas.Post,
+        example={
+            "source": "mybot",
+            "tokens": [
+                {"chain": "solana", "token_address": _EXAMPLE, "price": 1.2, "liquidity": 5000}
+            ],
+        },
+    ),
+    Operation(
+        "/health",
+        "health",
+        "How the whole pipeline does",
+        {200: schemas.HealthReport, 503: schemas.HealthReport},
+        {400: _QUERY, 503: ("overloaded",)},
+    ),
+    Operation("/livez", "livez", "The process is alive", {200: schemas.Alive}, {}),
+    Operation(
+        "/readyz",
+        "readyz",
+        "Requests are welcome here",
+        {200: schemas.Ready},
+        {503: ("warming", "stale", "draining", *_STORE)},
+    ),
+)

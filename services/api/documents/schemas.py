@@ -1,0 +1,220 @@
+"""What the api answers with, as types: `openapi.json` is made of them.
+
+Answers are put together from stored bytes, not from these; a test compares the two.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, TypeAlias
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from services.api.verdicts import SOURCE_PATTERN, TOKENS_MAX, IngestToken, Rejection
+from shared.merge.explained import Role, Told
+from shared.model import PoolReading
+
+Usd: TypeAlias = Annotated[float, Meta(description="USD")] | UnsetType
+Percent: TypeAlias = Annotated[float, Meta(description="percent")] | UnsetType
+Count: TypeAlias = Annotated[int, Meta(ge=0)] | UnsetType
+Millis: TypeAlias = Annotated[int, Meta(ge=0, description="Unix milliseconds")]
+Epoch: TypeAlias = Annotated[str, Meta(description="changes when versions start anew")]
+Version: TypeAlias = Annotated[int, Meta(ge=0, description="(epoch, version) names one state")]
+Age: TypeAlias = Annotated[int, Meta(ge=0, description="milliseconds, at the time of the request")]
+
+
+class SameTicker(Struct, frozen=True, kw_only=True):
+    """Several tokens have this ticker. The marks are there, true, on the one they are true of."""
+
+    count: Annotated[int, Meta(ge=2)]
+    oldest: bool | UnsetType = UNSET
+    most_liquid: bool | UnsetType = UNSET
+
+
+class Row(Struct, frozen=True, kw_only=True):
+    """One token, merged from all sources. **Unknown is absent**, never 0 or null."""
+
+    id: Annotated[str, Meta(description="<chain>:<address>", examples=["solana:7xKX"])]
+    token_address: str
+    chain: str
+    token_name: str | UnsetType = UNSET
+    token_ticker: str | UnsetType = UNSET
+    same_ticker: SameTicker | UnsetType = UNSET
+    protocol: Annotated[str, Meta(description="exchange or launchpad")] | UnsetType = UNSET
+    pool_address: str | UnsetType = UNSET
+    pool_count: Count = UNSET
+    created_ms: Millis | UnsetType = UNSET
+    price: Usd = UNSET
+    price_source: str | UnsetType = UNSET
+    price_spread_pct: Percent = UNSET
+    market_cap: Usd = UNSET
+    fdv: Usd = UNSET
+    liquidity: Usd = UNSET
+    volume_5m: Usd = UNSET
+    volume_1h: Usd = UNSET
+    volume_6h: Usd = UNSET
+    volume_24h: Usd = UNSET
+    price_change_5m: Percent = UNSET
+    price_change_1h: Percent = UNSET
+    price_change_6h: Percent = UNSET
+    price_change_24h: Percent = UNSET
+    price_change_7d: Percent = UNSET
+    transactions_5m: Count = UNSET
+    transactions_1h: Count = UNSET
+    transactions_6h: Count = UNSET
+    transactions_24h: Count = UNSET
+    buys_24h: Count = UNSET
+    sells_24h: Count = UNSET
+    holders: Count = UNSET
+    sources: list[str] | UnsetType = UNSET
+    stale: Annotated[bool, Meta(description="no source has seen it lately")] | UnsetType = UNSET
+    observed_ms: Millis | UnsetType = UNSET
+    rv: Version | UnsetType = UNSET
+
+
+class Page(Struct, frozen=True, kw_only=True):
+    """A page of the list, all of one state."""
+
+    epoch: Epoch
+    version: Version
+    order_version: (
+        Annotated[int, Meta(description="of the order that a walk goes through")] | UnsetType
+    ) = UNSET
+    as_of_ms: Millis
+    tokens: list[Row]
+    nextCursor: str | None  # noqa: N815 - the name on the wire
+    total: Annotated[int, Meta(ge=0, description="tokens of the whole list, filters applied")]
+
+
+class Hit(Row, frozen=True, kw_only=True):
+    """A row, and how it was found."""
+
+    match: Literal["address", "ticker", "ticker_prefix", "words"]
+
+
+class SearchPage(Struct, frozen=True, kw_only=True):
+    """The best matches, all of one state."""
+
+    epoch: Epoch
+    version: Version
+    as_of_ms: Millis
+    tokens: list[Hit]
+    total: Annotated[int, Meta(ge=0, description="matches, shown or not")]
+
+
+class ToldValue(Struct, frozen=True, kw_only=True):
+    """What a source said of one field; null: no longer known."""
+
+    value: Any
+    observed_ms: Millis
+    age_ms: Age
+
+
+class SourceReading(Struct, frozen=True, kw_only=True):
+    """Everything that one source said of a token as a whole."""
+
+    observed_ms: Millis
+    age_ms: Age
+    fields: dict[str, ToldValue]
+
+
+class TokenPool(PoolReading, frozen=True, kw_only=True, omit_defaults=True):
+    """A pool as one source saw it, from the token's side, and what it does for the row."""
+
+    source: str
+    role: Role
+    adds: Annotated[bool, Meta(description="to volume, liquidity and transactions")]
+    why: str
+    observed_ms: Millis
+    age_ms: Age
+
+
+class TokenDetail(Struct, frozen=True, kw_only=True):
+    """One token: its row, why it is so, and what each source says of it (docs/DATA.md)."""
+
+    epoch: Epoch
+    version: Version
+    as_of_ms: Millis
+    token: Row
+    raw_name: str | None
+    raw_ticker: str | None
+    explanation: dict[str, Told]
+    readings: dict[str, SourceReading]
+    pools: list[TokenPool]
+
+
+class Post(Struct, frozen=True, kw_only=True):
+    """A batch of readings. Each token is judged alone; times default to that of receipt."""
+
+    source: Annotated[str, Meta(pattern=f"^{SOURCE_PATTERN}$", examples=["mybot"])]
+    tokens: Annotated[list[IngestToken], Meta(min_length=1, max_length=TOKENS_MAX)]
+
+
+class Accepted(Struct, frozen=True, kw_only=True):
+    """The verdict on a batch; `epoch` and `version` with `ack=commit`."""
+
+    batch_id: str
+    accepted: Annotated[int, Meta(ge=1)]
+    rejected: list[Rejection]
+    epoch: Epoch | UnsetType = UNSET
+    version: Version | UnsetType = UNSET
+
+
+class SourceHealth(Struct, frozen=True, kw_only=True):
+    """How a source does; more members tell when it was asked and what it answered."""
+
+    state: str
+    age_ms: Age | UnsetType = UNSET
+
+
+class StoreHealth(Struct, frozen=True, kw_only=True):
+    """How the store does."""
+
+    ok: bool
+    error: str | UnsetType = UNSET
+    latency_ms: float | UnsetType = UNSET
+    version: str | UnsetType | None = UNSET
+    used_memory: int | UnsetType | None = UNSET
+    maxmemory: int | UnsetType | None = UNSET
+
+
+class HealthReport(Struct, frozen=True, kw_only=True):
+    """What is known about the whole pipeline."""
+
+    status: Literal["ok", "degraded", "down"]
+    uptime: Annotated[float, Meta(ge=0, description="seconds")]
+    demo: bool
+    token_count: Count = UNSET
+    epoch: str | UnsetType | None = UNSET
+    version: int | UnsetType | None = UNSET
+    data_age_ms: int | UnsetType | None = UNSET
+    warming: bool | UnsetType = UNSET
+    sources: dict[str, SourceHealth] | UnsetType = UNSET
+    redis: StoreHealth
+
+
+class Alive(Struct, frozen=True, kw_only=True):
+    """The process turns."""
+
+    status: Literal["alive"]
+
+
+class Ready(Struct, frozen=True, kw_only=True):
+    """Requests are welcome here."""
+
+    status: Literal["ready"]
+
+
+class ProblemBody(Struct, frozen=True, kw_only=True):
+    """An error (RFC 9457). `code` is what programs test, `detail` what people read."""
+
+    type: Literal["about:blank"]
+    title: str
+    status: Annotated[int, Meta(ge=400, le=599)]
+    detail: str
+    code: Annotated[str, Meta(pattern="^[a-z][a-z0-9_]*$")]
+    param: Annotated[str, Meta(description="the parameter or path that is wrong")] | UnsetType = (
+        UNSET
+    )
+    batch_id: str | UnsetType = UNSET
+    accepted: int | UnsetType = UNSET
+    rejected: list[Rejection] | UnsetType = UNSET

@@ -1,0 +1,57 @@
+"""A real stack: a server, an aggregator and an api, each a process, with some tokens posted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.support import Process, eventually, free_port
+
+PAGES = 3  # of 50 rows: the examples have to walk
+
+
+def token(number: int) -> dict[str, Any]:
+    return {
+        "chain": "base" if number % 2 else "solana",
+        "token_address": f"Exampl{number:04d}" if number else "So1Example",  # as in the documents
+        "token_name": f"Example number {number}",
+        "token_ticker": f"EX{number}",
+        "created_ms": 1_700_000_000_000 + number,
+        "price": 1.5 + number,
+        "market_cap": 1_000_000.0 + number,
+        "liquidity": 50_000.0 + number,
+        "volume_1h": 1_000.0 + number,
+        "volume_24h": 20_000.0 + number,
+        "price_change_1h": number - 50.5,
+        "transactions_24h": number,
+    }
+
+
+TOKENS = [token(number) for number in range(2 * 50 * PAGES)]
+
+
+@pytest.fixture
+async def stack_url(spawn_service: Callable[..., Process]) -> str:
+    """The address of the api."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    spawn_service("aggregator")
+    spawn_service("api", env={"API_PORT": str(port), "INGEST_RATE": "1000000"})
+    async with httpx.AsyncClient(base_url=url) as client:
+
+        async def posted() -> bool:
+            for start in range(0, len(TOKENS), 500):
+                batch = {"source": "tests", "tokens": TOKENS[start : start + 500]}
+                try:
+                    answer = await client.post("/ingest?ack=commit", json=batch)
+                except httpx.TransportError:
+                    return False
+                if answer.status_code != 200:
+                    return False
+            return (await client.get("/readyz")).status_code == 200
+
+        await eventually(posted, timeout_s=60, every_s=0.2)
+    return url

@@ -1,0 +1,75 @@
+"""The committed documents are those of the code, valid, and complete."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+
+import msgspec
+import pytest
+from openapi_spec_validator import validate
+
+from dexwire.documents import asyncapi, documents
+from services.api.documents import schemas
+from services.api.documents.openapi import openapi
+from services.api.documents.routes import OPERATIONS
+from services.api.filters import PARAMETERS
+from shared.model import ROW_FIELDS
+from tests.documents.node import FOLDER, need_package
+from tests.support import ROOT
+
+
+@pytest.mark.parametrize("name", sorted(documents()))
+def test_a_committed_document_is_the_generated_one(name: str) -> None:
+    committed = (ROOT / name).read_bytes()
+
+    assert committed == documents()[name], "run python -m dexwire.documents"
+
+
+def test_openapi_is_valid() -> None:
+    validate(msgspec.json.decode(msgspec.json.encode(openapi())))
+
+
+def test_asyncapi_is_valid() -> None:
+    need_package("@asyncapi/parser")
+    document = ROOT / "services/api/documents/asyncapi.json"
+
+    done = subprocess.run(
+        ["node", "asyncapi.mjs", str(document)],
+        cwd=FOLDER,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_asyncapi_tells_every_frame() -> None:
+    messages = asyncapi()["components"]["messages"]
+
+    told = "hello ok snap d ev hb lost err bye"
+    asked = "sub watch unsub resume rate ping"
+    assert {message["name"] for message in messages.values()} == set(f"{told} {asked}".split())
+
+
+def test_the_row_has_the_fields_of_the_model_in_their_order() -> None:
+    assert schemas.Row.__struct_fields__ == ROW_FIELDS
+
+
+def test_every_filter_is_documented() -> None:
+    discover = next(operation for operation in OPERATIONS if operation.path == "/discover")
+    names = [parameter.name for parameter in discover.parameters]
+
+    assert names == ["sort", "window", "order", "chain", "limit", "cursor", *PARAMETERS]
+
+
+def test_every_code_that_is_raised_is_documented() -> None:
+    source = "".join(path.read_text() for path in (ROOT / "services/api").glob("*.py"))
+    raised = set(re.findall(r'Problem\(\s*\d{3},\s*"(\w+)"', source))
+    told = {
+        code for operation in OPERATIONS for codes in operation.problems.values() for code in codes
+    }
+
+    assert raised - {"method_not_allowed", "internal", "bad_request"} <= told
