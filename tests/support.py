@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -13,8 +14,12 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Final, TypeVar, overload
 
+import pytest
+
 from shared.children import start_child
 
+# Read before a test's environment is cleaned.
+_TOOLS_PROMISED: Final = bool(os.environ.get("TEST_REQUIRE_TOOLS"))
 ROOT: Final = Path(__file__).resolve().parent.parent
 T = TypeVar("T")
 
@@ -49,6 +54,21 @@ async def eventually(
         if time.monotonic() > deadline:
             raise AssertionError(complaint)
         await asyncio.sleep(every_s)
+
+
+def require(tool: str, *, there: bool | None = None) -> str:
+    """Return the path of a command that a test cannot do without.
+
+    Skips the test where a developer does not have it, and says how to get it; fails where CI
+    promises it (`TEST_REQUIRE_TOOLS`). `there` tells what PATH cannot: a package of tests/node.
+    """
+    path = shutil.which(tool)
+    if there or (there is None and path):
+        return path or tool
+    message = f"needs {tool}: deploy/ci-packages {tool}, or deploy/ci-node for what npm brings"
+    if _TOOLS_PROMISED:
+        pytest.fail(message)
+    pytest.skip(message)
 
 
 def free_port() -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,7 +12,7 @@ import pytest
 
 from dexwire.client.frames import CLIENT_FRAMES, SERVER_FRAMES
 from dexwire.runfile import Running
-from tests.support import ROOT, Process, eventually
+from tests.support import ROOT, Process, eventually, require
 
 STREAM = (ROOT / "docs" / "STREAM.md").read_text()
 README = (ROOT / "README.md").read_text()
@@ -29,8 +28,7 @@ def block(text: str, language: str, heading: str) -> str:
 
 def node() -> list[str]:
     """The command that runs JavaScript with a WebSocket."""
-    path = shutil.which("node")
-    assert path is not None, "node (20 or newer) must be on PATH: docs/STREAM.md promises it"
+    path = require("node")
     version = subprocess.run([path, "--version"], capture_output=True, text=True, check=True)
     major = int(version.stdout.removeprefix("v").partition(".")[0])
     assert major >= 20, f"node {version.stdout.strip()} is too old"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 from typing import Final
@@ -12,8 +11,7 @@ from typing import Final
 import pytest
 
 from tests.documents.conftest import TOKENS
-from tests.documents.node import need
-from tests.support import ROOT
+from tests.support import ROOT, require
 
 EXAMPLES: Final = ROOT / "examples"
 
@@ -31,8 +29,7 @@ def command_for(name: str) -> list[str]:
 
 
 def test_the_curl_examples(stack_url: str) -> None:
-    if shutil.which("curl") is None:
-        need("curl", there=False)
+    require("curl")
     wanted = {f"{t['chain']}:{t['token_address']}" for t in TOKENS if t["chain"] == "solana"}
 
     walked = run(stack_url, *command_for("curl/walk.sh")).split()
@@ -57,7 +54,7 @@ def test_the_python_examples(stack_url: str) -> None:
 
 
 def test_the_javascript_examples(stack_url: str) -> None:
-    need("node", there=shutil.which("node") is not None)
+    require("node")
 
     walked = run(stack_url, *command_for("javascript/walk.mjs")).splitlines()
     posted = run(stack_url, *command_for("javascript/ingest.mjs"))

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
 from services.api.documents.routes import OPERATIONS
-from tests.documents.node import need
+from tests.support import require
 
 
 def test_the_page_shows_every_operation_and_the_console_stays_empty(
     stack_url: str, tmp_path: Path
 ) -> None:
-    need("chromium", there=shutil.which("chromium") is not None)
+    require("chromium")
     command = ["chromium", "--headless=new", "--no-sandbox", "--disable-gpu"]
     command += [f"--user-data-dir={tmp_path}", "--enable-logging=stderr", "--log-level=0"]
     command += ["--virtual-time-budget=10000", "--dump-dom", f"{stack_url}/docs"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import signal
 import time
 import urllib.error
@@ -16,10 +15,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal, TypeVar
 
-import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests.support import Process, free_port, start_dexwire
+from tests.support import Process, free_port, require, start_dexwire
 
 FLAGS: Final = (
     "--headless",
@@ -116,10 +114,8 @@ def _has_tokens(stack: Stack) -> bool:
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """Run Debian's chromium. Fails, never skips, where there is none."""
-    path = shutil.which("chromium") or shutil.which("chromium-browser")
-    if path is None:
-        pytest.fail("the page's tests drive chromium: apt-get install chromium")
+    """Run Debian's chromium."""
+    path = require("chromium")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
         try:

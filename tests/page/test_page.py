@@ -39,6 +39,7 @@ def opened_ids(page: Page) -> list[str]:
     return [row.get_attribute("data-id") or "" for row in page.query_selector_all(ROWS)]
 
 
+@pytest.mark.alone
 def test_the_first_rows_are_there_within_two_seconds(watched: Watched) -> None:
     took_s = []
     for _ in range(3):  # the machine is shared: the best opening tells what the page can do
@@ -54,6 +55,7 @@ def test_the_first_rows_are_there_within_two_seconds(watched: Watched) -> None:
     assert min(took_s) < 2
 
 
+@pytest.mark.alone
 def test_an_ingested_price_changes_its_cell_within_half_a_second(
     watched: Watched, stack: Stack
 ) -> None:

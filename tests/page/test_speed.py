@@ -148,6 +148,7 @@ def speed_stack() -> Iterator[str]:
         loop.close()
 
 
+@pytest.mark.alone
 @pytest.mark.timeout(120)
 def test_2000_rows_with_1000_changes_a_second_are_drawn_at_55_frames(browser: Browser) -> None:
     with speed_stack() as url, Watched(browser, url).open("/?show=all") as page:

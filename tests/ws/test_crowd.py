@@ -77,6 +77,7 @@ class Crowd:
         return 1000 * quantiles(self.waits_s, n=100)[98]
 
 
+@pytest.mark.alone
 @pytest.mark.timeout(240)
 async def test_readers_that_never_read_harm_nobody_else(
     start_gateway: StartGateway, writer: CommitWriter, monkeypatch: pytest.MonkeyPatch
