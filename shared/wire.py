@@ -1,4 +1,4 @@
-"""Messages on `state_changes` (PROTOCOL.md, part C): what a commit and a heartbeat say."""
+"""Messages on `state_changes` (docs/DATA.md, "Redis keys"): what a commit and a heartbeat say."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The stream's client rule (PROTOCOL.md, part B), complete, and a client that lives by it.
+"""The stream's client rule (docs/STREAM.md), complete, and a client that lives by it.
 
 The pure class is the specification as code; the shell around it reconnects and resumes.
 """

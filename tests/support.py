@@ -56,16 +56,16 @@ async def eventually(
         await asyncio.sleep(every_s)
 
 
-def require(tool: str, *, there: bool | None = None) -> str:
+def require(tool: str, *, there: bool | None = None, by: str = "") -> str:
     """Return the path of a command that a test cannot do without.
 
     Skips the test where a developer does not have it, and says how to get it; fails where CI
-    promises it (`TEST_REQUIRE_TOOLS`). `there` tells what PATH cannot: a package of tests/node.
+    promises it (`TEST_REQUIRE_TOOLS`). `there` tells what PATH cannot, `by` what brings it.
     """
     path = shutil.which(tool)
     if there or (there is None and path):
         return path or tool
-    message = f"needs {tool}: deploy/ci-packages {tool}, or deploy/ci-node for what npm brings"
+    message = f"needs {tool}, which {by or f'deploy/ci-packages {tool}'} installs"
     if _TOOLS_PROMISED:
         pytest.fail(message)
     pytest.skip(message)

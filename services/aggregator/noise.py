@@ -1,4 +1,4 @@
-"""What counts as a change (DESIGN.md 4.5), and diffs of the changes that count.
+"""What counts as a change (docs/DATA.md), and diffs of the changes that count.
 
 A change is measured against the last *committed* value, so a slow drift adds up until it passes.
 What is below the floor is neither written nor published.

@@ -1,4 +1,4 @@
-"""How old the readings of a token are, and what that makes of it (DESIGN.md 4.6)."""
+"""How old the readings of a token are, and what that makes of it (docs/DATA.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who may set the price and what goes with it, and whose word is taken (DESIGN.md 4.3, 4.4)."""
+"""Who may set the price and what goes with it, and whose word is taken (docs/DATA.md)."""
 
 from __future__ import annotations
 

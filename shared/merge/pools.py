@@ -1,4 +1,4 @@
-"""The union of a token's pools over all sources (DESIGN.md 4.2, 4.3): each pool counts once."""
+"""The union of a token's pools over all sources (docs/DATA.md): each pool counts once."""
 
 from __future__ import annotations
 

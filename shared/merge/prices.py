@@ -1,4 +1,4 @@
-"""One price from several sources (DESIGN.md 4.4): the weighted rule, and how far they disagree."""
+"""One price from several sources (docs/DATA.md): the weighted rule, and how far they disagree."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Merging within one source (DESIGN.md 4.1): per field, and per pool, the newest reading stays.
+"""Merging within one source (docs/DATA.md): per field, and per pool, the newest reading stays.
 
 All functions are pure. `merge` is commutative, associative and idempotent, so neither the order of
 the readings, nor their repetition, nor where a window ended, nor a restart can be seen in a result.

@@ -1,4 +1,4 @@
-"""Merging across sources (DESIGN.md 4.3, 4.4, 4.6): one row from what each source says of a token.
+"""Merging across sources (docs/DATA.md): one row from what each source says of a token.
 
 A row is a function of the readings, the time and the rules, and of nothing else: what was committed
 before has no say, so a restart cannot be seen. Figures of different sources are of the same trades,

@@ -1,4 +1,4 @@
-"""The laws of DESIGN.md 4 over generated readings."""
+"""The laws of merging (docs/DATA.md) over generated readings."""
 
 import json
 import math

@@ -11,4 +11,4 @@ FOLDER: Final = ROOT / "tests" / "node"
 
 def need_package(name: str) -> None:
     """As `require`, of a package in tests/node."""
-    require(name, there=(FOLDER / "node_modules" / name).is_dir())
+    require(name, there=(FOLDER / "node_modules" / name).is_dir(), by="deploy/ci-node")

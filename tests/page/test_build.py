@@ -20,7 +20,7 @@ def files(folder: Path) -> dict[str, bytes]:
 
 
 def test_the_committed_build_is_what_its_source_gives(tmp_path: Path) -> None:
-    require("the page's packages (make page)", there=(WEB / "node_modules").is_dir())
+    require("vite", there=(WEB / "node_modules").is_dir(), by="make page")
 
     build = ["npx", "vite", "build", "--outDir", str(tmp_path), "--logLevel", "error"]
     subprocess.run(build, cwd=WEB, check=True)

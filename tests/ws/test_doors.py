@@ -1,4 +1,4 @@
-"""Who is let in, and what hostile or broken clients are answered. Numbers are FAULTS.md's rows."""
+"""Who is let in, and what hostile or broken clients are answered."""
 
 from __future__ import annotations
 
