@@ -1,4 +1,4 @@
-"""Why the gateway ends a connection: close codes and what a client makes of them (docs/STREAM.md).
+"""Why the gateway ends a connection, and what a client makes of it (docs/STREAM.md).
 
 4000-4499: reconnect with jitter and resume. 4500-4999: do not retry unchanged.
 """
