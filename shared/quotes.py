@@ -1,6 +1,6 @@
 """Quote assets: the tokens that others are priced in. Never the subject of a pool.
 
-One table decides which side of a pool is "the token" (docs/DATA.md, "Pools") and what the discovery list
+One table decides which side of a pool is "the token" (docs/DATA.md, "Pools") and what the list
 leaves out by default. Addresses are canonical (shared/chains.py). Sources: the vendors' own token
 lists and the recordings in services/replay/recorded/ (see PROVENANCE.md there).
 """
