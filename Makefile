@@ -13,6 +13,9 @@ else
 INSTALL = $(BIN)/pip install --quiet --disable-pip-version-check
 endif
 
+# How many random schedules `make model` plays; the suite plays 160.
+MODEL_SCHEDULES ?= 3200
+
 .DEFAULT_GOAL := help
 .PHONY: model chaos help setup demo run verify test check format documents lock page clean
 
