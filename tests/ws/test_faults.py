@@ -35,14 +35,14 @@ async def test_a_frozen_subscription_is_repaired_within_five_seconds_and_told_be
             await eventually(lambda: up_to_date(client, writer) and client.status == "live")
             pipe.freeze()
             await writer.commit(token("A", price=2) | token("B", "base", price=2))
-            await eventually(lambda: up_to_date(client, writer), timeout_s=5)
+            await eventually(lambda: up_to_date(client, writer), timeout_s=4)
         await gateway.end()
 
     assert client.connects == 1
     assert client.state.snaps == dict.fromkeys(TOPICS, 1)
 
 
-async def test_clients_are_told_within_five_seconds_that_redis_is_gone_and_keep_their_place(
+async def test_clients_are_told_within_four_seconds_of_a_lost_message_that_redis_is_gone_and_keep_their_place(
     start_gateway: StartGateway, private_server: Callable[..., EmbeddedServer], keys: Keys
 ) -> None:
     server = private_server()
@@ -57,6 +57,7 @@ async def test_clients_are_told_within_five_seconds_that_redis_is_gone_and_keep_
         async with beats(writer):
             await eventually(lambda: up_to_date(client, writer) and client.status == "live")
         os.kill(server.pid, signal.SIGSTOP)
+        # The first message that is lost is the heartbeat after, up to a second later.
         await eventually(lambda: client.status == "stale", timeout_s=5)
         os.kill(server.pid, signal.SIGCONT)
         await writer.commit(token("A", price=2))
