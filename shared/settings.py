@@ -37,13 +37,24 @@ def _check_redis_url(url: str) -> str:
 
 
 def split_words(value: object) -> object:
+    """Return the words of a comma list; what is no text is left to the type's own check."""
     if isinstance(value, str):
         return tuple(word.strip() for word in value.split(",") if word.strip())
     return value
 
 
+def _check_origins(origins: tuple[str, ...]) -> tuple[str, ...]:
+    for origin in origins:
+        parts = urlsplit(origin)
+        exact = parts.scheme in {"http", "https"} and parts.netloc and "*" not in origin
+        if not exact or origin != f"{parts.scheme}://{parts.netloc}":
+            raise ValueError("must be exact origins, as in https://app.example.org")
+    return origins
+
+
 RedisUrl = Annotated[str, AfterValidator(_check_redis_url)]
 Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(split_words)]  # "a,b,c"
+Origins = Annotated[Words, AfterValidator(_check_origins)]  # of browsers that are let in
 
 
 class ServiceSettings(BaseSettings):

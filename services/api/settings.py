@@ -10,15 +10,7 @@ from pydantic import AfterValidator, Field, SecretStr, field_validator
 
 from services.api.producers import Producer, parse_producers
 from shared.merge_settings import MergeSettings
-from shared.settings import Words
-
-
-def _check_origins(origins: tuple[str, ...]) -> tuple[str, ...]:
-    for origin in origins:
-        parts = urlsplit(origin)
-        if parts.scheme not in {"http", "https"} or origin != f"{parts.scheme}://{parts.netloc}":
-            raise ValueError("must be exact origins such as https://app.example.org")
-    return origins
+from shared.settings import Origins
 
 
 def _check_stream(url: str) -> str:
@@ -36,7 +28,6 @@ def _check_stream(url: str) -> str:
 
 _STREAM: Final = re.compile(r"\A[A-Za-z0-9:/._\[\]-]+\Z")  # it is written into a header
 StreamUrl = Annotated[str, AfterValidator(_check_stream)]
-Origins = Annotated[Words, AfterValidator(_check_origins)]
 
 
 class ApiSettings(MergeSettings):

@@ -3,31 +3,11 @@
 from __future__ import annotations
 
 from typing import Annotated
-from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field
-from pydantic_settings import NoDecode
+from pydantic import Field
 
-from shared.settings import ServiceSettings
+from shared.settings import Origins, ServiceSettings, Words
 
-
-def _split_words(value: object) -> object:
-    if isinstance(value, str):
-        return tuple(word.strip() for word in value.split(",") if word.strip())
-    return value
-
-
-def _check_origins(origins: tuple[str, ...]) -> tuple[str, ...]:
-    for origin in origins:
-        parts = urlsplit(origin)
-        exact = parts.scheme in {"http", "https"} and parts.netloc and not parts.path
-        if not exact or "*" in origin:
-            raise ValueError("each must be an exact origin, as in https://example.org")
-    return origins
-
-
-Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_words)]  # "a,b,c"
-Origins = Annotated[Words, AfterValidator(_check_origins)]
 Seconds = Annotated[float, Field(gt=0, le=3600)]
 
 

@@ -150,10 +150,12 @@ async def test_quote_assets_are_left_out_unless_asked_for(
         await has_leader(store)
         await publish(redis, keys, [reading(sol, price=80.0), reading("Abc", price=1.0)])
         await reaches(store, 1)
+        assert await store.token_ids() == ["solana:Abc"]
     async with aggregator(redis_url, keys, include_quote_assets=True):
         await has_leader(store)
         await publish(redis, keys, [reading(sol, price=80.0)])
         await reaches(store, 2)
+    assert sorted(await store.token_ids()) == ["solana:Abc", f"solana:{sol}"]
 
 
 async def test_a_restart_continues_the_epoch_and_changes_no_value(

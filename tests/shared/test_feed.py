@@ -232,3 +232,26 @@ async def test_malformed_messages_are_ignored(redis_url: str, redis: Redis, keys
             await redis.publish(keys.state_changes, junk)
         await publish(redis, keys, market(3, random.Random(9)))
         await eventually(lambda: len(feed.replica.rows) == 3)
+
+
+async def test_a_store_that_was_rolled_back_is_never_taken_for_the_present(
+    redis_url: str, redis: Redis, keys: Keys
+) -> None:
+    store, dice = Store(redis, keys), random.Random(10)
+    async with aggregator(redis_url, keys), following(redis, keys) as (feed, told):
+        await has_leader(store)
+        await publish(redis, keys, market(30, dice))
+        await reaches(store, 30)
+        old = {name: await redis.dump(name) async for name in redis.scan_iter(f"{keys.prefix}*")}
+        await publish(redis, keys, market(40, dice))
+        before = await reaches(store, 40)
+        await eventually(lambda: equal(feed, store))
+
+        for name, content in old.items():
+            if content is not None and name != keys.lease.encode():
+                await redis.restore(name, 0, content, replace=True)
+        await eventually(lambda: feed.live and feed.replica.epoch != before.epoch)
+        await eventually(lambda: equal(feed, store))
+
+    assert len(feed.replica.rows) == 40
+    assert told.resets >= 2
