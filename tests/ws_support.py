@@ -42,6 +42,12 @@ class LocalGateway:
     def url(self) -> str:
         return f"ws://127.0.0.1:{self.port}/ws"
 
+    @property
+    def version(self) -> int:
+        """The version that the gateway itself holds; clients may be behind it."""
+        assert self.gateway is not None
+        return self.gateway.hub.replica.version
+
     async def end(self) -> None:
         """Stop it as SIGTERM does, and wait."""
         self.stop.set()

@@ -123,6 +123,7 @@ async def test_a_slow_reader_of_a_large_state_gets_it_in_parts_then_what_it_miss
         assert gateway.sockets[0].unsent < 300 * KIB  # one shared part, not the 1.8 MB of all
         for _ in range(20):
             await writer.commit(rows(dice, 300, 400))
+        await eventually(lambda: gateway.version == writer.ledger.version)
         await take_until(slow, state, writer)
 
     assert state.rows["all"] == writer.ledger.topic("all", "e1", writer.ledger.version)

@@ -132,6 +132,7 @@ async def test_a_client_that_was_away_learns_what_was_removed(
 
     await writer.commit(remove=["solana:B"])
     await writer.commit(token("A", price=2))
+    await eventually(lambda: gateway.version == writer.ledger.version)
     async with following(client):
         await eventually(lambda: up_to_date(client, writer))
 
@@ -152,6 +153,7 @@ async def test_a_client_that_was_away_for_too_long_gets_a_snapshot(
     await writer.commit(remove=["solana:B"])
     writer.ledger.horizon = 2  # the removal at version 2 is forgotten
     await writer.commit(token("A", price=2))
+    await eventually(lambda: gateway.version == writer.ledger.version)
     async with following(client):
         await eventually(lambda: up_to_date(client, writer))
 
