@@ -16,14 +16,23 @@ class UpSettings(ServiceSettings):
     """What the supervisor decides; a port of 0 means any free one."""
 
     api_host: str = "127.0.0.1"
+    """Address on which the api listens."""
     api_port: int = Field(default=8000, ge=0, le=65535)
+    """Port on which the api listens. 0: any free one."""
     ws_host: str = "127.0.0.1"
+    """Address on which the gateway listens."""
     ws_port: int = Field(default=8001, ge=0, le=65535)
-    ws_origins: str | None = None  # unset: the api's own addresses; else the gateway reads it
-    ws_public_url: str | None = None  # unset: the ws port, on the page's own host
-    replay_port: int | None = Field(default=None, ge=0, le=65535)  # unset: 8010, else a free one
-    replay_tokens: int | None = Field(default=None, ge=1, le=20_000)  # unset: the recorded ones
-    data_dir: Path | None = None  # unset: the embedded server forgets everything at its end
+    """Port on which the gateway listens. 0: any free one."""
+    ws_origins: str | None = None
+    """Unset: the api's own addresses; else the gateway reads it."""
+    ws_public_url: str | None = None
+    """Unset: the stream's port on the page's own host; else the api reads it."""
+    replay_port: int | None = Field(default=None, ge=0, le=65535)
+    """Port of the replayed market. Unset: 8010, else a free one."""
+    replay_tokens: int | None = Field(default=None, ge=1, le=20_000)
+    """Tokens of the replayed market. Unset: only the recorded ones."""
+    data_dir: Path | None = None
+    """Folder of the embedded server's data. Unset: it forgets everything at its end."""
 
     @property
     def prefix(self) -> str:

@@ -44,15 +44,24 @@ def _check_pool_sources(words: tuple[str, ...]) -> tuple[str, ...]:
 class MergeSettings(ServiceSettings):
     """The merge rules (docs/DATA.md). Times in the unit of the name; orders are comma lists."""
 
-    min_pool_liquidity: float = Field(default=_DEFAULT.min_pool_liquidity, ge=0, lt=1e15)  # USD
+    min_pool_liquidity: float = Field(default=_DEFAULT.min_pool_liquidity, ge=0, lt=1e15)
+    """USD that a pool needs so that its price counts before thin ones."""
     price_stale_s: int = Field(default=_DEFAULT.price_stale_ms // 1000, ge=1, le=86_400)
+    """After so long without news a source's price no longer counts."""
     sums_stale_s: int = Field(default=_DEFAULT.sums_stale_ms // 1000, ge=1, le=86_400)
+    """After so long without news a source's volume, liquidity and counts no longer count."""
     dead_after_s: int = Field(default=_DEFAULT.dead_after_ms // 1000, ge=2, le=31 * 86_400)
+    """A token that no source named for so long is removed."""
     price_rule: Literal["ranked", "weighted"] = _DEFAULT.price_rule
-    price_outlier_pct: float = Field(default=_DEFAULT.outlier_pct, gt=0, le=1000)  # of `weighted`
+    """ranked: the first fresh source of PRICE_ORDER; weighted: a mean by liquidity."""
+    price_outlier_pct: float = Field(default=_DEFAULT.outlier_pct, gt=0, le=1000)
+    """With `weighted`: prices further from the weighted median are dropped."""
     price_order: Annotated[Words, AfterValidator(_check_price_order)] = _DEFAULT.price_order
+    """Whose price and changes are taken, best first."""
     name_order: Annotated[Words, AfterValidator(_check_name_order)] = _DEFAULT.name_order
+    """Whose name and ticker are taken, best first."""
     pool_sources: Annotated[Words, AfterValidator(_check_pool_sources)] = _DEFAULT.pool_sources
+    """Whose reading of a pool is taken, best first."""
 
     @field_validator("dead_after_s")
     @classmethod

@@ -60,14 +60,22 @@ Origins = Annotated[Words, AfterValidator(_check_origins)]  # of browsers that a
 class ServiceSettings(BaseSettings):
     """Settings that each service has."""
 
-    model_config = SettingsConfigDict(frozen=True, env_file=".env", extra="ignore")
+    model_config = SettingsConfigDict(
+        frozen=True, env_file=".env", extra="ignore", use_attribute_docstrings=True
+    )
 
-    redis_url: RedisUrl = ""  # empty: `dexwire up` starts the embedded server and passes its URL
+    redis_url: RedisUrl = ""
+    """Address of the Redis that all services share. Empty: `dexwire up` starts an embedded one."""
     redis_prefix: str = Field(default="", max_length=64)
-    log_json: bool | None = None  # unset: JSON unless standard error is a terminal
+    """In front of every key and channel. A hash tag, as in {dexwire}:, is one slot of a Cluster."""
+    log_json: bool | None = None
+    """Logs as JSON lines. Unset: JSON unless standard error is a terminal."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
-    include_quote_assets: bool = False  # SOL, WETH, USDC, … in the list too
-    demo: bool = False  # the market is replayed, not live; said everywhere
+    """The least severe log lines that are written."""
+    include_quote_assets: bool = False
+    """SOL, WETH, USDC and the other quote assets in the list too."""
+    demo: bool = False
+    """The market is replayed, not live; said everywhere."""
 
 
 S = TypeVar("S", bound=BaseSettings)

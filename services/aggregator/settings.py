@@ -35,15 +35,27 @@ Windows = Annotated[Words, AfterValidator(_check_windows)]
 class AggregatorSettings(MergeSettings):
     """Read once, in `dexwire/cli.py`, from flags, the environment and `.env`."""
 
-    window_ms: int = Field(default=200, ge=10, le=10_000)  # longest a reading waits for company
-    max_tokens: int = Field(default=50_000, ge=1, le=1_000_000)  # further tokens are refused
-    commit_fields: int = Field(default=3_500, ge=100, le=50_000)  # bounds how long a commit blocks
-    noise_price_pct: float = Field(default=0.01, ge=0, le=10)  # percent of the committed value
+    window_ms: int = Field(default=200, ge=10, le=10_000)
+    """Longest that a reading waits for company before it is committed."""
+    max_tokens: int = Field(default=50_000, ge=1, le=1_000_000)
+    """Tokens that are kept at one time; further ones are refused."""
+    commit_fields: int = Field(default=3_500, ge=100, le=50_000)
+    """Changed fields in one commit; bounds how long a commit blocks the store."""
+    noise_price_pct: float = Field(default=0.01, ge=0, le=10)
+    """A price change below this share of the committed value is not told."""
     noise_sums_pct: float = Field(default=0.1, ge=0, le=10)
-    alert_price_windows: Windows = ("5m", "1h")  # empty: no such alerts
-    alert_price_pct: Levels = (5, 10, 20, 50)  # percent of the base, levels 1 to 4
+    """The same for volume, liquidity, market cap and counts."""
+    alert_price_windows: Windows = ("5m", "1h")
+    """Windows over which price alerts are judged. Empty: no such alerts."""
+    alert_price_pct: Levels = (5, 10, 20, 50)
+    """Changes of the price that raise an alert, levels 1 to 4."""
     alert_volume_windows: Windows = ("5m", "1h")
+    """Windows over which volume alerts are judged. Empty: no such alerts."""
     alert_volume_pct: Levels = (50, 100, 200, 500)
-    alert_volume_min: float = Field(default=1_000, ge=0, lt=1e15)  # USD; less is no spike
-    alert_rearm_pct: float = Field(default=80, gt=0, le=100)  # of a level; below it is a fall back
+    """Changes of the volume that raise an alert, levels 1 to 4."""
+    alert_volume_min: float = Field(default=1_000, ge=0, lt=1e15)
+    """USD of volume below which nothing is a spike."""
+    alert_rearm_pct: float = Field(default=80, gt=0, le=100)
+    """Share of a level below which a change has fallen back and may be told again."""
     alert_cooldown_s: int = Field(default=300, ge=0, le=86_400)
+    """The same level of a token is not told again within so long."""

@@ -34,20 +34,29 @@ class ApiSettings(MergeSettings):
     """Settings of the HTTP API."""
 
     api_host: str = "127.0.0.1"
-    api_port: int = Field(default=8000, ge=0, le=65_535)  # 0: any free one
-    api_origins: Origins = ()  # browsers of other origins that may read; none by default
-    # Where browsers reach the stream: wss://host/ws, /ws behind one proxy, :8001/ws on this host.
+    """Address on which the api listens."""
+    api_port: int = Field(default=8000, ge=0, le=65_535)
+    """Port on which the api listens. 0: any free one."""
+    api_origins: Origins = ()
+    """Browsers of these other origins may read. Empty: none."""
     ws_public_url: StreamUrl = ":8001/ws"
-    # Comma list of <id>.<secret> or <id>.sha256:<hex of sha256(secret)>; an id may have two keys.
-    # None at all: only this machine may post, without a key (development).
+    """Where browsers reach the stream: wss://host/ws, /ws behind a proxy, :8001/ws on this host."""
     ingest_api_keys: SecretStr = SecretStr("")
-    ingest_rate: float = Field(default=50.0, gt=0, le=1e6)  # posts a second, per producer
-    ingest_burst: int = Field(default=100, ge=1, le=10**6)  # posts at once after a pause
-    # Signs cursors; without it the replicas share a random one through Redis.
+    """Who may post: <id>.<secret> or <id>.sha256:<hex of sha256(secret)>; an id may have two keys.
+    Empty: only this machine may post, without a key.
+    """
+    ingest_rate: float = Field(default=50.0, gt=0, le=1e6)
+    """Posts a second that one producer may make."""
+    ingest_burst: int = Field(default=100, ge=1, le=10**6)
+    """Posts that one producer may make at once after a pause."""
     cursor_secret: SecretStr | None = Field(default=None, min_length=32)
-    api_max_inflight: int = Field(default=512, ge=1, le=65_536)  # requests at one time
-    api_max_ack_waits: int = Field(default=256, ge=1, le=65_536)  # of them, waiting for a commit
-    api_drain_grace_s: float = Field(default=2.0, ge=0, le=10)  # /readyz says 503, work goes on
+    """Signs cursors. Unset: the replicas share a random one through Redis."""
+    api_max_inflight: int = Field(default=512, ge=1, le=65_536)
+    """Requests at one time; further ones get 503."""
+    api_max_ack_waits: int = Field(default=256, ge=1, le=65_536)
+    """Of them, those that wait for a commit (ack=commit)."""
+    api_drain_grace_s: float = Field(default=2.0, ge=0, le=10)
+    """When stopping, /readyz says 503 for so long while work goes on."""
 
     @field_validator("ingest_api_keys")
     @classmethod

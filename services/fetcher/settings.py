@@ -29,23 +29,29 @@ HttpUrl = Annotated[str, AfterValidator(_check_http_url)]
 class FetcherSettings(ServiceSettings):
     """Settings of the fetcher as a whole."""
 
-    # Outbound calls at one time, over all sources of this process.
     fetch_concurrency: PositiveInt = Field(default=5, le=64)
-    # Multiplies every call rate and divides every interval: for the replayed market and benchmarks.
-    # Never above 1 on the live sources: their limits are what the defaults keep below.
+    """Outbound calls at one time, over all sources of this process."""
     fetch_rate_factor: float = Field(default=1.0, gt=0, le=1_000)
-    fetch_proxy: HttpUrl | None = None  # an HTTP proxy for all upstream calls
-    # Token ids that are refreshed; past that the ones that no list named for longest are dropped.
+    """Multiplies every call rate and divides every interval, for a replayed market. Never above 1
+    on the live sources: the defaults keep below their limits.
+    """
+    fetch_proxy: HttpUrl | None = None
+    """An HTTP proxy for all upstream calls."""
     fetch_known_max: PositiveInt = Field(default=50_000, le=1_000_000)
+    """Tokens that are refreshed; past that those that no list named for longest are dropped."""
 
 
 class SourceSettings(BaseSettings):
     """Settings that each source has, under the prefix that its own class sets."""
 
-    model_config = SettingsConfigDict(frozen=True, env_file=".env", extra="ignore")
+    model_config = SettingsConfigDict(
+        frozen=True, env_file=".env", extra="ignore", use_attribute_docstrings=True
+    )
 
     enabled: bool = True
+    """Whether this source is asked at all."""
     url: HttpUrl
+    """Where this source's API is."""
 
 
 Seconds = Annotated[PositiveFloat, Field(le=86_400)]

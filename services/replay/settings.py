@@ -13,8 +13,12 @@ class ReplaySettings(ServiceSettings):
     """Where the stand-in listens and which market it plays."""
 
     replay_host: str = Field(default="127.0.0.1", min_length=1)
-    replay_port: int = Field(default=8010, ge=0, le=65_535)  # 0: any free port
+    """Address on which the replayed market listens."""
+    replay_port: int = Field(default=8010, ge=0, le=65_535)
+    """Port on which the replayed market listens. 0: any free one."""
     replay_seed: int = Field(default=1, ge=0, lt=2**63)
-    # Tokens in all; the recorded ones are always there, the rest is generated. 0: only recorded.
+    """The market is a function of this number and the time."""
     replay_tokens: int = Field(default=500, ge=0, le=MAX_TOKENS)
-    replay_latency_ms: int = Field(default=0, ge=0, le=60_000)  # added to each answer
+    """Tokens in all, the recorded ones among them, the rest generated. 0: only the recorded."""
+    replay_latency_ms: int = Field(default=0, ge=0, le=60_000)
+    """Added to each answer."""

@@ -15,19 +15,30 @@ class WsSettings(ServiceSettings):
     """Settings of the stream gateway."""
 
     ws_host: str = "127.0.0.1"
-    ws_port: int = Field(default=8001, ge=0, le=65_535)  # 0: any free one, told in the log
-    # Browsers always send an Origin; a client without one is none.
+    """Address on which the gateway listens."""
+    ws_port: int = Field(default=8001, ge=0, le=65_535)
+    """Port on which the gateway listens. 0: any free one, told in the log."""
     ws_origins: Origins = ("http://127.0.0.1:8000", "http://localhost:8000")
+    """Browsers of these origins may open a stream; a client without an Origin is no browser."""
     ws_require_origin: bool = False
+    """Refuse clients that send no Origin."""
     ws_max_connections: int = Field(default=20_000, ge=1, le=1_000_000)
+    """Connections at one time; further ones get 503 before the upgrade."""
     max_conns_per_address: int = Field(default=20, ge=1, le=1_000_000)
-    # Addresses whose X-Forwarded-For names the client.
+    """Connections of one client address at one time."""
     trusted_proxies: Words = ()
-    ws_compression: bool = True  # permessage-deflate, where a client offers it
+    """Addresses whose X-Forwarded-For names the client."""
+    ws_compression: bool = True
+    """permessage-deflate, where a client offers it."""
     ws_handshake_s: Seconds = 5.0
-    ws_subscribe_s: Seconds = 10.0  # to the first subscription
+    """A handshake that takes longer is cut."""
+    ws_subscribe_s: Seconds = 10.0
+    """A client that subscribes to nothing for so long is closed."""
     ws_ping_s: Seconds = 20.0
+    """How often clients are pinged."""
     ws_pong_s: Seconds = 10.0
-    ws_stall_s: Seconds = 30.0  # without one byte drained
-    # Closing everyone on SIGTERM is spread over so long; the whole stop has 15 s.
+    """A client that does not answer a ping for so long is closed."""
+    ws_stall_s: Seconds = 30.0
+    """A client that reads nothing for so long is closed."""
     ws_drain_s: float = Field(default=10.0, ge=0, le=10)
+    """When stopping, connections are closed over so long; the whole stop has 15 s."""

@@ -177,22 +177,37 @@ class DexScreenerSettings(SourceSettings):
     model_config = SettingsConfigDict(env_prefix="DEXSCREENER_")
 
     url: HttpUrl = "https://api.dexscreener.com"
+    """Where this source's API is."""
     lists_per_minute: PerMinute = 48
+    """Calls of the lists and the search; 80 % of what is allowed."""
     pairs_per_minute: PerMinute = 240
+    """Calls of pairs and pools; 80 % of what is allowed."""
     lists_interval_s: Seconds = 10
+    """How often boosts and profiles are read."""
     search_interval_s: Seconds = 30
+    """How often the search words are asked for."""
     refresh_interval_s: Seconds = 2
-    refresh_calls: PositiveInt = 5  # batches per cycle
+    """How often known tokens that are due are asked for."""
+    refresh_calls: PositiveInt = 5
+    """Batches of tokens in one such round."""
     refresh_again_s: Seconds = 30
+    """A token is not asked for again within so long."""
     hot_top: PositiveInt = 100
+    """Top-ranked tokens that are asked for more often, beside the watched ones."""
     hot_interval_s: Seconds = 2.5
+    """How often hot tokens that are due are asked for."""
     hot_again_s: Seconds = 5
+    """A hot token is not asked for again within so long."""
     pools_top: PositiveInt = 300
+    """Top-ranked tokens of which all pools are read."""
     pools_interval_s: Seconds = 4
+    """How often pools that are due are asked for."""
     pools_calls: PositiveInt = 5
-    # A pool goes stale after 10 minutes, and /tokens/v1 shows one pool per token only.
+    """Tokens in one such round."""
     pools_again_s: float = Field(default=240, gt=0, le=480)
+    """A token's pools are not read again within so long. A pool goes stale after 10 minutes."""
     queries: Words = Field(default=("sol", "pepe"), validation_alias="DISCOVER_QUERIES")
+    """Words that are searched for, beside the lists."""
 
 
 def ask_tokens(chain: str, addresses: Sequence[str]) -> Call:

@@ -310,13 +310,23 @@ class GeckoTerminalSettings(SourceSettings):
     model_config = SettingsConfigDict(env_prefix="GECKOTERMINAL_")
 
     url: HttpUrl = "https://api.geckoterminal.com/api/v2"
+    """Where this source's API is."""
     calls_per_minute: PerMinute = 24
-    networks: Chains = ("solana", "ethereum", "base", "bsc")  # a source's own names will do too
+    """All calls; 80 % of what is allowed."""
+    networks: Chains = ("solana", "ethereum", "base", "bsc")
+    """Chains that are asked for, by our names or the source's own. Each costs two calls per
+    interval.
+    """
     trending_interval_s: Seconds = 60
+    """How often trending pools are read."""
     new_interval_s: Seconds = 60
+    """How often new pools are read."""
     refresh_interval_s: Seconds = 10
+    """How often tokens without a price are asked for."""
     refresh_calls: PositiveInt = 2
+    """Batches of tokens in one such round."""
     refresh_again_s: Seconds = 60
+    """A token is not asked for again within so long."""
 
 
 def network_of(chain: str) -> str:

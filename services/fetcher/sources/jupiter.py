@@ -197,17 +197,29 @@ class JupiterSettings(SourceSettings):
     model_config = SettingsConfigDict(env_prefix="JUPITER_")
 
     url: HttpUrl = "https://api.jup.ag"
+    """Where this source's API is."""
     api_key: SecretStr = SecretStr("")
+    """A key of this source. Empty: without one, at the lower rate."""
     calls_per_minute: PerMinute = 24
+    """All calls; 80 % of what is allowed without a key. With a key of the free plan: 48."""
     lists_window: Literal["5m", "1h", "6h", "24h"] = "1h"
+    """The window of the trending and most traded lists."""
     trending_interval_s: Seconds = 15
+    """How often the trending list is read."""
     traded_interval_s: Seconds = 15
+    """How often the most traded list is read."""
     recent_interval_s: Seconds = 15
+    """How often the list of new tokens is read."""
     refresh_interval_s: Seconds = 12
+    """How often known tokens that are due are asked for."""
     refresh_again_s: Seconds = 30
+    """A token is not asked for again within so long."""
     hot_top: PositiveInt = 50
+    """Top-ranked tokens that are asked for more often, beside the watched ones."""
     hot_interval_s: Seconds = 12
+    """How often hot tokens that are due are asked for."""
     hot_again_s: Seconds = 10
+    """A hot token is not asked for again within so long."""
 
 
 def ask_tokens(chain: str, mints: Sequence[str]) -> Call:  # noqa: ARG001 - always solana
