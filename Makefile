@@ -57,7 +57,7 @@ format: $(DEV_STAMP) ## put the code into its one format
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-documents: $(DEV_STAMP) ## write openapi.json, asyncapi.json and the Postman collection anew
+documents: $(DEV_STAMP) ## write openapi.json, asyncapi.json, the Postman collection and docs/SETTINGS.md anew
 	$(BIN)/python -m dexwire.documents
 
 lock: ## renew both lock files (needs uv)

@@ -7,7 +7,7 @@ import importlib
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 import typer
 
@@ -101,6 +101,8 @@ def up(
             replay_port=replay_port,
             data_dir=data_dir,
         )
+        for line in importlib.import_module("dexwire.config").look_alikes():
+            print(line, file=sys.stderr)
         return asyncio.run(run_up(settings))
 
     _exit_with(run)
@@ -125,6 +127,24 @@ def verify(
         return asyncio.run(run_verify(settings, data_dir, as_json=as_json))
 
     _exit_with(run)
+
+
+@app.command()
+def config(
+    service: Annotated[
+        Literal["fetcher", "aggregator", "api", "ws", "replay", "up"] | None,
+        typer.Argument(help="Only what this one reads."),
+    ] = None,
+    *,
+    changed: Annotated[
+        bool, typer.Option("--changed", help="Only what is not at its default.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
+) -> None:
+    """Show every setting, its value and where it came from. Exit 78: one is wrong."""
+    # Imported here: it knows every service, and a service's process needs itself only.
+    show = importlib.import_module("dexwire.config").config
+    _exit_with(lambda: show(service, as_json=as_json, changed=changed))
 
 
 def run_one(name: str) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Final, Literal, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
@@ -79,6 +79,7 @@ class ServiceSettings(BaseSettings):
 
 
 S = TypeVar("S", bound=BaseSettings)
+UNREADABLE: Final = (OSError, UnicodeDecodeError)
 
 
 def read_settings(cls: type[S], **flags: object) -> S:
@@ -90,17 +91,36 @@ def read_settings(cls: type[S], **flags: object) -> S:
     try:
         return cls(**given)
     except ValidationError as error:
-        prefix = str(cls.model_config.get("env_prefix") or "")
-        lines = [
-            f"{_variable(cls, prefix, fault['loc'])}: {fault['msg']}"
-            for fault in error.errors(include_input=False, include_url=False)
-        ]
+        lines = [f"{variable}: {message}" for variable, message in faults(cls, error)]
         raise ConfigError("; ".join(lines)) from None
+    except UNREADABLE as error:
+        raise unreadable(error) from None
 
 
-def _variable(cls: type[BaseSettings], prefix: str, loc: tuple[int | str, ...]) -> str:
+def unreadable(error: Exception) -> ConfigError:
+    """Return what to say of a `.env` that is there and cannot be read."""
+    return ConfigError(f".env: cannot be read: {error}")
+
+
+def faults(cls: type[BaseSettings], error: ValidationError) -> list[tuple[str, str]]:
+    """Return (variable, what is wrong) of every fault; never the value, which may be secret."""
+    found = error.errors(include_input=False, include_url=False)
+    return [
+        (_variable(cls, fault["loc"]), fault["msg"].removeprefix("Value error, "))
+        for fault in found
+    ]
+
+
+def variable_of(cls: type[BaseSettings], field: str) -> str:
+    """Return the name of a field's environment variable."""
+    alias = cls.model_fields[field].validation_alias
+    return alias if isinstance(alias, str) else _variable(cls, (field,))
+
+
+def _variable(cls: type[BaseSettings], loc: tuple[int | str, ...]) -> str:
     """Return the environment's name of a faulty field; an alias stands for itself."""
     name = ".".join(str(part) for part in loc)
+    prefix = str(cls.model_config.get("env_prefix") or "")
     return (f"{prefix}{name}" if name.split(".")[0] in cls.model_fields else name).upper()
 
 

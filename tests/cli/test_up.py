@@ -168,7 +168,7 @@ def test_a_given_redis_that_hangs_is_an_error_too(spawn_dexwire: Spawn, busy_por
     ("env", "message"),
     [
         ({"API_PORT": "80000"}, "API_PORT: Input should be less than or equal to 65535"),
-        ({"REDIS_URL": "http://x"}, "REDIS_URL: Value error, must start with one of redis://"),
+        ({"REDIS_URL": "http://x"}, "REDIS_URL: must start with one of redis://"),
     ],
 )
 def test_a_bad_setting_ends_it_with_78_and_names_the_variable(
