@@ -31,6 +31,10 @@ from tests.support import Process, start_dexwire
 settings.register_profile("dexwire", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("dexwire")
 
+# A shell starts what runs in its background with Ctrl-C ignored, and children would inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 # Everything else a developer or a CI machine has set could be read as a setting.
 _KEPT = ("PATH", "HOME", "USER", "SHELL", "LANG", "TERM", "TMPDIR", "TZ", "VIRTUAL_ENV")
 _KEPT_PREFIXES = ("TEST_", "PYTEST_", "PYTHON", "LC_", "COV_", "COVERAGE_", "HYPOTHESIS_")
