@@ -140,6 +140,7 @@ def test_one_port_for_two_services_is_one_line(spawn_dexwire: Spawn) -> None:
     )
 
 
+@pytest.mark.alone
 def test_a_given_redis_that_does_not_answer_is_an_error_within_3_s(spawn_dexwire: Spawn) -> None:
     port = free_port()
     started = time.monotonic()

@@ -90,11 +90,12 @@ async def test_a_load_in_the_middle_of_large_commits_ends_in_one_exact_state(
         writing = asyncio.create_task(write_for_ever(redis, keys, dice))
         for _ in range(5):
             async with following(redis, keys) as (feed, _told):
-                await eventually(lambda feed=feed: feed.live, timeout_s=10)  # type: ignore[misc]
+                await eventually(lambda feed=feed: feed.live, timeout_s=30)  # type: ignore[misc]
                 version = feed.replica.version
                 # Each further commit is checked against its digest; a torn load could not follow.
                 await eventually(
-                    lambda feed=feed, version=version: feed.replica.version > version + 3  # type: ignore[misc]
+                    lambda feed=feed, version=version: feed.replica.version > version + 3,  # type: ignore[misc]
+                    timeout_s=30,
                 )
         writing.cancel()
 
@@ -102,7 +103,7 @@ async def test_a_load_in_the_middle_of_large_commits_ends_in_one_exact_state(
 async def write_for_ever(redis: Redis, keys: Keys, dice: random.Random) -> None:
     while True:
         await publish(redis, keys, market(1000, dice))
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(0.2)
 
 
 async def test_a_killed_subscription_loses_no_version(
