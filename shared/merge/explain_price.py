@@ -6,12 +6,14 @@ from collections.abc import Iterator, Mapping
 
 from msgspec import Struct
 
+from shared.merge.drained import is_drained
 from shared.merge.explained import (
     Clock,
     Passed,
     Reason,
     Told,
     dead_words,
+    drained_words,
     number,
     order_in_words,
     span,
@@ -202,6 +204,9 @@ class PriceTeller:
         bound_ms = max(self._rules.price_stale_ms, self._rules.sums_stale_ms)
         if offer.observed_ms <= min(self._cut.price, self._cut.sums):
             return _Verdict("stale", too_old(age_ms, bound_ms, "a price"))
+        reading = self._readings[offer.source]
+        if is_drained(reading, self._cut):
+            return _Verdict("drained", drained_words(offer.source, reading))
         return None
 
     def _judge_rank(self, field: str, offer: _Offer, chosen: Chosen | None) -> _Verdict:

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from shared.merge.explained import Clock, Passed, Reason, Told, dead_words, number, too_old
+from shared.merge.explained import (
+    Clock,
+    Passed,
+    Reason,
+    Told,
+    dead_words,
+    drained_words,
+    number,
+    too_old,
+)
 from shared.merge.policy import MergeRules
 from shared.merge.pools import SUMMED, View, totals
 from shared.merge.readings import SourceReading, is_dead
@@ -38,10 +47,12 @@ class SumTeller:
                 yield field, told
         for side in ("buys_24h", "sells_24h"):
             offers = self._offers(side)
-            if offers:
-                taken = winner if winner in offers else None
-                rule = "of whoever gives transactions_24h"
-                yield side, self._told(side, rule, offers, taken, "other_giver")
+            taken = winner if winner in offers else None
+            told = self._told(
+                side, "of whoever gives transactions_24h", offers, taken, "other_giver"
+            )
+            if told.value is not None or told.passed_over:
+                yield side, told
         offers = self._offers("holders")
         if offers:
             taken = next(iter(offers))
@@ -61,7 +72,7 @@ class SumTeller:
         if field in self._totals:
             offers[POOLS] = self._totals[field]
         for source in self._case.ranked:
-            stamped = self._readings[source].fields.get(field)
+            stamped = self._case.believed[source].fields.get(field)
             fresh = stamped is not None and stamped.observed_ms > self._case.ages.cut.sums
             if stamped is not None and fresh and isinstance(stamped.value, int | float):
                 offers[source] = stamped.value
@@ -111,30 +122,35 @@ class SumTeller:
         return "+".join(sources), len(views), min(view.observed_ms for view in views)
 
     def _unfit(self, field: str) -> Iterator[Passed]:
-        """Yield figures that could not be taken: of dead pools, and too old ones."""
-        cut_ms, bound_ms = self._case.ages.cut.sums, self._rules.sums_stale_ms
+        """Yield figures that could not be taken: too old, of drained sources, of dead pools."""
         for source in sorted(self._readings):
             reading = self._readings[source]
             stamped = reading.fields.get(field)
-            if stamped is not None and stamped.value is not None and stamped.observed_ms <= cut_ms:
-                why = too_old(self._now_ms - stamped.observed_ms, bound_ms, "this")
-                yield self._clock.passed(source, stamped.value, stamped.observed_ms, "stale", why)
-            if source not in self._rules.pool_sources or field not in SUMMED:
-                continue
-            for held in reading.pools.values():
-                pool, value = held.pool, getattr(held.pool, field)
-                if not value:
-                    continue
-                if held.observed_ms <= cut_ms:
-                    reason: Reason = "stale"
-                    why = too_old(self._now_ms - held.observed_ms, bound_ms, "a pool")
-                elif is_dead(pool):
-                    reason, why = "dead_pool", dead_words(pool)
-                else:
-                    continue
+            if stamped is not None and stamped.value is not None:
+                unfit = self._old(stamped.observed_ms, "this")
+                if unfit is None and field not in self._case.believed[source].fields:
+                    unfit = ("drained", drained_words(source, reading))
+                if unfit is not None:
+                    yield self._clock.passed(source, stamped.value, stamped.observed_ms, *unfit)
+            if source in self._rules.pool_sources and field in SUMMED:
+                yield from self._unfit_pools(source, field)
+
+    def _unfit_pools(self, source: str, field: str) -> Iterator[Passed]:
+        for held in self._readings[source].pools.values():
+            pool, value = held.pool, getattr(held.pool, field)
+            unfit = self._old(held.observed_ms, "a pool")
+            if unfit is None and is_dead(pool):
+                unfit = ("dead_pool", dead_words(pool))
+            if value and unfit is not None:
                 yield self._clock.passed(
-                    source, value, held.observed_ms, reason, why, pool.pool_address
+                    source, value, held.observed_ms, *unfit, pool=pool.pool_address
                 )
+
+    def _old(self, observed_ms: int, what: str) -> tuple[Reason, str] | None:
+        if observed_ms > self._case.ages.cut.sums:
+            return None
+        age_ms = self._now_ms - observed_ms
+        return "stale", too_old(age_ms, self._rules.sums_stale_ms, what)
 
 
 def _figure(view: View, field: str) -> object:

@@ -7,7 +7,7 @@ from typing import Final, Literal, TypeAlias
 from msgspec import Struct
 
 from shared.merge.policy import MergeRules
-from shared.merge.readings import Scalar
+from shared.merge.readings import Scalar, SourceReading
 from shared.model import PoolReading
 
 # Why something was not taken. Each comes with a sentence for people.
@@ -23,6 +23,7 @@ Reason: TypeAlias = Literal[
     "no_weight",  # no known liquidity behind it
     "thin",  # too little liquidity to be believed
     "dead_pool",  # next to no liquidity at all
+    "drained",  # the source itself says that there is next to no liquidity
     "quote_side",  # it describes the other token of the pool
     "impossible",  # no price is 0, nothing falls by more than 100 %
     "later",  # of creations the earliest counts
@@ -142,6 +143,14 @@ def too_old(age_ms: int, bound_ms: int, what: str) -> str:
 def dead_words(pool: PoolReading) -> str:
     """Return why a pool without liquidity says nothing."""
     return f"the pool holds {number(pool.liquidity)} USD: nobody can trade at its price"
+
+
+def drained_words(source: str, reading: SourceReading) -> str:
+    """Return why a source that knows of no liquidity says nothing of price and trades."""
+    left = reading.fields["liquidity"].value
+    assert not isinstance(left, str)  # noqa: S101 - a drained source's is a number
+    said = f"{source} itself says that {number(left)} USD of liquidity is left"
+    return f"{said}: nobody can trade at its price"
 
 
 def thin_words(pool: PoolReading, rules: MergeRules) -> str:

@@ -13,6 +13,7 @@ from typing import Any, Final
 from msgspec import Struct
 
 from shared.merge.ages import Ages, find_ages
+from shared.merge.drained import believe
 from shared.merge.givers import WINDOW_CHANGES, Chosen, Giver, choose, find_givers, label
 from shared.merge.names import shown
 from shared.merge.policy import MergeRules, rank
@@ -45,9 +46,13 @@ class Merged(Struct, frozen=True):
 
 
 class Case(Struct, frozen=True):
-    """What the values of a token are decided from, here and where they are explained."""
+    """What the values of a token are decided from, here and where they are explained.
+
+    `believed`: the readings without what drained sources say of price and trades.
+    """
 
     ages: Ages
+    believed: Mapping[str, SourceReading]
     union: Union
     best: PricePool | None
     ranked: list[str]  # sources in name order
@@ -69,15 +74,17 @@ def examine(readings: Mapping[str, SourceReading], now_ms: int, rules: MergeRule
     ages = find_ages(readings, now_ms, rules)
     if ages is None or now_ms >= ages.newest_ms + rules.dead_after_ms:
         return None
-    union = unite(readings, rules.pool_sources, ages.cut)
+    believed = believe(readings, ages.cut)
+    union = unite(believed, rules.pool_sources, ages.cut)
     best = price_pool(union, rules, ages.cut)
     return Case(
         ages=ages,
+        believed=believed,
         union=union,
         best=best,
         ranked=sorted(readings, key=lambda source: (rank(rules.name_order, source), source)),
-        givers=find_givers(readings, best, rules, ages.cut),
-        prices=source_prices(readings, union, rules, ages.cut),
+        givers=find_givers(believed, best, rules, ages.cut),
+        prices=source_prices(believed, union, rules, ages.cut),
     )
 
 
@@ -92,7 +99,7 @@ def merge_token(
     _set_names(row, readings, case.ranked)
     _set_created(row, readings, rules)
     _set_price(row, case, rules)
-    _set_figures(row, readings, case.union, case.ranked, case.ages.cut)
+    _set_figures(row, case.believed, case.union, case.ranked, case.ages.cut)
     if case.best is not None:
         pool = case.best.view.pool
         row["pool_address"] = pool.pool_address

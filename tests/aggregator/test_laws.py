@@ -7,6 +7,7 @@ from typing import Any
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from msgspec import UNSET
+from msgspec.structs import replace
 
 from services.aggregator.noise import NO_FLOORS, NoiseFloors, apply, diff
 from shared.merge.policy import MergeRules
@@ -206,6 +207,22 @@ def test_dead_pools_set_nothing_and_add_nothing(
             )
             dying = see(state, source, reading)
             assert row(dying, now_ms, rules) == row(state, now_ms, rules)
+
+
+@some
+@given(sightings, readings(most_pools=0), st.sampled_from([0.0, 0.99]), rules)
+def test_a_source_that_says_no_liquidity_moves_no_price_and_adds_no_trade(
+    seen: list[tuple[str, Reading]], said: Reading, liquidity: float, rules: MergeRules
+) -> None:
+    now_ms = T0 + 840_000
+    state = {name: held for name, held in see_all(seen).items() if name != "jupiter"}
+    before = row(state, now_ms, rules)
+    assume(not before["stale"])
+    drained = replace(said, observed_ms=now_ms, liquidity=liquidity)
+    after = row(see(state, "jupiter", drained), now_ms, rules)
+    for field in (*PRICED, "volume_24h", "transactions_24h", "buys_24h", "price_change_7d"):
+        assert after.get(field) == before.get(field)
+    assert after["liquidity"] == max(liquidity, before.get("liquidity", 0.0))
 
 
 @some

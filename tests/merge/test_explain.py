@@ -133,6 +133,24 @@ def test_a_price_says_its_pool_its_age_and_who_was_passed_over_and_why() -> None
     ]
 
 
+def test_a_source_without_liquidity_is_said_to_be_passed_over_for_that() -> None:
+    state = {
+        "dexscreener": saw(T0, {"pool_address": "Thin", "price": 9.0, "liquidity": 20.0}),
+        "jupiter": saw(T0, price=2.1, liquidity=0.25, volume_24h=73.8e6, buys_24h=5, holders=7),
+    }
+    found = told(state).fields
+    assert why(found["price"]) == [("jupiter", None, 2.1, "drained")]
+    assert found["price"].value == 9.0
+    assert why(found["volume_24h"]) == [("jupiter", None, 73.8e6, "drained")]
+    assert found["volume_24h"].value is None
+    assert found["volume_24h"].passed_over[0].why == (
+        "jupiter itself says that 0.25 USD of liquidity is left: nobody can trade at its price"
+    )
+    assert why(found["buys_24h"]) == [("jupiter", None, 5, "drained")]
+    assert why(found["liquidity"]) == [("jupiter", None, 0.25, "smaller")]
+    assert (found["holders"].value, found["holders"].passed_over) == (7, ())
+
+
 @pytest.mark.parametrize(
     ("pool", "field", "reason"),
     [

@@ -408,6 +408,96 @@ SOURCES = [
         price=2.0,
     ),
 ]
+DRAINED = [
+    case(
+        "73.8 M of volume by a source that itself says 0 liquidity is none, and its price is none",
+        jup(
+            liquidity=0,
+            mcap=1.4e6,
+            fdv=1.5e6,
+            holderCount=77,
+            stats1h={"priceChange": 153.0, "buyVolume": 9e6, "sellVolume": 1e6},
+            stats24h={"buyVolume": 73.8e6, "sellVolume": 1.0, "numBuys": 82815, "numSells": 36528},
+        ),
+        dex(pair("Rug", volume={"h24": 65e6}, liquidity={"usd": 0}, priceUsd="900")),
+        price=None,
+        price_source=None,
+        price_change_1h=None,
+        market_cap=None,
+        fdv=None,
+        volume_1h=None,
+        volume_24h=None,
+        transactions_24h=None,
+        buys_24h=None,
+        sells_24h=None,
+        liquidity=0.0,
+        holders=77,
+        token_ticker="JCAT",
+        sources=["dexscreener", "jupiter"],
+    ),
+    case(
+        "a drained source does not stand before another source's thin pool",
+        jup(liquidity=0.99, stats24h={"buyVolume": 9e6}),
+        dex(pair(liquidity={"usd": 5})),
+        price=2.0,
+        price_source="dexscreener:thin",
+        volume_24h=1000.0,
+        liquidity=5.0,
+    ),
+    case(
+        "a drained source has no say in the spread",
+        jup(liquidity=0.5, usdPrice=900.0),
+        dex(pair()),
+        price=2.0,
+        price_spread_pct=None,
+    ),
+    case(
+        "1 USD of a source's own liquidity is not drained",
+        jup(liquidity=1, stats24h={"buyVolume": 40.0}),
+        price=2.1,
+        volume_24h=40.0,
+    ),
+    case(
+        "liquidity of null is unknown, not drained",
+        jup(T0 - 9000, liquidity=0),
+        jup(T0, liquidity=None, stats24h={"buyVolume": 40.0}),
+        price=2.1,
+        volume_24h=40.0,
+        liquidity=None,
+    ),
+    case(
+        "a source that left liquidity out since it said 0 is still drained",
+        jup(T0 - 9 * MIN, liquidity=0),
+        jup(T0, stats24h={"buyVolume": 40.0}),
+        price=None,
+        volume_24h=None,
+        liquidity=0.0,
+    ),
+    case(
+        "and no longer once that was too long ago",
+        jup(T0 - 10 * MIN, liquidity=0),
+        jup(T0, stats24h={"buyVolume": 40.0}),
+        price=2.1,
+        volume_24h=40.0,
+        liquidity=None,
+    ),
+    case(
+        "a producer that says 0 liquidity is drained like anybody",
+        posted("desk", price=3.0, liquidity=0.0, volume_24h=7e6),
+        posted("other", T0 - 9000, price=4.0, volume_24h=7.0),
+        price=4.0,
+        price_source="ingest:other",
+        volume_24h=7.0,
+        liquidity=0.0,
+    ),
+    case(
+        "a token that came back to life counts again at once",
+        jup(T0 - 9000, liquidity=0, stats24h={"buyVolume": 40.0}),
+        jup(T0, liquidity=5000.0, stats24h={"buyVolume": 41.0}),
+        price=2.1,
+        volume_24h=41.0,
+    ),
+]
 TIME = [
     case(
         "an older observation does not overwrite a newer one",
@@ -681,6 +771,12 @@ RECORDED = [
 ]
 MEAN = [
     Case(
+        "weighted: a drained source's price has no part in the mean",
+        (dex(pair()), jup(liquidity=0.99)),
+        {"price": 2.0, "price_source": "dexscreener", "price_spread_pct": None},
+        rules=WEIGHTED,
+    ),
+    Case(
         "weighted: the mean by the liquidity behind each price",
         (dex(pair()), jup(liquidity=50_000.0)),
         {"price": pytest.approx(2.05), "price_source": "weighted"},
@@ -701,7 +797,7 @@ MEAN = [
 ]
 CASES = [
     *(*QUOTE_SIDE, *POOLS, *VALUES, *CAPS, *SOURCES),
-    *(*TIME, *NAMES, *KEYS, *RECORDED, *MEAN),
+    *(*DRAINED, *TIME, *NAMES, *KEYS, *RECORDED, *MEAN),
 ]
 
 

@@ -580,12 +580,17 @@ def test_without_any_known_liquidity_the_weighted_price_is_the_ranked_one() -> N
     assert (found["price"], found["price_source"]) == (1.0, "jupiter")
 
 
-def test_a_price_too_small_to_be_weighed_stays_within_what_was_seen() -> None:
+@pytest.mark.parametrize(
+    ("price", "a", "b"), [(0.1, 1.0, 2.0), (0.7, 1.0, 2.0), (5e-324, 1.5, 2.5)]
+)
+def test_rounding_does_not_carry_a_mean_out_of_what_was_seen(
+    price: float, a: float, b: float
+) -> None:
     readings = {
-        "ingest:a": saw(price=5e-324, liquidity=0.1),
-        "ingest:b": saw(price=5e-324, liquidity=0.1),
+        "ingest:a": saw(price=price, liquidity=a),
+        "ingest:b": saw(price=price, liquidity=b),
     }
-    assert row(readings, T0, WEIGHTED)["price"] == 5e-324
+    assert row(readings, T0, WEIGHTED)["price"] == price
 
 
 # -- time -----------------------------------------------------------------------------------------

@@ -1,0 +1,45 @@
+"""Sources that say themselves that a token's liquidity is gone (docs/DATA.md, "Across sources").
+
+What a dead pool is among pools, such a source is among sources: it may still tell of 70 M of volume
+and of a price, of trades that nobody can make any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from shared.merge.ages import PRICE_FIELDS
+from shared.merge.pools import SUMMED, Cutoffs
+from shared.merge.readings import DEAD_LIQUIDITY, SourceReading
+
+# What a drained source is not believed in. The liquidity itself is: that there is none is news.
+DISBELIEVED: Final = PRICE_FIELDS | frozenset(SUMMED) - {"liquidity"}
+
+
+def is_drained(reading: SourceReading, cut: Cutoffs) -> bool:
+    """Tell whether a source's own liquidity of the whole token is known and next to nothing.
+
+    It is known for as long as any figure of the source can count, so that no price comes back only
+    because the liquidity was not told again.
+    """
+    told = reading.fields.get("liquidity")
+    if told is None or not isinstance(told.value, int | float) or told.value >= DEAD_LIQUIDITY:
+        return False
+    return told.observed_ms > min(cut.price, cut.sums)
+
+
+def believe(readings: Mapping[str, SourceReading], cut: Cutoffs) -> Mapping[str, SourceReading]:
+    """Return the readings without what drained sources are not believed in; pools stay.
+
+    The readings themselves when no source is drained, which is nearly always.
+    """
+    drained = [source for source, reading in readings.items() if is_drained(reading, cut)]
+    if not drained:
+        return readings
+    return {**readings, **{source: _without(readings[source]) for source in drained}}
+
+
+def _without(reading: SourceReading) -> SourceReading:
+    kept = {name: told for name, told in reading.fields.items() if name not in DISBELIEVED}
+    return SourceReading(kept, reading.pools)
