@@ -16,6 +16,9 @@ endif
 # How many random schedules `make model` plays; the suite plays 160.
 MODEL_SCHEDULES ?= 3200
 
+# `make test MARKED=store` runs only what has that mark (pyproject.toml lists them).
+AND_MARKED = $(if $(MARKED), and $(MARKED))
+
 .DEFAULT_GOAL := help
 .PHONY: model chaos help setup demo run verify test check format documents lock page clean
 
@@ -34,8 +37,8 @@ verify: $(RUN_STAMP) ## audit the store of what runs here (make demo, make run)
 	@$(BIN)/dexwire verify $(ARGS)
 
 test: $(DEV_STAMP) ## the whole suite: unit, integration, end to end
-	$(BIN)/python -m pytest -n auto -m "not alone" $(ARGS)
-	$(BIN)/python -m pytest -p no:xdist -m alone $(ARGS) || test $$? -eq 5 # 5: none among ARGS
+	$(BIN)/python -m pytest -n auto -m "not alone$(AND_MARKED)" $(ARGS)
+	$(BIN)/python -m pytest -p no:xdist -m "alone$(AND_MARKED)" $(ARGS) || test $$? -eq 5 # 5: none
 
 model: $(DEV_STAMP) ## the stream's model check, long: MODEL_SCHEDULES random schedules of faults
 	MODEL_SCHEDULES=$(MODEL_SCHEDULES) $(BIN)/python -m pytest tests/model -n auto -rP $(ARGS)

@@ -40,6 +40,16 @@ _KEPT = ("PATH", "HOME", "USER", "SHELL", "LANG", "TERM", "TMPDIR", "TZ", "VIRTU
 _KEPT_PREFIXES = ("TEST_", "PYTEST_", "PYTHON", "LC_", "COV_", "COVERAGE_", "HYPOTHESIS_")
 
 
+_MEETS_A_SERVER = {"redis_url", "private_server"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what meets a Redis server `store`: that runs once more, on another kind of server."""
+    for item in items:
+        if isinstance(item, pytest.Function) and _MEETS_A_SERVER & set(item.fixturenames):
+            item.add_marker("store")
+
+
 @pytest.fixture(autouse=True)
 def clean_environ(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Hide the developer's environment and `.env`: settings come from the test alone."""
