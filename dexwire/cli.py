@@ -147,6 +147,27 @@ def config(
     _exit_with(lambda: show(service, as_json=as_json, changed=changed))
 
 
+@app.command()
+def doctor(
+    *,
+    redis_url: Annotated[
+        str | None, typer.Option(help="The server to look at. Default: that of `dexwire up` here.")
+    ] = None,
+    upstream: Annotated[
+        bool, typer.Option("--upstream", help="Ask each source once, over the internet.")
+    ] = False,
+    clean: Annotated[
+        bool, typer.Option("--clean", help="Remove what killed servers left in /tmp.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
+) -> None:
+    """Say what is missing or wrong here, and how to mend it. Exit 1: something is."""
+    examine = importlib.import_module("dexwire.doctor.run").doctor
+    _exit_with(
+        lambda: asyncio.run(examine(redis_url, upstream=upstream, clean=clean, as_json=as_json))
+    )
+
+
 def run_one(name: str) -> int:
     """Run one service with the settings of its environment; return the exit code.
 

@@ -24,6 +24,7 @@ from dexwire.supervisor import Service, Supervisor, next_delay_s
 from shared.connect import public_url
 from shared.embedded import EmbeddedServer
 from shared.errors import ConfigError, StoreError
+from shared.leftovers import remove_leftovers
 
 NAMES: Final = ("replay", "aggregator", "fetcher", "api", "ws")
 SERVER_STOP_S: Final = 1.5  # what is left of the 15 s when every service had to be killed
@@ -143,6 +144,7 @@ async def _redis(settings: UpSettings, held: contextlib.ExitStack) -> EmbeddedSe
     if settings.redis_url:
         await check_redis(settings.redis_url)
         return None
+    remove_leftovers()
     server = EmbeddedServer(data_dir=settings.data_dir)
     held.callback(server.close, SERVER_STOP_S)
     server.start()

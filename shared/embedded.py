@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import os
 import re
 import shutil
 import socket
@@ -20,6 +21,7 @@ from typing import Final, Self
 
 from shared.children import start_child
 from shared.errors import ConfigError, StoreError
+from shared.leftovers import PREFIX, SOCKET_NAME, hold
 
 READY_S: Final = 10.0  # 10-50 ms is usual; a large append-only file takes seconds to load
 STOP_S: Final = 5.0  # then SIGKILL
@@ -47,8 +49,9 @@ class EmbeddedServer:
         self.binary = binary or find_server()
         self.data_dir = data_dir
         # mkdtemp makes it 0700. Not in the data folder: a socket's path has at most 107 bytes.
-        self._folder = Path(tempfile.mkdtemp(prefix="dexwire-"))
-        self.socket_path = self._folder / "redis.sock"
+        self._folder = Path(tempfile.mkdtemp(prefix=PREFIX))
+        self._held: int | None = hold(self._folder)
+        self.socket_path = self._folder / SOCKET_NAME
         self.log_path = self._folder / "redis.log"
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -111,6 +114,9 @@ class EmbeddedServer:
         """Stop the server and remove its private folder; the data folder stays."""
         self.stop(timeout_s)
         shutil.rmtree(self._folder, ignore_errors=True)
+        if self._held is not None:
+            os.close(self._held)
+            self._held = None
 
     def __enter__(self) -> Self:
         try:

@@ -1,0 +1,114 @@
+"""`dexwire doctor`: makes every check and prints what it found."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from typing import TypeVar, cast
+
+import msgspec
+from pydantic_settings import BaseSettings
+from redis.exceptions import RedisError
+
+from dexwire.config import masked, read_config
+from dexwire.doctor import machine
+from dexwire.doctor.look import look
+from dexwire.doctor.result import Result, fail, ok, shown
+from dexwire.doctor.server import judge
+from dexwire.doctor.upstream import upstreams
+from dexwire.runfile import DEFAULT_FOLDER, Running, find_running
+from dexwire.settings import UpSettings
+from services.api.settings import ApiSettings
+from services.fetcher.settings import FetcherSettings
+from services.ws.settings import WsSettings
+from shared.connect import UNREACHABLE, open_redis, public_url
+from shared.errors import ConfigError
+from shared.settings import read_settings
+
+_ANSWER_S = 5.0
+S = TypeVar("S", bound=BaseSettings)
+
+
+async def doctor(
+    redis_url: str | None, *, upstream: bool = False, clean: bool = False, as_json: bool = False
+) -> int:
+    """Print what was found; return 1 when a check failed."""
+    results = [result async for result in examine(redis_url, upstream=upstream, clean=clean)]
+    if as_json:
+        print(msgspec.json.format(msgspec.json.encode(results)).decode())
+    else:
+        print(shown(results))
+    return int(any(result.verdict == "fail" for result in results))
+
+
+async def examine(redis_url: str | None, *, upstream: bool, clean: bool) -> AsyncIterator[Result]:
+    """Make every check that can be made here."""
+    yield machine.python()
+    try:
+        yield machine.settings(read_config())
+    except ConfigError as error:
+        yield fail("settings", str(error), "mend or remove the file")
+    # A wrong setting was told just now; what it would have said is looked at with the rest.
+    up, api, ws = _or_default(UpSettings), _or_default(ApiSettings), _or_default(WsSettings)
+    running = find_running(up.data_dir or DEFAULT_FOLDER)
+    yield await machine.port("api", api.api_host, api.api_port, running)
+    yield await machine.port("ws", ws.ws_host, ws.ws_port, running)
+    yield machine.open_files(ws)
+    yield machine.embedded_server(needed=not up.redis_url)
+    yield machine.proxies(api, ws)
+    yield machine.doors(api, ws)
+    yield machine.data_folder(up, running)
+    yield machine.leftovers(clean=clean)
+    async for result in _redis(redis_url, up, running):
+        yield result
+    if upstream:
+        for result in await upstreams(_or_default(FetcherSettings)):
+            yield result
+
+
+async def _redis(
+    redis_url: str | None, up: UpSettings, running: Running | None
+) -> AsyncIterator[Result]:
+    url, prefix = redis_url or up.redis_url, up.redis_prefix
+    if not url and running is not None:
+        url, prefix = running.redis_url, prefix or running.redis_prefix
+    if not url:
+        yield ok("redis", "REDIS_URL is not set: `dexwire up` starts a server of its own")
+        return
+    client = open_redis(url, timeout_s=_ANSWER_S / 2)
+    try:
+        async with asyncio.timeout(_ANSWER_S):
+            facts = await look(client, _public(url), prefix)
+    except (TimeoutError, *UNREACHABLE, RedisError) as error:
+        yield _unreachable(url, error)
+        return
+    finally:
+        with contextlib.suppress(*UNREACHABLE, RedisError):
+            await client.aclose()
+    for result in judge(facts):
+        yield result
+
+
+def _unreachable(url: str, error: Exception) -> Result:
+    reason = str(error).replace(url, _public(url))[:160] or "no answer"
+    seen = f"{_public(url)}: {reason}"
+    text = reason.upper()
+    if "WRONGPASS" in text or "NOAUTH" in text or "AUTHENTICATION" in text or "PASSWORD" in text:
+        return fail("redis", seen, "check the user in REDIS_URL and REDIS_PASSWORD")
+    if "NOPERM" in text or "PERMISSION" in text:
+        return fail("redis", seen, "this user may not even ask; use the user `admin`")
+    if "CERTIFICATE" in text or "SSL" in text:
+        return fail("redis", seen, "check REDIS_CA_FILE, and whether this port speaks TLS")
+    return fail("redis", seen, "is it running, and reachable from here? try `redis-cli -u … ping`")
+
+
+def _public(url: str) -> str:
+    return masked(public_url(url), secret=False)
+
+
+def _or_default(cls: type[S]) -> S:
+    try:
+        return read_settings(cls)
+    except ConfigError:
+        return cast("S", cls.model_construct())
