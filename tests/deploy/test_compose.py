@@ -1,0 +1,156 @@
+"""What docker-compose.yml promises, read as text: no engine is needed (deploy/check runs it)."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+import yaml
+
+from tests.support import ROOT
+
+FILE: Final = ROOT / "docker-compose.yml"
+PLAN: Final[dict[str, Any]] = yaml.safe_load(FILE.read_text())
+SERVICES: Final[dict[str, dict[str, Any]]] = PLAN["services"]
+OURS: Final = ("fetcher", "aggregator", "api", "ws")
+ONE_SHOT: Final = {"users", "admin"}
+DRAIN_S: Final = 15
+SECRET_WORDS: Final = ("password", "secret", "api_key")
+
+every_service = pytest.mark.parametrize("name", SERVICES)
+our_service = pytest.mark.parametrize("name", OURS)
+
+
+def test_the_file_fits_the_compose_specification() -> None:
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec"]
+    done = subprocess.run(
+        [*command, str(FILE)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@every_service
+def test_a_service_has_no_more_rights_than_it_needs(name: str) -> None:
+    service = SERVICES[name]
+    assert service["user"] == "10001:10001"
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert service["tmpfs"] == ["/tmp:size=16m,mode=1777,noexec,nosuid,nodev"]  # noqa: S108
+    assert service["init"] is True
+    assert "privileged" not in service
+    assert service.get("cap_add", []) == (["NET_BIND_SERVICE"] if name == "caddy" else [])
+
+
+@every_service
+def test_a_service_is_bounded(name: str) -> None:
+    service = SERVICES[name]
+    assert service["pids_limit"] <= 256
+    assert re.fullmatch(r"\d+[mg]", service["mem_limit"])
+    assert 0 < service["cpus"] <= 1
+    assert service["ulimits"]["nofile"]
+    assert service["logging"]["options"] == {"max-size": "10m", "max-file": "3"}
+
+
+@every_service
+def test_a_service_comes_back_unless_it_was_a_single_job(name: str) -> None:
+    service = SERVICES[name]
+    assert service["restart"] == ("no" if name in ONE_SHOT else "unless-stopped")
+    assert service["healthcheck"].get("disable", False) is (name in ONE_SHOT)
+    assert name in ONE_SHOT or service["healthcheck"]["test"]
+
+
+@our_service
+def test_a_service_may_finish_its_drain(name: str) -> None:
+    assert int(SERVICES[name]["stop_grace_period"].removesuffix("s")) > DRAIN_S
+
+
+@every_service
+def test_only_the_proxy_publishes_a_port_and_that_on_this_machine_alone(name: str) -> None:
+    published = {"caddy": ["${BIND:-127.0.0.1}:${PORT:-8080}:8080"]}
+    assert SERVICES[name].get("ports", []) == published.get(name, [])
+
+
+def test_only_fetchers_and_the_proxy_have_a_way_out() -> None:
+    assert PLAN["networks"]["edge"]["internal"] is True
+    assert PLAN["networks"]["internal"]["internal"] is True
+    outside = {name for name, service in SERVICES.items() if "outside" in networks(service)}
+    assert outside == {"fetcher", "caddy"}
+
+
+def test_the_proxy_does_not_reach_redis() -> None:
+    assert networks(SERVICES["redis"]) == ["internal"]
+    assert "internal" not in networks(SERVICES["caddy"])
+
+
+@pytest.mark.parametrize("name", ["api", "ws"])
+def test_forwarded_addresses_are_believed_from_the_proxy_s_network_alone(name: str) -> None:
+    subnet = PLAN["networks"]["edge"]["ipam"]["config"][0]["subnet"]
+    assert SERVICES[name]["environment"]["TRUSTED_PROXIES"] == subnet
+
+
+@every_service
+def test_any_service_can_be_scaled_but_the_proxy(name: str) -> None:
+    assert "container_name" not in SERVICES[name]
+    assert "hostname" not in SERVICES[name]
+    assert name == "caddy" or not SERVICES[name].get("ports")
+
+
+@every_service
+def test_nothing_reaches_the_engine_or_writes_to_the_machine(name: str) -> None:
+    for mount in SERVICES[name].get("volumes", []):
+        source, _, rest = mount.partition(":")
+        assert "docker.sock" not in mount
+        assert rest.endswith(":ro") or source in PLAN["volumes"], mount
+
+
+@our_service
+def test_a_service_sees_its_own_password_only(name: str) -> None:
+    service = SERVICES[name]
+    assert service["volumes"] == [f"keys-{name}:/run/keys:ro"]
+    assert service["environment"]["REDIS_URL"] == f"redis://{name}@redis:6379/0"
+    assert service["environment"]["REDIS_PASSWORD_FILE"] == "/run/keys/redis_password"
+
+
+def test_no_password_is_written_anywhere() -> None:
+    for name, service in SERVICES.items():
+        for variable, value in service.get("environment", {}).items():
+            secret = any(word in variable.lower() for word in SECRET_WORDS)
+            assert not secret or variable.endswith("_FILE"), (name, variable)
+            assert not re.search(r"://[^@/]*:[^@/]*@", str(value)), (name, variable)
+    assert (ROOT / "deploy/no-ingest-keys").read_text() == ""
+
+
+def test_redis_keeps_what_it_has_and_says_when_it_is_full() -> None:
+    said = " ".join(SERVICES["redis"]["command"])
+    assert "--aclfile /run/keys/users.acl" in said
+    assert "--maxmemory ${REDIS_MAXMEMORY:-512mb} --maxmemory-policy noeviction" in said
+    assert "--client-output-buffer-limit pubsub 32mb 8mb 10" in said
+    assert "--appendonly yes" in said
+
+
+def test_the_replayed_market_has_its_own_project_and_feeds_the_fetchers() -> None:
+    said = env_file(ROOT / "deploy/replay.env")
+    assert said["COMPOSE_PROFILES"] == "replay"
+    assert said["COMPOSE_PROJECT_NAME"] == "dexwire-replay"
+    assert said["DEMO"] == "true"
+    for variable in ("DEXSCREENER_URL", "JUPITER_URL", "GECKOTERMINAL_URL"):
+        assert said[variable].startswith("http://replay:8010/")
+        assert variable in SERVICES["fetcher"]["environment"]  # handed on
+    assert SERVICES["replay"]["profiles"] == ["replay"]
+
+
+def networks(service: dict[str, Any]) -> list[str]:
+    return list(service.get("networks", []))
+
+
+def env_file(path: Path) -> dict[str, str]:
+    lines = [line for line in path.read_text().splitlines() if line and not line.startswith("#")]
+    return dict(line.split("=", 1) for line in lines)
