@@ -17,6 +17,7 @@ from dexwire.terminal.commands import add_commands
 from dexwire.up import up as run_up
 from dexwire.verify import verify as run_verify
 from shared.errors import ConfigError, PipelineError
+from shared.metrics import Metrics
 from shared.service import run_service
 from shared.settings import ServiceSettings, exit_on_config_error, read_settings
 
@@ -182,7 +183,7 @@ def run_one(name: str) -> int:
             "REDIS_URL: not set; a single service needs a server it shares with the others, as in "
             "REDIS_URL=redis://127.0.0.1:6379/0 (`dexwire up` starts one by itself)"
         )
-    run: Callable[[Any, asyncio.Event], Awaitable[None]] = importlib.import_module(
+    run: Callable[[Any, asyncio.Event, Metrics], Awaitable[None]] = importlib.import_module(
         f"services.{name}.app"
     ).run
     return run_service(name, settings, run)

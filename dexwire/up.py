@@ -25,6 +25,7 @@ from shared.connect import public_url
 from shared.embedded import EmbeddedServer
 from shared.errors import ConfigError, StoreError
 from shared.leftovers import remove_leftovers
+from shared.settings import METRICS_PORTS
 
 NAMES: Final = ("replay", "aggregator", "fetcher", "api", "ws")
 SERVER_STOP_S: Final = 1.5  # what is left of the 15 s when every service had to be killed
@@ -35,7 +36,9 @@ _DEMO_TOKENS_PER_RATE: Final = 600
 
 
 def choose_ports(settings: UpSettings) -> Ports:
-    """Check that every port can be listened on. Raises PortTaken."""
+    """Check that every port that was asked for can be listened on. Raises PortTaken."""
+    for name, port in metrics_ports(settings).items():
+        take_port(settings.metrics_host, port, f"metrics of {name}", "METRICS_PORT")
     api = take_port(settings.api_host, settings.api_port, "api", "--api-port")
     ws = take_port(settings.ws_host, settings.ws_port, "ws", "--ws-port")
     if api == ws:
@@ -83,6 +86,8 @@ def services(settings: UpSettings, ports: Ports, redis_url: str, *, pretty: bool
         own["replay"] = {"REPLAY_HOST": "127.0.0.1", "REPLAY_PORT": str(ports.replay)}
         if settings.replay_tokens is not None:
             own["replay"]["REPLAY_TOKENS"] = str(settings.replay_tokens)
+    for name, port in metrics_ports(settings).items():
+        own[name]["METRICS_PORT"] = str(port)
     # -P: a folder called `shared` where the user happens to stand is not ours to import.
     python = (sys.executable, "-P", "-m", "dexwire")
     return [
@@ -90,6 +95,13 @@ def services(settings: UpSettings, ports: Ports, redis_url: str, *, pretty: bool
         for name in NAMES
         if name in own
     ]
+
+
+def metrics_ports(settings: UpSettings) -> dict[str, int]:
+    """Return each service's port where one was chosen: that one and those after it."""
+    first = settings.metrics_port
+    names = [name for name in METRICS_PORTS if settings.demo or name != "replay"]
+    return {name: port for port, name in enumerate(names, start=first)} if first else {}
 
 
 def demo_rate_factor(tokens: int) -> float:

@@ -11,6 +11,10 @@ class ConfigError(PipelineError):
     """A setting is wrong; the message names the variable."""
 
 
+class CannotListen(PipelineError):
+    """An address that was asked for cannot be listened on; the message names its settings."""
+
+
 class SourceError(PipelineError):
     """An upstream call did not give data."""
 

@@ -10,34 +10,50 @@ from typing import TypeVar
 
 import uvloop
 
-from shared.errors import ConfigError
+from shared.errors import CannotListen, ConfigError
 from shared.logs import get_logger, setup_logs
+from shared.metrics import Metrics
+from shared.metrics_server import serve_metrics
 from shared.settings import ServiceSettings, exit_on_config_error
 
 S = TypeVar("S", bound=ServiceSettings)
 log = get_logger(__name__)
 
 
-def run_service(name: str, settings: S, run: Callable[[S, asyncio.Event], Awaitable[None]]) -> int:
+def run_service(
+    name: str, settings: S, run: Callable[[S, asyncio.Event, Metrics], Awaitable[None]]
+) -> int:
     """Run one service until SIGINT or SIGTERM; return the exit code.
 
-    `run(settings, stop)` returns after `stop` is set and everything is put away. An error that it
-    does not handle ends the process with code 1 and a log line; the supervisor starts it again.
+    `run(settings, stop, metrics)` returns after `stop` is set and everything is put away. An error
+    that it does not handle ends the process with code 1 and a log line; the supervisor starts it
+    again.
     """
     setup_logs(name, settings)
+    metrics = Metrics(name)
 
     async def main() -> None:
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         for signum in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(signum, stop.set)
-        await run(settings, stop)
+        watching = asyncio.create_task(metrics.loop.run())
+        try:
+            await run(settings, stop, metrics)
+        finally:
+            watching.cancel()
 
     try:
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        with (
+            serve_metrics(metrics, settings),
+            asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+        ):
             runner.run(main())
     except ConfigError as error:  # settings that are read later, such as a source's
         return exit_on_config_error(error)
+    except CannotListen as error:
+        log.error("cannot_listen", error=str(error))  # noqa: TRY400 - one plain line, no trace
+        return 1
     except Exception:
         log.exception("service_failed")
         return 1

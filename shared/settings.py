@@ -17,6 +17,14 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from shared.errors import ConfigError
 
 EX_CONFIG = os.EX_CONFIG  # 78
+# One a service, so that all of them run on one machine.
+METRICS_PORTS: Final = {
+    "fetcher": 9101,
+    "aggregator": 9102,
+    "api": 9103,
+    "ws": 9104,
+    "replay": 9105,
+}
 _SCHEMES = ("redis", "rediss", "unix")
 
 
@@ -72,6 +80,12 @@ class ServiceSettings(BaseSettings):
     """Logs as JSON lines. Unset: JSON unless standard error is a terminal."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     """The least severe log lines that are written."""
+    metrics_host: str = Field(default="127.0.0.1", min_length=1)
+    """Address on which each service shows its metrics, and answers /livez and /readyz."""
+    metrics_port: int | None = Field(default=None, ge=0, le=65_530)
+    """Port of the metrics; 0: none. Unset: fetcher 9101, aggregator 9102, api 9103, ws 9104, replay
+    9105, unless it is taken. For `dexwire up`: the first of five, in this order.
+    """
     include_quote_assets: bool = False
     """SOL, WETH, USDC and the other quote assets in the list too."""
     demo: bool = False

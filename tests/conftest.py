@@ -142,6 +142,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     ports = ("--api-port", "0", "--ws-port", "0", "--replay-port", "0")
     env = {name: value for name, value in os.environ.items() if name in _KEPT}
     env |= {n: v for n, v in os.environ.items() if n.startswith(("PYTHON", "COV_", "COVERAGE_"))}
+    env["METRICS_PORT"] = "0"
     command = [sys.executable, "-m", "dexwire", "up", "--demo", *ports]
     process = Process(command, env, folder, folder / "demo.log")
     try:

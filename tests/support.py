@@ -17,6 +17,7 @@ from typing import Final, TypeVar, overload
 import pytest
 
 from shared.children import start_child
+from shared.settings import METRICS_PORTS
 
 # Read before a test's environment is cleaned.
 _TOOLS_PROMISED: Final = bool(os.environ.get("TEST_REQUIRE_TOOLS"))
@@ -121,4 +122,6 @@ def start_dexwire(
 ) -> Process:
     """Start `python -m dexwire <args>` with the test's environment plus `env`, in folder `cwd`."""
     command = [sys.executable, "-m", "dexwire", *args]
-    return Process(command, {**os.environ, **(env or {})}, cwd, log)
+    # Stacks run side by side here; a test of the metrics names its ports.
+    quiet = {"METRICS_PORT": "0"} if args[0] in {"up", *METRICS_PORTS} else {}
+    return Process(command, {**os.environ, **quiet, **(env or {})}, cwd, log)

@@ -14,6 +14,7 @@ from services.aggregator.plan import Window
 from services.aggregator.settings import AggregatorSettings
 from shared.connect import open_redis, wait_for_redis
 from shared.keys import Keys
+from shared.metrics import Metrics
 from shared.replica import Replica
 from shared.service import unless_stopped
 
@@ -36,7 +37,9 @@ def alert_rules(settings: AggregatorSettings) -> AlertRules:
     )
 
 
-async def run(settings: AggregatorSettings, stop: asyncio.Event) -> None:
+async def run(
+    settings: AggregatorSettings, stop: asyncio.Event, _metrics: Metrics | None = None
+) -> None:
     """Run until `stop`; what was heard until then is committed, and the lease given back."""
     keys = Keys(settings.redis_prefix)
     async with open_redis(settings.redis_url) as redis:

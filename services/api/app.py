@@ -28,6 +28,7 @@ from shared.connect import Redis, open_redis, public_url
 from shared.errors import ConfigError
 from shared.keys import Keys
 from shared.logs import get_logger
+from shared.metrics import Metrics
 
 log = get_logger(__name__)
 
@@ -41,10 +42,13 @@ class Api:
     draining: bool = field(default=False)
 
 
-def build_api(settings: ApiSettings, redis: Redis, feed_redis: Redis) -> Api:
+def build_api(
+    settings: ApiSettings, redis: Redis, feed_redis: Redis, metrics: Metrics | None = None
+) -> Api:
     """Put the parts together. `feed_redis` carries the subscription alone, so that no crowd of
     requests can keep the copy from following.
     """  # noqa: D205
+    metrics = metrics or Metrics("api")
     keys = Keys(settings.redis_prefix)
     live = Live(feed_redis, redis, keys)
     secret = settings.cursor_secret
@@ -68,7 +72,7 @@ def build_api(settings: ApiSettings, redis: Redis, feed_redis: Redis) -> Api:
             "/tokens/{chain}/{address}": Token(redis, keys, settings.merge_rules()),
             "/health": Health(redis, keys, live, demo=settings.demo),
             "/livez": Livez(),
-            "/readyz": Readyz(redis, live, lambda: api.draining),
+            "/readyz": Readyz(redis, live, metrics.loop, lambda: api.draining),
         },
         writers={"/ingest": ingest},
     )
@@ -82,7 +86,7 @@ def build_api(settings: ApiSettings, redis: Redis, feed_redis: Redis) -> Api:
     return api
 
 
-async def run(settings: ApiSettings, stop: asyncio.Event) -> None:
+async def run(settings: ApiSettings, stop: asyncio.Event, metrics: Metrics | None = None) -> None:
     """Serve until `stop` is set, then finish the requests under way.
 
     Listens at once and answers 503 until the store is there and the copy is complete.
@@ -103,7 +107,7 @@ async def run(settings: ApiSettings, stop: asyncio.Event) -> None:
     redis = open_redis(settings.redis_url)
     feed_redis = open_redis(settings.redis_url, max_connections=4)
     try:
-        api = build_api(settings, redis, feed_redis)
+        api = build_api(settings, redis, feed_redis, metrics)
         following = asyncio.create_task(api.live.feed.run())
         try:
             async with HttpServer(api.app, sock) as server:

@@ -16,6 +16,7 @@ from services.api.query import parse_parameters
 from services.api.storage import storage
 from shared.connect import Redis
 from shared.keys import SILENCE_S, Keys
+from shared.loop_watch import LoopWatch
 from shared.model import BUILT_IN_SOURCES
 
 HEALTH_S: Final = 0.8  # a hanging store must not make its own diagnosis hang
@@ -123,9 +124,12 @@ class Livez:
 class Readyz:
     """Whether to send requests here: the store answers, the data is complete and fresh."""
 
-    def __init__(self, redis: Redis, live: Live, draining: Callable[[], bool]) -> None:
+    def __init__(
+        self, redis: Redis, live: Live, loop: LoopWatch, draining: Callable[[], bool]
+    ) -> None:
         self._redis: Any = redis
         self._live = live
+        self._loop = loop
         self._draining = draining
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -138,6 +142,8 @@ class Readyz:
     async def _reason(self) -> tuple[str, str] | None:
         if self._draining():
             return "draining", "this process is about to stop"
+        if stuck_s := self._loop.stuck_s:
+            return "stuck", f"the event loop stood still for {stuck_s:.1f} s"
         async with storage(HEALTH_S):
             await self._redis.ping()
         feed = self._live.feed

@@ -19,6 +19,7 @@ from services.fetcher.status import StatusBoard
 from shared.connect import open_redis, wait_for_redis
 from shared.keys import Keys
 from shared.logs import get_logger
+from shared.metrics import Metrics
 from shared.service import unless_stopped
 from shared.settings import read_settings
 
@@ -40,7 +41,9 @@ def read_sources(factor: float) -> tuple[list[Source], list[str]]:
     return on, off
 
 
-async def run(settings: FetcherSettings, stop: asyncio.Event) -> None:
+async def run(
+    settings: FetcherSettings, stop: asyncio.Event, _metrics: Metrics | None = None
+) -> None:
     """Fetch until `stop` is set; what has arrived by then is still published."""
     sources, off = read_sources(settings.fetch_rate_factor)
     await run_sources(settings, sources, stop, off=off)

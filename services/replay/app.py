@@ -15,6 +15,7 @@ from services.replay.routes import build_app
 from services.replay.settings import ReplaySettings
 from shared.errors import ConfigError
 from shared.logs import get_logger
+from shared.metrics import Metrics
 
 __all__ = ["build_app", "run"]
 
@@ -50,7 +51,9 @@ def _listen(settings: ReplaySettings) -> socket.socket:
         ) from error
 
 
-async def run(settings: ReplaySettings, stop: asyncio.Event) -> None:
+async def run(
+    settings: ReplaySettings, stop: asyncio.Event, _metrics: Metrics | None = None
+) -> None:
     """Serve the replayed market until `stop` is set; open requests get 5 s to end."""
     listening = _listen(settings)
     config = uvicorn.Config(

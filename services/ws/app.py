@@ -14,10 +14,11 @@ from services.ws.history import keep_history
 from services.ws.settings import WsSettings
 from services.ws.watched import keep_watched
 from shared.connect import open_redis, wait_for_redis
-from shared.errors import PipelineError
+from shared.errors import CannotListen
 from shared.feed import Feed
 from shared.keys import Keys
 from shared.logs import get_logger
+from shared.metrics import Metrics
 from shared.replica import Replica
 
 log = get_logger(__name__)
@@ -40,14 +41,15 @@ class _World:
         return self.feed.loaded.is_set()
 
 
-async def run(settings: WsSettings, stop: asyncio.Event) -> None:
+async def run(settings: WsSettings, stop: asyncio.Event, metrics: Metrics | None = None) -> None:
     """Serve the stream until `stop`; clients may connect before there is anything to tell."""
     # One line per connection from the library would drown our own.
     logging.getLogger("websockets").setLevel(logging.WARNING)
     _raise_open_files_limit()
     redis = open_redis(settings.redis_url)
     world, replica = _World(), Replica()
-    gateway = Gateway(settings, Hub(replica, world))
+    metrics = metrics or Metrics("ws")
+    gateway = Gateway(settings, Hub(replica, world), metrics.loop)
     keys = Keys(settings.redis_prefix)
     world.feed = Feed(redis, keys, replica, gateway)
 
@@ -60,7 +62,9 @@ async def run(settings: WsSettings, stop: asyncio.Event) -> None:
     except OSError as error:
         await redis.aclose()
         where = f"{settings.ws_host}:{settings.ws_port}"
-        raise PipelineError(f"cannot listen on {where}: {error.strerror}") from None
+        raise CannotListen(
+            f"WS_HOST, WS_PORT: cannot listen on {where}: {error.strerror}"
+        ) from None
     log.info("ws_listening", host=settings.ws_host, port=port)
     try:
         async with asyncio.TaskGroup() as tasks:

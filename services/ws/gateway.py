@@ -17,6 +17,7 @@ from services.ws.history import History
 from services.ws.settings import WsSettings
 from services.ws.transport import Connection
 from shared.logs import get_logger
+from shared.loop_watch import LoopWatch
 from shared.replica import Change
 from shared.wire import Heartbeat
 
@@ -35,8 +36,9 @@ class Gateway:
     It is the feed's listener and the connections' `House`.
     """
 
-    def __init__(self, settings: WsSettings, hub: Hub) -> None:
+    def __init__(self, settings: WsSettings, hub: Hub, loop: LoopWatch | None = None) -> None:
         self.hub = hub
+        self._loop = loop or LoopWatch()
         self.trusted_proxies = frozenset(settings.trusted_proxies)
         self.handshake_s = settings.ws_handshake_s
         self.patience = Patience(
@@ -89,11 +91,12 @@ class Gateway:
 
     def health(self, path: str) -> tuple[int, Mapping[str, Any]] | None:
         """Answer `/livez`, `/readyz` and `/health`."""
-        state = self.hub.status
+        state: str = self.hub.status
         if path == "/livez":
             return 200, {"status": "ok"}
         if path == "/readyz":
-            ready = state == "live" and not self._draining
+            state = "draining" if self._draining else "stuck" if self._loop.stuck_s else state
+            ready = state == "live"
             return (200 if ready else 503), {"status": "ready" if ready else state}
         if path != "/health":
             return None

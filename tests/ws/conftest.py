@@ -16,6 +16,7 @@ from services.ws.settings import WsSettings
 from shared.connect import Redis
 from shared.errors import StoreError
 from shared.keys import Keys
+from shared.loop_watch import LoopWatch
 from tests.support import eventually, free_port
 from tests.support_commits import CommitWriter
 from tests.ws_support import LocalGateway, is_listening
@@ -45,8 +46,8 @@ async def start_gateway(
     started: list[LocalGateway] = []
     made: list[Gateway] = []
 
-    def make(settings: WsSettings, hub: Hub) -> Gateway:
-        made.append(Gateway(settings, hub))
+    def make(settings: WsSettings, hub: Hub, loop: LoopWatch) -> Gateway:
+        made.append(Gateway(settings, hub, loop))
         return made[-1]
 
     monkeypatch.setattr("services.ws.app.Gateway", make)  # only to look inside
