@@ -10,8 +10,9 @@ from typing import Final
 
 from redis.exceptions import RedisError
 
-from shared.connect import UNREACHABLE, open_redis, public_url
+from shared.connect import UNREACHABLE, open_redis
 from shared.errors import PipelineError, StoreError
+from shared.redis_address import RedisAddress
 
 LEAST_REDIS: Final = (7, 0)
 _ANSWER_S: Final = 2.5
@@ -55,26 +56,26 @@ def origin(scheme: str, host: str, port: int) -> str:
     return f"{scheme}://[{shown}]:{port}" if ":" in shown else f"{scheme}://{shown}:{port}"
 
 
-async def check_redis(url: str) -> None:
-    """Return when a server answers at `url` and is new enough.
+async def check_redis(address: RedisAddress) -> None:
+    """Return when a server answers there and is new enough.
 
     Raises StoreError within 3 s otherwise; the message names the URL without its password.
     """
-    client = open_redis(url)
+    client = open_redis(address)
     try:
         async with asyncio.timeout(_ANSWER_S):
             info = await client.info("server")
     except TimeoutError:  # before UNREACHABLE: it is an OSError
-        raise StoreError(f"Redis at {public_url(url)} does not answer") from None
+        raise StoreError(f"Redis at {address} does not answer") from None
     except (*UNREACHABLE, RedisError) as error:
-        reason = str(error).replace(url, public_url(url))[:200] or type(error).__name__
-        raise StoreError(f"Redis at {public_url(url)} does not answer: {reason}") from None
+        reason = str(error).replace(address.url, str(address))[:200] or type(error).__name__
+        raise StoreError(f"Redis at {address} does not answer: {reason}") from None
     finally:
         with contextlib.suppress(*UNREACHABLE, RedisError):
             await client.aclose()
     version = str(info.get("redis_version", "0"))
     if tuple(int(part) for part in version.split(".")[:2]) < LEAST_REDIS:
-        raise StoreError(f"Redis at {public_url(url)} is {version}; dexwire needs 7.0 or newer")
+        raise StoreError(f"Redis at {address} is {version}; dexwire needs 7.0 or newer")
 
 
 async def http_get(host: str, port: int, path: str, timeout_s: float = 2.0) -> tuple[int, bytes]:

@@ -21,7 +21,6 @@ from dexwire.runfile import DEFAULT_FOLDER, RunFile, Running
 from dexwire.screen import Screen
 from dexwire.settings import DEMO_REPLAY_PORT, UpSettings
 from dexwire.supervisor import Service, Supervisor, next_delay_s
-from shared.connect import public_url
 from shared.embedded import EmbeddedServer
 from shared.errors import ConfigError, StoreError
 from shared.leftovers import remove_leftovers
@@ -60,6 +59,9 @@ def choose_ports(settings: UpSettings) -> Ports:
 def services(settings: UpSettings, ports: Ports, redis_url: str, *, pretty: bool) -> list[Service]:
     """Return every service with the variables that differ from its own defaults."""
     common = {"REDIS_URL": redis_url, "REDIS_PREFIX": settings.prefix}
+    if settings.redis_password.get_secret_value() and not settings.redis_url:
+        # It is another server's: the embedded one knows none, its socket is its door.
+        common |= {"REDIS_PASSWORD": "", "REDIS_PASSWORD_FILE": ""}
     if settings.demo:
         common["DEMO"] = "true"
     if settings.log_json is None:
@@ -154,7 +156,7 @@ def _claim_folder(settings: UpSettings, held: contextlib.ExitStack) -> RunFile |
 async def _redis(settings: UpSettings, held: contextlib.ExitStack) -> EmbeddedServer | None:
     """Check the given server, or start the embedded one; a given one is never replaced."""
     if settings.redis_url:
-        await check_redis(settings.redis_url)
+        await check_redis(settings.redis)
         return None
     remove_leftovers()
     server = EmbeddedServer(data_dir=settings.data_dir)
@@ -195,7 +197,7 @@ def _introduce(settings: UpSettings, screen: Screen, server: EmbeddedServer | No
         kept = f"kept in {settings.data_dir}" if settings.data_dir else "in memory only"
         screen.say(f"embedded server: {server.binary.rpartition('/')[2]}, {kept}")
     else:
-        screen.say(f"Redis: {public_url(settings.redis_url)}, key prefix {settings.prefix!r}")
+        screen.say(f"Redis: {settings.redis}, key prefix {settings.prefix!r}")
 
 
 def _running(settings: UpSettings, ports: Ports, redis_url: str) -> Running:

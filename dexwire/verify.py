@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import sys
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Final
@@ -23,10 +24,11 @@ from dexwire.net import check_redis
 from dexwire.ready import BANNER
 from dexwire.runfile import DEFAULT_FOLDER, find_running
 from shared import row as rows_
-from shared.connect import UNREACHABLE, open_redis, public_url
+from shared.connect import UNREACHABLE, open_redis
 from shared.errors import ConfigError, Diverged, StoreError
 from shared.keys import Keys
 from shared.model import METRICS
+from shared.redis_address import RedisAddress
 from shared.replica import Replica
 from shared.settings import ServiceSettings
 from shared.store import Meta, Store, decode_meta
@@ -61,12 +63,12 @@ class _Moved(Exception):
 
 async def verify(settings: ServiceSettings, data_dir: Path | None, *, as_json: bool) -> int:
     """Audit the store, print the result, return the exit code."""
-    url, prefix, demo = _where(settings, data_dir)
+    address, demo = _where(settings, data_dir)
     try:
-        await check_redis(url)
-        client = open_redis(url, timeout_s=_TIMEOUT_S)
+        await check_redis(address)
+        client = open_redis(address, timeout_s=_TIMEOUT_S)
         try:
-            report = await audit(Store(client, Keys(prefix)))
+            report = await audit(Store(client, Keys(address.prefix)))
         finally:
             await client.aclose()
     except (StoreError, *UNREACHABLE) as error:
@@ -77,18 +79,19 @@ async def verify(settings: ServiceSettings, data_dir: Path | None, *, as_json: b
     else:
         if demo:
             print(BANNER)
-        print(_table(report, public_url(url), prefix))
+        print(_table(report, address))
     return EXIT_DIFFERENCE if report.wrong else 0
 
 
-def _where(settings: ServiceSettings, data_dir: Path | None) -> tuple[str, str, bool]:
-    """Return URL, prefix and whether it is a demo: as given, completed by what runs here."""
+def _where(settings: ServiceSettings, data_dir: Path | None) -> tuple[RedisAddress, bool]:
+    """Return the address and whether it is a demo: as given, completed by what runs here."""
     running = find_running(data_dir or DEFAULT_FOLDER)
     if running is not None and settings.redis_url in {"", running.redis_url}:
         prefix = settings.redis_prefix or running.redis_prefix
-        return running.redis_url, prefix, running.demo or settings.demo
+        address = replace(settings.redis, url=running.redis_url, prefix=prefix)
+        return address, running.demo or settings.demo
     if settings.redis_url:
-        return settings.redis_url, settings.redis_prefix, settings.demo
+        return settings.redis, settings.demo
     raise ConfigError(
         "REDIS_URL: not set, and no `dexwire up` runs in this folder; name the server with "
         "--redis-url, or the folder with --data-dir"
@@ -221,8 +224,8 @@ async def _catch_up(store: Store, replica: Replica, before: Meta, after: Meta) -
     return True
 
 
-def _table(report: Report, url: str, prefix: str) -> str:
-    head = f"{url} {prefix}".rstrip()
+def _table(report: Report, address: RedisAddress) -> str:
+    head = f"{address} {address.prefix}".rstrip()
     lines = [
         f"{head}: epoch {report.epoch or '-'}, version {report.version}, {report.tokens} tokens"
         + (" (seeding)" if report.seeding and report.epoch else "")

@@ -18,6 +18,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from shared.logs import get_logger
+from shared.redis_address import RedisAddress, public_url
 
 log = get_logger(__name__)
 
@@ -47,13 +48,19 @@ class _Cancellable(AbstractConnection):
             raise asyncio.CancelledError
 
 
-def open_redis(url: str, *, max_connections: int = 32, timeout_s: float = 1.0) -> Redis:
+def open_redis(
+    address: RedisAddress | str, *, max_connections: int = 32, timeout_s: float = 1.0
+) -> Redis:
     """Return a client of a bounded pool; waiting for a free connection is bounded too.
 
     Replies are bytes: rows are stored as JSON and leave as they are.
     """
+    if isinstance(address, str):
+        address = RedisAddress(url=address)
     pool = aioredis.BlockingConnectionPool.from_url(
-        url,
+        address.url,
+        **_credentials(address),
+        driver_info=None,  # CLIENT SETINFO, which Redis 7.0 does not know and no user of ours may
         max_connections=max_connections,
         timeout=timeout_s / 2,
         socket_timeout=timeout_s,
@@ -66,25 +73,32 @@ def open_redis(url: str, *, max_connections: int = 32, timeout_s: float = 1.0) -
     return aioredis.Redis.from_pool(pool)  # owns the pool: aclose() closes its connections
 
 
-async def wait_for_redis(client: Redis, url: str) -> None:
+def _credentials(address: RedisAddress) -> dict[str, str]:
+    """Return what the URL does not say."""
+    given = {"password": address.password}
+    if address.parts().tls:
+        given |= {
+            "ssl_ca_certs": address.ca_file,
+            "ssl_certfile": address.cert_file,
+            "ssl_keyfile": address.key_file,
+        }
+    return {name: value for name, value in given.items() if value is not None}
+
+
+async def wait_for_redis(client: Redis, address: RedisAddress | str) -> None:
     """Return once the server answers; one log line when it does not, one when it does."""
+    where = public_url(str(address))
     delay_s, waiting = 0.05, False
     while True:
         try:
             await client.ping()
         except UNREACHABLE as error:
             if not waiting:
-                log.warning("redis_unreachable", url=public_url(url), error=str(error)[:200])
+                log.warning("redis_unreachable", url=where, error=str(error)[:200])
                 waiting = True
             await asyncio.sleep(delay_s * random.uniform(0.5, 1))
             delay_s = min(2.0, delay_s * 2)
         else:
             if waiting:
-                log.info("redis_reachable", url=public_url(url))
+                log.info("redis_reachable", url=where)
             return
-
-
-def public_url(url: str) -> str:
-    """Return the URL without its password, for logs and errors."""
-    scheme, sep, rest = url.partition("://")
-    return f"{scheme}{sep}{rest.rpartition('@')[2]}"

@@ -11,10 +11,20 @@ import sys
 from typing import Annotated, Any, Final, Literal, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from shared.errors import ConfigError
+from shared.redis_address import RedisAddress, hash_tag, parse_redis_url
+from shared.secret_files import SecretsFromFiles
 
 EX_CONFIG = os.EX_CONFIG  # 78
 # One a service, so that all of them run on one machine.
@@ -25,23 +35,18 @@ METRICS_PORTS: Final = {
     "ws": 9104,
     "replay": 9105,
 }
-_SCHEMES = ("redis", "rediss", "unix")
 
 
 def _check_redis_url(url: str) -> str:
-    if not url:
-        return url
-    parts = urlsplit(url)
-    if parts.scheme not in _SCHEMES:
-        raise ValueError(f"must start with one of {', '.join(s + '://' for s in _SCHEMES)}")
-    if parts.scheme == "unix":
-        if not parts.path:
-            raise ValueError("needs the path of a socket, as in unix:///run/redis.sock")
-    elif not parts.hostname:
-        raise ValueError("needs a host, as in redis://127.0.0.1:6379/0")
-    else:
-        _ = parts.port  # raises ValueError when it is no port number
+    if url:
+        parse_redis_url(url)
     return url
+
+
+def _check_file(path: str) -> str:
+    if path and not os.access(path, os.R_OK):
+        raise ValueError("cannot be read")
+    return path
 
 
 def split_words(value: object) -> object:
@@ -61,11 +66,12 @@ def _check_origins(origins: tuple[str, ...]) -> tuple[str, ...]:
 
 
 RedisUrl = Annotated[str, AfterValidator(_check_redis_url)]
+File = Annotated[str, AfterValidator(_check_file)]  # the path of one that we can read, or nothing
 Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(split_words)]  # "a,b,c"
 Origins = Annotated[Words, AfterValidator(_check_origins)]  # of browsers that are let in
 
 
-class ServiceSettings(BaseSettings):
+class ServiceSettings(SecretsFromFiles):
     """Settings that each service has."""
 
     model_config = SettingsConfigDict(
@@ -73,8 +79,22 @@ class ServiceSettings(BaseSettings):
     )
 
     redis_url: RedisUrl = ""
-    """Address of the Redis that all services share. Empty: `dexwire up` starts an embedded one."""
-    redis_prefix: str = Field(default="", max_length=64)
+    """Address of the Redis that all services share: redis://, rediss://, unix://, redis+sentinel://,
+    redis+cluster:// (docs/DATA.md). Empty: `dexwire up` starts an embedded one.
+    """
+    redis_password: SecretStr = SecretStr("")
+    """Password of the user that REDIS_URL names, `default` where it names none."""
+    redis_ca_file: File = ""
+    """The authorities that a server's certificate must come from. Empty: those of this machine."""
+    redis_cert_file: File = ""
+    """Our own certificate, where the server asks for one; REDIS_KEY_FILE is its key."""
+    redis_key_file: File = Field(default="", validate_default=True)
+    """The key of REDIS_CERT_FILE."""
+    redis_sentinel_user: str = ""
+    """User of the Sentinels themselves; they know nothing of the users of the servers."""
+    redis_sentinel_password: SecretStr = SecretStr("")
+    """Password of the Sentinels themselves, where they ask for one."""
+    redis_prefix: str = Field(default="", max_length=64, validate_default=True)
     """In front of every key and channel. A hash tag, as in {dexwire}:, is one slot of a Cluster."""
     log_json: bool | None = None
     """Logs as JSON lines. Unset: JSON unless standard error is a terminal."""
@@ -91,6 +111,43 @@ class ServiceSettings(BaseSettings):
     demo: bool = False
     """The market is replayed, not live; said everywhere."""
 
+    @field_validator("redis_password")
+    @classmethod
+    def _check_password(cls, password: SecretStr, info: ValidationInfo) -> SecretStr:
+        url = info.data.get("redis_url")
+        if password.get_secret_value() and url and parse_redis_url(url).password is not None:
+            raise ValueError("REDIS_URL holds a password already")
+        return password
+
+    @field_validator("redis_key_file")
+    @classmethod
+    def _check_key_file(cls, path: str, info: ValidationInfo) -> str:
+        if bool(path) != bool(info.data.get("redis_cert_file")):
+            raise ValueError("REDIS_CERT_FILE and REDIS_KEY_FILE are given together or not at all")
+        return path
+
+    @field_validator("redis_prefix")
+    @classmethod
+    def _check_prefix(cls, prefix: str, info: ValidationInfo) -> str:
+        url = info.data.get("redis_url")
+        if url and parse_redis_url(url).kind == "cluster" and hash_tag(prefix) is None:
+            raise ValueError("a cluster needs a hash tag in it, as in {dexwire}:")
+        return prefix
+
+    @property
+    def redis(self) -> RedisAddress:
+        """Everything that it takes to connect."""
+        return RedisAddress(
+            url=self.redis_url,
+            prefix=self.redis_prefix,
+            password=self.redis_password.get_secret_value() or None,
+            sentinel_user=self.redis_sentinel_user,
+            sentinel_password=self.redis_sentinel_password.get_secret_value() or None,
+            ca_file=self.redis_ca_file or None,
+            cert_file=self.redis_cert_file or None,
+            key_file=self.redis_key_file or None,
+        )
+
 
 S = TypeVar("S", bound=BaseSettings)
 UNREADABLE: Final = (OSError, UnicodeDecodeError)
@@ -99,7 +156,8 @@ UNREADABLE: Final = (OSError, UnicodeDecodeError)
 def read_settings(cls: type[S], **flags: object) -> S:
     """Read a settings class once; `flags` that are None were not given.
 
-    Raises ConfigError that lists every fault at once, by variable name, never with a secret value.
+    A secret may stand in a file: <NAME>_FILE in the place of <NAME>. Raises ConfigError that lists
+    every fault at once, by variable name, never with a secret value.
     """
     given: dict[str, Any] = {name: value for name, value in flags.items() if value is not None}
     try:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import shutil
 import signal
 import sys
 import time
@@ -22,10 +21,12 @@ import redis as sync_redis
 from hypothesis import HealthCheck, settings
 
 from dexwire.runfile import DEFAULT_FOLDER, Running, find_running
-from shared.connect import Redis, open_redis, public_url
+from shared.connect import Redis, open_redis
 from shared.embedded import EmbeddedServer
 from shared.keys import Keys
+from shared.redis_address import public_url
 from tests.support import Process, start_dexwire
+from tests.support_redis import server_binary
 
 # A busy two-core machine is no finding: examples are counted, not timed (pytest-timeout is there).
 settings.register_profile("dexwire", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -71,7 +72,7 @@ def redis_url() -> Iterator[str]:
                 pytest.exit(f"TEST_REDIS_URL {public_url(given)} does not answer: {error}", 1)
         yield given
         return
-    with EmbeddedServer(binary=_server_binary()) as server:
+    with EmbeddedServer(binary=server_binary()) as server:
         yield server.url
 
 
@@ -104,7 +105,7 @@ def private_server() -> Iterator[Callable[..., EmbeddedServer]]:
     servers: list[EmbeddedServer] = []
 
     def start(data_dir: Path | None = None) -> EmbeddedServer:
-        server = EmbeddedServer(data_dir=data_dir, binary=_server_binary())
+        server = EmbeddedServer(data_dir=data_dir, binary=server_binary())
         servers.append(server)
         server.start()
         return server
@@ -172,11 +173,3 @@ def spawn_service(
         )
 
     return start
-
-
-def _server_binary() -> str | None:
-    """The binary under test: named, or the kind that `TEST_REDIS_URL` asks for, or the bundled."""
-    named = os.environ.get("TEST_REDIS_BINARY")
-    if named is None and os.environ.get("TEST_REDIS_URL"):
-        named = shutil.which("redis-server")
-    return named

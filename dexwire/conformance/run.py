@@ -18,6 +18,7 @@ from dexwire.client.frames import Err, Ok, Ping
 from dexwire.client.ranking import Ranking
 from dexwire.conformance.follower import Follower, following, send
 from dexwire.conformance.store import compare_with_store
+from shared.redis_address import RedisAddress
 
 _LISTS: Final = (
     Ranking(sort="volume", window="5m", limit=50),
@@ -36,8 +37,7 @@ _BEAT_SLACK: Final = 2.0  # a heartbeat may be late by one period: machines are 
 async def conformance(
     client: Client,
     *,
-    redis_url: str | None,
-    redis_prefix: str,
+    store: RedisAddress | None,
     seconds: float,
     as_json: bool = False,
 ) -> int:
@@ -53,7 +53,7 @@ async def conformance(
         try:
             run = _Run(client)
             await run.talk()
-            await run.follow(seconds, page, redis_url, redis_prefix)
+            await run.follow(seconds, page, store)
         except (OSError, WebSocketException) as error:
             raise Unreachable(f"{client.ws_url} does not serve the stream: {error}") from None
     if as_json:
@@ -99,9 +99,7 @@ class _Run:
             whole = first is not None and first.proto == 1 and bool(first.e)
             hello.count([] if whole else [f"it says {first}"])
 
-    async def follow(
-        self, seconds: float, page: Page, redis_url: str | None, redis_prefix: str
-    ) -> None:
+    async def follow(self, seconds: float, page: Page, store: RedisAddress | None) -> None:
         """Follow topics of every kind, and compare them with pages, each other and the store."""
         chains = sorted({str(row.get("chain")) for row in page.tokens})
         token = f"token:{page.tokens[0]['id']}" if page.tokens else "all"
@@ -111,9 +109,9 @@ class _Run:
             await self._pages(follower, seconds)
             self._agree(follower, topics)
             await self._fresh(follower)
-            if redis_url is not None:
+            if store is not None:
                 rows = self.check("rows equal the store's at its version")
-                await compare_with_store(rows, follower, redis_url, redis_prefix)
+                await compare_with_store(rows, follower, store)
             await socket.close()
             await self._resumed(follower)
         self._frames(follower)

@@ -10,18 +10,19 @@ import msgspec
 from dexwire.audit import Check
 from dexwire.client import Row, Unreachable
 from dexwire.conformance.follower import Follower
-from shared.connect import UNREACHABLE, open_redis, public_url
+from shared.connect import UNREACHABLE, open_redis
 from shared.keys import Keys
+from shared.redis_address import RedisAddress
 
 _PART: Final = 200  # rows that are read in one transaction with their version
 _WAIT_S: Final = 5.0
 _decode_row: Final = msgspec.json.Decoder(Row).decode
 
 
-async def compare_with_store(check: Check, follower: Follower, url: str, prefix: str) -> None:
+async def compare_with_store(check: Check, follower: Follower, address: RedisAddress) -> None:
     """Compare every row. Raises Unreachable."""
-    redis: Any = open_redis(url)
-    keys = Keys(prefix)
+    redis: Any = open_redis(address)
+    keys = Keys(address.prefix)
     try:
         held = follower.state("all", follower.rule.epoch, follower.rule.versions.get("all", 0))
         ids = iter(sorted(held[1] if held else ()))
@@ -35,9 +36,9 @@ async def compare_with_store(check: Check, follower: Follower, url: str, prefix:
             rows = dict(zip(part, map(_row, found), strict=True))
             await _compare_part(check, follower, meta, rows)
     except UNREACHABLE as error:
-        raise Unreachable(f"Redis at {public_url(url)} does not answer: {error}") from None
+        raise Unreachable(f"Redis at {address} does not answer: {error}") from None
     except AttributeError:
-        check.count([f"there is no state under the prefix {prefix!r} of {public_url(url)}"])
+        check.count([f"there is no state under the prefix {address.prefix!r} of {address}"])
     finally:
         await redis.aclose()
 

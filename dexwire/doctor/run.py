@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import TypeVar, cast
 
 import msgspec
@@ -22,8 +23,9 @@ from dexwire.settings import UpSettings
 from services.api.settings import ApiSettings
 from services.fetcher.settings import FetcherSettings
 from services.ws.settings import WsSettings
-from shared.connect import UNREACHABLE, open_redis, public_url
+from shared.connect import UNREACHABLE, open_redis
 from shared.errors import ConfigError
+from shared.redis_address import RedisAddress
 from shared.settings import read_settings
 
 _ANSWER_S = 5.0
@@ -70,18 +72,19 @@ async def examine(redis_url: str | None, *, upstream: bool, clean: bool) -> Asyn
 async def _redis(
     redis_url: str | None, up: UpSettings, running: Running | None
 ) -> AsyncIterator[Result]:
-    url, prefix = redis_url or up.redis_url, up.redis_prefix
-    if not url and running is not None:
-        url, prefix = running.redis_url, prefix or running.redis_prefix
-    if not url:
+    address = replace(up.redis, url=redis_url or up.redis_url)
+    if not address.url and running is not None:
+        prefix = address.prefix or running.redis_prefix
+        address = replace(address, url=running.redis_url, prefix=prefix)
+    if not address.url:
         yield ok("redis", "REDIS_URL is not set: `dexwire up` starts a server of its own")
         return
-    client = open_redis(url, timeout_s=_ANSWER_S / 2)
+    client = open_redis(address, timeout_s=_ANSWER_S / 2)
     try:
         async with asyncio.timeout(_ANSWER_S):
-            facts = await look(client, _public(url), prefix)
+            facts = await look(client, _public(address), address.prefix)
     except (TimeoutError, *UNREACHABLE, RedisError) as error:
-        yield _unreachable(url, error)
+        yield _unreachable(address, error)
         return
     finally:
         with contextlib.suppress(*UNREACHABLE, RedisError):
@@ -90,9 +93,9 @@ async def _redis(
         yield result
 
 
-def _unreachable(url: str, error: Exception) -> Result:
-    reason = str(error).replace(url, _public(url))[:160] or "no answer"
-    seen = f"{_public(url)}: {reason}"
+def _unreachable(address: RedisAddress, error: Exception) -> Result:
+    reason = str(error).replace(address.url, _public(address))[:160] or "no answer"
+    seen = f"{_public(address)}: {reason}"
     text = reason.upper()
     if "WRONGPASS" in text or "NOAUTH" in text or "AUTHENTICATION" in text or "PASSWORD" in text:
         return fail("redis", seen, "check the user in REDIS_URL and REDIS_PASSWORD")
@@ -103,8 +106,8 @@ def _unreachable(url: str, error: Exception) -> Result:
     return fail("redis", seen, "is it running, and reachable from here? try `redis-cli -u … ping`")
 
 
-def _public(url: str) -> str:
-    return masked(public_url(url), secret=False)
+def _public(address: RedisAddress) -> str:
+    return masked(str(address), secret=False)
 
 
 def _or_default(cls: type[S]) -> S:

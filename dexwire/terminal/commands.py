@@ -125,13 +125,18 @@ def conformance(
 ) -> None:
     """Check a running deployment's stream against its pages and store. Exit 1: it fails."""
     check = _load("dexwire.conformance.run", "conformance")
-    _run(
-        lambda client: check(
-            client, redis_url=redis_url, redis_prefix=redis_prefix, seconds=seconds, as_json=as_json
-        ),
-        url,
-        ws_url,
-    )
+    store = None if redis_url is None else _store_at(redis_url, redis_prefix)
+    _run(lambda client: check(client, store=store, seconds=seconds, as_json=as_json), url, ws_url)
+
+
+def _store_at(url: str, prefix: str) -> Any:  # noqa: ANN401 - shared.redis_address.RedisAddress
+    """Return a store's address; its password is a setting, as everywhere."""
+    settings = importlib.import_module("shared.settings")
+    try:
+        given = {"redis_url": url, "redis_prefix": prefix or None}
+        return settings.read_settings(settings.ServiceSettings, **given).redis
+    except settings.ConfigError as error:
+        raise typer.Exit(settings.exit_on_config_error(error)) from None
 
 
 def _load(module: str, name: str) -> Callable[..., Any]:

@@ -42,8 +42,8 @@ async def run(
 ) -> None:
     """Run until `stop`; what was heard until then is committed, and the lease given back."""
     keys = Keys(settings.redis_prefix)
-    async with open_redis(settings.redis_url) as redis:
-        if not await unless_stopped(stop, wait_for_redis(redis, settings.redis_url)):
+    async with open_redis(settings.redis) as redis:
+        if not await unless_stopped(stop, wait_for_redis(redis, settings.redis)):
             return
         clock = StoreClock()
         memory = Memory(settings.max_tokens)

@@ -24,7 +24,7 @@ from services.api.settings import ApiSettings
 from services.api.tokens import Token
 from services.api.views import Views
 from services.api.webpage import page_routes
-from shared.connect import Redis, open_redis, public_url
+from shared.connect import Redis, open_redis
 from shared.errors import ConfigError
 from shared.keys import Keys
 from shared.logs import get_logger
@@ -104,17 +104,15 @@ async def run(settings: ApiSettings, stop: asyncio.Event, metrics: Metrics | Non
             fix="set API_PORT to a free one",
         )
         raise SystemExit(1) from None
-    redis = open_redis(settings.redis_url)
-    feed_redis = open_redis(settings.redis_url, max_connections=4)
+    redis = open_redis(settings.redis)
+    feed_redis = open_redis(settings.redis, max_connections=4)
     try:
         api = build_api(settings, redis, feed_redis, metrics)
         following = asyncio.create_task(api.live.feed.run())
         try:
             async with HttpServer(api.app, sock) as server:
                 host, port = server.address
-                log.info(
-                    "api_listening", host=host, port=port, redis=public_url(settings.redis_url)
-                )
+                log.info("api_listening", host=host, port=port, redis=str(settings.redis))
                 await _until(stop, following)
                 api.draining = True
                 log.info("api_draining")

@@ -55,10 +55,10 @@ async def run_sources(
     """Fetch from these sources until `stop` is set."""
     keys = Keys(settings.redis_prefix)
     async with (
-        open_redis(settings.redis_url) as redis,
+        open_redis(settings.redis) as redis,
         open_client(concurrency=settings.fetch_concurrency, proxy=settings.fetch_proxy) as client,
     ):
-        if not await unless_stopped(stop, wait_for_redis(redis, settings.redis_url)):
+        if not await unless_stopped(stop, wait_for_redis(redis, settings.redis)):
             return
         log.info("fetcher_started", sources=names(sources), factor=settings.fetch_rate_factor)
         status = StatusBoard()

@@ -10,8 +10,9 @@ from typing import Annotated
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, PositiveFloat, PositiveInt
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
+from shared.secret_files import SecretsFromFiles
 from shared.settings import ServiceSettings
 
 
@@ -41,7 +42,7 @@ class FetcherSettings(ServiceSettings):
     """Tokens that are refreshed; past that those that no list named for longest are dropped."""
 
 
-class SourceSettings(BaseSettings):
+class SourceSettings(SecretsFromFiles):
     """Settings that each source has, under the prefix that its own class sets."""
 
     model_config = SettingsConfigDict(

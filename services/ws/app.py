@@ -46,7 +46,7 @@ async def run(settings: WsSettings, stop: asyncio.Event, metrics: Metrics | None
     # One line per connection from the library would drown our own.
     logging.getLogger("websockets").setLevel(logging.WARNING)
     _raise_open_files_limit()
-    redis = open_redis(settings.redis_url)
+    redis = open_redis(settings.redis)
     world, replica = _World(), Replica()
     metrics = metrics or Metrics("ws")
     gateway = Gateway(settings, Hub(replica, world), metrics.loop)
@@ -54,7 +54,7 @@ async def run(settings: WsSettings, stop: asyncio.Event, metrics: Metrics | None
     world.feed = Feed(redis, keys, replica, gateway)
 
     async def follow() -> None:
-        await wait_for_redis(redis, settings.redis_url)
+        await wait_for_redis(redis, settings.redis)
         await world.feed.run()
 
     try:

@@ -1,0 +1,80 @@
+"""Redis servers with options of a test's own: users, TLS, Sentinels, nodes of a cluster."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import redis as sync_redis
+
+from shared.children import start_child
+from shared.embedded import find_server
+
+_READY_S: Final = 10.0
+
+
+def server_binary() -> str:
+    """The binary under test: named, or the kind that `TEST_REDIS_URL` asks for, or the bundled."""
+    named = os.environ.get("TEST_REDIS_BINARY")
+    if named is None and os.environ.get("TEST_REDIS_URL"):
+        named = shutil.which("redis-server")
+    return named or find_server()
+
+
+class RedisServer:
+    """A server process with these options; `--port` and folder are the caller's business."""
+
+    def __init__(
+        self, folder: Path, options: Mapping[str, str], *, url: str, sentinel: bool = False
+    ) -> None:
+        """`url` is where it answers us, who may do everything."""
+        self.folder, self.url = folder, url
+        folder.mkdir(parents=True, exist_ok=True)
+        lines = [f"{name} {value}" for name, value in options.items()]
+        self._config = folder / "redis.conf"
+        self._config.write_text("\n".join([*lines, f"dir {folder}", ""]))
+        self._sentinel = sentinel
+        self.popen: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it and return once it answers."""
+        command = [server_binary(), str(self._config)]
+        if self._sentinel:
+            command.append("--sentinel")
+        with (self.folder / "log").open("ab") as log:
+            self.popen = start_child(command, stdout=log, stderr=log)
+        deadline = time.monotonic() + _READY_S
+        while True:
+            try:
+                with sync_redis.Redis.from_url(self.url, socket_timeout=1) as client:
+                    client.ping()
+                    return
+            except sync_redis.RedisError as error:
+                if self.popen.poll() is not None or time.monotonic() > deadline:
+                    said = (self.folder / "log").read_text()[-2000:]
+                    raise AssertionError(f"{self.url} does not answer: {error}\n{said}") from None
+            time.sleep(0.01)
+
+    def send(self, signum: int) -> None:
+        assert self.popen is not None
+        self.popen.send_signal(signum)
+
+    def kill(self) -> None:
+        """End it at once, as a crash would."""
+        if self.popen is not None:
+            self.popen.send_signal(signal.SIGKILL)
+            self.popen.wait(10)
+            self.popen = None
+
+    @contextmanager
+    def client(self) -> Iterator[sync_redis.Redis]:
+        """A client who may do everything."""
+        with sync_redis.Redis.from_url(self.url, socket_timeout=3) as client:
+            yield client
