@@ -11,10 +11,12 @@ import msgspec
 from shared.connect import Redis
 from shared.keys import Keys
 from shared.model import Batch, Reading
+from shared.store import Script
 
 MAX_READINGS: Final = 500
 MAX_BYTES: Final = 1024 * 1024
 _ENCODE: Final = msgspec.json.Encoder().encode
+_PUBLISH: Final = Script("publish")
 
 
 def messages(source: str, readings: Sequence[Reading], sent_ms: int) -> Iterator[bytes]:
@@ -41,8 +43,11 @@ def _fitting(source: str, readings: tuple[Reading, ...], sent_ms: int) -> Iterat
 async def publish(
     redis: Redis, keys: Keys, source: str, readings: Sequence[Reading], sent_ms: int
 ) -> int:
-    """Publish readings; return how many messages nobody received (the next poll repairs that)."""
+    """Publish readings; return how many messages nobody received (the next poll repairs that).
+
+    Raises ReadOnlyError on a server that was demoted: its subscribers are not the aggregator's.
+    """
     unheard = 0
     for message in messages(source, readings, sent_ms):
-        unheard += 0 if await redis.publish(keys.raw_tokens, message) else 1
+        unheard += 0 if await _PUBLISH(redis, [], [keys.raw_tokens, message]) else 1
     return unheard

@@ -71,15 +71,19 @@ def store(redis: Redis, keys: Keys) -> Store:
 
 
 class SlowToPublish:
-    """A client whose PUBLISH waits until it is let go."""
+    """A client whose scripts wait until they are let go."""
 
     def __init__(self, redis: Redis) -> None:
-        self.redis, self.waiting, self.go = redis, asyncio.Event(), asyncio.Event()
+        self.redis: Any = redis
+        self.waiting, self.go = asyncio.Event(), asyncio.Event()
 
-    async def publish(self, channel: str, message: bytes) -> int:
+    async def execute_command(self, *command: Any) -> Any:  # noqa: ANN401 - as the library's
         self.waiting.set()
         await self.go.wait()
-        return int(await self.redis.publish(channel, message))
+        return await self.redis.execute_command(*command)
+
+    async def script_load(self, source: str) -> Any:  # noqa: ANN401
+        return await self.redis.script_load(source)
 
 
 class Channel:
