@@ -12,6 +12,7 @@ from typing import Annotated, Any, Final, Literal
 import typer
 
 from dexwire import __version__
+from dexwire.redis_users import redis_users
 from dexwire.settings import UpSettings
 from dexwire.terminal.commands import add_commands
 from dexwire.up import up as run_up
@@ -197,6 +198,7 @@ def _add_service(name: str, what: str) -> None:
 
 for _name, _what in SERVICES.items():
     _add_service(_name, _what)
+app.command("redis-users")(redis_users)
 add_commands(app)
 
 

@@ -137,9 +137,10 @@ def test_every_fault_of_secrets_is_told_at_once_and_no_secret(
         read_settings(ApiSettings)
 
     said = str(caught.value)
-    assert "REDIS_PASSWORD: Value error, REDIS_URL holds a password already" in said
-    assert f"REDIS_SENTINEL_PASSWORD_FILE: No such file or directory: {tmp_path}/none" in said
-    assert f"INGEST_API_KEYS_FILE: is empty: {tmp_path}/empty" in said
+    assert "REDIS_PASSWORD: REDIS_URL holds a password already" in said
+    missing = f"REDIS_SENTINEL_PASSWORD_FILE: No such file or directory: {tmp_path}/none"
+    assert f"REDIS_SENTINEL_PASSWORD: {missing}" in said
+    assert f"INGEST_API_KEYS: INGEST_API_KEYS_FILE: is empty: {tmp_path}/empty" in said
     assert "CURSOR_SECRET: Value should have at least 32 items" in said
     assert "hush" not in said
     assert "a secret" not in said
@@ -160,7 +161,7 @@ def test_a_secret_given_twice_ends_the_start_with_78(
     assert process.wait() == 78
     assert process.output() == (
         "dexwire: wrong setting: "
-        "REDIS_PASSWORD_FILE: REDIS_PASSWORD is given too; only one may be\n"
+        "REDIS_PASSWORD: REDIS_PASSWORD_FILE is given too; only one may be\n"
     )
 
 

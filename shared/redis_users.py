@@ -1,0 +1,150 @@
+"""Who may do what in Redis: one user per service, in one table, and the ACL lines made of it.
+
+A user has the commands of its row, on the keys and channels of its row, and nothing else. What a
+script does is judged by the rights of whoever calls it, key by key and command by command.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from shared.keys import Keys
+
+# Not CLIENT SETINFO: Redis 7.0 does not know it and refuses a whole file that names it.
+CONNECT: Final = ("ping", "select", "role", "cluster|slots")
+_FOLLOW: Final = ("hgetall", "info", "scan", "xrange", "zrange")  # a replica's reading
+_RUN: Final = ("evalsha", "script|load")
+_AT_ONCE: Final = ("exec", "multi")
+# The ones that would end a pattern early or mean something in it.
+_GLOB: Final = re.compile(r"([*?\[\]\\])")
+_HASH: Final = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RedisUser:
+    """One row of the table. Keys are patterns: `*` stands for any end."""
+
+    name: str
+    commands: tuple[str, ...]  # besides SUBSCRIBE and PUBLISH, which follow from the channels
+    reads: tuple[str, ...] = ()
+    writes: tuple[str, ...] = ()  # and reads
+    shown: tuple[str, ...] = ()  # read by scripts that get them as KEYS
+    subscribes: tuple[str, ...] = ()
+    publishes: tuple[str, ...] = ()
+
+
+def redis_users(prefix: str = "") -> tuple[RedisUser, ...]:
+    """Return the table for a key prefix."""
+    keys = Keys(_GLOB.sub(r"\\\1", prefix))
+    rows, readings = keys.token("*"), keys.reading("*")
+    indices, bases = keys.index("*"), keys.alert_base("*")
+    state = (keys.meta, keys.gone, keys.log)
+    services = (
+        RedisUser(
+            name="fetcher",
+            commands=(
+                *CONNECT, *_RUN, *_AT_ONCE, "del", "get", "hget", "hincrby", "hset", "pexpire",
+                "pttl", "set", "time", "zadd", "zcard", "zpopmin", "zrange", "zrem",
+                "zremrangebyscore", "zrevrange", "zscore",
+            ),
+            reads=(rows, indices, keys.watched),
+            writes=(
+                keys.fetch_job("*", "*"), keys.fetch_bucket("*", "*"), keys.fetch_hold("*"),
+                keys.fetch_status("*"), keys.fetch_due("*"), keys.fetch_known,
+            ),
+            publishes=(keys.raw_tokens,),
+        ),
+        RedisUser(
+            name="aggregator",
+            commands=(
+                *CONNECT, *_RUN, *_FOLLOW, "del", "get", "hdel", "hget", "hmget", "hset",
+                "pexpire", "set", "time", "xadd", "zadd", "zrem", "zremrangebyscore",
+            ),
+            writes=(rows, readings, indices, *state, keys.alerts_log, bases, keys.lease),
+            subscribes=(keys.raw_tokens, keys.state_changes),
+            publishes=(keys.state_changes,),
+        ),
+        RedisUser(
+            name="api",
+            commands=(
+                *CONNECT, *_RUN, *_AT_ONCE, *_FOLLOW, "evalsha_ro", "exists", "get", "getrange",
+                "hmget", "hset", "hsetnx", "pexpire", "set", "strlen", "time", "zadd",
+                "zcard", "zremrangebyscore", "zrevrange",
+            ),
+            reads=(rows, readings, indices, *state, keys.fetch_status("*"), keys.lease),
+            writes=(
+                keys.ingest_seen("*", "*"), keys.ingest_rate("*"), keys.view("*"), keys.views,
+                keys.cursor_secret,
+            ),
+            shown=(keys.lease,),
+            subscribes=(keys.state_changes,),
+            publishes=(keys.raw_tokens,),
+        ),
+        RedisUser(
+            name="ws",
+            commands=(
+                *CONNECT, *_AT_ONCE, *_FOLLOW, "hget", "xinfo|stream", "zadd", "zremrangebyscore",
+            ),
+            reads=(rows, *state, keys.alerts_log),
+            writes=(keys.watched,),
+            subscribes=(keys.state_changes,),
+        ),
+    )  # fmt: skip
+    known = dict.fromkeys(key for user in services for key in (*user.writes, *user.reads))
+    admin = RedisUser(  # `dexwire verify`, `dexwire doctor`
+        name="admin",
+        commands=(
+            *CONNECT,
+            *_AT_ONCE,
+            *_FOLLOW,
+            "get",
+            "hmget",
+            "pttl",
+            "time",
+            "xrevrange",
+            "zscore",
+        ),  # fmt: skip
+        reads=tuple(key for key in known if key != keys.cursor_secret),
+        subscribes=(keys.state_changes,),
+    )
+    return (*services, admin)
+
+
+def acl_lines(prefix: str, hashes: Mapping[str, str]) -> list[str]:
+    """Return the lines of an ACL file: one per user of the table, and `default` without rights.
+
+    `hashes` holds the SHA-256 of each user's password in hex. Raises ValueError for a prefix that
+    no ACL can hold or a user without a hash.
+    """
+    if re.search(r"[\s\x00-\x1f]", prefix):
+        raise ValueError("a prefix with white space fits no ACL rule")
+    users = redis_users(prefix)
+    missing = [user.name for user in users if not _HASH.fullmatch(hashes.get(user.name, ""))]
+    if missing:
+        raise ValueError(f"no password hash for {', '.join(missing)}")
+    lines = ["user default reset off"]
+    lines += [f"user {user.name} reset on #{hashes[user.name]} {rules(user)}" for user in users]
+    return lines
+
+
+def rules(user: RedisUser) -> str:
+    """Return a user's rights as ACL rules.
+
+    A channel rule grants SUBSCRIBE and PUBLISH alike, so channels stand in selectors, each with the
+    one command; and so do keys that scripts only read, since EVALSHA asks for write access.
+    """
+    words = [f"%R~{key}" for key in user.reads] + [f"~{key}" for key in user.writes]
+    words += [f"+{command}" for command in user.commands]
+    if user.shown:
+        words.append(_selector("evalsha", [f"~{key}" for key in user.shown]))
+    for command, channels in (("subscribe", user.subscribes), ("publish", user.publishes)):
+        if channels:
+            words.append(_selector(command, [f"&{channel}" for channel in channels]))
+    return " ".join(words)
+
+
+def _selector(command: str, on: list[str]) -> str:
+    return f"({' '.join([f'+{command}', *on])})"
