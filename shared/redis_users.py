@@ -16,6 +16,7 @@ from shared.keys import Keys
 # Not CLIENT SETINFO: Redis 7.0 does not know it and refuses a whole file that names it.
 CONNECT: Final = ("ping", "select", "role", "cluster|slots")
 _FOLLOW: Final = ("hgetall", "info", "scan", "xrange", "zrange")  # a replica's reading
+_LOOK: Final = ("get", "hmget", "pttl", "time", "xrevrange", "zscore")  # an operator's
 _RUN: Final = ("evalsha", "script|load")
 _AT_ONCE: Final = ("exec", "multi")
 # The ones that would end a pattern early or mean something in it.
@@ -96,17 +97,7 @@ def redis_users(prefix: str = "") -> tuple[RedisUser, ...]:
     known = dict.fromkeys(key for user in services for key in (*user.writes, *user.reads))
     admin = RedisUser(  # `dexwire verify`, `dexwire doctor`
         name="admin",
-        commands=(
-            *CONNECT,
-            *_AT_ONCE,
-            *_FOLLOW,
-            "get",
-            "hmget",
-            "pttl",
-            "time",
-            "xrevrange",
-            "zscore",
-        ),  # fmt: skip
+        commands=(*CONNECT, *_AT_ONCE, *_FOLLOW, *_LOOK),
         reads=tuple(key for key in known if key != keys.cursor_secret),
         subscribes=(keys.state_changes,),
     )

@@ -76,7 +76,7 @@ class SecretsFromFiles(BaseSettings):
     @classmethod
     def _tell_faults(cls, value: object) -> object:
         if isinstance(value, _Fault):
-            raise ValueError(value.message)
+            raise ValueError(value.message)  # noqa: TRY004 - what pydantic takes for a fault
         return value
 
 
