@@ -73,8 +73,8 @@ know the server                                             - x x x x
 follow the state                                            - x x x x
 hear readings                                               - x - - -
 answer a page                                               - - x - -
-answer a token                                              - - x - -
-answer health                                               - - x - -
+answer a token                                              - - x - x
+answer health                                               - - x - x
 count a post                                                - - x - -
 note a batch                                                - - x - -
 note an answer                                              - - x - -
