@@ -19,6 +19,7 @@ from redis.backoff import NoBackoff
 
 from shared.logs import get_logger
 from shared.redis_address import RedisAddress, public_url
+from shared.redis_faults import Counting
 
 log = get_logger(__name__)
 
@@ -69,7 +70,7 @@ def open_redis(
         health_check_interval=0,
     )
     library: type[AbstractConnection] = pool.connection_class  # TCP, TLS or unix socket, by the URL
-    pool.connection_class = type(library.__name__, (_Cancellable, library), {})
+    pool.connection_class = type(library.__name__, (_Cancellable, Counting, library), {})
     return aioredis.Redis.from_pool(pool)  # owns the pool: aclose() closes its connections
 
 

@@ -12,7 +12,7 @@ import asyncio
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 from redis.asyncio.client import PubSub
@@ -22,6 +22,7 @@ from shared.connect import UNREACHABLE, Redis
 from shared.errors import Diverged
 from shared.keys import SILENCE_S, Keys
 from shared.logs import get_logger
+from shared.measure import STAGE_S, Histogram
 from shared.replica import Change, Replica
 from shared.store import Meta, Store
 from shared.wire import Commit, Heartbeat, decode
@@ -43,6 +44,17 @@ class Listener(Protocol):
 
     def on_heartbeat(self, heartbeat: Heartbeat) -> None:
         """The aggregator is alive and the replica is at its version."""
+
+
+@dataclass(slots=True)
+class Followed:
+    """What has happened to the replica since this process began."""
+
+    losses: int = 0  # of the subscription
+    fills: int = 0  # gaps closed from the log
+    loads: int = 0  # of the whole state
+    divergences: int = 0  # commits that did not follow, digests that differ
+    heard: Histogram = field(default_factory=lambda: Histogram(STAGE_S))  # a commit's age here
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +80,7 @@ class Feed:
         silence_s: float = SILENCE_S,
     ) -> None:
         self.replica = replica
+        self.followed = Followed()
         self._redis = redis
         self._store = Store(redis, keys)
         self._keys = keys
@@ -88,6 +101,11 @@ class Feed:
     def live(self) -> bool:
         """Whether the replica is one exact, fully seeded state and is being kept up to date."""
         return self.loaded.is_set() and not self.replica.seeding and self.silent_s < self._silence_s
+
+    @property
+    def complete(self) -> bool:
+        """Whether the replica is one exact, fully seeded state; the leader's own always is."""
+        return (self._leading or self.loaded.is_set()) and not self.replica.seeding
 
     async def lead(self) -> bool:
         """Hand the replica over to the caller, who alone writes now.
@@ -136,6 +154,7 @@ class Feed:
                 await self._follow()
             except (*UNREACHABLE, RedisError) as error:
                 heard = self._heard_at > attempted_at
+                self.followed.losses += 1
                 if heard or delay_s == _BACKOFF_S[0]:  # one line per loss, not per attempt
                     log.warning("feed_lost", error=f"{type(error).__name__}: {error}"[:200])
                 # Idle connections of the pool may be as dead as this one was, and as silent.
@@ -196,6 +215,7 @@ class Feed:
                 else:
                     await self._on_commit(message)
             except Diverged as error:
+                self.followed.divergences += 1
                 log.warning("replica_diverged", error=str(error)[:200])
                 await self._load()
 
@@ -208,12 +228,17 @@ class Feed:
             replica.reset(commit.e)
             self.loaded.set()
             self._listener.on_reset()
-            self._listener.on_commit(replica.apply(commit))
+            self._apply(commit)
         elif commit.pv == replica.version:
-            self._listener.on_commit(replica.apply(commit))
+            self._apply(commit)
         elif commit.v > replica.version:
             await self._fill(commit.v)
         # else: already covered, by a load or by the log
+
+    def _apply(self, commit: Commit) -> None:
+        """Apply a commit that has just been heard."""
+        self.followed.heard.observe(max(0.0, time.time() - commit.ts / 1000))
+        self._listener.on_commit(self.replica.apply(commit))
 
     async def _on_heartbeat(self, heartbeat: Heartbeat) -> None:
         replica = self.replica
@@ -248,6 +273,7 @@ class Feed:
             await self._load()
             return
         self._apply_all(messages)
+        self.followed.fills += 1
         log.info("gap_filled", after=before, upto=upto)
 
     def _apply_all(self, messages: list[bytes]) -> None:
@@ -272,6 +298,7 @@ class Feed:
             if attempt % 20 == 0:
                 log.warning("load_torn", attempts=attempt)
             await asyncio.sleep(_TORN_RETRY_S)
+        self.followed.loads += 1
         log.info(
             "replica_loaded",
             epoch=meta.epoch,

@@ -12,7 +12,7 @@ import platform
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib.metadata import version
 from itertools import accumulate
-from typing import Final
+from typing import Any, Final
 
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 from prometheus_client.core import (
@@ -27,10 +27,11 @@ from prometheus_client.utils import floatToGoString
 
 from shared.loop_watch import LoopWatch
 from shared.measure import Histogram
+from shared.redis_faults import KINDS, faults
 
 PREFIX: Final = "dexwire_"
 Labels = tuple[str, ...]
-Values = float | Mapping[str, float] | Mapping[Labels, float]
+Values = float | Mapping[Any, float]  # by the one label's value, or by the tuple of all labels'
 Collect = Callable[[], Iterable[Metric]]
 
 
@@ -40,6 +41,7 @@ class Metrics:
     def __init__(self, service: str) -> None:
         self.service = service
         self.loop = LoopWatch()
+        self.stages: dict[str, Histogram] = {}  # of a figure's way; this process sees some
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
@@ -51,6 +53,20 @@ class Metrics:
         self.registry.register(_Calls(collect))
 
     def _common(self) -> Iterator[Metric]:
+        yield histogram(
+            "stage_duration_seconds",
+            "A figure's way by stage: received (seen at its source until heard by the aggregator), "
+            "committed (heard until in a commit), heard (committed until applied here), sent "
+            "(applied until written to every client).",
+            self.stages,
+            "stage",
+        )
+        yield counter(
+            "redis_errors",
+            "What went wrong at Redis: connect, lost, timeout, refused (an error as the answer).",
+            {kind: faults[kind] for kind in KINDS},
+            "kind",
+        )
         build = {"version": version("dexwire"), "python": platform.python_version()}
         yield InfoMetricFamily(
             f"{PREFIX}build", "What runs here.", {"service": self.service, **build}
@@ -95,7 +111,7 @@ def gauge(name: str, help_: str, values: Values, *labels: str) -> Metric:
 def histogram(
     name: str,
     help_: str,
-    values: Histogram | Mapping[str, Histogram] | Mapping[Labels, Histogram],
+    values: Histogram | Mapping[Any, Histogram],
     *labels: str,
 ) -> Metric:
     """Return a histogram; values by label, or by label tuple."""

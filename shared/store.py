@@ -180,6 +180,11 @@ class Store:
         info = await self.redis.info("server")
         return str(info["run_id"])
 
+    async def memory(self) -> tuple[int, int]:
+        """Return the bytes that the server uses and may use; 0: no limit."""
+        info = await self.redis.info("memory")
+        return int(info["used_memory"]), int(info["maxmemory"])
+
     async def page(self, metric: str, start: int, stop: int, *, descending: bool) -> Page:
         """Read ranks `start` to `stop` (inclusive) of an index with their rows and the version."""
         args = [self.keys.token(""), "1" if descending else "", start, stop, *ROW_FIELDS, *_LABELS]

@@ -9,6 +9,7 @@ from services.aggregator.clock import StoreClock
 from services.aggregator.intake import Intake
 from services.aggregator.leader import Leader
 from services.aggregator.memory import Memory
+from services.aggregator.metrics import export
 from services.aggregator.noise import NoiseFloors
 from services.aggregator.plan import Window
 from services.aggregator.settings import AggregatorSettings
@@ -38,7 +39,7 @@ def alert_rules(settings: AggregatorSettings) -> AlertRules:
 
 
 async def run(
-    settings: AggregatorSettings, stop: asyncio.Event, _metrics: Metrics | None = None
+    settings: AggregatorSettings, stop: asyncio.Event, metrics: Metrics | None = None
 ) -> None:
     """Run until `stop`; what was heard until then is committed, and the lease given back."""
     keys = Keys(settings.redis_prefix)
@@ -54,6 +55,7 @@ async def run(
             AlertBook(alert_rules(settings)),
         )  # fmt: skip
         leader = Leader(redis, keys, window=window, intake=intake, clock=clock, settings=settings)
+        export(metrics or Metrics("aggregator"), leader, intake, memory)
         following = asyncio.create_task(leader.feed.run())
         leading = asyncio.create_task(leader.run(stop))
         try:

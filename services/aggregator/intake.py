@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -10,14 +10,16 @@ import msgspec
 
 from services.aggregator.memory import Memory
 from shared.logs import get_logger
+from shared.measure import STAGE_S, Histogram
 from shared.merge.readings import ReadingError, decode_reading
-from shared.model import SCHEMA, RawBatch
+from shared.model import BUILT_IN_SOURCES, SCHEMA, RawBatch
 from shared.quotes import is_quote_asset
 
 log = get_logger(__name__)
 
 MAX_MESSAGE_BYTES: Final = 1 << 20
 WAITING_MS: Final = 10_000  # a producer waits 2 s for its commit; nobody waits longer than this
+_ARRIVALS: Final = 10_000  # messages a window; what is above is not timed
 _decoder = msgspec.json.Decoder(RawBatch)
 
 
@@ -38,6 +40,10 @@ class Intake:
     waiting: dict[str, Waiting] = field(default_factory=dict)  # batch id → who waits
     dropped: Counter[str] = field(default_factory=Counter)
     accepted: int = 0
+    sources: Counter[str] = field(default_factory=Counter)  # accepted, by kind of source
+    age: Histogram = field(default_factory=lambda: Histogram(STAGE_S))  # of readings, in seconds
+    # When messages came in (ms) that are not in a commit yet.
+    arrivals: deque[int] = field(default_factory=lambda: deque(maxlen=_ARRIVALS))
 
     def take(self, data: bytes, now_ms: int) -> None:
         """Merge one message. `now_ms` is the store's time of receipt."""
@@ -53,6 +59,9 @@ class Intake:
             except ReadingError as error:
                 self._count(error)
         self.accepted += len(merged)
+        self.sources[_kind(batch.source)] += len(merged)
+        if merged:
+            self.arrivals.append(now_ms)
         if batch.ack:
             self.waiting[batch.batch_id] = Waiting(now_ms, merged)
 
@@ -64,11 +73,20 @@ class Intake:
     def forget_waiting(self, before_ms: int) -> None:
         """Forget batches received before a time: nobody waits for them any more."""
         self.waiting = {i: w for i, w in self.waiting.items() if w.received_ms >= before_ms}
+        self.take_arrivals(before_ms - 1)
+
+    def take_arrivals(self, upto_ms: int) -> list[int]:
+        """Return, once, when the messages came in that came until then."""
+        taken = []
+        while self.arrivals and self.arrivals[0] <= upto_ms:
+            taken.append(self.arrivals.popleft())
+        return taken
 
     def _merge(self, source: str, raw: msgspec.Raw, now_ms: int) -> str:
         reading = decode_reading(raw, now_ms)
         if not self.include_quote_assets and is_quote_asset(reading.chain, reading.token_address):
             raise ReadingError("quote_asset", reading.token_address)
+        self.age.observe((now_ms - reading.observed_ms) / 1000)
         token = self.memory.add(source, reading, now_ms)
         if token is None:
             raise ReadingError("too_many_tokens", f"there are {len(self.memory)} already")
@@ -81,6 +99,13 @@ class Intake:
             return
         if count in (1, 10, 100) or count % 1000 == 0:
             log.warning("reading_dropped", reason=error.reason, count=count, error=str(error))
+
+
+def _kind(source: str) -> str:
+    """Return a built-in source as it is; producers choose their names, so they are one kind."""
+    if source in BUILT_IN_SOURCES:
+        return source
+    return "ingest" if source.startswith("ingest:") else "other"
 
 
 def decode_batch(data: bytes) -> RawBatch:

@@ -17,6 +17,7 @@ from typing import Final
 from redis.exceptions import OutOfMemoryError, RedisError
 
 from services.aggregator.clock import StoreClock
+from services.aggregator.counts import Counts
 from services.aggregator.history import History
 from services.aggregator.intake import WAITING_MS, Intake
 from services.aggregator.plan import Item, Stamp, Window, pieces, plan_commit
@@ -64,6 +65,7 @@ class Leader:
         )
         self.feed = Feed(redis, keys, window.replica, self, extra=extra)
         self.leading = False
+        self.counts = Counts()
         self._store = Store(redis, keys)
         self._window, self._intake, self._clock = window, intake, clock
         self._settings = settings
@@ -89,6 +91,7 @@ class Leader:
                 self._fence = lease.fence
                 await self._term(stop)
             except* _ENDS_TERM as group:
+                self.counts.terms_failed += 1
                 reasons = sorted({f"{type(e).__name__}: {e}"[:120] for e in _leaves(group)})
                 log.warning("term_ended", was_leading=self.leading, reasons=reasons)
                 await _wait(stop, _POLL_S)
@@ -135,6 +138,8 @@ class Leader:
         self._window.tickers.load(self._replica.rows)
         self._history = History(self._replica.horizon)
         self.leading = True
+        self.counts.takeovers += 1
+        self._intake.arrivals.clear()  # the former leader's, as far as is known
         log.info(
             "lease_taken", fence=self._fence, epoch=self._replica.epoch,
             version=self._replica.version, tokens=len(self._replica.rows),
@@ -152,6 +157,7 @@ class Leader:
         # What nobody knows anything of must not stay in the store: no digest would ever match.
         self._leftover = [token for token in stored if not memory.sources(token)]
         memory.touch(memory.tokens(), self._clock.now_ms())
+        self.counts.epochs += 1
         log.warning("epoch_begun", epoch=epoch, after=meta.epoch, tokens=len(memory))
 
     async def _verify(self, tokens: list[str]) -> None:
@@ -197,6 +203,7 @@ class Leader:
 
     async def _flush(self) -> None:
         """Write one window: everything touched until now, in one or a few commits."""
+        started, merging_s = time.perf_counter(), 0.0
         now_ms = self._clock.now_ms()
         memory, waiting = self._window.memory, self._intake.waiting
         acks = tuple(waiting)
@@ -211,7 +218,9 @@ class Leader:
             for start in range(0, len(tokens), _CHUNK):
                 part = tokens[start : start + _CHUNK]
                 await self._verify(part)
+                merging = time.perf_counter()
                 items = list(self._window.items(part, now_ms, saved))
+                merging_s += time.perf_counter() - merging
                 computed += items
                 for piece in pieces(items, self._settings.commit_fields):
                     if last:
@@ -229,6 +238,10 @@ class Leader:
         self._leftover = []
         self._intake.settle(list(acks))
         self._history.tick(self._replica.version, now_ms)
+        committed_ms = self._clock.now_ms()
+        for arrived_ms in self._intake.take_arrivals(now_ms):
+            self.counts.window_wait_s.observe((committed_ms - arrived_ms) / 1000)
+        self.counts.window_closed(time.perf_counter() - started, merging_s)
 
     async def _commit(self, items: list[Item], acks: tuple[str, ...], *, seeding: bool) -> None:
         started = time.perf_counter()
@@ -245,9 +258,16 @@ class Leader:
         )
         plan, message = plan_commit(self._replica, items, stamp)
         async with self._writing:
-            await self._write(plan)
+            asked = time.perf_counter()
+            try:
+                await self._write(plan)
+            except Exception as error:
+                self.counts.refused(error)
+                raise
+            self.counts.committed(items, time.perf_counter() - asked)
             self._replica.apply(message)
             self._window.settle(items)
+        self.counts.log_entries = version - max(1, stamp.log_from) + 1
         log.debug(
             "window_committed",
             version=version,
@@ -290,6 +310,7 @@ class Leader:
                     seeding=replica.seeding,
                 )
                 await self._store.heartbeat(self._fence, beat.e, beat.v, encode(beat))
+            self.counts.store_bytes, self.counts.store_limit = await self._store.memory()
             if await self._store.run_id() != run_id:
                 raise LeaseLost("the store was restarted or failed over")
 

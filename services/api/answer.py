@@ -32,6 +32,7 @@ class Answer(Response):
     ) -> None:
         self.status_code = status
         self.background = None
+        self.problem = ""  # its code, if it is one
         self.body = body
         self.raw_headers = [
             (b"content-type", content_type),
@@ -82,7 +83,9 @@ class NotModified(Answer):
 def problem_answer(problem: Problem) -> Answer:
     """Return the answer that a problem is."""
     headers = [(name.encode(), value.encode("latin-1")) for name, value in problem.headers.items()]
-    return Answer(problem.status, problem.body(), PROBLEM, headers)
+    answer = Answer(problem.status, problem.body(), PROBLEM, headers)
+    answer.problem = problem.code
+    return answer
 
 
 def json_answer(status: int, content: object) -> Answer:

@@ -9,12 +9,14 @@ from importlib.metadata import version
 
 from starlette.types import ASGIApp
 
+from services.api.counts import Counts, Routes
 from services.api.discover import Discover
 from services.api.documents.files import document_routes
 from services.api.door import Door
 from services.api.health import Health, Livez, Readyz
 from services.api.ingest import Ingest
 from services.api.live import Live
+from services.api.metrics import export
 from services.api.pages import Pages
 from services.api.receipts import Receipts
 from services.api.routes import build_router
@@ -53,7 +55,9 @@ def build_api(
     live = Live(feed_redis, redis, keys)
     secret = settings.cursor_secret
     views = Views(redis, keys, live, secret.get_secret_value().encode() if secret else None)
-    discover = Discover(live, Pages(live, views))
+    counts = Counts()
+    export(metrics, counts, live.feed)
+    discover = Discover(live, Pages(live, views), counts)
     ingest = Ingest(
         live,
         Receipts(redis, keys, rate=settings.ingest_rate, burst=settings.ingest_burst),
@@ -61,27 +65,28 @@ def build_api(
         origins=settings.api_origins,
         quote_assets=settings.include_quote_assets,
         max_ack_waits=settings.api_max_ack_waits,
+        counts=counts,
     )
     api = Api(live, discover)
-    router = build_router(
-        readers={
-            **page_routes(settings.ws_public_url, version("dexwire"), demo=settings.demo),
-            "/discover": discover,
-            "/search": Search(live),
-            **document_routes(),
-            "/tokens/{chain}/{address}": Token(redis, keys, settings.merge_rules()),
-            "/health": Health(redis, keys, live, demo=settings.demo),
-            "/livez": Livez(),
-            "/readyz": Readyz(redis, live, metrics.loop, lambda: api.draining),
-        },
-        writers={"/ingest": ingest},
-    )
+    readers: dict[str, ASGIApp] = {
+        **page_routes(settings.ws_public_url, version("dexwire"), demo=settings.demo),
+        "/discover": discover,
+        "/search": Search(live),
+        **document_routes(),
+        "/tokens/{chain}/{address}": Token(redis, keys, settings.merge_rules()),
+        "/health": Health(redis, keys, live, demo=settings.demo),
+        "/livez": Livez(),
+        "/readyz": Readyz(redis, live, metrics.loop, lambda: api.draining),
+    }
+    writers: dict[str, ASGIApp] = {"/ingest": ingest}
+    counts.routes = Routes([*readers, *writers])
     api.app = Door(
-        router,
+        build_router(readers, writers),
         cached=discover.cached,
         origins=settings.api_origins,
         max_inflight=settings.api_max_inflight,
         demo=settings.demo,
+        counts=counts,
     )
     return api
 

@@ -9,6 +9,7 @@ from starlette.types import Receive, Scope, Send
 
 from services.api.answer import Answer, TaggedAnswer
 from services.api.cache import Flights, VersionCache
+from services.api.counts import Counts
 from services.api.live import Live, Stamp
 from services.api.pages import Pages
 from services.api.query import DiscoverQuery, parse_discover
@@ -22,7 +23,8 @@ _parse_memo = lru_cache(1024)(parse_discover)
 class Discover:
     """The endpoint. Pages of the live order are cached for as long as the state stays the same."""
 
-    def __init__(self, live: Live, pages: Pages) -> None:
+    def __init__(self, live: Live, pages: Pages, counts: Counts | None = None) -> None:
+        self._counts = counts or Counts()
         self._live = live
         self._pages = pages
         self._cache: VersionCache[DiscoverQuery, TaggedAnswer] = VersionCache()
@@ -44,15 +46,21 @@ class Discover:
         Raises Problem.
         """
         page = self._cache.get(self._live.stamp, _parse(scope["query_string"]))
-        return None if page is None else page.for_request(scope)
+        if page is None:
+            return None
+        self._counts.cache_hits += 1
+        return page.for_request(scope)
 
     async def _live_page(self, query: DiscoverQuery) -> TaggedAnswer:
         asked_at = self._live.stamp
         page = self._cache.get(asked_at, query)
         if page is not None:
+            self._counts.cache_hits += 1
             return page
+        self._counts.cache_misses += 1
 
         async def read() -> TaggedAnswer:
+            self._counts.page_reads += 1
             async with storage(_ANSWER_S):
                 read_at, made = await self._pages.live_page(query)
             self._cache.put(query, made, asked_at=asked_at, read_at=read_at)

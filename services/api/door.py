@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.api.answer import Answer, Header, problem_answer
+from services.api.counts import Counts
 from services.api.problem import Problem
 
 # A body that nobody reads is swallowed up to here before the connection is closed: closing it with
@@ -21,6 +23,7 @@ from services.api.problem import Problem
 _LINGER_BYTES: Final = 1 << 20
 _LINGER_S: Final = 1.0
 _PREFLIGHT_MAX_AGE_S: Final = 600
+PROBLEM: Final = "dexwire.problem"  # in the scope: the code of the problem that was answered
 _READING: Final = ("GET", "HEAD")
 
 
@@ -35,12 +38,13 @@ class Door:
         origins: Sequence[str] = (),
         max_inflight: int = 512,
         demo: bool = False,
+        counts: Counts | None = None,
     ) -> None:
         self._inner = inner
+        self._counts = counts or Counts()
         self._cached = cached
         self._origins = frozenset(origin.encode() for origin in origins)
         self._max_inflight = max_inflight
-        self._inflight = 0
         self._marks: list[Header] = [(b"x-dexwire-demo", b"replayed market")] if demo else []
         if self._origins:
             self._marks.append((b"vary", b"origin"))
@@ -49,6 +53,7 @@ class Door:
         """Let a request in, or say why not."""
         if scope["type"] != "http":
             return  # neither lifespan nor WebSocket is spoken here
+        started, counts, path = time.perf_counter(), self._counts, scope["path"]
         origin, has_body = _look(scope)
         marks = self._marks
         if origin in self._origins:
@@ -61,13 +66,27 @@ class Door:
         answer = self._at_once(scope, origin)
         if answer is not None:
             await answer(scope, receive, send)
+            counts.answered(path, answer.status_code, time.perf_counter() - started)
+            if answer.problem:
+                counts.problems[answer.problem] += 1
             return
-        counted = scope["path"] != "/livez"
-        self._inflight += counted
+        counted = path != "/livez"
+        counts.inflight += counted
+        status = 0
+
+        async def noting(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
         try:
-            await self._inner(scope, receive, send)
+            await self._inner(scope, receive, noting)
         finally:
-            self._inflight -= counted
+            counts.inflight -= counted
+            counts.answered(path, status, time.perf_counter() - started)
+            if PROBLEM in scope:
+                counts.problems[scope[PROBLEM]] += 1
 
     def _at_once(self, scope: Scope, origin: bytes) -> Answer | None:
         """Return the answer that needs nothing but this process, None when there is none."""
@@ -83,7 +102,7 @@ class Door:
             return None
         if method == "OPTIONS" and origin in self._origins:
             return _preflight()
-        if self._inflight >= self._max_inflight:
+        if self._counts.inflight >= self._max_inflight:
             detail = "too many requests are under way"
             retry_after_s = random.randint(1, 4)  # or they all come back at once
             return problem_answer(Problem(503, "overloaded", detail, retry_after_s=retry_after_s))

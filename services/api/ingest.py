@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import secrets
+import time
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -12,6 +13,7 @@ import msgspec
 from starlette.types import Receive, Scope, Send
 
 from services.api.answer import Answer
+from services.api.counts import Counts
 from services.api.live import Live, Stamp
 from services.api.problem import Problem
 from services.api.producers import LOCAL, Producer, authenticate, is_local
@@ -53,7 +55,9 @@ class Ingest:
         origins: tuple[str, ...],
         quote_assets: bool,
         max_ack_waits: int,
+        counts: Counts | None = None,
     ) -> None:
+        self._counts = counts or Counts()
         self._live = live
         self._receipts = receipts
         self._producers = producers
@@ -67,6 +71,8 @@ class Ingest:
         post = await self._let_in(scope)
         body = await _read_body(receive)
         verdict = judge(body, quote_assets=self._quote_assets)
+        self._counts.ingested["accepted"] += len(verdict.accepted)
+        self._counts.ingested.update(rejection.code for rejection in verdict.rejected)
         if not verdict.accepted:
             detail = f"none of the {len(verdict.rejected)} tokens was accepted"
             more = _verdict_members(post, verdict)
@@ -156,6 +162,7 @@ class Ingest:
             raise Problem(503, "overloaded", detail, retry_after_s=1)
         self._ack_waits -= 1
         waiter = self._live.expect(wire_id)
+        started = time.monotonic()
         try:
             await self._accept(message)
             async with asyncio.timeout(ACK_S):
@@ -168,6 +175,7 @@ class Ingest:
             raise Problem(504, "outcome_unknown", detail, retry_after_s=1) from None
         finally:
             self._ack_waits += 1
+            self._counts.ack_wait_s.observe(time.monotonic() - started)
             self._live.forget(wire_id, waiter)
 
     async def _accept(self, message: bytes) -> None:

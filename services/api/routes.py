@@ -10,6 +10,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from services.api.answer import problem_answer
+from services.api.door import PROBLEM
 from services.api.problem import Problem, clip
 
 
@@ -29,8 +30,9 @@ def build_router(readers: dict[str, ASGIApp], writers: dict[str, ASGIApp]) -> St
     return app
 
 
-def _on_problem(request: Request, problem: Exception) -> Response:  # noqa: ARG001 - Starlette's signature
+def _on_problem(request: Request, problem: Exception) -> Response:
     assert isinstance(problem, Problem)  # noqa: S101 - registered for it
+    request.scope[PROBLEM] = problem.code  # the door counts it
     return problem_answer(problem)
 
 
@@ -38,17 +40,20 @@ def _on_http_exception(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for it
     path, method = clip(request.scope["path"]), clip(request.method)
     if error.status_code == 405:
-        return problem_answer(
+        return _on_problem(
+            request,
             Problem(
                 405,
                 "method_not_allowed",
                 f"{path} does not know {method}",
                 headers=dict(error.headers or {}),
-            )
+            ),
         )
-    return problem_answer(Problem(error.status_code, "not_found", f"there is nothing at {path}"))
+    return _on_problem(
+        request, Problem(error.status_code, "not_found", f"there is nothing at {path}")
+    )
 
 
 def _on_error(request: Request, error: Exception) -> Response:  # noqa: ARG001 - Starlette's signature
     # Starlette raises it again after this answer, and the server logs it with its trace.
-    return problem_answer(Problem(500, "internal", "something went wrong here; it is logged"))
+    return _on_problem(request, Problem(500, "internal", "something went wrong here; it is logged"))

@@ -9,9 +9,11 @@ import asyncio
 from collections.abc import Sequence
 
 from services.fetcher.budget import Budget
+from services.fetcher.counts import Counts
 from services.fetcher.due import DueTokens
 from services.fetcher.http import Upstreams, open_client
 from services.fetcher.jobs import Leases
+from services.fetcher.metrics import export
 from services.fetcher.runner import Runner, names, write_status
 from services.fetcher.settings import FetcherSettings
 from services.fetcher.source import Source, find_sources
@@ -42,15 +44,20 @@ def read_sources(factor: float) -> tuple[list[Source], list[str]]:
 
 
 async def run(
-    settings: FetcherSettings, stop: asyncio.Event, _metrics: Metrics | None = None
+    settings: FetcherSettings, stop: asyncio.Event, metrics: Metrics | None = None
 ) -> None:
     """Fetch until `stop` is set; what has arrived by then is still published."""
     sources, off = read_sources(settings.fetch_rate_factor)
-    await run_sources(settings, sources, stop, off=off)
+    await run_sources(settings, sources, stop, off=off, metrics=metrics)
 
 
 async def run_sources(
-    settings: FetcherSettings, sources: Sequence[Source], stop: asyncio.Event, *, off: Sequence[str]
+    settings: FetcherSettings,
+    sources: Sequence[Source],
+    stop: asyncio.Event,
+    *,
+    off: Sequence[str],
+    metrics: Metrics | None = None,
 ) -> None:
     """Fetch from these sources until `stop` is set."""
     keys = Keys(settings.redis_prefix)
@@ -64,16 +71,19 @@ async def run_sources(
         status = StatusBoard()
         for name in off:
             status[name].facts["state"] = "off"
+        counts = Counts(source.name for source in sources)
+        export(metrics or Metrics("fetcher"), counts)
         runner = Runner(
             redis=redis,
             keys=keys,
             sources=sources,
             upstreams=Upstreams(
-                client, Budget(redis, keys), concurrency=settings.fetch_concurrency
+                client, Budget(redis, keys), concurrency=settings.fetch_concurrency, counts=counts
             ),
             leases=Leases(redis),
             due=DueTokens(redis, keys, known_max=settings.fetch_known_max),
             status=status,
+            counts=counts,
             include_quote_assets=settings.include_quote_assets,
         )
         async with asyncio.TaskGroup() as tasks:

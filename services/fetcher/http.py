@@ -20,6 +20,7 @@ import httpx
 import tenacity
 
 from services.fetcher.budget import Budget
+from services.fetcher.counts import Counts
 from services.fetcher.source import Call, Source
 from shared.errors import Malformed, SourceError, Throttled, Unavailable
 
@@ -172,8 +173,10 @@ class Upstreams:
         budget: Budget,
         *,
         concurrency: int,
+        counts: Counts | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
+        self._counts = counts or Counts()
         self._client = client
         self._budget = budget
         self._slots = asyncio.Semaphore(concurrency)
@@ -214,12 +217,18 @@ class Upstreams:
         """Wait for a slot and the budget, then make one attempt."""
         while True:
             async with self._slots:
-                wait_s, _ = await self._budget.take(
+                wait_s, held = await self._budget.take(
                     source.host, call.rate_class, source.rates[call.rate_class]
                 )
                 if not wait_s:
-                    with deadline:
-                        return await self._attempt(source, call, deadline.left_s)
+                    started = time.monotonic()
+                    try:
+                        with deadline:
+                            return await self._attempt(source, call, deadline.left_s)
+                    finally:
+                        took_s = time.monotonic() - started
+                        self._counts[source.name].attempt_s.observe(took_s)
+            self._counts[source.name].waited(wait_s, held=held)
             await asyncio.sleep(wait_s)
 
     async def _attempt(self, source: Source, call: Call, left_s: float) -> Answer:
@@ -248,6 +257,7 @@ class Upstreams:
         if judged is Verdict.FATAL:
             wait_s = max(wait_s, FATAL_WAIT_S)
         if wait_s:
+            self._counts[source.name].holds += 1
             await self._budget.hold(source.host, wait_s)
         if judged is Verdict.RETRY:
             if status == 429:

@@ -7,11 +7,12 @@ import time
 from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from redis.exceptions import RedisError
 
+from services.fetcher.counts import Counts
 from services.fetcher.due import NEW, UNASKED, DueTokens
 from services.fetcher.http import Upstreams
 from services.fetcher.jobs import Leases
@@ -47,6 +48,7 @@ class Runner:
     leases: Leases
     due: DueTokens
     status: StatusBoard
+    counts: Counts = field(default_factory=Counts)
     include_quote_assets: bool = False
 
     async def run_job(self, source: Source, job: Job) -> None:
@@ -97,15 +99,17 @@ class Runner:
 
     async def call(self, source: Source, call: Call, *, naming: bool) -> None:
         """Make one call and hand on what it says."""
-        status = self.status[source.name]
+        status, counts = self.status[source.name], self.counts[source.name]
         try:
             answer = await self.upstreams.get(source, call)
             page = call.read(answer.body, answer.observed_ms)
         except SourceError as error:
             status.failed(_now_ms(), str(error))
+            counts.failed(error)
             log.info("call_failed", source=source.name, path=call.path[:80], error=str(error)[:200])
             return
         status.succeeded(_now_ms(), tokens=len(page.readings), refused=page.refused)
+        counts.succeeded(_now_ms(), len(page.readings), page.refused)
         # What has arrived is published even while the service is being stopped.
         hand_on = asyncio.ensure_future(self._hand_on(source, page, naming=naming))
         try:
@@ -118,6 +122,7 @@ class Runner:
     async def _hand_on(self, source: Source, page: Page, *, naming: bool) -> None:
         if page.readings:
             unheard = await publish(self.redis, self.keys, source.name, page.readings, _now_ms())
+            self.counts[source.name].unheard += unheard
             if unheard:
                 log.debug("batch_unheard", source=source.name, messages=unheard)
         if naming:

@@ -11,6 +11,7 @@ from typing import Final
 from services.ws.core.hub import Hub
 from services.ws.gateway import Gateway
 from services.ws.history import keep_history
+from services.ws.metrics import export
 from services.ws.settings import WsSettings
 from services.ws.watched import keep_watched
 from shared.connect import open_redis, wait_for_redis
@@ -52,6 +53,7 @@ async def run(settings: WsSettings, stop: asyncio.Event, metrics: Metrics | None
     gateway = Gateway(settings, Hub(replica, world), metrics.loop)
     keys = Keys(settings.redis_prefix)
     world.feed = Feed(redis, keys, replica, gateway)
+    export(metrics, gateway, world.feed)
 
     async def follow() -> None:
         await wait_for_redis(redis, settings.redis)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -23,6 +24,7 @@ from shared.wire import Heartbeat
 
 log = get_logger(__name__)
 
+HEALTH_PATHS: Final = ("/livez", "/readyz", "/health")
 _BACKLOG: Final = 4096
 _TICK_S: Final = 1.0
 _DRAIN_STEPS: Final = 100
@@ -51,6 +53,7 @@ class Gateway:
         self._settings = settings
         self._per_address: Counter[str] = Counter()
         self._news = asyncio.Event()
+        self._news_s = 0.0  # when the oldest commit came in that the fan-out has not begun to tell
         self.loads = asyncio.Event()  # the state was loaded; the alerts before it are not yet
         self._server: asyncio.Server | None = None
         self._started_s = asyncio.get_running_loop().time()
@@ -60,11 +63,14 @@ class Gateway:
     # -- what the feed tells ----------------------------------------------------------------------
     def on_commit(self, change: Change) -> None:
         """Tell the rooms, and wake the fan-out."""
+        if not self._news.is_set():
+            self._news_s = time.perf_counter()
         self.hub.on_commit(change)
         self._news.set()
 
     def on_reset(self) -> None:
         """Tell the rooms, and wake the fan-out: snapshots are due."""
+        self._news_s = time.perf_counter()
         self.hub.on_reset()
         self.loads.set()
         self._news.set()
@@ -75,6 +81,7 @@ class Gateway:
             self.hub.alerts.give_up()
         else:
             self.hub.on_history(history.events, history.floor)
+        self._news_s = time.perf_counter()
         self._news.set()
 
     def on_heartbeat(self, heartbeat: Heartbeat) -> None:
@@ -116,17 +123,30 @@ class Gateway:
 
     def opened(self, connection: Connection) -> None:
         """Count a connection."""
+        self.hub.told.opened += 1
         self.connections[connection] = None
         self._per_address[connection.address] += 1
 
     def closed(self, connection: Connection) -> None:
         """Uncount a connection."""
+        self.hub.told.closed[connection.close_code] += 1
+        self._add_traffic(connection)
         del self.connections[connection]
         self._per_address[connection.address] -= 1
         if not self._per_address[connection.address]:
             del self._per_address[connection.address]
         if not self.connections:
             self._empty.set()
+
+    def turned_away(self, path: str, status: int) -> None:
+        """Count a refused handshake."""
+        if path.partition("?")[0] not in HEALTH_PATHS:
+            self.hub.told.refused[str(status)] += 1
+
+    def _add_traffic(self, connection: Connection) -> None:
+        writes, size = connection.take_traffic()
+        self.hub.told.writes += writes
+        self.hub.told.written_bytes += size
 
     # -- running ----------------------------------------------------------------------------------
     async def listen(self) -> int:
@@ -156,7 +176,11 @@ class Gateway:
         while True:
             await self._news.wait()
             self._news.clear()
+            heard_s, began_s = self._news_s, time.perf_counter()
             await _in_turns(self.hub.sweep())
+            now_s, told = time.perf_counter(), self.hub.told
+            told.sweep_s.observe(now_s - began_s)
+            told.sent_s.observe(now_s - heard_s)
 
     async def tick(self) -> None:
         """Once a second: heartbeats and deadlines; cancel it to end."""
@@ -202,10 +226,16 @@ class Gateway:
 
     def _check_all(self) -> Iterator[None]:
         now_s = asyncio.get_running_loop().time()
+        unsent = paused = 0
         for number, connection in enumerate(tuple(self.connections), start=1):
             connection.check(now_s)
+            if connection in self.connections:
+                self._add_traffic(connection)
+                unsent += connection.unsent
+                paused += connection.paused
             if number % SWEEP == 0:
                 yield
+        self.hub.told.unsent_bytes, self.hub.told.paused = unsent, paused
 
 
 async def _in_turns(work: Iterator[None]) -> None:

@@ -45,6 +45,9 @@ class House(Door, Protocol):
     def closed(self, connection: Connection) -> None:
         """The socket is gone."""
 
+    def turned_away(self, path: str, status: int) -> None:
+        """A request was answered by something other than an open connection."""
+
 
 class Connection(asyncio.Protocol):
     """One socket, from its first byte to its last. It is the session's `Sink`."""
@@ -58,10 +61,13 @@ class Connection(asyncio.Protocol):
         "_pulse",
         "_text",
         "_timer",
+        "_told_bytes",
         "_transport",
+        "_writes",
         "_written",
         "_ws",
         "address",
+        "close_code",
         "deflate",
         "paused",
         "session",
@@ -77,10 +83,13 @@ class Connection(asyncio.Protocol):
         self._text = b""
         self._fragments = 0
         self._written = 0
+        self._told_bytes = 0  # of them, those that `take_traffic` has told
+        self._writes = 0
         self._eof = False
         self._pulse: Pulse | None = None
         self.session: Session | None = None
         self.address = ""  # counted against the cap, once the connection is open
+        self.close_code = "peer"  # until we close it ourselves
         self.paused = False
         self.deflate = False
 
@@ -88,6 +97,7 @@ class Connection(asyncio.Protocol):
     def write(self, data: bytes) -> None:
         """Hand finished frames to the transport."""
         if not self._transport.is_closing() and not self._eof:
+            self._writes += 1
             self._written += len(data)
             self._transport.write(data)
 
@@ -95,6 +105,12 @@ class Connection(asyncio.Protocol):
     def unsent(self) -> int:
         """Bytes that the kernel has not taken yet."""
         return self._transport.get_write_buffer_size()
+
+    def take_traffic(self) -> tuple[int, int]:
+        """Return, once, how many writes and bytes there were since the last time."""
+        writes, size = self._writes, self._written - self._told_bytes
+        self._writes, self._told_bytes = 0, self._written
+        return writes, size
 
     # -- what the loop tells --------------------------------------------------------------------
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -159,6 +175,7 @@ class Connection(asyncio.Protocol):
             self.session.leave()
         self._inbox.clear()
         if self._ws.state is State.OPEN:
+            self.close_code = str(closing.code)
             if closing.code < _PRIVATE_CODES:  # a violation: its sender is not listened to
                 self._ws.fail(closing.code, closing.reason)
             else:
@@ -196,6 +213,7 @@ class Connection(asyncio.Protocol):
         peer = self._transport.get_extra_info("peername")
         verdict = answer(self._ws, request, peer[0] if peer else "", self._house)
         if isinstance(verdict, Response):
+            self._house.turned_away(request.path, verdict.status_code)
             self._ws.send_response(verdict)
             return
         self._ws.send_response(verdict.response)

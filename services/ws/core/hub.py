@@ -20,6 +20,7 @@ from services.ws.core.frames import Parts, message
 from services.ws.core.news import News
 from services.ws.core.register import Full, Register
 from services.ws.core.rooms import Batch, Room, TopicSet
+from services.ws.core.told import Told
 from services.ws.core.topics import Topic
 from shared.replica import Change, Replica
 
@@ -104,6 +105,7 @@ class Hub:
         self.replica = replica
         self.world = world
         self.alerts = AlertLog()
+        self.told = Told()
         self.members: dict[Member, None] = {}
         self.rooms = Register(replica, self.alerts)
         self._generation = 1
@@ -280,9 +282,10 @@ class Hub:
             added.append(room)
             fold = room.fold(replica, cursor.version) if cursor and how == "diff" else None
             if fold is not None:
+                self.told.folds += 1
                 group.append(self._frames(member, room, fold.parts))
             elif how != "live":
-                group.append(self._frames(member, room, room.snap(replica)))
+                group.append(self._snap(member, room))
         member.waiting.clear()
         member.answers.clear()
         # A topic that starts anew takes its own place; an edited watchlist that of the old one.
@@ -305,8 +308,9 @@ class Hub:
         for room in rooms:
             member.waiting.pop(room.name, None)
             fold = room.fold(replica, since) if room.events and goes_on else None
-            parts = room.snap(replica) if fold is None else fold.parts
-            group.append(self._frames(member, room, parts))
+            group.append(
+                self._snap(member, room) if fold is None else self._frames(member, room, fold.parts)
+            )
         member.generation = self._generation
         member.epoch, member.sent_v = replica.epoch, replica.version
         member.pending = chain.from_iterable(group)
@@ -325,7 +329,8 @@ class Hub:
             if batch is not None and batch.v != self.replica.version:
                 batch = None  # several at once
         if batch is not None:
-            frames = batch.frames(member.topics, deflate=member.sink.deflate)
+            frames, joined = batch.frames(member.topics, deflate=member.sink.deflate)
+            self.told.joined += joined
             member.sent_v = batch.v
             if len(frames) == 1:
                 member.sink.write(frames[0])
@@ -333,11 +338,12 @@ class Hub:
                 member.pending = iter(frames)
             return
         replica, since = self.replica, member.sent_v
+        self.told.folds += 1
         group: list[Iterator[bytes]] = []
         for room in member.topics.rooms:
             fold = room.fold(replica, since)
             if fold is None:
-                group.append(self._frames(member, room, room.snap(replica)))
+                group.append(self._snap(member, room))
             elif not fold.empty:
                 group.append(self._frames(member, room, fold.parts))
         member.sent_v = replica.version
@@ -348,6 +354,10 @@ class Hub:
     @staticmethod
     def _frames(member: Member, room: Room, parts: Parts) -> Iterator[bytes]:
         return room.frames(parts, deflate=member.sink.deflate)
+
+    def _snap(self, member: Member, room: Room) -> Iterator[bytes]:
+        self.told.snapshots += 1
+        return self._frames(member, room, room.snap(self.replica))
 
     def _next_batch(self, version: int) -> Batch | None:
         """Return the commit after a version, if its frames and all later ones are at hand."""

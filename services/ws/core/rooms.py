@@ -152,7 +152,7 @@ class Batch:
         self.pv, self.v, self.ts = commit.pv, commit.v, commit.ts
         self._bodies: dict[Room, tuple[int, Body]] = {}
         self._parts: dict[Room, Parts] = {}
-        self._joined: dict[tuple[TopicSet, bool], tuple[bytes, ...]] = {}
+        self._joined: dict[tuple[TopicSet, bool], tuple[tuple[bytes, ...], int]] = {}
 
     def add(self, room: Room, body: Body) -> None:
         """Take a room's part of the commit and move its chain on."""
@@ -160,20 +160,23 @@ class Batch:
         room.pv = self.v
         room.forget()
 
-    def frames(self, topics: TopicSet, *, deflate: bool = False) -> tuple[bytes, ...]:
-        """Return what connections with these topics are written for this commit."""
+    def frames(self, topics: TopicSet, *, deflate: bool = False) -> tuple[tuple[bytes, ...], int]:
+        """Return what connections with these topics are written for this commit.
+
+        The number: how many messages went into the write of another.
+        """
         key = (topics, deflate)
         joined = self._joined.get(key)
         if joined is None:
             joined = self._joined[key] = self._join(topics, deflate=deflate)
         return joined
 
-    def _join(self, topics: TopicSet, *, deflate: bool) -> tuple[bytes, ...]:
+    def _join(self, topics: TopicSet, *, deflate: bool) -> tuple[tuple[bytes, ...], int]:
         told = [room for room in topics.rooms if room in self._bodies]
         frames = [f for room in told for f in room.frames(self._of(room), deflate=deflate)]
         if len(frames) > 1 and sum(map(len, frames)) <= _JOIN_BELOW:
-            return (b"".join(frames),)
-        return tuple(frames)
+            return (b"".join(frames),), len(frames) - 1
+        return tuple(frames), 0
 
     def _of(self, room: Room) -> Parts:
         parts = self._parts.get(room)

@@ -1,0 +1,70 @@
+"""What the aggregator shows: readings in, commits out, whether it leads, how full the store is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from prometheus_client.metrics_core import Metric
+
+from services.aggregator.counts import OUTCOMES
+from services.aggregator.intake import Intake
+from services.aggregator.leader import Leader
+from services.aggregator.memory import Memory
+from shared.feed_metrics import export_feed
+from shared.metrics import Metrics, counter, gauge, histogram
+
+
+def export(metrics: Metrics, leader: Leader, intake: Intake, memory: Memory) -> None:
+    """Show the numbers that these parts keep."""
+    counts = leader.counts
+    metrics.stages |= {"received": intake.age, "committed": counts.window_wait_s}
+    export_feed(metrics, leader.feed)
+
+    def collect() -> Iterator[Metric]:
+        yield gauge("aggregator_active", "1: holds the lease and writes.", leader.leading)
+        yield counter("aggregator_takeovers", "Times it took the lease over.", counts.takeovers)
+        yield counter(
+            "aggregator_terms_failed", "Terms that ended by an error.", counts.terms_failed
+        )
+        yield counter("aggregator_epochs", "Epochs that it began.", counts.epochs)
+        yield counter(
+            "aggregator_readings", "Readings taken in, by source; every producer is `ingest`.",
+            intake.sources, "source",
+        )  # fmt: skip
+        yield counter(
+            "aggregator_dropped", "Messages and readings dropped, by reason.",
+            intake.dropped, "reason",
+        )  # fmt: skip
+        yield gauge("aggregator_tokens", "Tokens of which it holds readings.", len(memory))
+        yield gauge(
+            "aggregator_waiting_batches", "Batches whose producers wait for their commit.",
+            len(intake.waiting),
+        )  # fmt: skip
+        yield counter("aggregator_windows", "Windows closed.", counts.windows)
+        yield histogram(
+            "aggregator_window_duration_seconds",
+            "From a window's end until all of it was committed: the lag that it adds.",
+            counts.window_s,
+        )
+        yield histogram(
+            "aggregator_merge_duration_seconds", "Of it, merging tokens.", counts.merge_s
+        )
+        yield counter(
+            "aggregator_commits",
+            "Commits by outcome: ok, full (refused by a full store), fenced (another one leads), "
+            "diverged (the store is at another version), error (not known).",
+            {outcome: counts.commits[outcome] for outcome in OUTCOMES},
+            "outcome",
+        )
+        yield histogram(
+            "aggregator_commit_duration_seconds", "The store's answer to a commit.", counts.commit_s
+        )
+        yield histogram("aggregator_commit_tokens", "Tokens of a commit.", counts.commit_tokens)
+        yield counter("aggregator_alerts", "Alerts told.", counts.alerts, "type", "level")
+        yield gauge("aggregator_log_entries", "Commits that state:log keeps.", counts.log_entries)
+        yield gauge("store_memory_bytes", "Memory that the store uses.", counts.store_bytes)
+        yield gauge(
+            "store_memory_limit_bytes", "Memory that it may use; 0: no limit.", counts.store_limit
+        )
+
+    metrics.add(collect)

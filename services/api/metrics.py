@@ -1,0 +1,54 @@
+"""What the api shows: requests by route, the page cache, refusals, ingest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from prometheus_client.metrics_core import Metric
+
+from services.api.counts import Counts
+from shared.feed import Feed
+from shared.feed_metrics import export_feed
+from shared.metrics import Metrics, counter, gauge, histogram
+
+
+def export(metrics: Metrics, counts: Counts, feed: Feed) -> None:
+    """Show the numbers that the api keeps."""
+    export_feed(metrics, feed)
+
+    def collect() -> Iterator[Metric]:
+        yield histogram(
+            "http_request_duration_seconds",
+            "Requests by route and class of status, from headers to the answer's last byte; none: "
+            "the client left before there was one.",
+            counts.requests,
+            "route",
+            "status",
+        )
+        yield gauge("http_requests_in_flight", "Requests under way.", counts.inflight)
+        yield counter(
+            "http_problems",
+            "Errors answered, by code (docs/HTTP.md): rate and overloaded are limits.",
+            counts.problems,
+            "code",
+        )
+        yield counter(
+            "page_cache_hits", "Pages answered from the cache of a version.", counts.cache_hits
+        )
+        yield counter("page_cache_misses", "Pages that were not in it.", counts.cache_misses)
+        yield counter(
+            "page_reads", "Reads made for them; several requests share one.", counts.page_reads
+        )
+        yield counter(
+            "ingest_tokens",
+            "Tokens posted: accepted, or the code they were rejected with.",
+            counts.ingested,
+            "result",
+        )
+        yield histogram(
+            "ingest_commit_wait_seconds",
+            "How long ack=commit waited for its commit, or in vain.",
+            counts.ack_wait_s,
+        )
+
+    metrics.add(collect)

@@ -1,0 +1,53 @@
+"""What the gateway shows: who is connected, what they are told, how slowly they take it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from prometheus_client.metrics_core import Metric
+
+from services.ws.gateway import Gateway
+from shared.feed import Feed
+from shared.feed_metrics import export_feed
+from shared.metrics import Metrics, counter, gauge, histogram
+
+
+def export(metrics: Metrics, gateway: Gateway, feed: Feed) -> None:
+    """Show the numbers that the gateway keeps."""
+    told = gateway.hub.told
+    metrics.stages["sent"] = told.sent_s
+    export_feed(metrics, feed)
+
+    def collect() -> Iterator[Metric]:
+        yield gauge("ws_connections", "Open connections.", len(gateway.connections))
+        yield gauge("ws_topics", "Topics with a listener, lists kept included.",
+                    len(gateway.hub.rooms))  # fmt: skip
+        yield counter("ws_connections_opened", "Handshakes that succeeded.", told.opened)
+        yield counter(
+            "ws_handshakes_refused",
+            "Handshakes refused, by HTTP status: 403 origin, 429 too many of an address, 503 full "
+            "or stopping, 400, 404, 426 not a handshake.",
+            told.refused, "status",
+        )  # fmt: skip
+        yield counter(
+            "ws_connections_closed",
+            "Connections closed, by our close code (docs/STREAM.md); peer: by the client.",
+            told.closed, "code",
+        )  # fmt: skip
+        yield counter("ws_messages_sent", "Messages written.", told.writes + told.joined)
+        yield counter("ws_sent_bytes", "Bytes written, frame headers included.", told.written_bytes)
+        yield counter("ws_snapshots", "Snapshots told.", told.snapshots)
+        yield counter(
+            "ws_folds", "Times that a slow or resuming client was told several commits as one.",
+            told.folds,
+        )  # fmt: skip
+        yield gauge("ws_unsent_bytes", "Written, not yet taken by the kernel.", told.unsent_bytes)
+        yield gauge(
+            "ws_slow_connections", "Connections that read too slowly to be written to.",
+            told.paused,
+        )  # fmt: skip
+        yield histogram(
+            "ws_fan_out_duration_seconds", "One round over all connections.", told.sweep_s
+        )
+
+    metrics.add(collect)
