@@ -59,19 +59,18 @@ async def port(name: str, host: str, number: int, running: Running | None) -> Re
         take_port(host, number, name, f"{variable} or --{name}-port")
     except PortTaken as taken:
         ours = running is not None and f":{number}" in f"{running.api} {running.ws}"
-        if ours or await _is_ours(name, host, number):
+        if ours or await _is_ours(host, number):
             return ok(check, f"{number} is held by a dexwire")
         return fail(check, str(taken), f"stop what holds it, or set {variable} to a free one")
     return ok(check, f"{number} is free on {host}")
 
 
-async def _is_ours(name: str, host: str, number: int) -> bool:
-    path, wanted = ("/livez", (200, b"alive")) if name == "api" else ("/ws", (426, b""))
+async def _is_ours(host: str, number: int) -> bool:
     try:
-        status, body = await http_get(host, number, path)
+        status, body = await http_get(host, number, "/livez")
     except OSError:
         return False
-    return status == wanted[0] and wanted[1] in body
+    return status == 200 and body.startswith(b'{"status":')
 
 
 def open_files(found: WsSettings) -> Result:
