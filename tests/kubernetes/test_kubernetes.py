@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -148,14 +147,14 @@ def environment(service: str, build: str) -> dict[str, str]:
     assert spec["enableServiceLinks"] is False  # else API_PORT=tcp://… comes with a Service `api`
     (only,) = spec["containers"]
     assert only["envFrom"] == [{"configMapRef": {"name": maps["metadata"]["name"]}}]
-    return maps["data"] | {one["name"]: one["value"] for one in only["env"]}
+    return {**maps["data"], **{one["name"]: one["value"] for one in only["env"]}}
 
 
 @pytest.fixture
-def secrets(tmp_path: Path) -> Iterator[Path]:
+def secrets(tmp_path: Path) -> Path:
     (tmp_path / "password").write_text("right-one")
     (tmp_path / "keys").write_text("")
-    yield tmp_path
+    return tmp_path
 
 
 @pytest.mark.parametrize("build", ["base", "overlays/example"])
