@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from collections.abc import Awaitable
+from typing import Any, TypeVar
 
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import NoPermissionError, ResponseError
 
 from dexwire.doctor.server import Facts
 from shared.connect import Redis
@@ -13,39 +14,53 @@ from shared.keys import Keys
 from shared.model import BUILT_IN_SOURCES
 from shared.store import Meta, Store
 
+T = TypeVar("T")
+
 
 async def look(client: Redis, where: str, prefix: str) -> Facts:
     """Return everything. Raises redis-py's errors when the server does not answer.
 
-    What this user may not ask for is left out; `rights` tells of it.
+    What this user may not ask for is named in `denied`: a service's own user sees little.
     """
     redis: Any = client  # its reply types name every way of decoding
     keys = Keys(prefix)
-    info = await redis.info()
-    asked = time.monotonic()
-    ours_ms = time.time_ns() // 1_000_000
-    seconds, micros = await redis.time()
-    took_ms = (time.monotonic() - asked) * 1000
+    denied: set[str] = set()
+
+    async def asked(what: str, answer: Awaitable[T], instead: T) -> T:
+        try:
+            return await answer
+        except NoPermissionError:
+            denied.add(what)
+            return instead
+
+    await redis.ping()
+    started, ours_ms = time.monotonic(), time.time_ns() // 1_000_000
+    theirs_ms = await asked("clock", _time_ms(redis), 0)
+    took_ms = (time.monotonic() - started) * 1000
+    meta = await asked("data", _meta(client, keys), Meta())
     return Facts(
         where=where,
         prefix=prefix,
-        info=info,
+        info=await asked("info", redis.info(), {}),
         ours_ms=ours_ms + int(took_ms / 2),
-        theirs_ms=int(seconds) * 1000 + int(micros) // 1000,
+        theirs_ms=theirs_ms,
         round_trip_ms=took_ms,
-        pubsub_limit=await _pubsub_limit(redis),
-        meta=await _meta(client, keys),
-        newest_logged=await _newest(redis, keys),
-        lease_ms=await _lease_ms(redis, keys),
-        sources=await _sources(redis, keys),
+        pubsub_limit=await asked("output buffers", _pubsub_limit(redis), None),
+        meta=meta,
+        logged=await asked("store", _is_logged(redis, keys, meta.version), instead=False),
+        lease_ms=await asked("aggregator", _lease_ms(redis, keys), None),
+        sources=await asked("sources", _sources(redis, keys), {}),
+        denied=frozenset(denied),
     )
 
 
+async def _time_ms(redis: Any) -> int:  # noqa: ANN401 - see `look`
+    seconds, micros = await redis.time()
+    return int(seconds) * 1000 + int(micros) // 1000
+
+
 async def _pubsub_limit(redis: Any) -> str | None:  # noqa: ANN401 - see `look`
-    try:
-        found = await redis.config_get("client-output-buffer-limit")
-    except ResponseError:  # NoPermissionError among them
-        return None
+    found = await redis.config_get("client-output-buffer-limit")
     value = next(iter(found.values()), None)
     return value.decode() if isinstance(value, bytes) else value
 
@@ -53,33 +68,30 @@ async def _pubsub_limit(redis: Any) -> str | None:  # noqa: ANN401 - see `look`
 async def _meta(client: Redis, keys: Keys) -> Meta:
     try:
         return await Store(client, keys).meta()
+    except NoPermissionError:
+        raise
     except (ResponseError, KeyError, ValueError):  # torn, or not ours: `dexwire verify` tells
         return Meta()
 
 
-async def _newest(redis: Any, keys: Keys) -> int | None:  # noqa: ANN401 - see `look`
+async def _is_logged(redis: Any, keys: Keys, version: int) -> bool:  # noqa: ANN401 - see `look`
     try:
-        entries = await redis.xrevrange(keys.log, count=1)
+        return bool(await redis.xrange(keys.log, f"{version}-0", f"{version}-0"))
+    except NoPermissionError:
+        raise
     except ResponseError:
-        return None
-    return int(entries[0][0].partition(b"-")[0]) if entries else None
+        return False
 
 
 async def _lease_ms(redis: Any, keys: Keys) -> int | None:  # noqa: ANN401 - see `look`
-    try:
-        left = int(await redis.pttl(keys.lease))
-    except RedisError:
-        return None
+    left = int(await redis.pttl(keys.lease))
     return left if left >= 0 else None
 
 
 async def _sources(redis: Any, keys: Keys) -> dict[str, dict[str, str]]:  # noqa: ANN401 - see `look`
     found = {}
     for name in BUILT_IN_SOURCES:
-        try:
-            status = await redis.hgetall(keys.fetch_status(name))
-        except ResponseError:
-            continue
+        status = await redis.hgetall(keys.fetch_status(name))
         if status:
             found[name] = {k.decode(): v.decode(errors="replace") for k, v in status.items()}
     return found

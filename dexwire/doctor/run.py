@@ -16,6 +16,7 @@ from dexwire.config import masked, read_config
 from dexwire.doctor import machine
 from dexwire.doctor.look import look
 from dexwire.doctor.result import Result, fail, ok, shown
+from dexwire.doctor.rights import rights
 from dexwire.doctor.server import judge
 from dexwire.doctor.upstream import upstreams
 from dexwire.runfile import DEFAULT_FOLDER, Running, find_running
@@ -83,13 +84,14 @@ async def _redis(
     try:
         async with asyncio.timeout(_ANSWER_S):
             facts = await look(client, _public(address), address.prefix)
+            allowed = await rights(client, address.prefix, address.parts().user)
     except (TimeoutError, *UNREACHABLE, RedisError) as error:
         yield _unreachable(address, error)
         return
     finally:
         with contextlib.suppress(*UNREACHABLE, RedisError):
             await client.aclose()
-    for result in judge(facts):
+    for result in (*judge(facts), allowed):
         yield result
 
 

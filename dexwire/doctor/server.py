@@ -16,6 +16,7 @@ _FILLING: Final = 0.75
 _SKEW_MS: Final = 1_000  # a reading's age is judged in seconds
 _SKEW_BAD_MS: Final = 60_000  # half of PRICE_STALE_S: prices go stale while they arrive
 _OLD_MS: Final = 120_000  # PRICE_STALE_S: by then every price is stale
+_DENIED: Final = "this user may not see it; `admin` may, but for the buffers"
 _LEAST_BUFFER: Final = 8 << 20  # one second of the largest commits, with room
 
 
@@ -29,29 +30,31 @@ class Facts:
     ours_ms: int
     theirs_ms: int
     round_trip_ms: float
-    pubsub_limit: str | None = None  # `client-output-buffer-limit`; None: this user may not ask
+    pubsub_limit: str | None = None  # `client-output-buffer-limit`
     meta: Meta = field(default_factory=Meta)
-    newest_logged: int | None = None  # the version of the newest log entry
+    logged: bool = False  # the log has an entry of `meta`'s version
     lease_ms: int | None = None  # what is left of the aggregator's lease; None: nobody holds it
     sources: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    denied: frozenset[str] = frozenset()  # names of checks that this user may not make, and `info`
 
 
 def judge(facts: Facts) -> list[Result]:
     """Judge everything that can be said of a server that answers."""
-    return [
-        _reachable(facts),
-        _version(facts.info),
-        _role(facts.info),
-        _policy(facts.info),
-        _memory(facts.info),
-        _persistence(facts.info),
-        _clock(facts),
-        _buffers(facts.pubsub_limit),
-        _aggregator(facts),
-        _data(facts),
-        _log(facts),
-        *(_source(name, status) for name, status in facts.sources.items()),
-    ]
+    results = [_reachable(facts)]
+    if "info" in facts.denied:
+        results.append(ok("redis info", _DENIED))
+    else:
+        checks = (_version, _role, _policy, _memory, _persistence)
+        results += [check(facts.info) for check in checks]
+    for name, judged in (
+        ("clock", _clock),
+        ("output buffers", _buffers),
+        ("aggregator", _aggregator),
+        ("data", _data),
+        ("store", _store),
+    ):
+        results.append(ok(name, _DENIED) if name in facts.denied else judged(facts))
+    return results + [_source(name, status) for name, status in facts.sources.items()]
 
 
 def _reachable(facts: Facts) -> Result:
@@ -145,9 +148,8 @@ def _clock(facts: Facts) -> Result:
     return (fail if abs(skew) > _SKEW_BAD_MS else warn)("clock", seen, fix)
 
 
-def _buffers(limits: str | None) -> Result:
-    if limits is None:
-        return ok("output buffers", "not readable by this user; 32mb 8mb 60 is Redis's default")
+def _buffers(facts: Facts) -> Result:
+    limits = facts.pubsub_limit or "pubsub 0 0 0"
     words = limits.split()
     hard, soft, soft_s = (int(word) for word in words[words.index("pubsub") + 1 :][:3])
     seen = f"pubsub {_mb(hard)} hard, {_mb(soft)} soft for {soft_s} s"
@@ -188,7 +190,7 @@ def _data(facts: Facts) -> Result:
     return ok("data", seen)
 
 
-def _log(facts: Facts) -> Result:
+def _store(facts: Facts) -> Result:
     meta = facts.meta
     audit = "`dexwire verify` audits every row"
     if meta.epoch and meta.run_id != str(facts.info.get("run_id", meta.run_id)):
@@ -197,11 +199,10 @@ def _log(facts: Facts) -> Result:
             "Redis was restarted or failed over since the last commit",
             "nothing, if an aggregator is active: it begins a new epoch",
         )
-    # The log is read after `state:meta`: it may be ahead by the commits in between.
-    if meta.version and (facts.newest_logged or 0) < meta.version:
-        seen = f"version {meta.version}, but the log ends at {facts.newest_logged or 'nothing'}"
+    if meta.version and not facts.logged:
+        seen = f"version {meta.version} is not in the log"
         return fail("store", seen, f"somebody wrote by hand; {audit}")
-    return ok("store", f"the log reaches the state; {audit}")
+    return ok("store", f"state and log agree; {audit}")
 
 
 def _source(name: str, status: Mapping[str, str]) -> Result:

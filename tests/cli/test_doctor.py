@@ -51,7 +51,7 @@ GOOD = Facts(
     pubsub_limit="normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60",
     meta=Meta(epoch="e", version=7, run_id="r1", tokens=3, seeding=False,
               committed_ms=1_790_000_000_000),
-    newest_logged=7,
+    logged=True,
     lease_ms=1500,
     sources={"dexscreener": {"state": "ok"}},
 )  # fmt: skip
@@ -96,8 +96,9 @@ def test_nothing_is_wrong_with_a_good_server() -> None:
         (replace(GOOD, meta=Meta()), ["warn data"]),
         (replace(GOOD, theirs_ms=GOOD.theirs_ms + 300_000, ours_ms=GOOD.ours_ms + 300_000),
          ["fail data"]),
-        (replace(GOOD, newest_logged=5), ["fail store"]),
-        (replace(GOOD, newest_logged=None), ["fail store"]),
+        (replace(GOOD, logged=False), ["fail store"]),
+        (replace(GOOD, info={}, meta=Meta(), lease_ms=None, logged=False,
+                 denied=frozenset(["info", "data", "aggregator", "store"])), []),
         (replace(GOOD, sources={"jupiter": {"state": "down", "last_error": "HTTP 401"}}),
          ["fail source jupiter"]),
         (replace(GOOD, sources={"jupiter": {"state": "degraded"}}), ["warn source jupiter"]),
@@ -193,7 +194,7 @@ async def test_the_state_that_services_leave_is_read(redis: Redis, keys: Keys) -
     facts = await look(redis, "redis://h/0", keys.prefix)
     found = {one.name: one for one in judge(facts)}
 
-    assert facts.newest_logged == 8
+    assert not facts.logged
     assert found["aggregator"].verdict == "ok"
     assert found["data"].verdict == "fail"
     assert found["store"].verdict == "warn"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,9 @@ import pytest
 import yaml
 
 from dexwire.config import read_config
+from dexwire.net import http_get
 from shared.settings import METRICS_PORTS
-from tests.support import ROOT, require
+from tests.support import ROOT, Process, eventually, free_port, require
 
 FOLDER = ROOT / "deploy/kubernetes"
 BUILDS = ("base", "overlays/redis", "overlays/example")
@@ -34,13 +36,13 @@ def of_kind(kind: str, build: str = "base") -> dict[str, dict[str, Any]]:
     return {one["metadata"]["name"]: one for one in rendered(build) if one["kind"] == kind}
 
 
-def pod(service: str) -> dict[str, Any]:
-    spec: dict[str, Any] = of_kind("Deployment")[f"dexwire-{service}"]["spec"]["template"]["spec"]
-    return spec
+def pod(service: str, build: str = "base") -> dict[str, Any]:
+    deployment = of_kind("Deployment", build)[f"dexwire-{service}"]
+    return dict(deployment["spec"]["template"]["spec"])
 
 
-def container(service: str) -> dict[str, Any]:
-    (only,) = pod(service)["containers"]
+def container(service: str, build: str = "base") -> dict[str, Any]:
+    (only,) = pod(service, build)["containers"]
     return dict(only)
 
 
@@ -143,9 +145,9 @@ def test_api_and_ws_scale_by_themselves_and_leave_the_number_to_that() -> None:
 def environment(service: str, build: str) -> dict[str, str]:
     """What a pod's process would be given."""
     (maps,) = of_kind("ConfigMap", build).values()
-    spec = of_kind("Deployment", build)[f"dexwire-{service}"]["spec"]["template"]["spec"]
-    assert spec["enableServiceLinks"] is False  # else API_PORT=tcp://… comes with a Service `api`
-    (only,) = spec["containers"]
+    # Else API_PORT=tcp://… comes with a Service called `api`.
+    assert pod(service, build)["enableServiceLinks"] is False
+    only = container(service, build)
     assert only["envFrom"] == [{"configMapRef": {"name": maps["metadata"]["name"]}}]
     return {**maps["data"], **{one["name"]: one["value"] for one in only["env"]}}
 
@@ -153,7 +155,7 @@ def environment(service: str, build: str) -> dict[str, str]:
 @pytest.fixture
 def secrets(tmp_path: Path) -> Path:
     (tmp_path / "password").write_text("right-one")
-    (tmp_path / "keys").write_text("")
+    (tmp_path / "keys").write_text(f"bot.sha256:{'0' * 64}")
     return tmp_path
 
 
@@ -163,13 +165,14 @@ def test_every_variable_is_a_setting_with_a_value_that_its_service_takes(
     service: str, build: str, secrets: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given = environment(service, build)
-    mounted = {m["mountPath"]: m["name"] for m in container(service)["volumeMounts"]}
+    mounted = {m["mountPath"] for m in container(service, build)["volumeMounts"]}
     for name, value in given.items():
         if name.endswith("_FILE"):
             assert str(Path(value).parent) in mounted
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("REDIS_PASSWORD_FILE", str(secrets / "password"))
-    monkeypatch.setenv("INGEST_API_KEYS_FILE", str(secrets / "keys"))
+    if "INGEST_API_KEYS_FILE" in given:
+        monkeypatch.setenv("INGEST_API_KEYS_FILE", str(secrets / "keys"))
 
     found = read_config(service)
 
@@ -225,3 +228,26 @@ def test_one_name_serves_pages_and_stream() -> None:
         backend = path["backend"]["service"]
         ports = [port["name"] for port in services[backend["name"]]["spec"]["ports"]]
         assert backend["port"]["name"] in ports
+
+
+@pytest.mark.parametrize("service", SERVICES)
+async def test_a_running_service_answers_its_probes(
+    service: str, spawn_service: Callable[..., Process]
+) -> None:
+    ports = {"http": free_port(), "metrics": free_port()}
+    env = {"METRICS_PORT": str(ports["metrics"])}
+    if service in {"api", "ws"}:
+        env[f"{service.upper()}_PORT"] = str(ports["http"])
+    process = spawn_service(service, env=env)
+
+    async def status(probe: str) -> int | None:
+        asked = container(service)[probe]["httpGet"]
+        try:
+            return (await http_get("127.0.0.1", ports[asked["port"]], asked["path"]))[0]
+        except OSError:
+            return None
+
+    assert await eventually(lambda: status("startupProbe"), timeout_s=30) == 200, process.output()
+    assert await status("livenessProbe") == 200
+    waits = service in {"api", "ws"}  # for an aggregator, which is not there
+    assert await status("readinessProbe") == (503 if waits else 200)
