@@ -63,13 +63,14 @@ class Metrics:
         )
         yield counter(
             "redis_errors",
-            "What went wrong at Redis: connect, lost, timeout, refused (an error as the answer).",
+            "What went wrong at Redis, by kind: connect, lost, timeout, refused (answered by an "
+            "error).",
             {kind: faults[kind] for kind in KINDS},
             "kind",
         )
         build = {"version": version("dexwire"), "python": platform.python_version()}
         yield InfoMetricFamily(
-            f"{PREFIX}build", "What runs here.", {"service": self.service, **build}
+            f"{PREFIX}build", "Which version of what runs here.", {"service": self.service, **build}
         )
         yield histogram("event_loop_lag_seconds", "How late the event loop woke.", self.loop.lags)
         yield gauge(

@@ -25,7 +25,8 @@ from shared.connect import Redis, open_redis
 from shared.embedded import EmbeddedServer
 from shared.keys import Keys
 from shared.redis_address import public_url
-from tests.support import Process, start_dexwire
+from shared.settings import METRICS_PORTS
+from tests.support import Process, free_port_range, start_dexwire
 from tests.support_redis import server_binary
 
 # A busy two-core machine is no finding: examples are counted, not timed (pytest-timeout is there).
@@ -137,13 +138,22 @@ def spawn_dexwire(tmp_path: Path) -> Iterator[Callable[..., Process]]:
 
 
 @pytest.fixture(scope="session")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+def demo_metrics() -> dict[str, int]:
+    """The ports on which the services of `demo` show their metrics."""
+    first = free_port_range(len(METRICS_PORTS))
+    return {name: port for port, name in enumerate(METRICS_PORTS, start=first)}
+
+
+@pytest.fixture(scope="session")
+def demo(
+    tmp_path_factory: pytest.TempPathFactory, demo_metrics: dict[str, int]
+) -> Iterator[Running]:
     """A running `dexwire up --demo`, shared by the tests of a process that only look at it."""
     folder = tmp_path_factory.mktemp("demo")
     ports = ("--api-port", "0", "--ws-port", "0", "--replay-port", "0")
     env = {name: value for name, value in os.environ.items() if name in _KEPT}
     env |= {n: v for n, v in os.environ.items() if n.startswith(("PYTHON", "COV_", "COVERAGE_"))}
-    env["METRICS_PORT"] = "0"
+    env["METRICS_PORT"] = str(min(demo_metrics.values()))
     command = [sys.executable, "-m", "dexwire", "up", "--demo", *ports]
     process = Process(command, env, folder, folder / "demo.log")
     try:

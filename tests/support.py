@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+import random
 import shutil
 import signal
 import socket
@@ -72,12 +74,34 @@ def require(tool: str, *, there: bool | None = None, by: str = "") -> str:
     pytest.skip(message)
 
 
+def run_tool(command: list[str], given: bytes = b"", *, cwd: Path | None = None) -> str:
+    """Return what a tool prints, both outputs; fail with it when the tool fails."""
+    done = subprocess.run(
+        command, input=given, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        timeout=60, check=False,
+    )  # fmt: skip
+    said = done.stdout.decode()
+    assert done.returncode == 0, said
+    return said
+
+
 def free_port() -> int:
     """Return a loopback port that was free a moment ago."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+def free_port_range(how_many: int) -> int:
+    """Return the first of so many loopback ports in a row that were free a moment ago."""
+    while True:
+        # Below the ports that the system gives to whoever asks for any.
+        first = random.randrange(15_000, 30_000)
+        with contextlib.suppress(OSError), contextlib.ExitStack() as held:
+            for port in range(first, first + how_many):
+                held.enter_context(socket.socket()).bind(("127.0.0.1", port))
+            return first
 
 
 class Process:

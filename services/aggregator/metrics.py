@@ -40,14 +40,14 @@ def export(metrics: Metrics, leader: Leader, intake: Intake, memory: Memory) -> 
             "aggregator_waiting_batches", "Batches whose producers wait for their commit.",
             len(intake.waiting),
         )  # fmt: skip
-        yield counter("aggregator_windows", "Windows closed.", counts.windows)
+        yield counter("aggregator_windows", "Windows that are committed.", counts.windows)
         yield histogram(
             "aggregator_window_duration_seconds",
             "From a window's end until all of it was committed: the lag that it adds.",
             counts.window_s,
         )
         yield histogram(
-            "aggregator_merge_duration_seconds", "Of it, merging tokens.", counts.merge_s
+            "aggregator_merge_duration_seconds", "Merging tokens, within that.", counts.merge_s
         )
         yield counter(
             "aggregator_commits",
@@ -60,7 +60,9 @@ def export(metrics: Metrics, leader: Leader, intake: Intake, memory: Memory) -> 
             "aggregator_commit_duration_seconds", "The store's answer to a commit.", counts.commit_s
         )
         yield histogram("aggregator_commit_tokens", "Tokens of a commit.", counts.commit_tokens)
-        yield counter("aggregator_alerts", "Alerts told.", counts.alerts, "type", "level")
+        yield counter(
+            "aggregator_alerts", "Alerts told, by type and level.", counts.alerts, "type", "level"
+        )
         yield gauge("aggregator_log_entries", "Commits that state:log keeps.", counts.log_entries)
         yield gauge("store_memory_bytes", "Memory that the store uses.", counts.store_bytes)
         yield gauge(

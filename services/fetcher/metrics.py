@@ -20,47 +20,49 @@ def export(metrics: Metrics, counts: Counts) -> None:
         sources = dict(counts.by_source)
         yield counter(
             "upstream_calls",
-            "Calls by outcome, after all attempts: ok, throttled (429), error (no answer, 5xx), "
-            "malformed (not what is documented), denied (401, 403: key or firewall).",
+            "Calls by source and outcome, after all attempts: ok, throttled (429), error (no "
+            "answer, 5xx), malformed (not what is documented), denied (401, 403: key or firewall).",
             {(name, o): source.calls[o] for name, source in sources.items() for o in OUTCOMES},
             "source", "outcome",
         )  # fmt: skip
         yield histogram(
-            "upstream_request_duration_seconds", "Attempts, from request to the body's end.",
+            "upstream_request_duration_seconds",
+            "Attempts by source, from request to the body's end.",
             {name: source.attempt_s for name, source in sources.items()}, "source",
         )  # fmt: skip
         yield counter(
-            "upstream_budget_waits", "Attempts that waited for the shared call budget.",
+            "upstream_budget_waits", "Attempts that waited for the shared call budget, by source.",
             of_each(lambda source: source.budget_waits), "source",
         )  # fmt: skip
         yield counter(
-            "upstream_wait_seconds", "Time that attempts waited for budget and holds.",
+            "upstream_wait_seconds", "Time that attempts waited for budget and holds, by source.",
             of_each(lambda source: source.budget_wait_s), "source",
         )  # fmt: skip
         yield counter(
-            "upstream_holds", "Times that the source told us to wait, or denied us.",
+            "upstream_holds", "Times that a source told us to wait, or denied us.",
             of_each(lambda source: source.holds), "source",
         )  # fmt: skip
         yield counter(
-            "upstream_held_waits", "Attempts that waited because a source had told us to.",
+            "upstream_held_waits", "Attempts that waited because of that, by source.",
             of_each(lambda source: source.held_waits), "source",
         )  # fmt: skip
         yield counter(
-            "upstream_records_refused", "Records of answers left out, by reason.",
+            "upstream_records_refused", "Records of answers left out, by source and reason.",
             {(n, why): k for n, s in sources.items() for why, k in dict(s.refused).items()},
             "source", "reason",
         )  # fmt: skip
         yield counter(
-            "fetcher_readings", "Token readings published.",
+            "fetcher_readings", "Token readings published, by source.",
             of_each(lambda source: source.readings), "source",
         )  # fmt: skip
         yield counter(
-            "fetcher_unheard_messages", "Messages published that no aggregator received.",
+            "fetcher_unheard_messages",
+            "Messages published that no aggregator received, by source.",
             of_each(lambda source: source.unheard), "source",
         )  # fmt: skip
         yield gauge(
             "upstream_last_success_timestamp_seconds",
-            "Unix time of the last call that gave data; 0: none yet.",
+            "Unix time of a source's last call that gave data; 0: none yet.",
             of_each(lambda source: source.last_ok_s), "source",
         )  # fmt: skip
 

@@ -47,7 +47,7 @@ def export(metrics: Metrics, gateway: Gateway, feed: Feed) -> None:
             told.paused,
         )  # fmt: skip
         yield histogram(
-            "ws_fan_out_duration_seconds", "One round over all connections.", told.sweep_s
+            "ws_fan_out_duration_seconds", "One round of writing to all connections.", told.sweep_s
         )
 
     metrics.add(collect)

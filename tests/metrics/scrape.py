@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import urllib.request
 from dataclasses import dataclass
 
+import httpx
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -38,6 +38,11 @@ class Scrape:
     def __contains__(self, name: str) -> bool:
         return name in self.samples
 
+    def or_0(self, name: str, **labels: str) -> float:
+        """The sum of the samples that have these labels, 0 when there is none."""
+        found = self.samples.get(name, [])
+        return sum(value for has, value in found if labels.items() <= has.items())
+
     def value(self, name: str, **labels: str) -> float:
         """The sum of the samples that have these labels; fails when there is none."""
         found = [v for has, v in self.samples.get(name, []) if labels.items() <= has.items()]
@@ -45,6 +50,10 @@ class Scrape:
         return sum(found)
 
 
+def read(port: int) -> str:
+    with httpx.Client(timeout=10) as client:
+        return client.get(f"http://127.0.0.1:{port}/metrics").raise_for_status().text
+
+
 def scrape(port: int) -> Scrape:
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
-        return Scrape.parse(answer.read().decode())
+    return Scrape.parse(read(port))
