@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
@@ -76,3 +77,10 @@ async def unless_stopped(stop: asyncio.Event, work: Coroutine[object, object, ob
         return False
     working.result()
     return True
+
+
+def raise_open_files_limit() -> None:
+    """Allow as many sockets as the system permits this process."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

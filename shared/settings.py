@@ -22,6 +22,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from shared.addresses import check_network
 from shared.errors import ConfigError
 from shared.redis_address import RedisAddress, hash_tag, parse_redis_url
 from shared.secret_files import SecretsFromFiles
@@ -65,10 +66,15 @@ def _check_origins(origins: tuple[str, ...]) -> tuple[str, ...]:
     return origins
 
 
+def _check_networks(words: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(check_network(word) for word in words)
+
+
 RedisUrl = Annotated[str, AfterValidator(_check_redis_url)]
 File = Annotated[str, AfterValidator(_check_file)]  # the path of one that we can read, or nothing
 Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(split_words)]  # "a,b,c"
 Origins = Annotated[Words, AfterValidator(_check_origins)]  # of browsers that are let in
+Networks = Annotated[Words, AfterValidator(_check_networks)]
 
 
 class ServiceSettings(SecretsFromFiles):
@@ -147,6 +153,15 @@ class ServiceSettings(SecretsFromFiles):
             cert_file=self.redis_cert_file or None,
             key_file=self.redis_key_file or None,
         )
+
+
+class DoorSettings(ServiceSettings):
+    """Settings of services that clients connect to."""
+
+    trusted_proxies: Networks = ()
+    """Proxies in front, as addresses or networks: their X-Forwarded-For names the client whose
+    address is counted. Empty: whoever connects is the client.
+    """
 
 
 S = TypeVar("S", bound=BaseSettings)

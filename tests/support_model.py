@@ -271,7 +271,7 @@ class Play:
         dice, client = self.dice, self.client
         self.gateway = dice.choice(self.gateways)
         self.sink = FakeSink(dice.choice([300, 2_000, 1 << 30]), deflate=dice.random() < 0.3)
-        self.session = Session(self.gateway.hub, self.sink, self.now_s)
+        self.session = Session(self.gateway.hub, self.sink)
         self.session.greet(None)
         client.connected()
         if client.versions:

@@ -9,6 +9,7 @@ from importlib.metadata import version
 
 from starlette.types import ASGIApp
 
+from services.api.connection import Manners
 from services.api.counts import Counts, Routes
 from services.api.discover import Discover
 from services.api.documents.files import document_routes
@@ -25,12 +26,16 @@ from services.api.server import HttpServer, bind
 from services.api.settings import ApiSettings
 from services.api.tokens import Token
 from services.api.views import Views
+from services.api.visitors import Visitors
 from services.api.webpage import page_routes
+from shared.addresses import Proxies
 from shared.connect import Redis, open_redis
 from shared.errors import ConfigError
 from shared.keys import Keys
 from shared.logs import get_logger
 from shared.metrics import Metrics
+from shared.rates import Rates
+from shared.service import raise_open_files_limit
 
 log = get_logger(__name__)
 
@@ -41,6 +46,7 @@ class Api:
 
     live: Live
     app: ASGIApp
+    visitors: Visitors
     draining: bool = field(default=False)
 
 
@@ -58,8 +64,15 @@ def build_api(
     counts = Counts()
     export(metrics, counts, live.feed)
     discover = Discover(live, Pages(live, views), counts)
+    visitors = Visitors(
+        Proxies(settings.trusted_proxies),
+        Rates(settings.api_rate, settings.api_burst),
+        conns_per_address=settings.api_conns_per_address,
+        max_connections=settings.api_max_connections,
+    )
     ingest = Ingest(
         live,
+        visitors,
         Receipts(redis, keys, rate=settings.ingest_rate, burst=settings.ingest_burst),
         producers=settings.producers(),
         origins=settings.api_origins,
@@ -67,7 +80,7 @@ def build_api(
         max_ack_waits=settings.api_max_ack_waits,
         counts=counts,
     )
-    api = Api(live, discover)
+    api = Api(live, discover, visitors)
     readers: dict[str, ASGIApp] = {
         **page_routes(settings.ws_public_url, version("dexwire"), demo=settings.demo),
         "/discover": discover,
@@ -82,6 +95,7 @@ def build_api(
     counts.routes = Routes([*readers, *writers])
     api.app = Door(
         build_router(readers, writers),
+        visitors,
         cached=discover.cached,
         origins=settings.api_origins,
         max_inflight=settings.api_max_inflight,
@@ -109,13 +123,15 @@ async def run(settings: ApiSettings, stop: asyncio.Event, metrics: Metrics | Non
             fix="set API_PORT to a free one",
         )
         raise SystemExit(1) from None
+    raise_open_files_limit()
     redis = open_redis(settings.redis)
     feed_redis = open_redis(settings.redis, max_connections=4)
     try:
         api = build_api(settings, redis, feed_redis, metrics)
         following = asyncio.create_task(api.live.feed.run())
         try:
-            async with HttpServer(api.app, sock) as server:
+            manners = Manners(api.visitors, settings.api_header_s, settings.api_stall_s)
+            async with HttpServer(api.app, sock, manners) as server:
                 host, port = server.address
                 log.info("api_listening", host=host, port=port, redis=str(settings.redis))
                 await _until(stop, following)

@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from services.api.answer import Answer, Header, problem_answer
 from services.api.counts import Counts
 from services.api.problem import Problem
+from services.api.visitors import Visitors
 
 # A body that nobody reads is swallowed up to here before the connection is closed: closing it with
 # bytes unread resets it, and the client would not see why it was refused.
@@ -24,6 +25,7 @@ _LINGER_BYTES: Final = 1 << 20
 _LINGER_S: Final = 1.0
 _PREFLIGHT_MAX_AGE_S: Final = 600
 PROBLEM: Final = "dexwire.problem"  # in the scope: the code of the problem that was answered
+_UNCOUNTED: Final = ("/livez", "/readyz")  # whoever watches over us is never told to come later
 _READING: Final = ("GET", "HEAD")
 
 
@@ -33,6 +35,7 @@ class Door:
     def __init__(
         self,
         inner: ASGIApp,
+        visitors: Visitors,
         *,
         cached: Callable[[Scope], Answer | None],
         origins: Sequence[str] = (),
@@ -42,6 +45,7 @@ class Door:
     ) -> None:
         self._inner = inner
         self._counts = counts or Counts()
+        self._visitors = visitors
         self._cached = cached
         self._origins = frozenset(origin.encode() for origin in origins)
         self._max_inflight = max_inflight
@@ -70,7 +74,7 @@ class Door:
             if answer.problem:
                 counts.problems[answer.problem] += 1
             return
-        counted = path != "/livez"
+        counted = path not in _UNCOUNTED
         counts.inflight += counted
         status = 0
 
@@ -91,6 +95,12 @@ class Door:
     def _at_once(self, scope: Scope, origin: bytes) -> Answer | None:
         """Return the answer that needs nothing but this process, None when there is none."""
         path, method = scope["path"], scope["method"]
+        if path in _UNCOUNTED:
+            return None
+        counted_elsewhere = path == "/ingest" and method == "POST"
+        too_many = None if counted_elsewhere else self._visitors.count(scope)
+        if too_many is not None:
+            return problem_answer(too_many)
         try:
             if path == "/discover" and method in _READING:
                 answer = self._cached(scope)
@@ -98,8 +108,6 @@ class Door:
                     return answer
         except Problem as problem:
             return problem_answer(problem)
-        if path == "/livez":
-            return None
         if method == "OPTIONS" and origin in self._origins:
             return _preflight()
         if self._counts.inflight >= self._max_inflight:

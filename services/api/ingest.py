@@ -21,6 +21,7 @@ from services.api.query import parse_parameters
 from services.api.receipts import Receipt, ReceiptClock, Receipts
 from services.api.storage import storage
 from services.api.verdicts import Verdict, judge, readings
+from services.api.visitors import Visitors
 from shared.errors import StoreError
 from shared.model import Batch
 
@@ -49,6 +50,7 @@ class Ingest:
     def __init__(
         self,
         live: Live,
+        visitors: Visitors,
         receipts: Receipts,
         *,
         producers: tuple[Producer, ...],
@@ -59,6 +61,7 @@ class Ingest:
     ) -> None:
         self._counts = counts or Counts()
         self._live = live
+        self._visitors = visitors
         self._receipts = receipts
         self._producers = producers
         self._origins = frozenset(origin.encode() for origin in origins)
@@ -104,7 +107,7 @@ class Ingest:
         if self._producers:
             proven = authenticate(_all(headers, b"authorization"), self._producers)
             if proven is None:
-                raise Problem(
+                raise self._visitors.count(scope) or Problem(
                     401,
                     "unauthorized",
                     "give one key as Authorization: Bearer <id>.<secret>",
@@ -116,7 +119,7 @@ class Ingest:
         foreign = any(origin not in self._origins for origin in _all(headers, b"origin"))
         if foreign or not is_local(peer, [name for name, _ in headers]):
             detail = "without INGEST_API_KEYS only this machine itself may post"
-            raise Problem(403, "loopback_only", detail)
+            raise self._visitors.count(scope) or Problem(403, "loopback_only", detail)
         return LOCAL
 
     async def _take(self, post: Post, verdict: Verdict, body: bytes) -> Answer:

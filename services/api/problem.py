@@ -39,11 +39,16 @@ class Problem(Exception):
             self.headers["retry-after"] = str(retry_after_s)
         self.more = dict(more or {})
 
+    @property
+    def phrase(self) -> str:
+        """The status in words."""
+        return HTTPStatus(self.status).phrase
+
     def body(self) -> bytes:
         """Return the JSON."""
         members: dict[str, Any] = {
             "type": "about:blank",
-            "title": HTTPStatus(self.status).phrase,
+            "title": self.phrase,
             "status": self.status,
             "detail": self.detail,
             "code": self.code,

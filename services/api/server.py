@@ -10,30 +10,17 @@ from typing import Final, Self
 
 import uvicorn
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from services.api.answer import PROBLEM, SAFE_HEADERS
-from services.api.problem import Problem
+from services.api.connection import Manners, serving
+from services.api.visitors import Visitors
 from shared.logs import get_logger
 
 log = get_logger(__name__)
 
 BACKLOG: Final = 2_048
 KEEP_ALIVE_S: Final = 5
+SEND_BUFFER: Final = 256 * 1024  # bytes of a connection in the kernel
 FINISH_S: Final = 10  # what a request under way may still take once the end was asked for
-
-
-class Protocol(HttpToolsProtocol):
-    """HTTP/1.1 on a connection; a request that cannot be parsed is a problem like any other."""
-
-    def send_400_response(self, msg: str) -> None:
-        """Answer and close."""
-        body = Problem(400, "bad_request", msg).body()
-        head = [b"HTTP/1.1 400 Bad Request", b"connection: close", b"content-type: " + PROBLEM]
-        head += [name + b": " + value for name, value in SAFE_HEADERS]
-        head.append(b"content-length: %d" % len(body))
-        self.transport.write(b"\r\n".join([*head, b"", body]))
-        self.transport.close()
 
 
 class _Server(uvicorn.Server):
@@ -49,6 +36,9 @@ def bind(host: str, port: int) -> socket.socket:
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # Accepted sockets inherit it. With the kernel's own choice who does not read stays
+        # invisible for 4 MB.
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
         sock.bind((host, port))
     except OSError:
         sock.close()
@@ -60,12 +50,12 @@ def bind(host: str, port: int) -> socket.socket:
 class HttpServer:
     """An app on a socket while the context lasts; leaving it finishes what is under way."""
 
-    def __init__(self, app: ASGIApp, sock: socket.socket) -> None:
+    def __init__(self, app: ASGIApp, sock: socket.socket, manners: Manners | None = None) -> None:
         self._sock = sock
         self._server = _Server(
             uvicorn.Config(
                 app,
-                http=Protocol,
+                http=serving(manners or Manners(Visitors())),
                 ws="none",
                 lifespan="off",
                 interface="asgi3",

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, SecretStr, field_validator
 
 from services.api.producers import Producer, parse_producers
 from shared.merge_settings import MergeSettings
-from shared.settings import Origins
+from shared.settings import DoorSettings, Origins
 
 
 def _check_stream(url: str) -> str:
@@ -27,10 +27,11 @@ def _check_stream(url: str) -> str:
 
 
 _STREAM: Final = re.compile(r"\A[A-Za-z0-9:/._\[\]-]+\Z")  # it is written into a header
+Seconds = Annotated[float, Field(gt=0, le=3600)]
 StreamUrl = Annotated[str, AfterValidator(_check_stream)]
 
 
-class ApiSettings(MergeSettings):
+class ApiSettings(MergeSettings, DoorSettings):
     """Settings of the HTTP API."""
 
     api_host: str = "127.0.0.1"
@@ -51,6 +52,20 @@ class ApiSettings(MergeSettings):
     """Posts that one producer may make at once after a pause."""
     cursor_secret: SecretStr | None = Field(default=None, min_length=32)
     """Signs cursors. Unset: the replicas share a random one through Redis."""
+    api_rate: float = Field(default=50.0, ge=0, le=1e6)
+    """Requests a second that one client address may make of one replica; faster ones get 429.
+    Posts count only when they are refused for their key. 0: any.
+    """
+    api_burst: int = Field(default=200, ge=1, le=10**6)
+    """Requests that one client address may make at once after a pause."""
+    api_max_connections: int = Field(default=10_000, ge=1, le=1_000_000)
+    """Connections at one time; further ones get 503."""
+    api_conns_per_address: int = Field(default=256, ge=0, le=1_000_000)
+    """Of them, those of one peer that is no trusted proxy; further ones get 429. 0: any."""
+    api_header_s: Seconds = 5.0
+    """A connection that has not sent a whole header for so long is closed."""
+    api_stall_s: Seconds = 20.0
+    """A client that does not read its answer for so long is closed."""
     api_max_inflight: int = Field(default=512, ge=1, le=65_536)
     """Requests at one time; further ones get 503."""
     api_max_ack_waits: int = Field(default=256, ge=1, le=65_536)

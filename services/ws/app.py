@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import resource
 import time
 from typing import Final
 
@@ -21,6 +20,7 @@ from shared.keys import Keys
 from shared.logs import get_logger
 from shared.metrics import Metrics
 from shared.replica import Replica
+from shared.service import raise_open_files_limit
 
 log = get_logger(__name__)
 
@@ -46,7 +46,7 @@ async def run(settings: WsSettings, stop: asyncio.Event, metrics: Metrics | None
     """Serve the stream until `stop`; clients may connect before there is anything to tell."""
     # One line per connection from the library would drown our own.
     logging.getLogger("websockets").setLevel(logging.WARNING)
-    _raise_open_files_limit()
+    raise_open_files_limit()
     redis = open_redis(settings.redis)
     world, replica = _World(), Replica()
     metrics = metrics or Metrics("ws")
@@ -85,10 +85,3 @@ async def run(settings: WsSettings, stop: asyncio.Event, metrics: Metrics | None
                 task.cancel()
     finally:
         await redis.aclose()
-
-
-def _raise_open_files_limit() -> None:
-    """Allow as many sockets as the system permits this process."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft < hard:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import math
+import random
 import socket
 import time
 from collections import Counter
@@ -13,12 +15,14 @@ from typing import Any, Final
 from services.ws.core.closing import DRAIN
 from services.ws.core.hub import SWEEP, Hub
 from services.ws.core.limits import UNSENT_HIGH, Patience
-from services.ws.handshake import new_protocol
+from services.ws.handshake import Refusal, new_protocol
 from services.ws.history import History
 from services.ws.settings import WsSettings
 from services.ws.transport import Connection
+from shared.addresses import Proxies
 from shared.logs import get_logger
 from shared.loop_watch import LoopWatch
+from shared.rates import Rates
 from shared.replica import Change
 from shared.wire import Heartbeat
 
@@ -29,6 +33,7 @@ _BACKLOG: Final = 4096
 _TICK_S: Final = 1.0
 _DRAIN_STEPS: Final = 100
 _DRAIN_STEP_S: Final = 0.1
+_RETRY_S: Final = (3, 8)  # when to come again where there is no room
 _GOODBYE_S: Final = 2.5  # after the last close frame; then sockets are dropped
 
 
@@ -41,7 +46,7 @@ class Gateway:
     def __init__(self, settings: WsSettings, hub: Hub, loop: LoopWatch | None = None) -> None:
         self.hub = hub
         self._loop = loop or LoopWatch()
-        self.trusted_proxies = frozenset(settings.trusted_proxies)
+        self.proxies = Proxies(settings.trusted_proxies)
         self.handshake_s = settings.ws_handshake_s
         self.patience = Patience(
             subscribe_s=settings.ws_subscribe_s,
@@ -52,6 +57,7 @@ class Gateway:
         self.connections: dict[Connection, None] = {}  # with a handshake behind them
         self._settings = settings
         self._per_address: Counter[str] = Counter()
+        self._handshakes = Rates(settings.ws_handshake_rate, settings.ws_handshake_burst)
         self._news = asyncio.Event()
         self._news_s = 0.0  # when the oldest commit came in that the fan-out has not begun to tell
         self.loads = asyncio.Event()  # the state was loaded; the alerts before it are not yet
@@ -88,12 +94,16 @@ class Gateway:
         """Nothing changed; clients hear our own heartbeat."""
 
     # -- what a connection asks -------------------------------------------------------------------
-    def refusal(self, address: str) -> tuple[int, str] | None:
+    def refusal(self, address: str) -> Refusal | None:
         """Return why no further connection is let in, if so."""
+        later_s = random.randint(*_RETRY_S)  # or they all come back at once
         if self._draining or len(self.connections) >= self._settings.ws_max_connections:
-            return 503, "server full"
+            return Refusal(503, "server full", later_s)
         if self._per_address[address] >= self._settings.max_conns_per_address:
-            return 429, "too many connections from this address"
+            return Refusal(429, "too many connections from this address", later_s)
+        wait_s = self._handshakes.wait_s(address, asyncio.get_running_loop().time())
+        if wait_s:
+            return Refusal(429, "too many new connections from this address", math.ceil(wait_s))
         return None
 
     def health(self, path: str) -> tuple[int, Mapping[str, Any]] | None:

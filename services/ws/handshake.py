@@ -20,19 +20,29 @@ from websockets.http11 import Request, Response
 from websockets.server import ServerProtocol
 from websockets.typing import ExtensionParameter, Origin, Subprotocol
 
-from services.ws.core.limits import IN_BYTES, client_address
+from services.ws.core.limits import HEAD_BYTES, IN_BYTES
 from services.ws.core.session import SUBPROTOCOL
+from shared.addresses import Proxies, limit_key
 
 PATH: Final = "/ws"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An answer to a handshake that was in order, but not now."""
+
+    status: int
+    text: str
+    retry_after_s: int
 
 
 class Door(Protocol):
     """What decides who may come in."""
 
-    trusted_proxies: frozenset[str]
+    proxies: Proxies
 
-    def refusal(self, address: str) -> tuple[int, str] | None:
-        """Return the status and text with which an address is turned away, if it is."""
+    def refusal(self, address: str) -> Refusal | None:
+        """Return how one more connection of an address is turned away, if it is."""
 
     def health(self, path: str) -> tuple[int, Mapping[str, Any]] | None:
         """Return the answer of a health path, None for any other path."""
@@ -89,15 +99,17 @@ def answer(ws: ServerProtocol, request: Request, peer: str, door: Door) -> Opene
         return _json(*health) if request.method == "GET" else _refuse(ws, 405, "GET only")
     if url.path != PATH:
         return _refuse(ws, 404, f"the stream is at {PATH}")
+    if _size(request) > HEAD_BYTES:
+        return too_large(ws)
     response = ws.accept(request)
     if response.status_code != http.HTTPStatus.SWITCHING_PROTOCOLS:
         return response
     forwarded = ",".join(request.headers.get_all("X-Forwarded-For"))
-    address = client_address(peer, forwarded, door.trusted_proxies)
+    address = limit_key(door.proxies.client(peer, forwarded))
     refusal = door.refusal(address)
     if refusal is not None:
-        refused = _refuse(ws, *refusal)
-        refused.headers["Retry-After"] = "5"
+        refused = _refuse(ws, refusal.status, refusal.text)
+        refused.headers["Retry-After"] = str(refusal.retry_after_s)
         return refused
     said = parse_qs(url.query, keep_blank_values=True)
     topics, watch = said.get("topics"), said.get("watch")
@@ -111,6 +123,11 @@ def answer(ws: ServerProtocol, request: Request, peer: str, door: Door) -> Opene
     )
 
 
+def too_large(ws: ServerProtocol) -> Response:
+    """Return the answer to a handshake of more than HEAD_BYTES."""
+    return _refuse(ws, 431, f"a handshake may have {HEAD_BYTES} bytes")
+
+
 def _select(_ws: ServerProtocol, offered: Sequence[Subprotocol]) -> Subprotocol | None:
     """Pick ours, or none for a client that names none.
 
@@ -121,6 +138,12 @@ def _select(_ws: ServerProtocol, offered: Sequence[Subprotocol]) -> Subprotocol 
         return None
     ours = Subprotocol(SUBPROTOCOL)
     return ours if ours in offered else offered[0]
+
+
+def _size(request: Request) -> int:
+    """Return the bytes of the request's line and headers, nearly."""
+    fields = request.headers.raw_items()
+    return len(request.path) + sum(len(name) + len(value) + 4 for name, value in fields)
 
 
 def _refuse(ws: ServerProtocol, status: int, text: str) -> Response:

@@ -6,12 +6,12 @@ from typing import Annotated
 
 from pydantic import Field
 
-from shared.settings import Origins, ServiceSettings, Words
+from shared.settings import DoorSettings, Origins
 
 Seconds = Annotated[float, Field(gt=0, le=3600)]
 
 
-class WsSettings(ServiceSettings):
+class WsSettings(DoorSettings):
     """Settings of the stream gateway."""
 
     ws_host: str = "127.0.0.1"
@@ -25,9 +25,11 @@ class WsSettings(ServiceSettings):
     ws_max_connections: int = Field(default=20_000, ge=1, le=1_000_000)
     """Connections at one time; further ones get 503 before the upgrade."""
     max_conns_per_address: int = Field(default=20, ge=1, le=1_000_000)
-    """Connections of one client address at one time."""
-    trusted_proxies: Words = ()
-    """Addresses whose X-Forwarded-For names the client."""
+    """Connections of one client address at one time; further ones get 429 before the upgrade."""
+    ws_handshake_rate: float = Field(default=5.0, ge=0, le=1e6)
+    """Connections a second that one client address may open; faster ones get 429. 0: any."""
+    ws_handshake_burst: int = Field(default=20, ge=1, le=10**6)
+    """Connections that one client address may open at once after a pause."""
     ws_compression: bool = True
     """permessage-deflate, where a client offers it."""
     ws_handshake_s: Seconds = 5.0

@@ -23,9 +23,9 @@ from services.ws.core.closing import (
     Closing,
 )
 from services.ws.core.hub import Hub
-from services.ws.core.limits import UNSENT_HIGH, UNSENT_LOW, Patience, Pulse
+from services.ws.core.limits import HEAD_BYTES, UNSENT_HIGH, UNSENT_LOW, Patience, Pulse
 from services.ws.core.session import Session
-from services.ws.handshake import Door, Opened, answer
+from services.ws.handshake import Door, Opened, answer, too_large
 
 _GOODBYE_S: Final = 2.0  # for a close frame, or a refusal, to be taken
 _FRAGMENTS: Final = 64  # of one message
@@ -55,6 +55,7 @@ class Connection(asyncio.Protocol):
     __slots__ = (
         "_eof",
         "_fragments",
+        "_head",
         "_house",
         "_inbox",
         "_loop",
@@ -82,6 +83,7 @@ class Connection(asyncio.Protocol):
         self._inbox: deque[Frame] = deque()
         self._text = b""
         self._fragments = 0
+        self._head = 0  # bytes of a handshake that is not complete
         self._written = 0
         self._told_bytes = 0  # of them, those that `take_traffic` has told
         self._writes = 0
@@ -123,6 +125,11 @@ class Connection(asyncio.Protocol):
         """Parse, answer, and leave the hub at once when the client closes."""
         self._ws.receive_data(data)
         self._take()
+        if self.session is None and not self._eof:
+            self._head += len(data)
+            if self._head > HEAD_BYTES:  # the library bounds lines, a hundred of them
+                self._ws.send_response(too_large(self._ws))
+                self._flush()
 
     def eof_received(self) -> None:
         """Let the protocol end; returning nothing closes the transport."""
@@ -228,7 +235,7 @@ class Connection(asyncio.Protocol):
         now_s = self._loop.time()
         self.address, self.deflate = opened.address, opened.deflate
         self._pulse = Pulse(self._house.patience, now_s)
-        self.session = Session(self._house.hub, self, now_s)
+        self.session = Session(self._house.hub, self)
         self._house.opened(self)
         if not opened.spoken:
             self.close(BAD_SUBPROTOCOL)

@@ -68,10 +68,13 @@ async def start(redis_url: str, redis_prefix: str) -> AsyncIterator[Start]:
     async with AsyncExitStack() as stack:
 
         async def begin(*, peer: str = "127.0.0.1", **settings: object) -> Served:
-            read = ApiSettings(
-                redis_url=redis_url,
-                redis_prefix=redis_prefix,
-                **settings,  # type: ignore[arg-type] # checked by pydantic
+            read = ApiSettings.model_validate(
+                {
+                    "redis_url": redis_url,
+                    "redis_prefix": redis_prefix,
+                    "api_rate": 0,  # tests of it say otherwise
+                    **settings,
+                }
             )
             return await stack.enter_async_context(serve(read, peer))
 

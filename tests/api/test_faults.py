@@ -56,7 +56,7 @@ async def timed(served: Served, path: str) -> tuple[float, int, str]:
 async def test_f5_a_store_that_hangs_makes_every_answer_a_503_within_1_5_s(
     server: EmbeddedServer,
 ) -> None:
-    async with serve(ApiSettings(redis_url=server.url)) as served:
+    async with serve(ApiSettings(redis_url=server.url, api_rate=0)) as served:
         await served.follows(1)
         os.kill(server.pid, signal.SIGSTOP)
         try:
@@ -91,7 +91,7 @@ async def recovered(served: Served) -> bool:
 async def test_f2_a_store_that_is_killed_is_503_and_one_that_comes_back_empty_is_warming(
     server: EmbeddedServer,
 ) -> None:
-    async with serve(ApiSettings(redis_url=server.url)) as served:
+    async with serve(ApiSettings(redis_url=server.url, api_rate=0)) as served:
         await served.follows(1)
         server.kill()
         down = [await timed(served, p) for p in PATHS]
@@ -106,7 +106,10 @@ async def test_f2_a_store_that_is_killed_is_503_and_one_that_comes_back_empty_is
 async def test_f6_a_full_store_is_read_and_posting_says_storage_full(
     server: EmbeddedServer, client: Redis, filled: Writer
 ) -> None:
-    async with serve(ApiSettings(redis_url=server.url)) as served, consume(client, Keys()):
+    async with (
+        serve(ApiSettings(redis_url=server.url, api_rate=0)) as served,
+        consume(client, Keys()),
+    ):
         await served.follows(1)
         first = (await served.client.get("/discover?limit=5")).json()["nextCursor"]
         second = await served.client.get(f"/discover?limit=5&cursor={first}")
@@ -130,7 +133,10 @@ async def test_f6_a_full_store_is_read_and_posting_says_storage_full(
 async def test_f3_a_demoted_store_takes_nothing_and_says_so(
     server: EmbeddedServer, client: Redis
 ) -> None:
-    async with serve(ApiSettings(redis_url=server.url)) as served, consume(client, Keys()):
+    async with (
+        serve(ApiSettings(redis_url=server.url, api_rate=0)) as served,
+        consume(client, Keys()),
+    ):
         await client.replicaof("127.0.0.1", "1")
         posted = await served.client.post("/ingest", json=ONE)
         await client.replicaof("NO", "ONE")
@@ -141,7 +147,7 @@ async def test_f3_a_demoted_store_takes_nothing_and_says_so(
 async def test_f7_a_store_that_lost_everything_is_warming_not_empty(
     server: EmbeddedServer, client: Redis, filled: Writer
 ) -> None:
-    async with serve(ApiSettings(redis_url=server.url)) as served:
+    async with serve(ApiSettings(redis_url=server.url, api_rate=0)) as served:
         await served.follows(1)
         await client.flushall()
         empty = await timed(served, "/discover")
@@ -160,7 +166,10 @@ async def test_f7_a_store_that_lost_everything_is_warming_not_empty(
 async def test_f35_a_lost_script_cache_is_invisible(
     server: EmbeddedServer, client: Redis, filled: Writer
 ) -> None:
-    async with serve(ApiSettings(redis_url=server.url)) as served, consume(client, Keys()):
+    async with (
+        serve(ApiSettings(redis_url=server.url, api_rate=0)) as served,
+        consume(client, Keys()),
+    ):
         statuses = []
         for _ in range(5):
             await client.script_flush()
@@ -175,7 +184,7 @@ async def test_f35_a_lost_script_cache_is_invisible(
 async def test_f32_five_hundred_at_once_over_32_connections_all_get_an_answer(
     server: EmbeddedServer,
 ) -> None:
-    async with serve(ApiSettings(redis_url=server.url)) as served:
+    async with serve(ApiSettings(redis_url=server.url, api_rate=0)) as served:
         paths = [f"/tokens/solana/Token{n % 30:05d}" for n in range(500)]
         answers = await asyncio.gather(*(timed(served, p) for p in paths))
 
@@ -188,7 +197,7 @@ async def test_f32_five_hundred_at_once_over_32_connections_all_get_an_answer(
 async def test_f29_requests_that_are_cancelled_never_swap_answers(server: EmbeddedServer) -> None:
     dice = random.Random(29)
     wrong = 0
-    async with serve(ApiSettings(redis_url=server.url)) as served:
+    async with serve(ApiSettings(redis_url=server.url, api_rate=0)) as served:
 
         async def ask(n: int) -> None:
             nonlocal wrong

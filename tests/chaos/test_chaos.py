@@ -70,7 +70,9 @@ class Town:
         await has_leader(Store(self.redis, self.keys))
 
     def gateway(self, port: int) -> Process:
-        return self.start("ws", {"WS_PORT": str(port), "MAX_CONNS_PER_ADDRESS": "1000"})
+        return self.start(
+            "ws", {"WS_PORT": str(port), "MAX_CONNS_PER_ADDRESS": "1000", "WS_HANDSHAKE_RATE": "0"}
+        )
 
     def count(self, what: str) -> None:
         self.kills[what] = self.kills.get(what, 0) + 1

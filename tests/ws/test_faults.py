@@ -104,7 +104,13 @@ async def test_sigterm_says_goodbye_closes_everyone_with_4002_and_ends_with_0(
     await writer.commit(token("A", price=1))
     port = free_port()
     process = spawn_service(
-        "ws", env={"WS_PORT": str(port), "MAX_CONNS_PER_ADDRESS": "100", "WS_DRAIN_S": "2"}
+        "ws",
+        env={
+            "WS_PORT": str(port),
+            "MAX_CONNS_PER_ADDRESS": "100",
+            "WS_HANDSHAKE_RATE": "0",
+            "WS_DRAIN_S": "2",
+        },
     )
     await eventually(lambda: is_listening(port), timeout_s=15)
     url = f"ws://127.0.0.1:{port}/ws"

@@ -90,7 +90,7 @@ class Play:
             self.session.leave()
         self.gateway = self.dice.choice(self.gateways)
         self.sink = FakeSink(self.dice.choice([300, 2_000, 1 << 30]))
-        self.session = Session(self.gateway.hub, self.sink, self.now_s)
+        self.session = Session(self.gateway.hub, self.sink)
         self.session.greet(None)
         self.client.connected()
         if self.client.versions:

@@ -21,7 +21,7 @@ class Talk:
         self.ledger.commit(token("A", price=1))
         self.gateway = FakeGateway(self.ledger)
         self.sink = FakeSink()
-        self.session = Session(self.gateway.hub, self.sink, 0.0)
+        self.session = Session(self.gateway.hub, self.sink)
         self.now_s = 0.0
         self.closing: Closing | None = None
 

@@ -137,7 +137,7 @@ async def test_a_library_client_reads_compressed_and_plain_frames_in_any_mix(
 # -- rate -----------------------------------------------------------------------------------------
 def session(gateway: FakeGateway, max_hz: float) -> FakeSink:
     sink = FakeSink()
-    caller = Session(gateway.hub, sink, 0.0)
+    caller = Session(gateway.hub, sink)
     caller.receive('{"op":"sub","topics":["all"]}', 0.0)
     caller.receive(f'{{"op":"rate","max_hz":{max_hz}}}', 0.0)
     sink.drain()
@@ -191,7 +191,7 @@ def test_who_rests_and_asks_for_more_is_brought_up_to_date(
     ledger: Ledger, gateway: FakeGateway
 ) -> None:
     sink = FakeSink()
-    caller = Session(gateway.hub, sink, 0.0)
+    caller = Session(gateway.hub, sink)
     for said in ('{"op":"sub","topics":["all"]}', '{"op":"rate","max_hz":0.1}'):
         caller.receive(said, 0.0)
     for n in range(3):

@@ -35,7 +35,7 @@ class Caller:
 
     def __init__(self, gateway: FakeGateway, room: int = 1 << 30) -> None:
         self.sink = FakeSink(room)
-        self.session = Session(gateway.hub, self.sink, 0.0)
+        self.session = Session(gateway.hub, self.sink)
 
     def say(self, **message: object) -> list[dict[str, Any]]:
         """Send a message; return what was written since."""

@@ -7,11 +7,17 @@ from typing import Any, Final
 
 import msgspec
 
-from services.api.documents.routes import JSON, OPERATIONS, PROBLEM, Operation, Parameter
+from services.api.documents.routes import (
+    EVERYWHERE,
+    JSON,
+    OPERATIONS,
+    PROBLEM,
+    Operation,
+    Parameter,
+)
 from services.api.documents.schemas import ProblemBody
 
 _REF: Final = "#/components/schemas/{name}"
-_EVERYWHERE: Final = {500: ("internal",)}
 _HEADERS: Final = {
     "ETag": {"description": "weak: rows and order", "schema": {"type": "string"}},
     "Retry-After": {"description": "seconds", "schema": {"type": "integer", "minimum": 1}},
@@ -98,7 +104,8 @@ def _responses(operation: Operation) -> dict[str, Any]:
             made[str(status)]["headers"] = {"ETag": _HEADERS["ETag"]}
     if operation.tagged:
         made["304"] = {"description": "The same rows as `If-None-Match` names."}
-    for status, codes in {**operation.problems, **_EVERYWHERE}.items():
+    for status in sorted({*operation.problems, *EVERYWHERE}):
+        codes = (*operation.problems.get(status, ()), *EVERYWHERE.get(status, ()))
         response = made.setdefault(str(status), {"content": {}})
         words = f"{HTTPStatus(status).phrase}: " + ", ".join(f"`{code}`" for code in codes)
         before = response.get("description")

@@ -90,6 +90,15 @@ _FILTERS: Final = ("bad_number", "bad_protocol", "bad_source", "bad_q")
 _STORE: Final = ("storage_unavailable", "overloaded")
 _READ: Final = ("warming", *_STORE)
 _FULL: Final = ("storage_full", "storage_readonly")
+# What any request may be answered, whatever it asks for.
+EVERYWHERE: Final = {
+    400: ("bad_request", "bad_host"),
+    408: ("slow_header",),
+    414: ("uri_too_long",),
+    429: ("too_many_connections",),
+    431: ("header_too_large",),
+    500: ("internal",),
+}
 
 OPERATIONS: Final = (
     Operation(
@@ -104,7 +113,7 @@ OPERATIONS: Final = (
                 *_FILTERS,
             ),
             410: ("cursor_expired",),
-            429: ("too_many_walks",),
+            429: ("rate", "too_many_walks"),
             503: (*_READ, *_FULL),
         },
         description=(
@@ -144,7 +153,7 @@ OPERATIONS: Final = (
         "search",
         "Tokens by address, ticker and name",
         {200: schemas.SearchPage},
-        {400: (*_QUERY, "bad_q", "bad_limit"), 503: _READ},
+        {400: (*_QUERY, "bad_q", "bad_limit"), 429: ("rate",), 503: _READ},
         description=(
             "The best first: a whole address or id, the exact ticker, a ticker that begins so, "
             "names of which words begin so; within each by liquidity."
@@ -163,6 +172,7 @@ OPERATIONS: Final = (
         {
             400: (*_QUERY, "bad_chain", "bad_address"),
             404: ("unknown_token", "not_found"),
+            429: ("rate",),
             503: _READ,
         },
         parameters=(
@@ -214,7 +224,7 @@ OPERATIONS: Final = (
         "health",
         "How the whole pipeline does",
         {200: schemas.HealthReport, 503: schemas.HealthReport},
-        {400: _QUERY, 503: ("overloaded",)},
+        {400: _QUERY, 429: ("rate",), 503: ("overloaded",)},
     ),
     Operation("/livez", "livez", "The process is alive", {200: schemas.Alive}, {}),
     Operation(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass, field
 from typing import Final
 
 from services.ws.core.closing import IDLE, NO_PONG, STALLED, Closing
+from shared.rates import take
 
+HEAD_BYTES: Final = 16 * 1024  # of a handshake
 IN_BYTES: Final = 16 * 1024  # of one inbound message
 IN_PER_S: Final = 10
 IN_BURST: Final = 30
@@ -18,20 +19,17 @@ UNSENT_LOW: Final = 16 * 1024  # unsent bytes below which writing goes on
 
 
 class Rate:
-    """A token bucket of IN_BURST, refilled at IN_PER_S."""
+    """How many messages a client may still send: IN_PER_S, IN_BURST at once."""
 
-    __slots__ = ("_at_s", "_left")
+    __slots__ = ("_whole_s",)
 
-    def __init__(self, now_s: float) -> None:
-        self._left = float(IN_BURST)
-        self._at_s = now_s
+    def __init__(self) -> None:
+        self._whole_s = 0.0
 
     def allows(self, now_s: float) -> bool:
         """Take one message; False when there were too many."""
-        self._left = min(IN_BURST, self._left + (now_s - self._at_s) * IN_PER_S)
-        self._at_s = now_s
-        self._left -= 1
-        return self._left > -1e-6  # tenths of a second do not add up exactly
+        self._whole_s, wait_s = take(self._whole_s, now_s, per_s=IN_PER_S, burst=IN_BURST)
+        return not wait_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,24 +86,3 @@ class Pulse:
             return False
         self._ping_s, self._unanswered = now_s, True
         return True
-
-
-def client_address(peer: str, forwarded: str | None, trusted: frozenset[str]) -> str:
-    """Return the address that the connection cap counts: IPv4 whole, IPv6 by its /64.
-
-    `forwarded` is X-Forwarded-For. It is believed only from trusted proxies, and only as far back
-    as they wrote it: the nearest address that is not one of them.
-    """
-    hops = [part.strip() for part in (forwarded or "").split(",") if part.strip()]
-    address = peer
-    while address in trusted and hops:
-        address = hops.pop()
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
-        return peer
-    if isinstance(parsed, ipaddress.IPv6Address):
-        if parsed.ipv4_mapped is not None:
-            return str(parsed.ipv4_mapped)
-        return str(ipaddress.ip_network((parsed, 64), strict=False))
-    return str(parsed)

@@ -88,10 +88,10 @@ class Session:
 
     __slots__ = ("_bad", "_hub", "_rate", "_sink", "_watched", "member")
 
-    def __init__(self, hub: Hub, sink: Sink, now_s: float) -> None:
+    def __init__(self, hub: Hub, sink: Sink) -> None:
         self._hub = hub
         self._sink = sink
-        self._rate = Rate(now_s)
+        self._rate = Rate()
         self._bad = 0
         self._watched: dict[str, None] = {}  # token ids, in the order in which they were added
         self.member: Member = hub.enter(sink)

@@ -1,0 +1,48 @@
+"""How often somebody may do something: an even rate with room for a burst (GCRA). Pure.
+
+An allowance is one number, the time at which it will be whole again. The clock is the caller's, in
+seconds, and never goes back.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+_EARLY_S: Final = 1e-6  # tenths of a second do not add up exactly
+_KEYS_MAX: Final = 65_536  # some 10 MB
+
+
+def take(whole_s: float, now_s: float, *, per_s: float, burst: int) -> tuple[float, float]:
+    """Take one from an allowance; return (when it is whole again, seconds to wait).
+
+    With something to wait, nothing was taken.
+    """
+    each_s = 1 / per_s
+    later_s = max(whole_s, now_s) + each_s
+    wait_s = later_s - now_s - each_s * burst
+    return (whole_s, wait_s) if wait_s > _EARLY_S else (later_s, 0.0)
+
+
+class Rates:
+    """One allowance for each key, in this process.
+
+    The least recently used keys are forgotten beyond `keys_max`: who comes back begins anew.
+    """
+
+    def __init__(self, per_s: float, burst: int, *, keys_max: int = _KEYS_MAX) -> None:
+        self.per_s = per_s
+        self.burst = burst
+        self._keys_max = keys_max
+        self._whole_s: dict[str, float] = {}  # the least recently used first
+
+    def wait_s(self, key: str, now_s: float) -> float:
+        """Take one; return 0, or the seconds after which it is worth trying again."""
+        if not self.per_s:
+            return 0.0
+        whole_s, wait_s = take(
+            self._whole_s.pop(key, 0.0), now_s, per_s=self.per_s, burst=self.burst
+        )
+        self._whole_s[key] = whole_s
+        if len(self._whole_s) > self._keys_max:
+            del self._whole_s[next(iter(self._whole_s))]
+        return wait_s
