@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
@@ -56,9 +57,11 @@ class _Shell:
         self._now_ms = now_ms
         self._latency_s = settings.replay_latency_ms / 1000
         self.market = Market(settings.replay_seed, load_payloads(), settings.replay_tokens)
+        self._calls: Counter[str] = Counter()  # by source and kind, as in "dexscreener/tokens"
 
     def route(self, path: str, answer: Answer) -> Route:
         async def endpoint(request: Request) -> Response:
+            self._calls.update(_kinds(request.url.path, path))
             if self._latency_s:
                 await asyncio.sleep(self._latency_s)
             now_ms = self._now_ms()
@@ -75,7 +78,15 @@ class _Shell:
 
     def health(self, _: Snapshot, __: Request) -> dict[str, Any]:
         seed, size = self._settings.replay_seed, self.market.size
-        return {"status": "ok", "replay": True, "seed": seed, "tokens": size}
+        calls = dict(self._calls)
+        return {"status": "ok", "replay": True, "seed": seed, "tokens": size, "calls": calls}
+
+
+def _kinds(whole_path: str, path: str) -> list[str]:
+    """Return what a call is counted as: the API and the first word of its path there."""
+    if whole_path == path:
+        return []  # our own
+    return [f"{whole_path.split('/')[1]}/{path.split('/')[1]}"]
 
 
 def _path(request: Request, name: str) -> str:

@@ -35,6 +35,18 @@ async def test_health_says_that_the_market_is_replayed() -> None:
             "replay": True,
             "seed": 7,
             "tokens": 500,
+            "calls": {},
+        }
+
+
+async def test_health_tells_how_often_each_api_was_called() -> None:
+    async with replay(tokens=10) as it:
+        await it.get("/dexscreener/token-boosts/top/v1")
+        await it.get("/dexscreener/token-boosts/latest/v1")
+        await it.get("/geckoterminal/api/v2/networks/trending_pools")
+        assert (await it.get("/health"))["calls"] == {
+            "dexscreener/token-boosts": 2,
+            "geckoterminal/networks": 1,
         }
 
 
