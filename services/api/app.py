@@ -101,6 +101,7 @@ def build_api(
         max_inflight=settings.api_max_inflight,
         demo=settings.demo,
         counts=counts,
+        draining=lambda: api.draining,
     )
     return api
 

@@ -27,6 +27,8 @@ _PREFLIGHT_MAX_AGE_S: Final = 600
 PROBLEM: Final = "dexwire.problem"  # in the scope: the code of the problem that was answered
 _UNCOUNTED: Final = ("/livez", "/readyz")  # whoever watches over us is never told to come later
 _READING: Final = ("GET", "HEAD")
+# Whoever keeps connections, a proxy in front, must not send a post on one that is being closed.
+_LAST: Final = (b"connection", b"close")
 
 
 class Door:
@@ -42,8 +44,10 @@ class Door:
         max_inflight: int = 512,
         demo: bool = False,
         counts: Counts | None = None,
+        draining: Callable[[], bool] = lambda: False,
     ) -> None:
         self._inner = inner
+        self._draining = draining
         self._counts = counts or Counts()
         self._visitors = visitors
         self._cached = cached
@@ -62,6 +66,8 @@ class Door:
         marks = self._marks
         if origin in self._origins:
             marks = [*marks, (b"access-control-allow-origin", origin)]
+        if self._draining():
+            marks = [*marks, _LAST]
         if marks:
             send = _marking(send, marks)
         if has_body:

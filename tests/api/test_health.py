@@ -84,6 +84,21 @@ async def test_readyz_says_why_not(writer: Writer, start: Start) -> None:
     assert (draining.status_code, draining.json()["code"]) == (503, "draining")
 
 
+async def test_every_answer_while_draining_is_the_last_on_its_connection(
+    writer: Writer, start: Start
+) -> None:
+    served = await start()
+    await writer.begin()
+    await served.follows(await writer.commit([row(1)]))
+    before = await served.client.get("/discover")
+    served.api.draining = True
+
+    answers = [await served.client.get(path) for path in ("/discover", "/livez", "/nowhere")]
+
+    assert "connection" not in before.headers
+    assert [answer.headers["connection"] for answer in answers] == ["close"] * 3
+
+
 async def test_livez_answers_whatever_else_is_wrong(start: Start) -> None:
     served = await start()
     served.api.draining = True
