@@ -107,6 +107,11 @@ class Ledger:
         own = "" if chain is None else f"{chain}:"
         return {i: row for i, row in rows.items() if i.startswith(own)}
 
+    def forget(self, epoch: str, version: int) -> None:
+        """Forget the rows of a version."""
+        self.history.pop((epoch, version), None)
+        self._decoded.pop((epoch, version), None)
+
     def topic(self, name: str, epoch: str, version: int, watch: Iterable[str] = ()) -> Rows:
         """Return the rows of a topic at a version; a list's in order."""
         kind, _, rest = name.partition(":")

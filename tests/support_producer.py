@@ -1,0 +1,50 @@
+"""A producer that posts and remembers what was acknowledged."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections import Counter
+from collections.abc import Callable
+
+import httpx
+
+
+class Producer:
+    """Posts one ever-growing price for tokens of its own, and notes what was acknowledged."""
+
+    def __init__(
+        self, client: httpx.AsyncClient, name: str, *, key: str = "", pause_s: float = 0.0
+    ) -> None:
+        self._client = client
+        self._name = name
+        self._headers = {"authorization": f"Bearer {key}"} if key else {}
+        self._pause_s = pause_s
+        self.acknowledged: dict[str, tuple[float, str, int]] = {}  # token → price, epoch, version
+        self.failed: Counter[str] = Counter()  # by what was answered instead
+        self.on_answer: Callable[[str], None] = lambda _: None  # "": acknowledged
+
+    async def run(self) -> None:
+        """Post for ever; cancel it to end."""
+        for number in itertools.count(1):
+            failure = await self._post(number)
+            if failure:
+                self.failed[failure] += 1
+            self.on_answer(failure)
+            await asyncio.sleep(0.05 if failure.startswith("503") else self._pause_s)
+
+    async def _post(self, number: int) -> str:
+        """Post once; return what went wrong, "" when nothing did."""
+        token = f"{self._name}{number % 20}"
+        body = {"source": "bot", "tokens": [{"token_address": token, "price": float(number)}]}
+        try:
+            answer = await self._client.post("/ingest?ack=commit", json=body, headers=self._headers)
+        except httpx.HTTPError as error:
+            return type(error).__name__
+        if answer.status_code != 200:
+            said = answer.json() if answer.headers.get("content-type", "").endswith("json") else {}
+            return f"{answer.status_code} {said.get('code', '')}".rstrip()
+        said = answer.json()
+        fact = (float(number), str(said["epoch"]), int(said["version"]))
+        self.acknowledged[f"solana:{token}"] = fact
+        return ""
