@@ -39,5 +39,5 @@ USER 10001:10001
 WORKDIR /run/dexwire
 ENTRYPOINT ["dexwire"]
 CMD ["--help"]
-HEALTHCHECK --interval=10s --timeout=3s --start-period=30s --retries=3 \
+HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
     CMD ["python", "-m", "dexwire.healthcheck"]

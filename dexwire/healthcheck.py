@@ -24,14 +24,14 @@ class Probe(NamedTuple):
     path: str
 
 
-# A standby aggregator, which waits for its turn, is as healthy as the one that leads: both answer.
-# So do fetchers whose sources are down: a restart would not mend those (`/health` tells of them).
+# On the metrics port a fetcher and an aggregator tell that their loop turns. A standby, which waits
+# for its turn, is as well as the aggregator that leads, and so is a fetcher whose sources are down.
 PROBES: Final = {
     "api": Probe("API_PORT", 8000, "/readyz"),
     "ws": Probe("WS_PORT", 8001, "/readyz"),
     "replay": Probe("REPLAY_PORT", 8010, "/health"),
-    "fetcher": Probe("METRICS_PORT", 9101, "/metrics"),
-    "aggregator": Probe("METRICS_PORT", 9102, "/metrics"),
+    "fetcher": Probe("METRICS_PORT", 9101, "/readyz"),
+    "aggregator": Probe("METRICS_PORT", 9102, "/readyz"),
 }
 
 

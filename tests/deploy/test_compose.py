@@ -11,6 +11,8 @@ from typing import Any, Final
 import pytest
 import yaml
 
+from services.api.settings import ApiSettings
+from shared.redis_users import redis_users
 from tests.support import ROOT
 
 FILE: Final = ROOT / "docker-compose.yml"
@@ -119,6 +121,10 @@ def test_a_service_sees_its_own_password_only(name: str) -> None:
     assert service["environment"]["REDIS_PASSWORD_FILE"] == "/run/keys/redis_password"
 
 
+def test_every_service_s_redis_user_is_in_the_table() -> None:
+    assert {user.name for user in redis_users()} == {*OURS, "admin"}
+
+
 def test_no_password_is_written_anywhere() -> None:
     for name, service in SERVICES.items():
         for variable, value in service.get("environment", {}).items():
@@ -154,3 +160,11 @@ def networks(service: dict[str, Any]) -> list[str]:
 def env_file(path: Path) -> dict[str, str]:
     lines = [line for line in path.read_text().splitlines() if line and not line.startswith("#")]
     return dict(line.split("=", 1) for line in lines)
+
+
+def test_the_proxy_leaves_idle_connections_before_a_draining_api_closes_them() -> None:
+    kept = re.search(
+        r"^\s*keepalive (\d+)s$", (ROOT / "deploy/Caddyfile").read_text(), re.MULTILINE
+    )
+    assert kept is not None
+    assert float(kept[1]) < ApiSettings().api_drain_grace_s
