@@ -20,10 +20,10 @@ MODEL_SCHEDULES ?= 3200
 AND_MARKED = $(if $(MARKED), and $(MARKED))
 
 .DEFAULT_GOAL := help
-.PHONY: model chaos help setup demo run verify test check format documents lock page clean
+.PHONY: deploy-check model chaos help setup demo run verify test check format documents lock page clean
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(DEV_STAMP) ## make the environment (.venv), from the hash-locked files
 
@@ -45,6 +45,9 @@ model: $(DEV_STAMP) ## the stream's model check, long: MODEL_SCHEDULES random sc
 
 chaos: $(DEV_STAMP) ## 200 clients under kills and failovers, slow readers beside healthy ones; in full
 	CHAOS=full $(BIN)/python -m pytest tests/chaos tests/ws/test_crowd.py -p no:xdist -rP $(ARGS)
+
+deploy-check: $(DEV_STAMP) ## the whole deployment on a Docker engine: build, kill, restart, under load
+	deploy/check $(ARGS)
 
 check: $(DEV_STAMP) ## format, lint, types, import contracts, spelling
 	$(BIN)/ruff format --check .

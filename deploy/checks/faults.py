@@ -1,0 +1,112 @@
+"""Kills and rolling restarts, each with the figures of what users noticed."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Final
+
+from deploy.checks.engine import Container, Engine
+from deploy.checks.load import CLIENTS, Load, Seen
+from deploy.checks.table import Failed, Table
+
+SETTLE_S: Final = 3.0  # of load after a replica is back, before the next one
+BACK_S: Final = 90.0  # until a killed container must be healthy again
+DRAIN_S: Final = 15.0
+TAKEOVER_S: Final = 2.5  # of the lease; what a client notices is a window and a commit more
+EQUAL_S: Final = 10.0
+_ROLLED: Final = ("api", "ws", "fetcher", "aggregator")  # those that can have two replicas
+_LEASE_WORDS: Final = ("lease_taken", "lease_released", "term_ended")
+
+
+async def leaders(engine: Engine) -> list[str]:
+    """Return the aggregators that lead, by their own word."""
+    found = []
+    for one in await engine.containers("aggregator"):
+        lines = (await engine.logs(one)).splitlines()
+        said = [word for line in lines for word in _LEASE_WORDS if word in line]
+        if said and said[-1] == "lease_taken":
+            found.append(one.name)
+    return found
+
+
+async def kill_each(engine: Engine, load: Load, table: Table) -> None:
+    """Kill every container in turn; the active aggregator and its standby by name."""
+    active = (await leaders(engine))[0]
+    for one in await engine.containers():
+        if one.state["Running"]:
+            role = ""
+            if one.service == "aggregator":
+                active = (await leaders(engine))[0]
+                role = " (active)" if one.name == active else " (standby)"
+            await _kill(engine, load, table, one, role)
+
+
+async def _kill(engine: Engine, load: Load, table: Table, one: Container, role: str) -> None:
+    load.take()
+    await engine.crash(one)
+    back = await _back(engine, one)
+    await asyncio.sleep(SETTLE_S)
+    await _result(table, load, f"kill -9 {one.name}{role}", f"back {back:.1f} s", load.take())
+
+
+async def roll_each(engine: Engine, load: Load, table: Table) -> None:
+    """Restart every service replica by replica; nobody may notice."""
+    for service in _ROLLED:
+        load.take()
+        drains = []
+        for one in await engine.containers(service):
+            started = time.monotonic()
+            grace = str(int(DRAIN_S) + 5)
+            await engine.docker("stop", "--time", grace, one.ident)
+            drains.append(time.monotonic() - started)
+            ended = (await engine.container(one.name)).state["ExitCode"]
+            fine = ended == 0 and drains[-1] <= DRAIN_S
+            table.result(f"drain {one.name}", f"{drains[-1]:.1f} s, exit code {ended}", ok=fine)
+            await engine.docker("start", one.ident)
+            await _back(engine, one)
+        await asyncio.sleep(SETTLE_S)
+        seen = load.take()
+        await _result(table, load, f"rolling restart {service}", "", seen, none_may_fail=True)
+
+
+async def _back(engine: Engine, one: Container) -> float:
+    """Wait until a container that ended is there again and healthy; return the seconds."""
+    started = time.monotonic()
+    while time.monotonic() - started < BACK_S:
+        now = await engine.container(one.name)
+        if now.state["StartedAt"] != one.state["StartedAt"] and now.healthy:
+            return time.monotonic() - started
+        await asyncio.sleep(0.25)
+    raise Failed(f"{one.name} is not healthy {BACK_S:.0f} s after its end")
+
+
+async def _result(
+    table: Table, load: Load, name: str, more: str, seen: Seen, *, none_may_fail: bool = False
+) -> None:
+    equal = await all_equal(load)
+    failed = ", ".join(f"{n} {kind}" for kind, n in seen.failed.most_common(3)) or "0"
+    longest = (
+        f"longest without page {seen.pages_s:.1f} s, ack {seen.posts_s:.1f} s, "
+        f"commit {seen.commits_s:.1f} s, frame {seen.streams_s:.1f} s"
+    )
+    table.result(
+        name,
+        f"{len(seen.wrong)} wrong of {seen.pages} pages, {seen.states} client states; "
+        f"failed {failed} of {seen.requests}; {longest}; clients equal {equal}"
+        + (f"; {more}" if more else ""),
+        ok=not seen.wrong
+        and equal == f"{CLIENTS} of {CLIENTS}"
+        and not (none_may_fail and seen.failed),
+    )
+    for line in seen.wrong[:3]:
+        table.say(f"   {line}")
+
+
+async def all_equal(load: Load) -> str:
+    """Return how many clients came to hold what the store holds, giving the last a moment."""
+    deadline, behind = time.monotonic() + EQUAL_S, list(load.clients)
+    while behind and time.monotonic() < deadline:
+        behind = [client for client in behind if not load.is_equal(client.state)]
+        await asyncio.sleep(0.02)
+    return f"{CLIENTS - len(behind)} of {CLIENTS}"

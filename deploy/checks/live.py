@@ -1,0 +1,48 @@
+"""What a first user sees: the page, a list of rows, the stream, all on one port."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+
+import httpx
+
+from deploy.checks.stack import Stack
+from deploy.checks.table import Table
+from dexwire.client import Client
+from dexwire.conformance.run import conformance
+
+
+async def check_http(stack: Stack, table: Table) -> None:
+    """Ask for the page, for rows, and for what nobody may see."""
+    async with httpx.AsyncClient(base_url=stack.url, timeout=10) as http:
+        page = await http.get("/")
+        table.result("GET /", f"{page.status_code}, {len(page.content)} bytes", ok=page.is_success)
+        rows = await http.get("/discover", params={"limit": 100})
+        said = rows.json()
+        first = said["tokens"][0] if said.get("tokens") else {}
+        shown = f"{first.get('token_ticker')} at {first.get('price')} USD"
+        count = len(said.get("tokens", ()))
+        table.result(
+            "GET /discover", f"{count} of {said.get('total')} rows, first {shown}", ok=count > 0
+        )
+        health = (await http.get("/health")).json()
+        table.result("GET /health", f"{health['status']}, demo {health['demo']}", ok=health["demo"])
+        hidden = await http.get("/metrics")
+        table.result("GET /metrics", str(hidden.status_code), ok=hidden.status_code == 404)
+        refused = await http.post("/ingest", json={})
+        table.result(
+            "POST /ingest without a key", str(refused.status_code), ok=refused.status_code == 401
+        )
+
+
+async def check_stream(stack: Stack, table: Table) -> None:
+    """Check stream, pages and store against each other, as `dexwire conformance` does."""
+    client = Client(stack.url, ws_url=f"{stack.url.replace('http', 'ws', 1)}/ws")
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):
+        code = await conformance(client, store=await stack.admin_address(), seconds=5.0)
+    lines = said.getvalue().splitlines()
+    for line in lines[:-1]:
+        table.say(line.strip())
+    table.result("the stream, pages and store agree", lines[-1], ok=code == 0)

@@ -1,0 +1,128 @@
+"""One deployment of ours for one run: its settings, its port, its keys, its way to Redis."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import secrets
+import socket
+import tempfile
+from pathlib import Path
+from typing import Final, Self
+
+from deploy.checks.engine import ROOT, Engine
+from deploy.checks.table import Failed
+from shared.connect import Redis, open_redis
+from shared.redis_address import RedisAddress
+from shared.redis_users import redis_users
+
+PROJECT: Final = "dexwire-check"
+IMAGE: Final = "dexwire-check"
+SUBNET: Final = "172.30.90.0/24"
+NOFILE: Final = 65_536
+_AGAIN_S: Final = 5.0
+SCALE: Final = {"api": 2, "ws": 2, "fetcher": 2, "aggregator": 2}
+SERVICES: Final = (*SCALE, "redis", "caddy", "replay")
+# All of the load comes from one address, and is meant.
+_SETTINGS: Final = """\
+API_RATE=0
+INGEST_RATE=10000
+MAX_CONNS_PER_ADDRESS=1000
+WS_HANDSHAKE_RATE=0
+"""
+
+
+class Stack:
+    """The engine with our project in it; leaving the context removes the files made for it."""
+
+    def __init__(self) -> None:
+        self.port = _free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.key = f"check.{secrets.token_urlsafe(32)}"
+        self.passwords: dict[str, str] = {}
+        self._folder = tempfile.TemporaryDirectory(prefix="dexwire-check-")
+        folder = Path(self._folder.name)
+        folder.chmod(0o755)  # the engine's user 10001 reads them
+        settings, keys = folder / "settings.env", folder / "ingest_keys"
+        settings.write_text(_SETTINGS)
+        keys.write_text(f"{self.key}\n")
+        env = {
+            "DEXWIRE_IMAGE": IMAGE,
+            "PORT": str(self.port),
+            "EDGE_SUBNET": SUBNET,
+            "SETTINGS_FILE": str(settings),
+            "INGEST_KEYS_FILE": str(keys),
+            "COMPOSE_PROJECT_NAME": PROJECT,
+        }
+        self.engine = Engine(PROJECT, env, ROOT / "deploy/replay.env")
+
+    def __enter__(self) -> Self:
+        """Make sure that no other run is at the same project. Raises Failed."""
+        self._lock = (Path(tempfile.gettempdir()) / f"{PROJECT}.lock").open("w")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self.__exit__()
+            raise Failed("another deploy/check runs on this machine") from None
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.close()
+        self._folder.cleanup()
+
+    async def settle_open_files(self) -> int:
+        """Ask for as many open files as we want, or as this engine can give; return how many."""
+        ask = ("run", "--rm", "--network", "none", "--entrypoint", "sh")
+        try:
+            await self.engine.docker(*ask, "--ulimit", f"nofile={NOFILE}", IMAGE, "-c", ":")
+        except Failed:
+            given = await self.engine.docker(*ask, IMAGE, "-c", "ulimit -Hn")
+            self.engine.env["NOFILE"] = given.strip()
+        return int(self.engine.env.get("NOFILE", NOFILE))
+
+    async def up(self) -> None:
+        """Create and start everything."""
+        scale = [word for name, n in SCALE.items() for word in ("--scale", f"{name}={n}")]
+        await self.engine.compose("up", "--detach", *scale)
+
+    async def down(self) -> None:
+        """Remove everything that belongs to the project, this run's or an earlier one's."""
+        words = ("--profile", "admin", "down", "--volumes", "--remove-orphans")
+        try:
+            await self.engine.compose(*words)
+        except Failed:  # a network may be in use for a moment longer than its last container
+            await asyncio.sleep(_AGAIN_S)
+            await self.engine.compose(*words)
+
+    async def read_passwords(self) -> None:
+        """Take the passwords from where only the engine's owner can: their volume."""
+        volume = f"{PROJECT}_keys-all:/k:ro"
+        for user in redis_users():
+            words = ("run", "--rm", "--network", "none", "--volume", volume, "--entrypoint", "cat")
+            said = await self.engine.docker(*words, IMAGE, f"/k/redis_{user.name}")
+            self.passwords[user.name] = said.strip()
+
+    async def admin_address(self) -> RedisAddress:
+        """Return where Redis is now, for the user who may read everything."""
+        return await self._address("admin", self.passwords["admin"])
+
+    async def connect(self, user: str, password: str | None) -> Redis:
+        """Connect to Redis past everything, from the engine's own machine."""
+        return open_redis(await self._address(user, password))
+
+    async def connect_admin(self) -> Redis:
+        """Connect as the user who may read everything."""
+        return open_redis(await self.admin_address())
+
+    async def _address(self, user: str, password: str | None) -> RedisAddress:
+        (redis,) = await self.engine.containers("redis")
+        who = f"{user}@" if user else ""
+        url = f"redis://{who}{redis.networks['internal']}:6379/0"
+        return RedisAddress(url=url, password=password)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
