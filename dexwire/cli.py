@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib
 import sys
 from collections.abc import Awaitable, Callable
@@ -29,6 +30,7 @@ SERVICES: Final = {
     "ws": "Stream snapshots and diffs over WebSocket.",
     "replay": "Stand in for the upstream APIs with a replayed market.",
 }
+_OPERATE: Final = "Operate"
 _NEEDS_NO_REDIS: Final = {"replay"}
 
 app = typer.Typer(
@@ -103,14 +105,13 @@ def up(
             replay_port=replay_port,
             data_dir=data_dir,
         )
-        for line in importlib.import_module("dexwire.config").look_alikes():
-            print(line, file=sys.stderr)
+        _tell_look_alikes()
         return asyncio.run(run_up(settings))
 
     _exit_with(run)
 
 
-@app.command()
+@app.command(rich_help_panel=_OPERATE)
 def verify(
     *,
     redis_url: Annotated[
@@ -131,7 +132,7 @@ def verify(
     _exit_with(run)
 
 
-@app.command()
+@app.command(rich_help_panel=_OPERATE)
 def config(
     service: Annotated[
         Literal["fetcher", "aggregator", "api", "ws", "replay", "up"] | None,
@@ -149,7 +150,7 @@ def config(
     _exit_with(lambda: show(service, as_json=as_json, changed=changed))
 
 
-@app.command()
+@app.command(rich_help_panel=_OPERATE)
 def doctor(
     *,
     redis_url: Annotated[
@@ -191,15 +192,27 @@ def run_one(name: str) -> int:
 
 
 def _add_service(name: str, what: str) -> None:
-    @app.command(name, help=f"{what} Its settings are environment variables.", short_help=what)
+    @app.command(
+        name,
+        help=f"{what} Its settings are environment variables: `dexwire config {name}`.",
+        short_help=what,
+        rich_help_panel="Single services",
+    )
     def service() -> None:
         _exit_with(lambda: run_one(name))
 
 
 for _name, _what in SERVICES.items():
     _add_service(_name, _what)
-app.command("redis-users")(redis_users)
+app.command("redis-users", rich_help_panel=_OPERATE)(redis_users)
 add_commands(app)
+
+
+def _tell_look_alikes() -> None:
+    """Name variables that were meant to be settings, by their look."""
+    with contextlib.suppress(OSError, UnicodeDecodeError):  # a `.env` that is no text
+        for line in importlib.import_module("dexwire.config").look_alikes():
+            print(line, file=sys.stderr)
 
 
 def _exit_with(run: Callable[[], int]) -> None:
@@ -207,6 +220,7 @@ def _exit_with(run: Callable[[], int]) -> None:
     try:
         code = run()
     except ConfigError as error:
+        _tell_look_alikes()
         code = exit_on_config_error(error)
     except PipelineError as error:
         print(f"dexwire: {error}", file=sys.stderr)

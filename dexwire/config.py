@@ -226,4 +226,6 @@ def _shown(found: Config) -> str:
             shown = value.value or '""'
             lines.append(f"  {value.variable:<34} {shown:<28} {value.origin}")
             lines.append(f"      {value.meaning} ({value.values})")
+    if not values:
+        lines.append("everything is at its default")
     return "\n".join(lines)

@@ -154,7 +154,7 @@ def test_an_env_file_that_cannot_be_read_is_named() -> None:
 def test_the_command_prints_what_was_changed_as_json(spawn_dexwire: Spawn) -> None:
     process = spawn_dexwire("config", "ws", "--changed", "--json", env={"WS_PORT": "9001"})
 
-    assert process.wait() == 0
+    assert process.wait(40) == 0
     found = json.loads(process.output())
     assert [(one["variable"], one["value"]) for one in found["settings"]] == [("WS_PORT", "9001")]
     assert found["faults"] == found["unknown"] == []
@@ -165,7 +165,18 @@ def test_up_says_what_was_probably_meant(spawn_dexwire: Spawn) -> None:
         "up", env={"REDIS_ULR": "redis://h", "REDIS_URL": "redis://127.0.0.1:1"}
     )
 
-    assert process.wait() == 1
+    assert process.wait(40) == 1
     assert process.output().splitlines()[0] == (
         "dexwire: REDIS_ULR (environment) is no setting; did you mean REDIS_URL?"
     )
+
+
+def test_a_single_service_without_redis_url_says_what_was_probably_meant(
+    spawn_dexwire: Spawn,
+) -> None:
+    process = spawn_dexwire("api", env={"REDIS_ULR": "redis://h"})
+
+    assert process.wait(40) == 78
+    first, second = process.output().splitlines()
+    assert first == "dexwire: REDIS_ULR (environment) is no setting; did you mean REDIS_URL?"
+    assert second.startswith("dexwire: wrong setting: REDIS_URL: not set; ")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +19,19 @@ from dexwire.doctor.look import look
 from dexwire.doctor.result import Result
 from dexwire.doctor.run import examine
 from dexwire.doctor.server import Facts, judge
+from dexwire.doctor.upstream import upstreams
+from dexwire.net import is_open
 from dexwire.runfile import Running
 from dexwire.settings import UpSettings
 from services.api.settings import ApiSettings
+from services.fetcher.settings import FetcherSettings
 from services.ws.settings import WsSettings
 from shared.connect import Redis, open_redis
 from shared.embedded import EmbeddedServer
 from shared.errors import ConfigError
 from shared.keys import Keys
 from shared.store import Meta
-from tests.support import Process, free_port
+from tests.support import Process, eventually, free_port
 
 Spawn = Callable[..., Process]
 INFO = {
@@ -328,6 +333,47 @@ def test_a_data_folder_that_cannot_be_is_found(tmp_path: Path) -> None:
     assert machine.data_folder(UpSettings(data_dir=tmp_path / "file"), None).verdict == "fail"
 
 
+# -- the sources ---------------------------------------------------------------------------------
+async def test_each_source_is_asked_and_what_it_says_is_told(
+    monkeypatch: pytest.MonkeyPatch, spawn_dexwire: Spawn
+) -> None:
+    async def busy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 429 Too Many\r\nContent-Length: 0\r\n\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(busy, "127.0.0.1", 0) as server:
+        replay, nobody = free_port(), free_port()
+        spawn_dexwire("replay", env={"REPLAY_PORT": str(replay), "METRICS_PORT": "0"})
+        await eventually(partial(is_open, "127.0.0.1", replay), timeout_s=20)
+        busy_port = server.sockets[0].getsockname()[1]
+        monkeypatch.setenv("DEXSCREENER_URL", f"http://127.0.0.1:{replay}/dexscreener")
+        monkeypatch.setenv("JUPITER_URL", f"http://127.0.0.1:{nobody}")
+        monkeypatch.setenv("GECKOTERMINAL_URL", f"http://127.0.0.1:{busy_port}/api")
+
+        found = {one.name: one for one in await upstreams(FetcherSettings())}
+
+    assert found["upstream dexscreener"].verdict == "ok"
+    assert "HTTP 200" in found["upstream dexscreener"].seen
+    assert found["upstream jupiter"].verdict == "fail"
+    assert found["upstream jupiter"].seen == f"127.0.0.1:{nobody}: ConnectError"
+    assert found["upstream geckoterminal"].verdict == "warn"
+
+
+async def test_a_source_that_is_off_or_wrongly_set_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DEXSCREENER_ENABLED", "false")
+    monkeypatch.setenv("JUPITER_ENABLED", "false")
+    monkeypatch.setenv("GECKOTERMINAL_URL", "ftp://x")
+
+    found = await upstreams(FetcherSettings())
+
+    assert [(one.name, one.verdict) for one in found] == [
+        ("upstream dexscreener", "ok"),
+        ("upstream geckoterminal", "fail"),
+        ("upstream jupiter", "ok"),
+    ]
+
+
 # -- the command -----------------------------------------------------------------------------------
 def test_the_command_exits_0_on_a_bare_machine_and_1_when_something_fails(
     spawn_dexwire: Spawn,
@@ -337,8 +383,8 @@ def test_the_command_exits_0_on_a_bare_machine_and_1_when_something_fails(
     good = spawn_dexwire("doctor", env=ports)
     bad_ = spawn_dexwire("doctor", "--json", env={**ports, "WINDOW_MS": "0"})
 
-    assert good.wait(30) == 0, good.output()
+    assert good.wait(40) == 0, good.output()
     assert " 0 failed, " in good.output().splitlines()[-1]
-    assert bad_.wait(30) == 1
+    assert bad_.wait(40) == 1
     found = {one["name"]: one["verdict"] for one in json.loads(bad_.output())}
     assert found["settings"] == "fail"

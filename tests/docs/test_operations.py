@@ -10,6 +10,9 @@ from dexwire.settings_table import settings_table
 from tests.support import ROOT
 
 TEXT = (ROOT / "docs/OPERATIONS.md").read_text()
+CODE = "".join(
+    path.read_text() for folder in ("services", "shared") for path in (ROOT / folder).rglob("*.py")
+)
 SYMPTOMS = TEXT.partition("## When something looks wrong")[2]
 POINTERS = sorted(
     path.relative_to(ROOT).as_posix()
@@ -47,17 +50,19 @@ def test_every_setting_that_it_names_exists() -> None:
     assert named - known == set()
 
 
+def test_every_metric_that_it_names_is_exported() -> None:
+    named = set(re.findall(r"`dexwire_(\w+)`", TEXT))
+
+    assert len(named) >= 10
+    assert {name for name in named if f'"{name.removesuffix("_total")}"' not in CODE} == set()
+
+
 def test_every_log_event_that_it_names_is_written() -> None:
-    code = "".join(
-        path.read_text()
-        for folder in ("services", "shared")
-        for path in (ROOT / folder).rglob("*.py")
-    )
     told = re.findall(r"log ((?:`\w+`(?:, )?)+)", TEXT)
     named = {name for names in told for name in re.findall(r"`(\w+)`", names)}
 
     assert len(named) >= 8
-    assert {name for name in named if f'"{name}"' not in code} == set()
+    assert {name for name in named if f'"{name}"' not in CODE} == set()
 
 
 def test_links_lead_somewhere() -> None:
