@@ -35,7 +35,7 @@ _DOTENV: Final = Path(".env")
 _COMMON_WORDS: Final = {"MAX", "MIN", "LOG", "NAME", "DATA"}
 _ALIKE: Final = 0.85  # WS_PROT and WS_PORT are 0.857 alike, XDG_DATA_DIRS and DATA_DIR 0.76
 # What the compose file takes from the same `.env`.
-_COMPOSE: Final = {"REDIS_IMAGE"}
+_COMPOSE: Final = {"DEXWIRE_IMAGE", "INGEST_KEYS_FILE", "REDIS_IMAGE", "REDIS_MAXMEMORY"}
 _USER_AND_PASSWORD: Final = re.compile(r"(?<=://)([^:@/?#\s]*):[^\s]*(?=@)")
 _SECRET_PARAMETER: Final = re.compile(
     r"(?i)([?&][^=&]*(?:password|secret|token|key)[^=&]*=)[^&\s]+"

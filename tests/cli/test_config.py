@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 from dexwire.config import Unknown, Value, config, masked, read_config
 from dexwire.settings_table import settings_table
 from shared.errors import ConfigError
-from tests.support import Process
+from tests.support import ROOT, Process
 
 Spawn = Callable[..., Process]
 
@@ -142,6 +143,18 @@ def test_look_alikes_are_told_with_what_was_meant(monkeypatch: pytest.MonkeyPatc
         Unknown(variable="WINDOWS_MS", origin=".env", meant="WINDOW_MS"),
         Unknown(variable="WS_PROT", origin="environment", meant="WS_PORT"),
     ]
+
+
+def test_what_the_compose_file_takes_from_the_same_file_is_no_mistake(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    named = set(re.findall(r"\$\{(\w+)", (ROOT / "docker-compose.yml").read_text()))
+    known = {one.variable for one in settings_table()}
+    assert {"REDIS_IMAGE", "REDIS_MAXMEMORY"} <= named
+    for name in named - known:
+        monkeypatch.setenv(name, "x")
+
+    assert read_config().unknown == []
 
 
 def test_an_env_file_that_cannot_be_read_is_named() -> None:
