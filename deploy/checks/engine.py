@@ -27,6 +27,7 @@ class Container:
     """One replica of a service, as the engine sees it at one moment."""
 
     name: str  # service and number, as in `api_2`
+    full_name: str  # the engine's
     service: str
     ident: str
     state: Mapping[str, Any]
@@ -75,7 +76,8 @@ class Engine:
             for name, each in said["NetworkSettings"]["Networks"].items()
         }
         name = f"{labels[_SERVICE]}_{labels[_NUMBER]}"
-        return Container(name, labels[_SERVICE], said["Id"], said["State"], networks)
+        full = said["Name"].removeprefix("/")
+        return Container(name, full, labels[_SERVICE], said["Id"], said["State"], networks)
 
     async def container(self, name: str) -> Container:
         """Return one container as it is now."""

@@ -14,7 +14,7 @@ SETTLE_S: Final = 3.0  # of load after a replica is back, before the next one
 BACK_S: Final = 90.0  # until a killed container must be healthy again
 DRAIN_S: Final = 15.0
 TAKEOVER_S: Final = 2.5  # of the lease; what a client notices is a window and a commit more
-EQUAL_S: Final = 10.0
+EQUAL_S: Final = 20.0
 _ROLLED: Final = ("api", "ws", "fetcher", "aggregator")  # those that can have two replicas
 _LEASE_WORDS: Final = ("lease_taken", "lease_released", "term_ended")
 

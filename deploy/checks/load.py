@@ -22,7 +22,7 @@ PRODUCERS: Final = 2
 CLIENTS: Final = 12
 _PAUSE_S: Final = 0.1  # of a reader or producer between two requests
 _JUDGED_S: Final = 0.5
-_PATIENCE_S: Final = 5.0  # until the witness must have seen a state that was shown
+_PATIENCE_S: Final = 20.0  # until the witness must have seen a state that was shown
 _BEHIND: Final = 15  # versions; three seconds
 LIMIT: Final = 100
 # sort, window, order, chain

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+import contextlib
 import fcntl
 import secrets
 import socket
@@ -20,7 +20,8 @@ PROJECT: Final = "dexwire-check"
 IMAGE: Final = "dexwire-check"
 SUBNET: Final = "172.30.90.0/24"
 NOFILE: Final = 65_536
-_AGAIN_S: Final = 5.0
+NETWORKS: Final = ("edge", "internal", "outside")
+_REDIS_S: Final = 10.0  # patient: this machine may be busy with what is being tested
 SCALE: Final = {"api": 2, "ws": 2, "fetcher": 2, "aggregator": 2}
 SERVICES: Final = (*SCALE, "redis", "caddy", "replay")
 # All of the load comes from one address, and is meant.
@@ -88,11 +89,25 @@ class Stack:
     async def down(self) -> None:
         """Remove everything that belongs to the project, this run's or an earlier one's."""
         words = ("--profile", "admin", "down", "--volumes", "--remove-orphans")
+        names = [one.full_name for one in await self.engine.containers()]
         try:
             await self.engine.compose(*words)
-        except Failed:  # a network may be in use for a moment longer than its last container
-            await asyncio.sleep(_AGAIN_S)
+        except Failed as error:
+            if "active endpoints" not in str(error):
+                raise
+            await self._free_networks(names)
             await self.engine.compose(*words)
+
+    async def _free_networks(self, names: list[str]) -> None:
+        """Take containers that are gone out of their networks.
+
+        Engine 20.10 now and then forgets to, after a container was restarted.
+        """
+        for network in NETWORKS:
+            for name in names:
+                with contextlib.suppress(Failed):
+                    full = f"{PROJECT}_{network}"
+                    await self.engine.docker("network", "disconnect", "--force", full, name)
 
     async def read_passwords(self) -> None:
         """Take the passwords from where only the engine's owner can: their volume."""
@@ -108,11 +123,11 @@ class Stack:
 
     async def connect(self, user: str, password: str | None) -> Redis:
         """Connect to Redis past everything, from the engine's own machine."""
-        return open_redis(await self._address(user, password))
+        return open_redis(await self._address(user, password), timeout_s=_REDIS_S)
 
     async def connect_admin(self) -> Redis:
         """Connect as the user who may read everything."""
-        return open_redis(await self.admin_address())
+        return open_redis(await self.admin_address(), timeout_s=_REDIS_S)
 
     async def _address(self, user: str, password: str | None) -> RedisAddress:
         (redis,) = await self.engine.containers("redis")

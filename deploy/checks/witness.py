@@ -23,7 +23,7 @@ from tests.support_commits import Ledger
 
 _LOOK_S: Final = 0.5
 _AGAIN_S: Final = 0.05
-_KEEP: Final = 400  # versions; well over a minute
+_KEEP: Final = 600  # versions; about two minutes
 
 
 class Witness:
