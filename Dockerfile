@@ -30,7 +30,7 @@ COPY deploy/strip.py /tmp/strip.py
 RUN python3 /tmp/strip.py && rm /tmp/strip.py \
     && install -d -m 0700 -o 10001 -g 10001 /run/dexwire /keys \
     && cd /keys && install -d -m 0700 -o 10001 -g 10001 \
-    all redis fetcher aggregator api ws redis-data caddy-data
+    all redis fetcher aggregator api ws redis-data caddy-data prometheus-data
 COPY --from=build /opt/dexwire /opt/dexwire
 ENV PATH=/opt/dexwire/bin:/usr/local/bin:/usr/bin:/bin \
     PYTHONDONTWRITEBYTECODE=1 \

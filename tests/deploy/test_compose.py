@@ -19,6 +19,7 @@ FILE: Final = ROOT / "docker-compose.yml"
 PLAN: Final[dict[str, Any]] = yaml.safe_load(FILE.read_text())
 SERVICES: Final[dict[str, dict[str, Any]]] = PLAN["services"]
 OURS: Final = ("fetcher", "aggregator", "api", "ws")
+PUBLISHING: Final = ("caddy", "prometheus", "grafana")
 ONE_SHOT: Final = {"users", "admin"}
 DRAIN_S: Final = 15
 SECRET_WORDS: Final = ("password", "secret", "api_key")
@@ -45,7 +46,7 @@ def test_a_service_has_no_more_rights_than_it_needs(name: str) -> None:
     assert service["read_only"] is True
     assert service["cap_drop"] == ["ALL"]
     assert service["security_opt"] == ["no-new-privileges:true"]
-    assert service["tmpfs"] == ["/tmp:size=16m,mode=1777,noexec,nosuid,nodev"]  # noqa: S108
+    assert service["tmpfs"][:1] == ["/tmp:size=16m,mode=1777,noexec,nosuid,nodev"]  # noqa: S108
     assert service["init"] is True
     assert "privileged" not in service
     assert service.get("cap_add", []) == (["NET_BIND_SERVICE"] if name == "caddy" else [])
@@ -75,16 +76,20 @@ def test_a_service_may_finish_its_drain(name: str) -> None:
 
 
 @every_service
-def test_only_the_proxy_publishes_a_port_and_that_on_this_machine_alone(name: str) -> None:
-    published = {"caddy": ["${BIND:-127.0.0.1}:${PORT:-8080}:8080"]}
+def test_only_what_people_look_at_has_a_port_and_that_on_this_machine_alone(name: str) -> None:
+    published = {
+        "caddy": ["${BIND:-127.0.0.1}:${PORT:-8080}:8080"],
+        "prometheus": ["127.0.0.1:${PROMETHEUS_PORT:-9090}:9090"],
+        "grafana": ["127.0.0.1:${GRAFANA_PORT:-3000}:3000"],
+    }
     assert SERVICES[name].get("ports", []) == published.get(name, [])
 
 
-def test_only_fetchers_and_the_proxy_have_a_way_out() -> None:
+def test_only_fetchers_and_what_has_a_port_have_a_way_out() -> None:
     assert PLAN["networks"]["edge"]["internal"] is True
     assert PLAN["networks"]["internal"]["internal"] is True
     outside = {name for name, service in SERVICES.items() if "outside" in networks(service)}
-    assert outside == {"fetcher", "caddy"}
+    assert outside == {"fetcher", *PUBLISHING}
 
 
 def test_the_proxy_does_not_reach_redis() -> None:
@@ -99,10 +104,10 @@ def test_forwarded_addresses_are_believed_from_the_proxy_s_network_alone(name: s
 
 
 @every_service
-def test_any_service_can_be_scaled_but_the_proxy(name: str) -> None:
+def test_every_service_without_a_port_can_be_scaled(name: str) -> None:
     assert "container_name" not in SERVICES[name]
     assert "hostname" not in SERVICES[name]
-    assert name == "caddy" or not SERVICES[name].get("ports")
+    assert name in PUBLISHING or not SERVICES[name].get("ports")
 
 
 @every_service
@@ -168,3 +173,17 @@ def test_the_proxy_leaves_idle_connections_before_a_draining_api_closes_them() -
     )
     assert kept is not None
     assert float(kept[1]) < ApiSettings().api_drain_grace_s
+
+
+def test_the_dashboard_knows_no_account_and_no_password() -> None:
+    grafana = SERVICES["grafana"]["environment"]
+    assert grafana["GF_SECURITY_DISABLE_INITIAL_ADMIN_CREATION"] == "true"
+    assert grafana["GF_AUTH_DISABLE_LOGIN_FORM"] == "true"
+    assert not [name for name in grafana if "PASSWORD" in name]
+
+
+def test_files_that_are_mounted_are_there() -> None:
+    for service in SERVICES.values():
+        for mount in service.get("volumes", []):
+            source = mount.partition(":")[0]
+            assert source in PLAN["volumes"] or (ROOT / source).exists(), mount
