@@ -34,6 +34,10 @@ class Unavailable(SourceError):
     """The upstream did not answer, or answered with a server error, after all attempts."""
 
 
+class Resting(SourceError):
+    """The upstream was not asked, because most of the latest calls to it failed."""
+
+
 class Malformed(SourceError):
     """The upstream answered with something that is not what it documents."""
 

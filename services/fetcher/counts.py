@@ -7,11 +7,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from shared.errors import Malformed, SourceError, Throttled, Unavailable
+from shared.errors import Malformed, Resting, SourceError, Throttled, Unavailable
 from shared.measure import WORK_S, Histogram
 
-Outcome = Literal["ok", "throttled", "error", "malformed", "denied"]
-OUTCOMES: Final[tuple[Outcome, ...]] = ("ok", "throttled", "error", "malformed", "denied")
+Outcome = Literal["ok", "throttled", "error", "malformed", "denied", "resting"]
+OUTCOMES: Final[tuple[Outcome, ...]] = (
+    *("ok", "throttled", "error", "malformed", "denied", "resting"),
+)
 
 
 @dataclass(slots=True)
@@ -60,6 +62,8 @@ class Counts:
 def _outcome(error: SourceError) -> Outcome:
     if isinstance(error, Throttled):
         return "throttled"
+    if isinstance(error, Resting):
+        return "resting"
     if isinstance(error, Unavailable):
         return "error"
     return "malformed" if isinstance(error, Malformed) else "denied"

@@ -19,10 +19,11 @@ from typing import Final
 import httpx
 import tenacity
 
+from services.fetcher.breaker import Breaker, State
 from services.fetcher.budget import Budget
 from services.fetcher.counts import Counts
 from services.fetcher.source import Call, Source
-from shared.errors import Malformed, SourceError, Throttled, Unavailable
+from shared.errors import Malformed, Resting, SourceError, Throttled, Unavailable
 
 CONNECT_S: Final = 2.0
 READ_S: Final = 5.0
@@ -182,6 +183,14 @@ class Upstreams:
         self._slots = asyncio.Semaphore(concurrency)
         self._clock = clock
         self._retries: dict[str, RetryBudget] = {}
+        self._breakers: dict[str, Breaker] = {}
+
+    def circuit(self, source: Source) -> State:
+        """Return whether a source's host is asked at all; "trial": one attempt would be made."""
+        return self._breaker(source.host).state(time.monotonic())
+
+    def _breaker(self, host: str) -> Breaker:
+        return self._breakers.setdefault(host, Breaker())
 
     def retries(self, host: str) -> RetryBudget:
         """Return the retry budget of a host."""
@@ -189,6 +198,8 @@ class Upstreams:
 
     async def get(self, source: Source, call: Call) -> Answer:
         """Make one call with its retries; raise a SourceError when it gave no JSON.
+
+        Raises Resting, having asked nobody, while the host's circuit is open.
 
         Waiting for the budget is not bounded for the first attempt (the caller holds no slot
         meanwhile); a retry that would have to wait past the deadline is given up.
@@ -198,7 +209,7 @@ class Upstreams:
         deadline = _Deadline()
 
         def worth_repeating(error: BaseException) -> bool:
-            if not isinstance(error, Throttled | Unavailable):
+            if not isinstance(error, Throttled | Unavailable) or self.circuit(source) != "closed":
                 return False
             wait_s = error.retry_after_s if isinstance(error, Throttled) else 0.0
             return deadline.left_s > wait_s and retries.spend()
@@ -221,15 +232,26 @@ class Upstreams:
                     source.host, call.rate_class, source.rates[call.rate_class]
                 )
                 if not wait_s:
-                    started = time.monotonic()
-                    try:
-                        with deadline:
-                            return await self._attempt(source, call, deadline.left_s)
-                    finally:
-                        took_s = time.monotonic() - started
-                        self._counts[source.name].attempt_s.observe(took_s)
+                    return await self._admitted(source, call, deadline)
             self._counts[source.name].waited(wait_s, held=held)
             await asyncio.sleep(wait_s)
+
+    async def _admitted(self, source: Source, call: Call, deadline: _Deadline) -> Answer:
+        """Make one attempt if the circuit allows it, and tell it how that ended."""
+        breaker, started = self._breaker(source.host), time.monotonic()
+        if not breaker.admits(started):
+            raise Resting(f"{source.name} {call.path[:80]}: not asked, as most calls failed")
+        answered = True  # also with what we cannot use
+        try:
+            with deadline:
+                return await self._attempt(source, call, deadline.left_s)
+        except Unavailable:
+            answered = False
+            raise
+        finally:
+            now_s = time.monotonic()
+            breaker.note(now_s, ok=answered)
+            self._counts[source.name].attempt_s.observe(now_s - started)
 
     async def _attempt(self, source: Source, call: Call, left_s: float) -> Answer:
         where = f"{source.name} {call.path[:80]}"

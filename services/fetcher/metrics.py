@@ -21,7 +21,8 @@ def export(metrics: Metrics, counts: Counts) -> None:
         yield counter(
             "upstream_calls",
             "Calls by source and outcome, after all attempts: ok, throttled (429), error (no "
-            "answer, 5xx), malformed (not what is documented), denied (401, 403: key or firewall).",
+            "answer, 5xx), malformed (not what is documented), denied (401, 403: key or "
+            "firewall), resting (not asked: its circuit is open).",
             {(name, o): source.calls[o] for name, source in sources.items() for o in OUTCOMES},
             "source", "outcome",
         )  # fmt: skip

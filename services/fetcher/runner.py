@@ -12,6 +12,7 @@ from typing import Final
 
 from redis.exceptions import RedisError
 
+from services.fetcher.breaker import State
 from services.fetcher.counts import Counts
 from services.fetcher.due import NEW, UNASKED, DueTokens
 from services.fetcher.http import Upstreams
@@ -50,6 +51,7 @@ class Runner:
     status: StatusBoard
     counts: Counts = field(default_factory=Counts)
     include_quote_assets: bool = False
+    _circuits: dict[str, str] = field(default_factory=dict)
 
     async def run_job(self, source: Source, job: Job) -> None:
         """Run one job for ever, whenever it is this replica's turn."""
@@ -71,6 +73,8 @@ class Runner:
 
         Errors of the store end the cycle; they are raised as they are.
         """
+        if self._note_circuit(source) == "open":
+            return  # before any token is taken from a queue to be asked for
         calls = await self.calls_of(source, job)
         # Only lists say that a token is alive: answers to our own questions would keep it for ever.
         naming = isinstance(job, Discovery)
@@ -106,8 +110,10 @@ class Runner:
         except SourceError as error:
             status.failed(_now_ms(), str(error))
             counts.failed(error)
+            self._note_circuit(source)
             log.info("call_failed", source=source.name, path=call.path[:80], error=str(error)[:200])
             return
+        self._note_circuit(source)
         status.succeeded(_now_ms(), tokens=len(page.readings), refused=page.refused)
         counts.succeeded(_now_ms(), len(page.readings), page.refused)
         # What has arrived is published even while the service is being stopped.
@@ -118,6 +124,15 @@ class Runner:
             await asyncio.wait({hand_on}, timeout=2)
             hand_on.cancel()
             raise
+
+    def _note_circuit(self, source: Source) -> State:
+        """Show how a source's circuit is, and log when it changes; return it."""
+        facts, circuit = self.status[source.name].facts, self.upstreams.circuit(source)
+        before = self._circuits.get(source.name, "closed")
+        if circuit != before:
+            log.warning("circuit_changed", source=source.name, before=before, now=circuit)
+        self._circuits[source.name] = facts["circuit"] = circuit
+        return circuit
 
     async def _hand_on(self, source: Source, page: Page, *, naming: bool) -> None:
         if page.readings:

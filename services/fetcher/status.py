@@ -1,9 +1,9 @@
 """What `/health` shows of each source: one hash per source, written at most once a second.
 
-Fields of `fetch:status:<source>`: `state` (ok, degraded, down, off), `last_ok_ms`, `last_error`
-(short, without internals), `last_error_ms`, `calls`, `errors`, `tokens` (token readings published)
-and `refused:<reason>` (records left out). The counts are of all replicas since the hash was made;
-the rest is what the replica that wrote last saw.
+Fields of `fetch:status:<source>`: `state` (ok, degraded, down, off), `circuit` (closed, open,
+trial: breaker.py), `last_ok_ms`, `last_error` (short, without internals), `last_error_ms`, `calls`,
+`errors`, `tokens` (token readings published) and `refused:<reason>` (records left out). The counts
+are of all replicas since the hash was made; the rest is what the replica that wrote last saw.
 """
 
 from __future__ import annotations

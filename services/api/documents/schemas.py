@@ -163,6 +163,7 @@ class SourceHealth(Struct, frozen=True, kw_only=True):
     """How a source does; more members tell when it was asked and what it answered."""
 
     state: str
+    circuit: Annotated[str, Meta(description="closed, open (not asked), trial")] | UnsetType = UNSET
     age_ms: Age | UnsetType = UNSET
 
 
