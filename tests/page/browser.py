@@ -28,6 +28,8 @@ FLAGS: Final = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    # The same stack under a name that its gateway does not know as an origin.
+    "--host-resolver-rules=MAP elsewhere.test 127.0.0.1",
 )
 ROWS: Final = ".rows .row"
 T = TypeVar("T")
@@ -47,6 +49,15 @@ def until(probe: Callable[[], T], timeout_s: float = 10.0) -> T:
         if time.monotonic() > deadline:
             raise AssertionError(complaint)
         time.sleep(0.02)
+
+
+def token(address: str, **figures: object) -> dict[str, Any]:
+    base = {"token_address": address, "chain": "solana", "token_ticker": address[:6].upper()}
+    return {**base, "token_name": f"Test {address[:6]}", "price": 1.0, "volume": 1e6, **figures}
+
+
+def address(number: int) -> str:
+    return f"PageTest{number:03d}" + "x" * 32
 
 
 @dataclass
@@ -143,8 +154,12 @@ class Watched:
         scheme: Literal["dark", "light"] = "dark",
         rows: bool = True,
         motion: Literal["no-preference", "reduce"] = "no-preference",
+        refuse: str | None = None,
     ) -> Iterator[Page]:
-        """Open the page in a fresh profile and wait for rows. Its complaints fail the test."""
+        """Open the page in a fresh profile and wait for rows. Its complaints fail the test.
+
+        `refuse`: addresses that nobody answers, until they are unrouted.
+        """
         context = self.browser.new_context(
             viewport={"width": width, "height": height},
             color_scheme=scheme,
@@ -153,6 +168,8 @@ class Watched:
         try:
             context.grant_permissions(["clipboard-read", "clipboard-write"])
             page = context.new_page()
+            if refuse is not None:
+                page.route(refuse, lambda route: route.abort())
             page.set_default_timeout(10_000)
             page.on("console", lambda message: self._on_console(message.type, message.text))
             page.on("pageerror", lambda error: self.complaints.append(f"error: {error}"))
@@ -174,6 +191,12 @@ class Watched:
     def _on_request(self, url: str) -> None:
         if not url.startswith((self.url + "/", "data:")):
             self.complaints.append(f"foreign request: {url}")
+
+
+def heard(page: Page) -> bool:
+    """Return true once what the page did until now was told to its listeners."""
+    page.wait_for_timeout(1)
+    return True
 
 
 def phase(page: Page) -> str | None:

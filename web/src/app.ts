@@ -3,13 +3,13 @@ import type { AlertEvent } from "./client";
 import type { ChromeState, Config, Health, Panel } from "./chrome/state";
 import { NO_LINE } from "./model/history";
 import { Market } from "./model/market";
-import { DEFAULTS, formatQuery, parseQuery, type Query } from "./model/query";
+import { DEFAULTS, formatQuery, isSearch, orderOf, parseQuery, usualSort, type Order, type Query } from "./model/query";
 import { keep, kept, KeptSet, Store } from "./model/store";
 import type { COLUMNS } from "./table/columns";
 import { Table } from "./table/table";
 
 const HEALTH_EVERY_MS = 5_000;
-const AGES_EVERY_MS = 10_000;
+const AGES_EVERY_MS = 2_000; // how late a row leaves that became too old
 const ALERTS_KEPT = 200;
 const WATCHED_MAX = 500; // the gateway's limit of ids
 
@@ -19,6 +19,7 @@ export class App {
   market: Market | null = null;
   private table: Table | null = null;
   private selected = "";
+  private sortBefore: Order = DEFAULTS.sort; // of a search, for when it is over
   private counting = 0;
   private toastTimer: ReturnType<typeof setTimeout> | undefined;
   private audio: AudioContext | null = null;
@@ -31,12 +32,13 @@ export class App {
       health: null,
       chains: [],
       shown: 0,
-      held: 0,
       total: null,
       loaded: false,
       paused: false,
       frozen: false,
       moved: 0,
+      problem: null,
+      polling: false,
       error: "",
       starredCount: this.starred.values.size,
       alerts: [],
@@ -60,12 +62,11 @@ export class App {
     void this.watchHealth();
     const config = await this.configure();
     const url = new URL(config.ws_url, location.href.replace(/^http/, "ws")).href;
-    this.store.set({ config });
+    this.store.set({ config, error: "" });
     this.market = new Market(url, this.state.query, this.starred, {
       onChange: () => this.changed(),
       onStatus: (status) => this.store.set({ status }),
       onAlerts: (events) => this.alert(events),
-      onError: (error) => this.store.set({ error }),
     });
     this.market.start();
     if (this.state.query.token !== "") this.market.followToken(this.state.query.token);
@@ -80,6 +81,7 @@ export class App {
       {
         query: () => this.state.query,
         shown: () => this.market?.shown() ?? [],
+        now: () => this.market?.now() ?? Date.now(),
         row: (id) => this.market?.row(id),
         isListed: (id) => this.market?.isListed(id) ?? false,
         isStarred: (id) => this.starred.values.has(id),
@@ -103,7 +105,7 @@ export class App {
   // -- the query ------------------------------------------------------------------------------
   /** Show something else and say so in the address. */
   ask(news: Partial<Query>, how: "push" | "replace" = "push"): void {
-    const query = { ...this.state.query, ...news };
+    const query = { ...this.state.query, ...this.sortFor(news), ...news };
     const search = formatQuery(query);
     if (search !== location.search) {
       history[how === "push" ? "pushState" : "replaceState"](null, "", location.pathname + search);
@@ -111,14 +113,31 @@ export class App {
     this.show(query);
   }
 
+  /** Words are looked up the best match first, until a column is clicked; then as it was before. */
+  private sortFor(news: Partial<Query>): Partial<Query> {
+    if (news.q === undefined || news.sort !== undefined) return {};
+    const { q, sort } = this.state.query;
+    if (isSearch(q) === isSearch(news.q)) return {};
+    if (!isSearch(q)) {
+      this.sortBefore = sort;
+      return { sort: usualSort(news.q) };
+    }
+    return { sort: sort === "match" ? this.sortBefore : sort };
+  }
+
   reset(): void {
     const { token } = this.state.query;
     this.ask({ ...DEFAULTS, token });
   }
 
+  /** Ask for the same without limits on figures and age. */
+  dropLimits(): void {
+    this.ask({ minLiquidity: null, minVolume: null, maxAgeHours: null });
+  }
+
   private show(query: Query): void {
     const before = this.state.query;
-    this.store.set({ query, error: "" });
+    this.store.set({ query });
     if (formatQuery({ ...before, token: "" }) !== formatQuery({ ...query, token: "" })) {
       this.selected = "";
       this.store.set({ paused: false });
@@ -133,7 +152,7 @@ export class App {
     const sort = column.sort;
     if (sort === undefined) return;
     const query = this.state.query;
-    const same = sort.by === query.sort && (sort.window === undefined || sort.window === query.window);
+    const same = sort.by === orderOf(query) && (sort.window === undefined || sort.window === query.window);
     const order = same && query.order === "desc" ? "asc" : "desc";
     this.ask({ sort: sort.by, window: sort.window ?? query.window, order });
   }
@@ -169,7 +188,7 @@ export class App {
         this.counting = 0;
         this.count();
       },
-      this.state.shown === 0 ? 0 : 250,
+      this.state.shown === 0 || !this.state.loaded ? 0 : 250,
     );
   }
 
@@ -181,13 +200,13 @@ export class App {
     const known = [...new Set([...this.state.chains, ...market.chains(), ...chosen])];
     this.store.set({
       shown: market.shown().length,
-      held: market.held,
       total: market.total,
       loaded: market.loaded,
       frozen: market.isFrozen,
       moved: market.movedRows(),
       chains: known.join() === this.state.chains.join() ? this.state.chains : known,
-      ...(market.loaded ? { error: "" } : {}),
+      problem: market.problem,
+      polling: market.polling,
     });
   }
 

@@ -3,7 +3,16 @@ import type { Row } from "../src/client";
 import { History } from "../src/model/history";
 import { sourceLink } from "../src/model/links";
 import { matches, moved, passes, sorted } from "../src/model/order";
-import { DEFAULTS, discoverPath, formatQuery, listTopic, parseQuery, type Query } from "../src/model/query";
+import {
+  DEFAULTS,
+  formatQuery,
+  isAsked,
+  listTopic,
+  orderOf,
+  parseQuery,
+  wanted,
+  type Query,
+} from "../src/model/query";
 
 const NOW = 1_790_000_000_000;
 const query = (news: Partial<Query>): Query => ({ ...DEFAULTS, ...news });
@@ -12,7 +21,7 @@ const row = (news: Partial<Row>): Row => ({ id: "solana:A", ...news });
 test("an address says only what differs from the usual", () => {
   expect(formatQuery(DEFAULTS)).toBe("");
   expect(formatQuery(query({ window: "1h", q: "a b", minVolume: 10_000 }))).toBe(
-    "?window=1h&q=a+b&min_volume=10000",
+    "?sort=volume&window=1h&q=a+b&min_volume=10000",
   );
 });
 
@@ -46,10 +55,47 @@ test("a query names its list, and - where a metric has no window", () => {
   expect(listTopic(query({ depth: "all", chain: "base" }))).toBe("chain:base");
 });
 
-test("a query begins with the page of /discover that equals its list", () => {
-  expect(discoverPath(query({ sort: "newest", chain: "base", depth: "200" }))).toBe(
-    "/discover?sort=newest&order=desc&chain=base&limit=100",
+test("words go to the search, with a chain, a limit or an order of their own to the list", () => {
+  expect(wanted(query({ q: "$wif & co", sort: "match" }))).toEqual({
+    path: "/search?q=%24wif+%26+co",
+    rows: 100,
+  });
+  expect(wanted(query({ q: "wif", sort: "match", chain: "base", depth: "50" }))).toEqual({
+    path: "/discover?sort=liquidity&order=desc&chain=base&q=wif",
+    rows: 50,
+  });
+  expect(wanted(query({ q: "wif", sort: "volume", window: "5m", depth: "all" }))).toEqual({
+    path: "/discover?sort=volume&order=desc&window=5m&q=wif",
+    rows: 300,
+  });
+});
+
+test("limits go to the list by the server's names, the window only where it means something", () => {
+  expect(wanted(query({ sort: "newest", chain: "base", depth: "200", maxAgeHours: 0.5 })).path).toBe(
+    "/discover?sort=newest&order=desc&chain=base&max_age_minutes=30",
   );
+  expect(wanted(query({ sort: "liquidity", minLiquidity: 1000.5, minVolume: 10 })).path).toBe(
+    "/discover?sort=liquidity&order=desc&window=24h&min_liquidity=1000.5&min_volume=10",
+  );
+  expect(wanted(query({ sort: "market_cap" })).path).toBe("/discover?sort=market_cap&order=desc");
+});
+
+test("only what the stream has no topic of is asked for again and again", () => {
+  expect(isAsked(query({}))).toBe(false);
+  expect(isAsked(query({ chain: "base", depth: "200" }))).toBe(false);
+  expect(isAsked(query({ minVolume: 1 }))).toBe(true);
+  expect(isAsked(query({ minVolume: 1, depth: "all" }))).toBe(false);
+  expect(isAsked(query({ q: "wif", depth: "all" }))).toBe(true);
+  expect(isAsked(query({ q: "$" }))).toBe(false);
+  expect(isAsked(query({ q: "wif", minVolume: 1, starred: true }))).toBe(false);
+});
+
+test("the best match is first until a column is chosen, and the address says which", () => {
+  expect(parseQuery("?q=wif").sort).toBe("match");
+  expect(parseQuery("?q=wif&sort=volume").sort).toBe("volume");
+  expect(formatQuery(query({ q: "wif", sort: "match" }))).toBe("?q=wif");
+  expect(orderOf(query({ q: "wif", sort: "match", minVolume: 1 }))).toBe("liquidity");
+  expect(orderOf(query({ sort: "match" }))).toBe("volume");
 });
 
 test("rows are ordered by the metric, ties by id in its direction; unknown is left out", () => {
@@ -65,14 +111,12 @@ test("rows are ordered by the metric, ties by id in its direction; unknown is le
 });
 
 test("an unknown figure passes no limit", () => {
-  const none = new Set<string>();
-
-  expect(passes(row({}), query({ minLiquidity: 1 }), NOW, none)).toBe(false);
-  expect(passes(row({ liquidity: 1 }), query({ minLiquidity: 1 }), NOW, none)).toBe(true);
-  expect(passes(row({ volume_1h: 5 }), query({ minVolume: 5, window: "1h" }), NOW, none)).toBe(true);
-  expect(passes(row({}), query({ maxAgeHours: 1 }), NOW, none)).toBe(false);
-  expect(passes(row({ created_ms: NOW - 3_600_000 }), query({ maxAgeHours: 1 }), NOW, none)).toBe(true);
-  expect(passes(row({}), query({ starred: true }), NOW, new Set(["solana:A"]))).toBe(true);
+  expect(passes(row({}), query({ minLiquidity: 1 }), NOW)).toBe(false);
+  expect(passes(row({ liquidity: 1 }), query({ minLiquidity: 1 }), NOW)).toBe(true);
+  expect(passes(row({ volume_1h: 5 }), query({ minVolume: 5, window: "1h" }), NOW)).toBe(true);
+  expect(passes(row({}), query({ maxAgeHours: 1 }), NOW)).toBe(false);
+  expect(passes(row({ created_ms: NOW - 3_600_000 }), query({ maxAgeHours: 1 }), NOW)).toBe(true);
+  expect(passes(row({ chain: "base" }), query({ chain: "bsc" }), NOW)).toBe(false);
 });
 
 test("a search finds tickers by their begin, names by words, addresses exactly", () => {

@@ -54,6 +54,7 @@ export function Filters({ app, state }: { app: App; state: ChromeState }) {
       <span class="grow" />
       <Limit
         label="Liquidity"
+        wrong={state.problem?.param === "min_liquidity"}
         value={query.minLiquidity}
         options={AMOUNTS.map((amount) => [amount, `≥ ${money(amount).replace(".00", "")}`])}
         write={(value) => `≥ ${money(value)}`}
@@ -61,6 +62,7 @@ export function Filters({ app, state }: { app: App; state: ChromeState }) {
       />
       <Limit
         label="Volume"
+        wrong={state.problem?.param === "min_volume"}
         value={query.minVolume}
         options={AMOUNTS.map((amount) => [amount, `≥ ${money(amount).replace(".00", "")}`])}
         write={(value) => `≥ ${money(value)}`}
@@ -68,6 +70,7 @@ export function Filters({ app, state }: { app: App; state: ChromeState }) {
       />
       <Limit
         label="Age"
+        wrong={state.problem?.param === "max_age_minutes"}
         value={query.maxAgeHours}
         options={AGES.map(([hours, words]) => [hours, `≤ ${words}`])}
         write={(value) => `≤ ${value} hours`}
@@ -128,16 +131,18 @@ interface LimitProps {
   options: [number, string][];
   write(value: number): string;
   onPick(value: number | null): void;
+  wrong: boolean; // the server does not take it
 }
 
 /** A limit with usual values; one that came with the address is offered too. */
-function Limit({ label, value, options, write, onPick }: LimitProps) {
+function Limit({ label, value, options, write, onPick, wrong }: LimitProps) {
   const unusual = value !== null && !options.some(([usual]) => usual === value);
   return (
     <label class="limit">
       <span>{label}</span>
       <select
         class={value === null ? "" : "on"}
+        aria-invalid={wrong}
         value={value === null ? "" : String(value)}
         onChange={(event) => onPick(event.currentTarget.value === "" ? null : Number(event.currentTarget.value))}
       >

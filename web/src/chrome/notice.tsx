@@ -1,12 +1,14 @@
 import type { App } from "../app";
+import { isLimited, isSearch } from "../model/query";
+import type { Problem } from "../model/asker";
 import { isFiltered } from "./filters";
 import type { ChromeState } from "./state";
 
 /** What stands in the place of rows while there are none: why, and what to do. */
 export function Notice({ app, state }: { app: App; state: ChromeState }) {
-  if (state.shown > 0) return null;
-  const { query, status } = state;
-  if (state.error !== "" && !state.loaded) {
+  const { query, problem } = state;
+  if (state.shown > 0) return problem === null ? null : <Strip problem={problem} />;
+  if (state.error !== "") {
     return (
       <div class="notice" role="alert">
         <b>No tokens to show</b>
@@ -15,21 +17,15 @@ export function Notice({ app, state }: { app: App; state: ChromeState }) {
       </div>
     );
   }
+  if (problem !== null) return <Trouble app={app} problem={problem} />;
   if (!state.loaded) {
     return (
       <div class="notice" aria-busy="true">
-        {status.phase === "refused" ? (
-          <>
-            <b>The stream was refused</b>
-            <p>{status.reason}. Check WS_ORIGINS and WS_PUBLIC_URL of this deployment.</p>
-          </>
-        ) : (
-          <div class="skeleton" aria-label="Loading">
-            {Array.from({ length: 8 }, (_, index) => (
-              <i key={index} />
-            ))}
-          </div>
-        )}
+        <div class="skeleton" aria-label="Loading">
+          {Array.from({ length: 8 }, (_, index) => (
+            <i key={index} />
+          ))}
+        </div>
       </div>
     );
   }
@@ -44,28 +40,79 @@ export function Notice({ app, state }: { app: App; state: ChromeState }) {
       </div>
     );
   }
-  if (isFiltered(query)) {
-    return (
-      <div class="notice">
-        <b>Nothing among these {state.held.toLocaleString("en")} tokens matches</b>
-        <p>Search and limits look at the rows that are loaded.</p>
-        <span class="choices">
-          {query.depth !== "all" && (
-            <button type="button" onClick={() => app.ask({ depth: "all" })}>
-              Look at everything
-            </button>
-          )}
-          <button type="button" onClick={() => app.reset()}>
-            Reset
-          </button>
-        </span>
-      </div>
-    );
-  }
+  if (isFiltered(query)) return <NothingFound app={app} state={state} />;
   return (
     <div class="notice">
       <b>No tokens yet</b>
       <p>The list fills as soon as a source answers; the dots above tell how each is doing.</p>
     </div>
   );
+}
+
+/** The server knows no such token; say what would show more. */
+function NothingFound({ app, state }: { app: App; state: ChromeState }) {
+  const { query, health } = state;
+  const known = health?.token_count;
+  const among = query.starred ? "on your watchlist" : known === undefined ? "here" : `among ${known.toLocaleString("en")} tokens`;
+  return (
+    <div class="notice">
+      <b>{isSearch(query.q) ? `Nothing ${among} is called “${query.q.trim()}”` : `No token ${among} is within these limits`}</b>
+      {isSearch(query.q) && <p>Search looks for a whole address, the beginning of a ticker, and beginnings of words of a name.</p>}
+      {isLimited(query) && <p>What is not known of a token is within no limit.</p>}
+      <span class="choices">
+        {isLimited(query) && (
+          <button type="button" onClick={() => app.dropLimits()}>
+            Without limits
+          </button>
+        )}
+        {query.chain !== "" && (
+          <button type="button" onClick={() => app.ask({ chain: "" })}>
+            On all chains
+          </button>
+        )}
+        <button type="button" onClick={() => app.reset()}>
+          Reset
+        </button>
+      </span>
+    </div>
+  );
+}
+
+/** The list cannot be had. */
+function Trouble({ app, problem }: { app: App; problem: Problem }) {
+  return (
+    <div class="notice" role="alert">
+      <b>{heading(problem)}</b>
+      <p>{problem.detail}</p>
+      {problem.retryAt === null ? (
+        <button type="button" onClick={() => app.reset()}>
+          Reset
+        </button>
+      ) : (
+        <p class="muted">{again(problem)}</p>
+      )}
+    </div>
+  );
+}
+
+/** The rows are of before: what is wrong now. */
+function Strip({ problem }: { problem: Problem }) {
+  return (
+    <p class="strip" role="alert">
+      <b>{heading(problem)}</b> {problem.retryAt === null ? problem.detail : again(problem)}
+    </p>
+  );
+}
+
+function heading({ status, code, param }: Problem): string {
+  if (status === 0) return "The server does not answer";
+  if (status === 429) return "Asked too often";
+  if (code === "warming") return "The list is being built up";
+  if (status < 500) return param === "" ? "This cannot be asked" : `This cannot be asked: ${param}`;
+  return "The server has trouble";
+}
+
+function again({ retryAt }: Problem): string {
+  const seconds = Math.max(1, Math.round(((retryAt ?? 0) - Date.now()) / 1_000));
+  return `The page asks again by itself, in ${seconds} s.`;
 }

@@ -2,10 +2,12 @@ import { useEffect, useRef } from "preact/hooks";
 import type { App } from "../app";
 import { Alerts } from "./alerts";
 import { Drawer } from "./drawer";
-import { Filters } from "./filters";
+import { Filters, isFiltered } from "./filters";
 import { Help } from "./help";
+import { orderOf } from "../model/query";
 import { Notice } from "./notice";
 import { TopBar } from "./topbar";
+import { trust, type ChromeState } from "./state";
 import { useApp } from "./use";
 
 export function Page({ app }: { app: App }) {
@@ -43,7 +45,7 @@ export function Page({ app }: { app: App }) {
         <h1 class="hidden">Tokens on decentralised exchanges, live</h1>
         <Filters app={app} state={state} />
         <div class="stage">
-          <div class="list" data-phase={state.status.phase}>
+          <div class="list" data-phase={trust(state)} data-busy={!state.loaded && state.shown > 0}>
             <div class="table" ref={place} />
             <Notice app={app} state={state} />
             {state.frozen && (state.paused || state.moved > 0) && (
@@ -59,10 +61,7 @@ export function Page({ app }: { app: App }) {
         </div>
       </main>
       <footer>
-        <span>
-          {state.shown.toLocaleString("en")} shown
-          {state.total !== null && ` of ${state.total.toLocaleString("en")}`}
-        </span>
+        <span class="counted">{counted(state)}</span>
         <span class="credits">
           <a href="https://jup.ag" target="_blank" rel="noopener noreferrer">
             Powered by Jupiter
@@ -85,4 +84,16 @@ export function Page({ app }: { app: App }) {
       </div>
     </>
   );
+}
+
+/** How many rows are shown of how many that pass, and of how many there are. */
+function counted(state: ChromeState): string {
+  const { shown, total, query, health } = state;
+  const many = (count: number) => count.toLocaleString("en");
+  const all = health?.token_count;
+  if (!state.loaded || total === null) return `${many(shown)} shown`;
+  if (!isFiltered(query) || all === undefined || all < total) return `${many(shown)} shown of ${many(total)}`;
+  const passing = `${many(total)} of ${many(all)}`;
+  const best = orderOf(query) === "match" ? ", the best match first" : "";
+  return shown < total ? `${many(shown)} shown${best}; ${passing} match` : `${passing} match${best}`;
 }

@@ -1,5 +1,6 @@
 /** What the chrome around the table shows. */
-import type { AlertEvent, Status } from "../client";
+import type { AlertEvent, Phase, Status } from "../client";
+import type { Problem } from "../model/asker";
 import type { Query } from "../model/query";
 
 export interface SourceHealth {
@@ -12,6 +13,8 @@ export interface Health {
   status: string;
   sources: Record<string, SourceHealth>;
   warming?: boolean;
+  token_count?: number;
+  data_age_ms?: number;
 }
 
 export interface Config {
@@ -34,13 +37,14 @@ export interface ChromeState {
   health: Health | null;
   chains: string[];
   shown: number; // rows that pass the filters
-  held: number; // rows at hand
   total: number | null; // tokens that the server knows for this query
-  loaded: boolean;
+  loaded: boolean; // what is shown is of this query
   paused: boolean; // by the key, not by the pointer
   frozen: boolean;
   moved: number;
-  error: string;
+  problem: Problem | null; // why the list is missing or old
+  polling: boolean; // the list is asked for: there is no stream
+  error: string; // why the page could not begin
   starredCount: number;
   alerts: SeenAlert[];
   unread: number;
@@ -49,4 +53,15 @@ export interface ChromeState {
   theme: "dark" | "light";
   palette: "classic" | "safe";
   toast: string;
+}
+
+export type Trust = Phase | "polling" | "offline";
+
+const STALE_MS = 10_000; // age of the newest commit; one comes several times a second
+
+/** How far what is shown can be trusted, in a word. */
+export function trust(state: ChromeState): Trust {
+  if (!state.polling) return state.status.phase;
+  if (state.problem !== null) return "offline";
+  return (state.health?.data_age_ms ?? 0) > STALE_MS ? "stale" : "polling";
 }

@@ -1,21 +1,14 @@
 import type { RefObject } from "preact";
 import type { App } from "../app";
 import { age } from "../format/number";
-import type { ChromeState, SourceHealth } from "./state";
+import { Q_MAX } from "../model/query";
+import { trust, type ChromeState, type SourceHealth } from "./state";
 
 const SOURCES: Record<string, string> = {
   dexscreener: "DexScreener",
   jupiter: "Jupiter",
   geckoterminal: "GeckoTerminal",
 };
-const PHASES = {
-  connecting: "connecting",
-  live: "live",
-  stale: "stale",
-  reconnecting: "reconnecting",
-  refused: "refused",
-} as const;
-
 interface Props {
   app: App;
   state: ChromeState;
@@ -32,7 +25,7 @@ export function TopBar({ app, state, search }: Props) {
         <span>dexwire</span>
       </a>
       <label class="search">
-        <span class="hidden">Search the list by ticker, name or address</span>
+        <span class="hidden">Search all tokens by ticker, name or address</span>
         <svg viewBox="0 0 16 16" aria-hidden="true">
           <circle cx="7" cy="7" r="4.5" />
           <path d="m10.5 10.5 3.5 3.5" />
@@ -43,6 +36,8 @@ export function TopBar({ app, state, search }: Props) {
           placeholder="Ticker, name or address"
           value={state.query.q}
           autocomplete="off"
+          maxLength={Q_MAX}
+          aria-invalid={state.problem?.param === "q"}
           spellcheck={false}
           onInput={(event) => app.ask({ q: event.currentTarget.value }, "replace")}
         />
@@ -105,25 +100,30 @@ export function TopBar({ app, state, search }: Props) {
 
 /** How far the figures can be trusted, in one place. */
 function Pill({ app, state }: { app: App; state: ChromeState }) {
-  const { phase, ageMs, latencyMs, reason } = state.status;
+  const { phase, latencyMs, reason } = state.status;
+  const word = trust(state);
+  const ageMs = state.polling ? (state.health?.data_age_ms ?? null) : state.status.ageMs;
   const seconds = ageMs === null ? "" : `${(ageMs / 1_000).toFixed(1)} s`;
+  const because = reason === "" ? "" : ` (${reason})`;
   const title = [
-    `Stream: ${phase}${reason === "" ? "" : ` (${reason})`}`,
+    state.polling ? `No stream${because}: the list is asked for every 2 s` : `Stream: ${phase}${because}`,
+    word === "offline" ? "Nor does the server answer: the figures are old" : "",
     ageMs === null ? "" : `Age of the newest commit: ${seconds}`,
-    latencyMs === null ? "" : `From commit to this page: ${Math.round(latencyMs)} ms`,
+    latencyMs === null || state.polling ? "" : `From commit to this page: ${Math.round(latencyMs)} ms`,
   ];
+  const aged = word === "live" || word === "stale" || word === "polling";
   return (
     <button
       type="button"
       class="pill"
-      data-phase={phase}
+      data-phase={word}
       title={title.filter(Boolean).join("\n")}
       onClick={() => app.market?.stream.retryNow()}
     >
       <i class="dot" aria-hidden="true" />
-      <span role="status">{PHASES[phase]}</span>
-      {(phase === "live" || phase === "stale") && ageMs !== null && <span class="detail">data {seconds}</span>}
-      {phase === "live" && latencyMs !== null && <span class="detail">{Math.round(latencyMs)} ms</span>}
+      <span role="status">{word}</span>
+      {aged && ageMs !== null && <span class="detail">data {seconds}</span>}
+      {word === "live" && latencyMs !== null && <span class="detail">{Math.round(latencyMs)} ms</span>}
     </button>
   );
 }

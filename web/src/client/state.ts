@@ -6,6 +6,7 @@ import type { AlertEvent, Diff, Events, Frame, Heartbeat, Row, Snap } from "./fr
 
 /** What a client holds of one topic. `ids` is the order of a list, null for topics without one. */
 export interface TopicState {
+  epoch: string; // of the rows, which may still be shown after the next one began
   rows: Map<string, Row>;
   ids: readonly string[] | null;
 }
@@ -51,7 +52,7 @@ export class StreamState {
     if (this.versions.has(topic) || (this.versions.size > 0 && epoch !== this.epoch)) return false;
     this.epoch = epoch;
     this.versions.set(topic, version);
-    this.topics.set(topic, { rows: byId(rows), ids: rows.map((row) => row.id) });
+    this.topics.set(topic, { epoch, rows: byId(rows), ids: rows.map((row) => row.id) });
     return true;
   }
 
@@ -82,7 +83,7 @@ export class StreamState {
     if (parts === null) return NONE;
     const rows = byId(parts.flatMap((part) => part.rows));
     const ids = joined(parts.map((part) => part.ids));
-    this.topics.set(frame.k, { rows, ids });
+    this.topics.set(frame.k, { epoch: frame.e, rows, ids });
     this.versions.set(frame.k, frame.v);
     return { kind: "snap", topic: frame.k };
   }

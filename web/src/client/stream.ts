@@ -52,7 +52,8 @@ export class DiscoverStream {
   private watchdog: ReturnType<typeof setInterval> | undefined;
   private retry: ReturnType<typeof setTimeout> | undefined;
   private pingedAt = 0;
-  private clockOffsetMs: number | null = null;
+  /** The gateway's clock less this one's (ms), null while it is not known. */
+  clockOffsetMs: number | null = null;
   private bestRoundTripMs = Infinity;
   private closed = false;
   private resuming = false;

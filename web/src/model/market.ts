@@ -1,11 +1,13 @@
 /**
- * What the table shows: follows the topic of the query, orders and filters its rows, and freezes the
- * order on request. Rows are read through `row`, so that a frozen row that left the list still has one.
+ * What the table shows: the rows of the query, in order, live. A list is followed over the stream;
+ * what only the server can tell (a search, limits) is asked for again and again, and its rows are
+ * followed by their ids. docs/ARCHITECTURE.md tells which, and how late a row may come.
  */
 import { DiscoverStream, type AlertEvent, type Row, type Status, type TopicState } from "../client";
+import { Asker, type Answer, type Problem, type Question } from "./asker";
 import { History } from "./history";
-import { moved, passes, sorted } from "./order";
-import { discoverPath, listTopic, wholeTopic, type Query } from "./query";
+import { matches, moved, passes, sorted } from "./order";
+import { isAsked, listTopic, orderOf, wanted, wholeTopic, type Query } from "./query";
 import type { KeptSet } from "./store";
 
 export interface MarketEvents {
@@ -13,31 +15,39 @@ export interface MarketEvents {
   onChange(): void;
   onStatus(status: Status): void;
   onAlerts(events: AlertEvent[]): void;
-  onError(message: string): void;
 }
 
-interface Page {
-  epoch: string;
-  version: number;
-  tokens: Row[];
-  total: number;
-}
+const ASK_EVERY_MS = 2_000; // how long a row that came to meet the limits may be missing
+const COUNT_EVERY_MS = 15_000; // how old the number of all tokens of a list may be
+const FIRST_ROWS = 100; // asked for before the stream tells them all
+const TYPING_MS = 180; // a search is asked for when the keys rest
+const PATIENCE_MS = 3_000; // without a stream for this long, the list is asked for instead
+const FOLLOWED_MAX = 500; // ids that the gateway follows for one connection
 
 export class Market {
   readonly history = new History();
   readonly stream: DiscoverStream;
   query: Query;
-  /** Tokens known to the server for this query, null while nobody has said. */
-  total: number | null = null;
+  /** Whether what is shown is of this query; before, rows at hand that pass it are. */
   loaded = false;
+  /** Why the server's word is missing or old, null while it is not. */
+  problem: Problem | null = null;
+  /** Whether the list is asked for because there is no stream. */
+  polling = false;
   updates = 0; // row changes received, for measurements
-  private topic = "";
-  private page: Page | null = null; // what /discover said, until the stream says more
+  private readonly asker: Asker;
+  private readonly counter: Asker;
+  private topic = ""; // of the stream; "" while the rows are asked for
+  private answer: (Answer & { byId: Map<string, Row> }) | null = null;
+  private interim = new Map<string, Row>(); // what was shown before, until the server has said
+  private told: number | null = null;
   private readonly unserved = new Set<string>(); // kinds of topics that this gateway refused
+  private followed = new Set<string>();
   private frozen: string[] | null = null;
   private ghosts = new Map<string, Row>();
   private wantedCache: string[] | null = null;
   private drawerTopic = "";
+  private patience: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
     url: string,
@@ -46,17 +56,28 @@ export class Market {
     private readonly events: MarketEvents,
   ) {
     this.query = query;
+    this.asker = new Asker({
+      onAnswer: (answer) => this.onAnswer(answer),
+      onProblem: (problem) => this.onProblem(problem),
+    });
+    this.counter = new Asker({
+      onAnswer: (answer) => {
+        this.told = answer.total;
+        this.events.onChange();
+      },
+      onProblem: () => {}, // the number stays as it was
+    });
     this.stream = new DiscoverStream(url, {
       onSnap: (topic, state) => this.onSnap(topic, state),
       onDiff: (topic, state, changed) => this.onDiff(topic, state, changed),
       onEvents: (_, alerts) => events.onAlerts(alerts),
-      onStatus: (status) => events.onStatus(status),
+      onStatus: (status) => this.onStatus(status),
       onRefused: (topics, code) => this.onRefused(topics, code),
     });
   }
 
   start(): void {
-    this.follow();
+    this.follow(0);
     this.stream.open();
     this.stream.subscribe("alerts");
     this.watch();
@@ -67,9 +88,10 @@ export class Market {
     const before = this.query;
     this.query = query;
     this.wantedCache = null;
-    if (discoverPath(before) !== discoverPath(query) || before.depth !== query.depth) {
+    const asked = wanted(before).path !== wanted(query).path || before.depth !== query.depth;
+    if (asked || isAsked(before) !== isAsked(query)) {
       this.release();
-      this.follow();
+      this.follow(before.q === query.q ? 0 : TYPING_MS);
     }
     if (query.token !== before.token) this.followToken(query.token);
     this.events.onChange();
@@ -78,14 +100,13 @@ export class Market {
   // -- rows -----------------------------------------------------------------------------------
   /** The newest row of an id, wherever it is held. */
   row(id: string): Row | undefined {
-    const topics = this.stream.state.topics;
-    return (
-      topics.get(this.topic)?.rows.get(id) ??
-      topics.get("tokens")?.rows.get(id) ??
-      topics.get(this.drawerTopic)?.rows.get(id) ??
-      this.ghosts.get(id) ??
-      this.page?.tokens.find((row) => row.id === id)
-    );
+    const { topics } = this.stream.state;
+    const answered = this.answer?.byId.get(id);
+    const streamed =
+      this.ofEpoch(topics.get(this.topic))?.rows.get(id) ??
+      this.ofEpoch(topics.get("tokens"))?.rows.get(id) ??
+      this.ofEpoch(topics.get(this.drawerTopic))?.rows.get(id);
+    return newer(streamed, answered) ?? this.ghosts.get(id) ?? this.interim.get(id);
   }
 
   /** Whether a row is part of the list now; a frozen table may still show one that left. */
@@ -100,6 +121,16 @@ export class Market {
 
   get isFrozen(): boolean {
     return this.frozen !== null;
+  }
+
+  /** Tokens that the query has altogether, null while nobody has said. */
+  get total(): number | null {
+    return this.query.starred || this.isWhole() ? this.wanted().length : this.told;
+  }
+
+  /** The server's clock (ms), as well as it is known here. */
+  now(): number {
+    return Date.now() + (this.stream.clockOffsetMs ?? 0);
   }
 
   /** Keep the order as it is; values still tick. */
@@ -129,49 +160,61 @@ export class Market {
     return [...counts].sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1)).map(([name]) => name);
   }
 
-  get held(): number {
-    return this.source().rows.size;
-  }
-
-  /** Forget the order: time, stars or filters changed what passes. */
+  /** Forget the order: time, stars or figures changed what passes. */
   reorder(): void {
     this.wantedCache = null;
     this.events.onChange();
   }
 
-  /** Tell the gateway which tokens the watchlist holds. */
+  /** Tell the gateway which tokens to follow: those found, and those on the watchlist. */
   watch(): void {
-    this.stream.watchTokens([...this.starred.values]);
+    const found = this.topic === "" ? [...(this.answer?.byId.keys() ?? [])] : [];
+    this.followed = new Set([...found, ...this.starred.values].slice(0, FOLLOWED_MAX));
+    this.stream.watchTokens([...this.followed]);
     this.reorder();
   }
 
   private wanted(): string[] {
-    if (this.wantedCache !== null) return this.wantedCache;
-    const { rows, ids } = this.source();
-    const nowMs = Date.now();
-    const kept = this.starred.values;
-    let ordered: Row[];
-    if (this.query.starred) ordered = sorted(this.starredRows(rows), this.query);
-    else if (ids !== null) ordered = ids.map((id) => rows.get(id)).filter((row) => row !== undefined);
-    else ordered = sorted(rows.values(), this.query);
-    if (ids === null && this.query.depth !== "all") ordered.length = Math.min(ordered.length, Number(this.query.depth));
-    this.wantedCache = ordered.filter((row) => passes(row, this.query, nowMs, kept)).map((row) => row.id);
-    return this.wantedCache;
+    return (this.wantedCache ??= this.order().map((row) => row.id));
   }
 
-  private starredRows(listed: ReadonlyMap<string, Row>): Row[] {
-    const watched = this.stream.state.topics.get("tokens")?.rows;
-    return [...this.starred.values]
-      .map((id) => listed.get(id) ?? watched?.get(id))
-      .filter((row) => row !== undefined)
-      .filter((row) => this.query.chain === "" || row.chain === this.query.chain);
+  private order(): Row[] {
+    const { query } = this;
+    const nowMs = this.now();
+    const { rows, ids, exact } = this.source();
+    if (query.starred) {
+      const kept = this.starredRows().filter((row) => matches(row, query.q));
+      return sorted(kept.filter((row) => passes(row, query, nowMs)), query);
+    }
+    // The order of a list, and of matches, is the server's; every other follows the figures.
+    const given = ids !== null && (!isAsked(query) || orderOf(query) === "match");
+    const live = ids === null ? [...rows.values()] : ids.map((id) => this.row(id)).filter((row) => row !== undefined);
+    const ordered = given ? live : sorted(live, query);
+    const passing = ordered.filter((row) => passes(row, query, nowMs) && (exact || matches(row, query.q)));
+    return query.depth === "all" ? passing : passing.slice(0, Number(query.depth));
   }
 
-  private source(): TopicState {
-    const state = this.stream.state.topics.get(this.topic);
-    if (state !== undefined) return state;
-    const rows = this.page?.tokens ?? [];
-    return { rows: new Map(rows.map((row) => [row.id, row])), ids: rows.map((row) => row.id) };
+  private starredRows(): Row[] {
+    return [...this.starred.values].map((id) => this.row(id)).filter((row) => row !== undefined);
+  }
+
+  /** Where the rows are: the stream's topic, what was asked for, or what was at hand before. */
+  private source(): Pick<TopicState, "rows" | "ids"> & { exact: boolean } {
+    const state = this.polling && this.answer !== null ? undefined : this.stream.state.topics.get(this.topic);
+    if (state !== undefined) return { ...state, exact: true };
+    if (this.answer !== null) return { rows: this.answer.byId, ids: [...this.answer.byId.keys()], exact: true };
+    return { rows: this.interim, ids: null, exact: false };
+  }
+
+  /** Whether every row that could pass is at hand, so that counting them tells the total. */
+  private isWhole(): boolean {
+    if (this.topic === "" || this.topic.startsWith("list:")) return false;
+    return this.stream.state.topics.has(this.topic) && !(this.polling && this.answer !== null);
+  }
+
+  /** Versions of rows can be compared within an epoch only. */
+  private ofEpoch(state: TopicState | undefined): TopicState | undefined {
+    return this.answer === null || state?.epoch === this.answer.epoch ? state : undefined;
   }
 
   private remember(id: string): void {
@@ -180,40 +223,79 @@ export class Market {
   }
 
   // -- following ------------------------------------------------------------------------------
-  private follow(): void {
+  private follow(afterMs: number): void {
     const before = this.topic;
-    this.topic = this.unserved.has("list") ? wholeTopic(this.query) : listTopic(this.query);
-    this.page = null;
-    if (before === this.topic) return;
-    if (before !== "") this.stream.unsubscribe(before);
+    const topic = isAsked(this.query) ? "" : this.served(listTopic(this.query));
+    if (topic !== "" && topic === before && !this.polling && this.stream.state.topics.has(topic)) return;
+    const held = this.source().rows;
+    this.interim = new Map([...held.keys()].map((id) => [id, this.row(id)!]));
+    this.topic = topic;
+    if (before !== topic && before !== "") this.stream.unsubscribe(before);
+    if (before === "" && topic !== "" && this.followed.size > this.starred.values.size) this.watch();
+    this.counter.stop();
+    this.answer = this.problem = this.told = null;
     this.loaded = false;
-    void this.begin(this.topic, this.query);
+    // With a page over HTTP first: it needs no handshake, and the stream goes on from its version.
+    this.asker.ask(this.question(), afterMs);
   }
 
-  /** Begin with a page over HTTP: it needs no handshake, and the stream goes on from its version. */
-  private async begin(topic: string, query: Query): Promise<void> {
-    const path = discoverPath(query);
-    try {
-      const answer = await fetch(path, { headers: { accept: "application/json" } });
-      const page = (await answer.json()) as Page & { detail?: string };
-      if (this.topic !== topic) return;
-      if (!answer.ok) throw new Error(page.detail ?? `${path}: ${answer.status}`);
-      this.onPage(topic, query, page);
-    } catch (error) {
-      if (this.topic === topic && !this.loaded) this.events.onError(String((error as Error).message));
-    }
-    if (this.topic === topic) this.stream.subscribe(topic);
+  private question(): Question {
+    const { path, rows } = wanted(this.query);
+    if (this.polling || this.topic === "") return { path, rows, everyMs: ASK_EVERY_MS };
+    return { path, rows: Math.min(FIRST_ROWS, rows), everyMs: null };
   }
 
-  private onPage(topic: string, query: Query, page: Page): void {
-    this.total = page.total;
-    this.page = page;
+  private served(topic: string): string {
+    return this.unserved.has(topic.split(":")[0]!) ? wholeTopic(this.query) : topic;
+  }
+
+  private onAnswer(answer: Answer): void {
+    this.answer = { ...answer, byId: new Map(answer.rows.map((row) => [row.id, row])) };
+    this.told = answer.total;
     this.loaded = true;
-    const same = topic.startsWith("list:") && Number(query.depth) <= 100;
-    if (same) this.stream.seed(topic, page.epoch, page.version, page.tokens);
+    this.problem = null;
+    this.interim = new Map();
     const nowMs = Date.now();
-    for (const row of page.tokens) this.history.note(row, nowMs);
+    for (const row of answer.rows) this.history.note(row, nowMs);
+    if (this.topic === "") this.followFound();
+    else this.begin(answer);
     this.reorder();
+  }
+
+  private onProblem(problem: Problem): void {
+    this.problem = problem;
+    // A question that is wrong has no rows; one that was not answered keeps those it had.
+    if (problem.retryAt === null) {
+      this.answer = null;
+      this.interim = new Map();
+    }
+    if (this.topic !== "") this.begin(null);
+    this.reorder();
+  }
+
+  /** Go on over the stream: from the answer where it is all of the topic. */
+  private begin(answer: Answer | null): void {
+    if (this.polling && this.stream.state.topics.has(this.topic)) return;
+    const isList = answer !== null && this.topic.startsWith("list:");
+    const all = answer?.rows.length === Math.min(answer?.total ?? 0, Number(this.query.depth));
+    if (isList && all) this.stream.seed(this.topic, answer.epoch, answer.version, answer.rows);
+    this.stream.subscribe(this.topic);
+    if (!this.polling) this.keepCounting();
+  }
+
+  /** Ask now and then how many tokens there are: a list's stream tells only its own. */
+  private keepCounting(): void {
+    const { path } = wanted(this.query);
+    this.counter.ask({ path, rows: 1, everyMs: COUNT_EVERY_MS }, COUNT_EVERY_MS);
+  }
+
+  /** Follow the rows found by their ids; those that left stay followed until the room is needed. */
+  private followFound(): void {
+    const found = [...this.answer!.byId.keys()];
+    if (found.every((id) => this.followed.has(id))) return;
+    const ids = new Set([...found, ...this.starred.values, ...this.followed]);
+    this.followed = new Set([...ids].slice(0, FOLLOWED_MAX));
+    this.stream.watchTokens([...this.followed]);
   }
 
   followToken(id: string): void {
@@ -222,11 +304,14 @@ export class Market {
     if (id !== "") this.stream.subscribe(this.drawerTopic);
   }
 
+  // -- the stream -----------------------------------------------------------------------------
   private onSnap(topic: string, state: TopicState): void {
     if (topic === this.topic) {
-      this.page = null;
+      if (!this.polling) this.asker.stop();
+      if (!this.polling) this.problem = null;
+      this.answer = null;
+      this.interim = new Map();
       this.loaded = true;
-      if (!topic.startsWith("list:")) this.total = state.rows.size;
     }
     const nowMs = Date.now();
     for (const row of state.rows.values()) this.history.note(row, nowMs);
@@ -241,12 +326,34 @@ export class Market {
       this.history.note(row, nowMs);
       if (this.ghosts.has(id)) this.ghosts.set(id, row);
     }
-    if (topic === this.topic) {
-      this.updates += changed.length;
-      if (!topic.startsWith("list:")) this.total = state.rows.size;
-    }
+    if (topic === this.topic) this.updates += changed.length;
     this.wantedCache = null;
     this.events.onChange();
+  }
+
+  private onStatus(status: Status): void {
+    const there = status.phase === "live" || status.phase === "stale";
+    if (there) {
+      clearTimeout(this.patience);
+      this.patience = undefined;
+      this.poll(false);
+    } else if (status.phase === "refused") this.poll(true);
+    else this.patience ??= setTimeout(() => this.poll(true), PATIENCE_MS);
+    this.events.onStatus(status);
+  }
+
+  /** Ask for the list again and again while there is no stream to follow it over. */
+  private poll(polling: boolean): void {
+    if (polling === this.polling) return;
+    this.polling = polling;
+    if (!polling && this.loaded) this.problem = null;
+    this.counter.stop();
+    if (polling || this.topic === "" || !this.loaded) this.asker.ask(this.question());
+    else {
+      this.asker.stop();
+      this.keepCounting();
+    }
+    this.reorder();
   }
 
   private onRefused(topics: string[], code: string): void {
@@ -260,4 +367,10 @@ export class Market {
       }
     }
   }
+}
+
+/** Of two rows of one epoch the one that changed last. */
+function newer(a: Row | undefined, b: Row | undefined): Row | undefined {
+  if (a === undefined || b === undefined) return a ?? b;
+  return (b.rv ?? 0) > (a.rv ?? 0) ? b : a;
 }

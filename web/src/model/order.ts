@@ -1,16 +1,17 @@
 /** Which rows are shown, and in which order. Pure. */
 import type { Row } from "../client";
-import { hasWindow, type Query, type Sort, type Window } from "./query";
+import { hasWindow, orderOf, type Order, type Query, type Window } from "./query";
 
-/** The row's field that a sort is by. */
-export function metric(sort: Sort, window: Window): keyof Row {
+/** The row's field that a sort is by; matches are of about as liquid tokens. */
+export function metric(sort: Order, window: Window): keyof Row {
   if (sort === "newest") return "created_ms";
+  if (sort === "match") return "liquidity";
   return (hasWindow(sort) ? `${sort}_${window}` : sort) as keyof Row;
 }
 
 /** Order rows as the server does: by the metric, ties by id; a row without it is left out. */
 export function sorted(rows: Iterable<Row>, query: Query): Row[] {
-  const field = metric(query.sort, query.window);
+  const field = metric(orderOf(query), query.window);
   const sign = query.order === "desc" ? -1 : 1;
   const known: { value: number; row: Row }[] = [];
   for (const row of rows) {
@@ -21,19 +22,20 @@ export function sorted(rows: Iterable<Row>, query: Query): Row[] {
   return known.map((each) => each.row);
 }
 
-/** Whether a row passes what the page filters by itself. Unknown passes no limit. */
-export function passes(row: Row, query: Query, nowMs: number, starred: ReadonlySet<string>): boolean {
-  if (query.starred && !starred.has(row.id)) return false;
+/** Whether a row passes the query's limits. Unknown passes none, as on the server. */
+export function passes(row: Row, query: Query, nowMs: number): boolean {
+  if (query.chain !== "" && row.chain !== query.chain) return false;
   if (query.minLiquidity !== null && !(row.liquidity! >= query.minLiquidity)) return false;
   const volume = row[`volume_${query.window}`];
   if (query.minVolume !== null && !(volume! >= query.minVolume)) return false;
-  if (query.maxAgeHours !== null && !(nowMs - row.created_ms! <= query.maxAgeHours * 3_600_000)) {
-    return false;
-  }
-  return matches(row, query.q);
+  if (query.maxAgeHours === null) return true;
+  return nowMs - row.created_ms! <= query.maxAgeHours * 3_600_000;
 }
 
-/** Whether a row is what was searched for: its address, the begin of its ticker, words of its name. */
+/**
+ * Whether a row is what is searched for: its address, the begin of its ticker, words of its name.
+ * For rows that are at hand, until the server has said; it knows more of spelling.
+ */
 export function matches(row: Row, wanted: string): boolean {
   const words = wanted.trim().toLowerCase().replace(/^\$/, "");
   if (words === "") return true;

@@ -6,9 +6,11 @@ export const DEPTHS = ["50", "100", "200", "all"] as const;
 export type Sort = (typeof SORTS)[number];
 export type Window = (typeof WINDOWS)[number];
 export type Depth = (typeof DEPTHS)[number];
+/** `match`: the best match of the words first, as `/search` orders them. */
+export type Order = Sort | "match";
 
 export interface Query {
-  sort: Sort;
+  sort: Order;
   window: Window;
   order: "desc" | "asc";
   chain: string; // "" is every chain
@@ -20,6 +22,10 @@ export interface Query {
   starred: boolean;
   token: string; // the id whose drawer is open, or ""
 }
+
+export const Q_MAX = 200; // characters that the server takes
+const PAGE_MAX = 100; // rows that the server gives at once
+const FOUND_MAX = 300; // rows of a search in an order of its own; the gateway follows 500 ids
 
 export const DEFAULTS: Query = {
   sort: "volume",
@@ -36,20 +42,21 @@ export const DEFAULTS: Query = {
 };
 
 /** Metrics that are told per window; the others have one figure. */
-export function hasWindow(sort: Sort): boolean {
+export function hasWindow(sort: Order): boolean {
   return sort === "volume" || sort === "price_change" || sort === "transactions";
 }
 
 /** Read the address; whatever makes no sense there is the default. */
 export function parseQuery(search: string): Query {
   const given = new URLSearchParams(search);
+  const q = (given.get("q") ?? "").slice(0, Q_MAX);
   return {
-    sort: oneOf(SORTS, given.get("sort"), DEFAULTS.sort),
+    sort: oneOf(SORTS, given.get("sort"), usualSort(q)),
     window: oneOf(WINDOWS, given.get("window"), DEFAULTS.window),
     order: oneOf(["desc", "asc"] as const, given.get("order"), DEFAULTS.order),
     chain: /^[a-z0-9_-]{1,32}$/.test(given.get("chain") ?? "") ? given.get("chain")! : "",
     depth: oneOf(DEPTHS, given.get("show"), DEFAULTS.depth),
-    q: (given.get("q") ?? "").slice(0, 128),
+    q,
     minLiquidity: amount(given.get("min_liquidity")),
     minVolume: amount(given.get("min_volume")),
     maxAgeHours: amount(given.get("max_age_hours")),
@@ -64,7 +71,7 @@ export function formatQuery(query: Query): string {
   const put = (name: string, value: string, usual: string) => {
     if (value !== usual) said.set(name, value);
   };
-  put("sort", query.sort, DEFAULTS.sort);
+  put("sort", query.sort, usualSort(query.q));
   put("window", query.window, DEFAULTS.window);
   put("order", query.order, DEFAULTS.order);
   put("chain", query.chain, "");
@@ -79,11 +86,43 @@ export function formatQuery(query: Query): string {
   return search === "" ? "" : `?${search}`;
 }
 
+/** What a search begins with: the best match; everything else with the most traded. */
+export function usualSort(q: string): Order {
+  return isSearch(q) ? "match" : DEFAULTS.sort;
+}
+
+/** Whether words are searched for; a lone `$` is the beginning of a ticker, not one yet. */
+export function isSearch(q: string): boolean {
+  return q.replace(/^[\s$]+/, "").trim() !== "";
+}
+
+/** Whether a figure or the age is limited. */
+export function isLimited(query: Query): boolean {
+  return query.minLiquidity !== null || query.minVolume !== null || query.maxAgeHours !== null;
+}
+
+/**
+ * The order in force. The best match first is what `/search` knows, of all chains and without
+ * limits; with any of them the most liquid comes first, as among equal matches.
+ */
+export function orderOf(query: Query): Order {
+  if (query.sort !== "match") return query.sort;
+  if (!isSearch(query.q)) return DEFAULTS.sort;
+  return query.chain === "" && !isLimited(query) && !query.starred ? "match" : "liquidity";
+}
+
+/** Whether only the server can tell the rows: the stream has no topic of them. */
+export function isAsked(query: Query): boolean {
+  if (query.starred) return false;
+  return isSearch(query.q) || (isLimited(query) && query.depth !== "all");
+}
+
 /** The stream's topic of a query: a list, or everything there is. */
 export function listTopic(query: Query): string {
   if (query.depth === "all") return wholeTopic(query);
-  const window = hasWindow(query.sort) ? query.window : "-";
-  return `list:${query.sort}:${window}:${query.order}:${query.chain || "*"}:${query.depth}`;
+  const sort = orderOf(query);
+  const window = hasWindow(sort) ? query.window : "-";
+  return `list:${sort}:${window}:${query.order}:${query.chain || "*"}:${query.depth}`;
 }
 
 /** The topic that holds every row of the query's chain. */
@@ -91,13 +130,30 @@ export function wholeTopic(query: Query): string {
   return query.chain === "" ? "all" : `chain:${query.chain}`;
 }
 
-/** The page of `GET /discover` that a query begins with. */
-export function discoverPath(query: Query): string {
-  const said = new URLSearchParams({ sort: query.sort, order: query.order });
-  if (hasWindow(query.sort)) said.set("window", query.window);
+/** What is asked over HTTP for a query: an address without `limit`, and how many rows of it. */
+export interface Wanted {
+  path: string;
+  rows: number;
+}
+
+/** The request that tells a query's rows; the watchlist's are known by their ids. */
+export function wanted(query: Query): Wanted {
+  const depth = query.depth === "all" ? FOUND_MAX : Number(query.depth);
+  const sort = orderOf(query);
+  if (sort === "match") {
+    return { path: `/search?${new URLSearchParams({ q: query.q })}`, rows: Math.min(PAGE_MAX, depth) };
+  }
+  const said = new URLSearchParams({ sort, order: query.order });
+  const asked = !query.starred;
+  if (hasWindow(sort) || (asked && query.minVolume !== null)) said.set("window", query.window);
   if (query.chain !== "") said.set("chain", query.chain);
-  said.set("limit", String(Math.min(100, query.depth === "all" ? 100 : Number(query.depth))));
-  return `/discover?${said}`;
+  if (asked) {
+    if (isSearch(query.q)) said.set("q", query.q);
+    if (query.minLiquidity !== null) said.set("min_liquidity", text(query.minLiquidity));
+    if (query.minVolume !== null) said.set("min_volume", text(query.minVolume));
+    if (query.maxAgeHours !== null) said.set("max_age_minutes", text(query.maxAgeHours * 60));
+  }
+  return { path: `/discover?${said}`, rows: depth };
 }
 
 function oneOf<T extends string>(known: readonly T[], given: string | null, usual: T): T {
@@ -109,5 +165,5 @@ function amount(given: string | null): number | null {
 }
 
 function text(value: number | null): string {
-  return value === null ? "" : String(value);
+  return value === null ? "" : String(Number(value.toFixed(6)));
 }

@@ -99,6 +99,7 @@ function tokenCell(): Cell {
   const second = words.appendChild(element("span", "second"));
   const chain = second.appendChild(element("span", "badge chain"));
   const protocol = second.appendChild(element("span", "badge protocol"));
+  const alike = second.appendChild(element("span", "badge alike"));
   const address = second.appendChild(
     element("button", "copy", { type: "button", tabindex: "-1", "data-action": "copy" }),
   );
@@ -113,10 +114,25 @@ function tokenCell(): Cell {
       setText(chain, row.chain ?? "");
       setText(protocol, row.protocol ?? "");
       protocol.hidden = row.protocol === undefined;
+      alike.hidden = row.same_ticker === undefined;
+      if (row.same_ticker !== undefined) mark(alike, row, row.same_ticker);
       const full = row.token_address ?? "";
       if (setText(address, `${full.slice(0, 4)}…${full.slice(-4)}`)) address.title = `Copy ${full}`;
     },
   };
+}
+
+/** A ticker is not an identity: say how many share it, and whether this is the one that stands out. */
+function mark(node: HTMLElement, row: Row, alike: NonNullable<Row["same_ticker"]>): void {
+  const { count, oldest = false, most_liquid: deepest = false } = alike;
+  const words = deepest ? (oldest ? "first" : "deepest") : oldest ? "oldest" : "one";
+  if (!setText(node, `${words} of ${count}`)) return;
+  node.dataset["first"] = String(oldest || deepest);
+  node.title =
+    `${count} tokens are called ${row.token_ticker}. ` +
+    (oldest || deepest
+      ? `This is the ${oldest ? "oldest" : ""}${oldest && deepest ? " and the " : ""}${deepest ? "most liquid" : ""} one.`
+      : "This is neither the oldest nor the most liquid one: compare the address.");
 }
 
 function tradesCell(): Cell {

@@ -11,13 +11,14 @@ import {
 } from "@tanstack/virtual-core";
 import type { Row } from "../client";
 import type { Sparkline } from "../model/history";
-import type { Query } from "../model/query";
+import { orderOf, type Query } from "../model/query";
 import { COLUMNS, type Cell, type Shown } from "./columns";
 import { element, setText } from "./dom";
 
 export interface TableSource {
   query(): Query;
   shown(): readonly string[];
+  now(): number;
   row(id: string): Row | undefined;
   isListed(id: string): boolean;
   isStarred(id: string): boolean;
@@ -146,7 +147,7 @@ export class Table {
 
   private drawHead(): void {
     const query = this.source.query();
-    const shape = `${query.sort} ${query.window} ${query.order}`;
+    const shape = `${orderOf(query)} ${query.window} ${query.order}`;
     if (shape === this.shape) return;
     this.shape = shape;
     const focused = (document.activeElement as HTMLElement | null)?.dataset?.["sort"];
@@ -163,7 +164,7 @@ export class Table {
     this.virtual._willUpdate();
     this.body.style.height = `${this.virtual.getTotalSize()}px`;
     this.scroller.setAttribute("aria-rowcount", String(ids.length + 1));
-    const nowMs = Date.now();
+    const nowMs = this.source.now();
     const shown: Shown = {
       window: this.source.query().window,
       nowMs,
@@ -262,7 +263,7 @@ function headCell(column: (typeof COLUMNS)[number], query: Query): HTMLElement {
     return node;
   }
   const active =
-    column.sort.by === query.sort &&
+    column.sort.by === orderOf(query) &&
     (column.sort.window === undefined || column.sort.window === query.window);
   // "newest first" is the youngest age first.
   const falling = (query.order === "desc") !== (column.sort.by === "newest");

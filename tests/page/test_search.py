@@ -1,0 +1,179 @@
+"""Search and limits in a real browser: asked of the server, live, and told plainly when refused."""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from playwright.sync_api import Page, Route
+
+from tests.page.browser import Stack, Watched, address, cell, heard, order, token, until
+
+TRILLION = 1_000_000_000_000  # nothing in the demo is as liquid
+ABOVE = f"/?min_liquidity={TRILLION}"
+
+
+def ids(*numbers: int) -> list[str]:
+    return [f"solana:{address(number)}" for number in numbers]
+
+
+def found(stack: Stack, path: str) -> list[str]:
+    return [row["id"] for row in stack.get(path)["tokens"]]
+
+
+def search(page: Page, text: str) -> None:
+    page.keyboard.press("/")
+    page.keyboard.type(text)
+
+
+def test_a_token_that_no_list_shows_is_found_and_its_price_is_live(
+    watched: Watched, stack: Stack
+) -> None:
+    small = token(address(40), token_ticker="QZXV", volume=0.25)
+    stack.ingest(small, ack=True)
+    with watched.open() as page:
+        assert ids(40)[0] not in order(page)
+        search(page, "qzx")
+        until(lambda: order(page) == ids(40))
+        assert page.inner_text(".counted").endswith("match, the best match first")
+        stack.ingest({**small, "price": 77.0}, ack=True)
+        until(lambda: cell(page, ids(40)[0], "price") == "$77.00", 1.5)
+
+
+def test_the_best_match_is_first_and_copies_of_a_ticker_are_marked(
+    watched: Watched, stack: Stack
+) -> None:
+    now_ms = int(time.time() * 1000)
+    named = {"token_ticker": "TWIN", "volume": 0.25}
+    stack.ingest(
+        token(address(41), **named, liquidity=100.0, created_ms=now_ms - 9_000),
+        token(address(42), **named, liquidity=90_000.0, created_ms=now_ms - 90_000),
+        token(address(43), **named, liquidity=500.0, created_ms=now_ms - 5_000),
+        token(address(44), **{**named, "token_ticker": "TWINS"}, liquidity=9e6),
+        ack=True,
+    )
+    with watched.open() as page:
+        search(page, "$twin")
+        until(lambda: order(page) == ids(42, 43, 41, 44))
+        until(lambda: alike(page, 42) == "first of 3")
+        until(lambda: alike(page, 41) == "one of 3")
+        assert page.locator(f'[data-id="{ids(44)[0]}"] .alike').is_hidden()
+        page.click('[data-sort="age"]')  # a column chosen is the order, and in the address
+        until(lambda: order(page)[:3] == ids(43, 41, 42) and "sort=newest" in page.url)
+
+
+def alike(page: Page, number: int) -> str:
+    return page.inner_text(f'[data-id="{ids(number)[0]}"] .alike')
+
+
+@pytest.mark.parametrize("text", ["s", "pe", "bonk"])
+def test_what_is_found_is_what_the_server_finds_in_its_order(
+    watched: Watched, stack: Stack, text: str
+) -> None:
+    with watched.open(f"/?q={text}") as page:
+        assert page.input_value("input[type=search]") == text
+        until(lambda: order(page) == found(stack, f"/search?q={text}&limit=100"))
+
+
+def test_typing_asks_when_the_keys_rest(watched: Watched) -> None:
+    with watched.open() as page:
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
+        page.keyboard.press("/")
+        page.keyboard.type("sol bear", delay=15)
+        until(lambda: heard(page) and any("/search?q=sol+bear" in url for url in asked))
+
+    assert len([url for url in asked if "/search" in url]) <= 3
+
+
+def test_a_row_leaves_when_it_fails_the_limits_and_one_that_meets_them_comes_in(
+    watched: Watched, stack: Stack
+) -> None:
+    rich = {"volume": 0.25, "liquidity": 2.0 * TRILLION}
+    stack.ingest(token(address(45), **rich), token(address(46), **rich), ack=True)
+    with watched.open(ABOVE) as page:
+        until(lambda: sorted(order(page)) == ids(45, 46))
+        until(lambda: re.fullmatch(r"2 of [0-9,]+ match", page.inner_text(".counted")))
+        stack.ingest(token(address(45), **{**rich, "liquidity": 5.0}), ack=True)
+        until(lambda: order(page) == ids(46), 1.5)  # by the stream: at once
+        stack.ingest(token(address(47), **rich), ack=True)
+        until(lambda: sorted(order(page)) == ids(46, 47), 4)  # by asking: within 3 s and a bit
+        until(lambda: page.inner_text(".counted").startswith("2 of"))
+
+
+def test_limits_are_over_all_tokens_and_equal_to_the_server_s_list(
+    watched: Watched, stack: Stack
+) -> None:
+    where = "sort=liquidity&window=1h&chain=solana&min_volume=1000&min_liquidity=10000"
+    with watched.open(f"/?{where}&max_age_hours=9000&show=200") as page:
+        path = f"/discover?{where}&max_age_minutes=540000&limit=100"
+        until(lambda: order(page)[:50] == found(stack, path)[:50])
+        assert len(order(page)) >= 20
+        assert page.input_value(".limit:has-text('Liquidity') select") == "10000"
+        assert page.input_value(".limit:has-text('Age') select") == "9000"
+
+
+def test_an_address_restores_search_and_limits_and_back_undoes_them(
+    watched: Watched, stack: Stack
+) -> None:
+    made = {"token_ticker": "LIMITED", "volume": 3.0, "liquidity": 2.0 * TRILLION}
+    stack.ingest(
+        token(address(48), **made), token(address(49), **{**made, "volume": 1.0}), ack=True
+    )
+    with watched.open(f"{ABOVE}&q=limited&sort=volume&order=asc") as page:
+        until(lambda: order(page) == ids(49, 48))
+        assert page.input_value("input[type=search]") == "limited"
+        page.wait_for_selector('[aria-sort="ascending"] [data-sort="volume"]')
+        page.reload()
+        until(lambda: order(page) == ids(49, 48))
+        page.select_option(".limit:has-text('Volume') select", "1000")
+        page.wait_for_selector(".notice >> text=is called “limited”")
+        page.click(".notice >> text=Without limits")
+        until(lambda: order(page) == ids(49, 48) and "min_liquidity" not in page.url)
+        page.go_back()
+        page.go_back()
+        until(lambda: order(page) == ids(49, 48) and "min_volume" not in page.url)
+        assert f"min_liquidity={TRILLION}" in page.url
+
+
+def test_a_question_that_the_server_refuses_names_what_is_wrong(watched: Watched) -> None:
+    words = quote(" ".join("abcdefghijklmnopq"))
+    with watched.open(f"/?q={words}", rows=False) as page:
+        page.wait_for_selector(".notice >> text=This cannot be asked: q")
+        assert "1 to 16 words" in page.inner_text(".notice")
+        assert page.get_attribute("input[type=search]", "aria-invalid") == "true"
+        page.click(".notice >> text=Reset")
+        until(lambda: len(order(page)) > 50)
+        watched.complaints = [each for each in watched.complaints if "400" not in each]
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "heading"),
+    [(503, "warming", "The list is being built up"), (429, "rate", "Asked too often")],
+)
+def test_a_busy_server_is_told_and_asked_again_when_it_said(
+    watched: Watched, status: int, code: str, heading: str
+) -> None:
+    answer: dict[str, Any] = {
+        "status": status,
+        "headers": {"retry-after": "1"},
+        "json": {"code": code, "detail": "not now", "status": status},
+    }
+    refused: list[Route] = []
+
+    def refuse(route: Route) -> None:
+        refused.append(route)
+        route.fulfill(**answer)
+
+    with watched.open() as page:
+        page.route("**/search?*", refuse)
+        search(page, "zz no such thing")
+        page.wait_for_selector(f".notice >> text={heading}")
+        assert "asks again by itself, in" in page.inner_text(".notice")
+        until(lambda: heard(page) and len(refused) >= 2)  # it asks again
+        page.unroute("**/search?*")
+        page.wait_for_selector(".notice >> text=is called")
+        watched.complaints = [each for each in watched.complaints if str(status) not in each]

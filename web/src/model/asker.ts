@@ -1,0 +1,170 @@
+/**
+ * Asks the HTTP API for the rows of a query, once or again and again, and says what is wrong when
+ * it cannot have them. The newest question is the only one: an earlier one is cancelled.
+ */
+import type { Row } from "../client";
+import type { Wanted } from "./query";
+
+export interface Answer {
+  epoch: string;
+  version: number;
+  asOfMs: number;
+  rows: Row[];
+  total: number;
+}
+
+/** Why there is no answer. `status` 0: nobody answers. `retryAt`: null when asking again is useless. */
+export interface Problem {
+  status: number;
+  code: string;
+  detail: string;
+  param: string;
+  retryAt: number | null;
+}
+
+export interface Question extends Wanted {
+  /** How long after an answer it is asked again (ms); null: never. */
+  everyMs: number | null;
+}
+
+export interface AskerEvents {
+  onAnswer(answer: Answer, question: Question): void;
+  onProblem(problem: Problem, question: Question): void;
+}
+
+const PAGE_MAX = 100; // rows in one answer
+const GIVEN_UP_MS = 8_000;
+const RETRY_MS = [1_000, 16_000] as const;
+
+interface Body {
+  epoch: string;
+  version: number;
+  as_of_ms: number;
+  tokens: Row[];
+  total: number;
+}
+
+class Refused extends Error {
+  constructor(
+    readonly status: number,
+    readonly body: { code?: string; detail?: string; param?: string },
+    readonly retryAfterMs: number | null,
+  ) {
+    super(body.detail ?? `the server answered ${status}`);
+  }
+}
+
+export class Asker {
+  private question: Question | null = null;
+  private timer: ReturnType<typeof setTimeout> | undefined;
+  private abort: AbortController | null = null;
+  private failures = 0;
+  private overdue = false; // it was time to ask while nobody looked
+
+  constructor(private readonly events: AskerEvents) {
+    if (typeof document !== "undefined") {
+      document.addEventListener("visibilitychange", () => this.onVisible());
+    }
+  }
+
+  /** Ask, after a pause in which the question may still change. */
+  ask(question: Question, afterMs = 0): void {
+    this.stop();
+    this.question = question;
+    this.failures = 0;
+    this.overdue = false;
+    this.timer = setTimeout(() => void this.run(question), afterMs);
+  }
+
+  /** Forget the question; what is on its way is not told. */
+  stop(): void {
+    clearTimeout(this.timer);
+    this.abort?.abort();
+    this.question = this.abort = null;
+  }
+
+  private onVisible(): void {
+    if (!this.overdue || isHidden() || this.question === null) return;
+    this.overdue = false;
+    this.next(this.question, 0);
+  }
+
+  private next(question: Question, afterMs: number): void {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => {
+      this.overdue = isHidden(); // an answer now would be old when somebody looks
+      if (!this.overdue) void this.run(question);
+    }, afterMs);
+  }
+
+  private async run(question: Question): Promise<void> {
+    const abort = (this.abort = new AbortController());
+    let answer: Answer;
+    try {
+      answer = await read(question, AbortSignal.any([abort.signal, AbortSignal.timeout(GIVEN_UP_MS)]));
+    } catch (error) {
+      if (abort.signal.aborted) return;
+      this.abort = null;
+      this.onFailure(error, question);
+      return;
+    }
+    if (abort.signal.aborted) return;
+    this.abort = null;
+    this.failures = 0;
+    if (question.everyMs !== null) this.next(question, question.everyMs);
+    this.events.onAnswer(answer, question);
+  }
+
+  private onFailure(error: unknown, question: Question): void {
+    const refused = error instanceof Refused ? error : null;
+    // What was wrong with the question is wrong with it the next time too.
+    const hopeless = refused !== null && refused.status < 500 && refused.status !== 429;
+    this.failures += 1;
+    const [least, most] = RETRY_MS;
+    const usualMs = Math.min(most, least * 2 ** (this.failures - 1));
+    const waitMs = refused?.retryAfterMs ?? usualMs;
+    if (!hopeless) this.next(question, waitMs);
+    const problem = {
+      status: refused?.status ?? 0,
+      code: refused?.body.code ?? "",
+      detail: refused?.message ?? "The server does not answer.",
+      param: refused?.body.param ?? "",
+      retryAt: hopeless ? null : Date.now() + waitMs,
+    };
+    this.events.onProblem(problem, question);
+  }
+}
+
+/** Read as many pages as the question wants. Pages are of the list as it is at each. */
+async function read({ path, rows }: Wanted, signal: AbortSignal): Promise<Answer> {
+  const found = new Map<string, Row>();
+  let epoch = "";
+  for (let passed = 0; ; ) {
+    const limit = Math.min(PAGE_MAX, rows - passed);
+    const from = passed === 0 ? "" : `&cursor=${passed}`;
+    const answer = await fetch(`${path}&limit=${limit}${from}`, {
+      signal,
+      headers: { accept: "application/json" },
+    });
+    if (!answer.ok) throw await refusal(answer);
+    const body = (await answer.json()) as Body;
+    if (epoch !== "" && body.epoch !== epoch) throw new Error("another epoch began between two pages");
+    epoch = body.epoch;
+    for (const row of body.tokens) found.set(row.id, row);
+    passed += body.tokens.length;
+    if (passed >= rows || passed >= body.total || body.tokens.length < limit) {
+      const { version, total } = body;
+      return { epoch, version, asOfMs: body.as_of_ms, rows: [...found.values()], total };
+    }
+  }
+}
+
+async function refusal(answer: Response): Promise<Refused> {
+  const after = Number(answer.headers.get("retry-after") ?? Number.NaN);
+  const body = (await answer.json().catch(() => ({}))) as Refused["body"];
+  return new Refused(answer.status, body, Number.isFinite(after) ? Math.max(500, after * 1_000) : null);
+}
+
+function isHidden(): boolean {
+  return typeof document !== "undefined" && document.hidden;
+}
