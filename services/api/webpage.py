@@ -1,11 +1,14 @@
 """The web page: its files as finished answers, and what it has to know of this deployment.
 
 The files are the committed build of `web/` (`make page`). Assets carry a hash of their content in
-their names and are kept by browsers for ever; the page itself is asked for again each time.
+their names and are kept by browsers for ever; the page itself is asked for again each time, and
+answered with 304 while it is the same. Both are compressed once, at the start.
 """
 
 from __future__ import annotations
 
+import gzip
+import hashlib
 import re
 from pathlib import Path
 from typing import Final
@@ -13,7 +16,7 @@ from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from services.api.answer import Answer, Header, json_answer
+from services.api.answer import Answer, Header, NotModified, json_answer, matches
 from services.api.problem import Problem, clip
 from services.api.query import parse_parameters
 
@@ -24,44 +27,86 @@ _TYPES: Final = {
     ".js": b"text/javascript; charset=utf-8",
     ".svg": b"image/svg+xml",
 }
+_ASSET_POLICY: Final = b"default-src 'none'; frame-ancestors 'none'"
+_ZERO: Final = re.compile(rb"q\s*=\s*0(\.0{0,3})?")
 _HOST: Final = re.compile(rb"\A[A-Za-z0-9.-]{1,253}(?::[0-9]{1,5})?\Z")
 
 
-class PageAnswer(Answer):
-    """A file of the page: its own policy and lifetime instead of those of data."""
+class PageFile:
+    """A file of the page, as it is and compressed: two answers with an ETag each."""
 
-    def __init__(self, body: bytes, content_type: bytes, policy: bytes, cache: bytes) -> None:
-        super().__init__(200, body, content_type)
-        own = {b"content-security-policy": policy, b"cache-control": cache}
-        self.raw_headers = [(name, own.get(name, value)) for name, value in self.raw_headers]
+    def __init__(self, body: bytes, content_type: bytes, cache: bytes) -> None:
+        self._type, self._cache = content_type, cache
+        packed = gzip.compress(body, 9, mtime=0)
+        self._plain = body
+        self._packed = packed if len(packed) < 0.9 * len(body) else None
+        self._tag = hashlib.blake2b(body, digest_size=12).hexdigest().encode()
+
+    def answer(self, scope: Scope, policy: bytes) -> Answer:
+        """Return what this request may have: the file, compressed if it takes that, or 304."""
+        packed = self._packed if accepts_gzip(_header(scope, b"accept-encoding")) else None
+        tag = b'"%s-gzip"' % self._tag if packed is not None else b'"%s"' % self._tag
+        own: dict[bytes, bytes] = {
+            b"content-security-policy": policy,
+            b"cache-control": self._cache,
+            b"etag": tag,
+            b"vary": b"accept-encoding",
+        }
+        if matches(_header(scope, b"if-none-match"), tag):
+            return _same(own)
+        if packed is not None:
+            own[b"content-encoding"] = b"gzip"
+        return _whole(packed or self._plain, self._type, own)
+
+
+def _whole(body: bytes, content_type: bytes, own: dict[bytes, bytes]) -> Answer:
+    """Return a file with its own policy and lifetime instead of those of data."""
+    answer = Answer(200, body, content_type)
+    answer.raw_headers = list((dict(answer.raw_headers) | own).items())
+    return answer
+
+
+def _same(own: dict[bytes, bytes]) -> Answer:
+    answer = NotModified(())
+    answer.raw_headers = list((dict(answer.raw_headers) | own).items())
+    return answer
+
+
+def accepts_gzip(accept_encoding: bytes) -> bool:
+    """Tell whether a request takes gzip (RFC 9110, 12.5.3): by name or by `*`, not with q=0."""
+    weights: dict[bytes, bool] = {}
+    for part in accept_encoding.lower().split(b","):
+        coding, _, parameter = part.partition(b";")
+        weights[coding.strip()] = not _ZERO.fullmatch(parameter.strip())
+    return weights.get(b"gzip", weights.get(b"x-gzip", weights.get(b"*", False)))
 
 
 class Index:
     """`GET /`: the page, under a policy that lets it read this host and its own stream only."""
 
     def __init__(self, body: bytes, ws_url: str) -> None:
-        self._body = body
+        self._file = PageFile(body, _TYPES[".html"], b"no-cache")
         self._ws_url = ws_url
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, whatever the parameters: they are the page's own."""
         policy = content_policy(self._ws_url, _header(scope, b"host"))
-        await PageAnswer(self._body, _TYPES[".html"], policy, b"no-cache")(scope, receive, send)
+        await self._file.answer(scope, policy)(scope, receive, send)
 
 
 class Assets:
     """`GET /assets/{name}`: the page's files. Names are looked up, never joined to paths."""
 
-    def __init__(self, files: dict[str, Answer]) -> None:
+    def __init__(self, files: dict[str, PageFile]) -> None:
         self._files = files
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer. Raises Problem 404."""
         name = scope["path_params"]["name"]
-        answer = self._files.get(name)
-        if answer is None:
+        file = self._files.get(name)
+        if file is None:
             raise Problem(404, "not_found", f"there is nothing at /assets/{clip(name)}")
-        await answer(scope, receive, send)
+        await file.answer(scope, _ASSET_POLICY)(scope, receive, send)
 
 
 class Config:
@@ -114,12 +159,11 @@ def content_policy(ws_url: str, host: bytes) -> bytes:
     ).encode()
 
 
-def _asset(path: Path) -> Answer:
-    policy = b"default-src 'none'; frame-ancestors 'none'"
-    cache = b"public, max-age=31536000, immutable"
-    return PageAnswer(path.read_bytes(), _TYPES[path.suffix], policy, cache)
+def _asset(path: Path) -> PageFile:
+    return PageFile(path.read_bytes(), _TYPES[path.suffix], b"public, max-age=31536000, immutable")
 
 
 def _header(scope: Scope, wanted: bytes) -> bytes:
+    """Return a request's header, its lines joined as one list; empty when it is not there."""
     headers: list[Header] = scope["headers"]
-    return next((value for name, value in headers if name == wanted), b"")
+    return b",".join(value for name, value in headers if name == wanted)

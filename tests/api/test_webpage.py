@@ -9,6 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from services.api.settings import ApiSettings
+from services.api.webpage import accepts_gzip
 from tests.api.conftest import Start
 
 
@@ -26,6 +27,80 @@ async def test_the_page_is_asked_for_again_its_assets_are_kept(start: Start) -> 
         assert asset.status_code == 200
         assert "immutable" in asset.headers["cache-control"]
         assert asset.headers["x-content-type-options"] == "nosniff"
+
+
+async def test_files_come_compressed_for_those_who_take_that(start: Start) -> None:
+    served = await start()
+    page = (await served.client.get("/")).text
+    for path in (
+        "/",
+        *(name for name in re.findall(r'"(/assets/[^"]+)"', page) if "svg" not in name),
+    ):
+        packed = await served.client.get(path, headers={"accept-encoding": "br, gzip"})
+        plain = await served.client.get(path, headers={"accept-encoding": "identity"})
+
+        assert packed.headers["content-encoding"] == "gzip"
+        assert "content-encoding" not in plain.headers
+        assert packed.content == plain.content  # the client has unpacked it
+        assert int(packed.headers["content-length"]) < 0.75 * int(plain.headers["content-length"])
+        assert packed.headers["vary"] == plain.headers["vary"] == "accept-encoding"
+        assert packed.headers["etag"] != plain.headers["etag"]
+        assert not packed.headers["etag"].startswith("W/")
+
+
+async def test_a_file_that_compression_does_not_make_smaller_is_sent_as_it_is(start: Start) -> None:
+    served = await start()
+    page = (await served.client.get("/")).text
+    icon = re.findall(r'"(/assets/[^"]+svg)"', page)[0]
+
+    answer = await served.client.get(icon, headers={"accept-encoding": "gzip"})
+    assert ("content-encoding" in answer.headers) == (
+        int(answer.headers["content-length"]) < 0.9 * len(answer.content)
+    )
+
+
+@pytest.mark.parametrize("coding", ["gzip", "identity"])
+async def test_what_a_browser_has_already_is_not_sent_again(start: Start, coding: str) -> None:
+    served = await start()
+    page = (await served.client.get("/")).text
+    for path in ("/", *re.findall(r'"(/assets/[^"]+)"', page)):
+        first = await served.client.get(path, headers={"accept-encoding": coding})
+        held = {"accept-encoding": coding, "if-none-match": f'"other", {first.headers["etag"]}'}
+        again = await served.client.get(path, headers=held)
+        other = await served.client.get(path, headers={**held, "if-none-match": '"other"'})
+
+        assert (again.status_code, again.content) == (304, b"")
+        for name in ("etag", "vary", "cache-control", "content-security-policy"):
+            assert again.headers[name] == first.headers[name]
+        assert "content-encoding" not in again.headers
+        assert other.status_code == 200
+
+
+async def test_head_tells_the_length_of_what_get_sends(start: Start) -> None:
+    served = await start()
+
+    head = await served.client.head("/", headers={"accept-encoding": "gzip"})
+    got = await served.client.get("/", headers={"accept-encoding": "gzip"})
+    assert head.headers["content-length"] == got.headers["content-length"]
+    assert head.headers["content-encoding"] == "gzip"
+
+
+@pytest.mark.parametrize(
+    ("accept", "taken"),
+    [
+        (b"", False),
+        (b"gzip", True),
+        (b"deflate, GZIP;q=0.5", True),
+        (b"gzip;q=0", False),
+        (b"gzip; q=0.000, *", False),
+        (b"*", True),
+        (b"*;q=0", False),
+        (b"br;q=1.0", False),
+        (b"x-gzip", True),
+    ],
+)
+def test_gzip_is_taken_by_those_who_say_so(accept: bytes, taken: bool) -> None:  # noqa: FBT001
+    assert accepts_gzip(accept) is taken
 
 
 async def test_an_unknown_asset_is_404_whatever_it_is_called(start: Start) -> None:

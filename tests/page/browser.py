@@ -72,15 +72,23 @@ class Stack:
             return json.load(answer)
 
     def ingest(self, *tokens: dict[str, Any], ack: bool = False) -> None:
-        """Post readings; raises HTTPError when they are refused."""
+        """Post readings, again while the outcome is unknown; raises RuntimeError when refused."""
+        until(lambda: self._post(tokens, ack=ack))
+
+    def _post(self, tokens: tuple[dict[str, Any], ...], *, ack: bool) -> bool:
         body = json.dumps({"source": "pagetest", "tokens": tokens}).encode()
         request = urllib.request.Request(  # noqa: S310 - ours
             self.url + "/ingest" + ("?ack=commit" if ack else ""),
             data=body,
             headers={"content-type": "application/json"},
         )
-        with urllib.request.urlopen(request, timeout=5):  # noqa: S310 - ours
-            pass
+        try:
+            with urllib.request.urlopen(request, timeout=5):  # noqa: S310 - ours
+                return True
+        except urllib.error.HTTPError as error:
+            if error.code != 504:  # `ack=commit` waits for two seconds; a loaded machine may not do
+                raise RuntimeError(error.read().decode()) from error
+            return False
 
     def child(self, name: str) -> int:
         """Return the process id of a service of this stack."""
