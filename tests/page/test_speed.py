@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+import statistics
 import threading
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager
@@ -27,12 +28,24 @@ CHANGED: Final = 200  # in each commit of 200 ms
 MEASURED_S: Final = 4
 MEASURE: Final = """async (seconds) => {
   const scroller = document.querySelector(".scroller");
-  let frames = 0, longest = 0;
+  const { market, table } = window.dexwire;
+  let frames = 0, longest = 0, busy = 0;
+  // What the page itself does: taking frames of the stream in, and drawing.
+  const timed = (thing, name) => {
+    const real = thing[name];
+    thing[name] = (...given) => {
+      const before = performance.now();
+      real.apply(thing, given);
+      busy += performance.now() - before;
+    };
+    return () => (thing[name] = real);
+  };
+  const undo = [timed(table, "draw"), timed(market.stream, "onMessage")];
   const observer = new PerformanceObserver((list) => {
     for (const entry of list.getEntries()) longest = Math.max(longest, entry.duration);
   });
   observer.observe({ entryTypes: ["longtask"] });
-  const updates = window.dexwire.market.updates;
+  const updates = market.updates;
   const began = performance.now();
   await new Promise((done) => {
     const frame = (now) => {
@@ -45,7 +58,8 @@ MEASURE: Final = """async (seconds) => {
   });
   const took = (performance.now() - began) / 1000;
   observer.disconnect();
-  return [frames / took, longest, (window.dexwire.market.updates - updates) / took];
+  for (const each of undo) each();
+  return [frames / took, longest, (market.updates - updates) / took, busy / frames];
 }"""
 
 
@@ -153,15 +167,16 @@ def speed_stack() -> Iterator[str]:
 def test_2000_rows_with_1000_changes_a_second_are_drawn_at_55_frames(browser: Browser) -> None:
     with speed_stack() as url, Watched(browser, url).open("/?show=all") as page:
         until(lambda: page.evaluate("window.dexwire.market.shown().length") == ROWS)
-        rounds = []
-        for _ in range(3):  # the machine is shared: the best round tells what the page can do
-            rounds.append(page.evaluate(MEASURE, MEASURED_S))
-            frames, longest_ms, updates = max(rounds)
-            print(
-                f"{frames:.1f} fps, longest task {longest_ms:.0f} ms, {updates:.0f} row updates/s"
-            )
-            if frames >= 55 and longest_ms < 100:
-                break
+        # The machine is shared: the best round tells what the page can do. What it does itself
+        # takes a few ms of a frame's 16; the rest is the browser, painting without a GPU.
+        rounds = [page.evaluate(MEASURE, MEASURED_S) for _ in range(3)]
+    for frames, longest_ms, updates, busy_ms in rounds:
+        print(
+            f"{frames:.1f} fps, longest task {longest_ms:.0f} ms, {updates:.0f} row updates/s, "
+            f"{busy_ms:.1f} ms of the page's own a frame"
+        )
+    print(f"median {statistics.median(each[0] for each in rounds):.1f} fps")
+    frames, longest_ms, updates, _ = max(rounds)
 
     assert updates >= 900
     assert frames >= 55

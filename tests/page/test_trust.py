@@ -37,14 +37,15 @@ def test_a_stale_row_is_dimmed_and_a_fresh_one_is_not(watched: Watched, stack: S
         token(address(61), volume=2e14),
         ack=True,
     )
-    opacity = "e => Number(getComputedStyle(e.querySelector('[data-col=price]')).opacity)"
+    colour = "e => getComputedStyle(e.querySelector('[data-col=price] .figure')).color"
+    muted = "e => getComputedStyle(e.querySelector('.name')).color"
     with watched.open() as page:
         stale = page.wait_for_selector(f'[data-id="solana:{address(60)}"].stale')
         fresh = page.wait_for_selector(f'[data-id="solana:{address(61)}"]:not(.stale)')
         assert stale is not None
         assert fresh is not None
-        assert stale.evaluate(opacity) < 0.7
-        assert fresh.evaluate(opacity) == 1
+        assert stale.evaluate(colour) == stale.evaluate(muted)
+        assert fresh.evaluate(colour) != fresh.evaluate(muted)
 
 
 def test_the_sources_shown_are_those_of_health(watched: Watched, stack: Stack) -> None:
