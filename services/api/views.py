@@ -2,7 +2,8 @@
 
 An order is one string in Redis: a head of 16 bytes (epoch hash, version) and the 8-byte hashes of
 all ids in order. All walkers of a list who come within a second share one; it lives as long as
-somebody reads it, and at most PINNED_MAX are alive at a time.
+somebody reads it, and at most PINNED_MAX are alive at a time: then who pins another ends the walk
+that was left alone for longest, if that is IDLE_MS.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from shared.replica import Replica
 from shared.store import Script
 
 PINNED_MAX: Final = 64
+IDLE_MS: Final = 10_000
 SHARE_S: Final = 1.0
 _HEAD: Final = struct.Struct(">8sQ")
 _PIN, _WALK = (Script(name, package="services.api.scripts") for name in ("pin", "walk"))
@@ -105,7 +107,7 @@ class Views:
             busy_ms = await _PIN(
                 self._redis,
                 [self._keys.views, self._keys.view(name)],
-                [name, head + packed, VIEW_MS, PINNED_MAX],
+                [name, head + packed, VIEW_MS, PINNED_MAX, IDLE_MS, self._keys.view("")],
             )
         if busy_ms:
             detail = f"{PINNED_MAX} walks are under way, which is as many as are kept"

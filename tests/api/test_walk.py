@@ -241,6 +241,36 @@ async def test_above_the_bound_a_new_walk_is_429_and_walks_under_way_go_on(
     under_way = await served.client.get(f"/discover?cursor={second}")
 
     assert (refused.status_code, refused.json()["code"]) == (429, "too_many_walks")
-    assert 1 <= int(refused.headers["retry-after"]) <= 120
+    assert 1 <= int(refused.headers["retry-after"]) <= 10
     assert under_way.status_code == 200
     assert await redis.zcard(keys.views) == PINNED_MAX
+
+
+async def test_a_walk_that_is_left_alone_makes_room_and_one_under_way_does_not(
+    writer: Writer, start: Start, redis: Redis, keys: Keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.api.views.PINNED_MAX", 2)
+    monkeypatch.setattr("services.api.views.SHARE_S", 0.0)
+    monkeypatch.setattr("services.api.views.IDLE_MS", 300)
+    await fill(writer, 100)
+    served = await start()
+    await served.follows(1)
+    first = (await served.client.get("/discover?limit=10")).json()["nextCursor"]
+
+    async def page(cursor: str) -> tuple[int, str]:
+        answer = await served.client.get(f"/discover?cursor={cursor}&limit=10")
+        return answer.status_code, answer.json().get("nextCursor", "")
+
+    _, left_alone = await page(first)
+    _, under_way = await page(first)
+
+    async def third() -> bool:
+        assert (await page(under_way))[0] == 200
+        return (await page(first))[0] == 200
+
+    assert (await page(first))[0] == 429
+    await eventually(third)
+
+    assert (await page(left_alone))[0] == 410
+    assert (await page(under_way))[0] == 200
+    assert await redis.zcard(keys.views) == 2
