@@ -98,7 +98,7 @@ class Intake:
         if error.reason == "quote_asset":  # left out on purpose, every source has some
             return
         if count in (1, 10, 100) or count % 1000 == 0:
-            log.warning("reading_dropped", reason=error.reason, count=count, error=str(error))
+            log.warning("reading_dropped", reason=error.reason, count=count, error=str(error)[:200])
 
 
 def _kind(source: str) -> str:
