@@ -27,6 +27,7 @@ class SourceCounts:
     holds: int = 0  # times it told us to wait
     held_waits: int = 0  # waits because of that
     refused: Counter[str] = field(default_factory=Counter)  # records, by reason
+    circuit_open: bool = False
     readings: int = 0  # published
     unheard: int = 0  # messages that nobody received
     last_ok_s: float = 0.0  # Unix time

@@ -47,6 +47,10 @@ def export(metrics: Metrics, counts: Counts) -> None:
             "upstream_held_waits", "Attempts that waited because of that, by source.",
             of_each(lambda source: source.held_waits), "source",
         )  # fmt: skip
+        yield gauge(
+            "upstream_circuit_open", "1: a source failed so often that it is left alone.",
+            of_each(lambda source: source.circuit_open), "source",
+        )  # fmt: skip
         yield counter(
             "upstream_records_refused", "Records of answers left out, by source and reason.",
             {(n, why): k for n, s in sources.items() for why, k in dict(s.refused).items()},

@@ -132,6 +132,7 @@ class Runner:
         if circuit != before:
             log.warning("circuit_changed", source=source.name, before=before, now=circuit)
         self._circuits[source.name] = facts["circuit"] = circuit
+        self.counts[source.name].circuit_open = circuit != "closed"
         return circuit
 
     async def _hand_on(self, source: Source, page: Page, *, naming: bool) -> None:
