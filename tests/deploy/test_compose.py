@@ -86,10 +86,18 @@ def test_only_what_people_look_at_has_a_port_and_that_on_this_machine_alone(name
 
 
 def test_only_fetchers_and_what_has_a_port_have_a_way_out() -> None:
-    assert PLAN["networks"]["edge"]["internal"] is True
-    assert PLAN["networks"]["internal"]["internal"] is True
-    outside = {name for name, service in SERVICES.items() if "outside" in networks(service)}
+    closed = {name for name, network in PLAN["networks"].items() if (network or {}).get("internal")}
+    assert closed == {"edge", "internal"}
+    outside = {
+        name for name, service in SERVICES.items() if not closed.issuperset(networks(service))
+    }
     assert outside == {"fetcher", *PUBLISHING}
+
+
+def test_prometheus_meets_every_service_in_the_network_without_a_way_out_alone() -> None:
+    theirs = set(networks(SERVICES["prometheus"]))
+    for name in OURS:
+        assert theirs.intersection(networks(SERVICES[name])) == {"internal"}
 
 
 def test_the_proxy_does_not_reach_redis() -> None:
