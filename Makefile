@@ -20,7 +20,7 @@ MODEL_SCHEDULES ?= 3200
 AND_MARKED = $(if $(MARKED), and $(MARKED))
 
 .DEFAULT_GOAL := help
-.PHONY: deploy-check model chaos help setup demo run verify test check format documents lock page clean
+.PHONY: deploy-check model chaos help setup demo run verify test check format documents lock page clean observe
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,7 +46,10 @@ model: $(DEV_STAMP) ## the stream's model check, long: MODEL_SCHEDULES random sc
 chaos: $(DEV_STAMP) ## 200 clients under kills and failovers, slow readers beside healthy ones; in full
 	CHAOS=full $(BIN)/python -m pytest tests/chaos tests/ws/test_crowd.py -p no:xdist -rP $(ARGS)
 
-deploy-check: $(DEV_STAMP) ## the whole deployment on a Docker engine: build, kill, restart, under load
+deploy-observe: $(DEV_STAMP) ## a demo under load, Prometheus beside it, every panel of the dashboard with its data
+	$(BIN)/python -m deploy.observe.show $(ARGS)
+
+check: $(DEV_STAMP) ## the whole deployment on a Docker engine: build, kill, restart, under load
 	deploy/check $(ARGS)
 
 check: $(DEV_STAMP) ## format, lint, types, import contracts, spelling
