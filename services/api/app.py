@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -47,6 +48,7 @@ class Api:
     live: Live
     app: ASGIApp
     visitors: Visitors
+    problems: Counter[str]  # answered so far, by code
     draining: bool = field(default=False)
 
 
@@ -80,7 +82,7 @@ def build_api(
         max_ack_waits=settings.api_max_ack_waits,
         counts=counts,
     )
-    api = Api(live, discover, visitors)
+    api = Api(live, discover, visitors, counts.problems)
     readers: dict[str, ASGIApp] = {
         **page_routes(settings.ws_public_url, version("dexwire"), demo=settings.demo),
         "/discover": discover,
@@ -131,7 +133,12 @@ async def run(settings: ApiSettings, stop: asyncio.Event, metrics: Metrics | Non
         api = build_api(settings, redis, feed_redis, metrics)
         following = asyncio.create_task(api.live.feed.run())
         try:
-            manners = Manners(api.visitors, settings.api_header_s, settings.api_stall_s)
+            manners = Manners(
+                api.visitors,
+                header_s=settings.api_header_s,
+                stall_s=settings.api_stall_s,
+                problems=api.problems,
+            )
             async with HttpServer(api.app, sock, manners) as server:
                 host, port = server.address
                 log.info("api_listening", host=host, port=port, redis=str(settings.redis))

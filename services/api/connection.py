@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import re
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 from typing import Any, Final
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from services.api.answer import PROBLEM, SAFE_HEADERS
 from services.api.problem import Problem
@@ -35,6 +36,7 @@ class Manners:
     visitors: Visitors
     header_s: float = 5.0  # from the connection, the answer before, or the first byte
     stall_s: float = 20.0  # for an answer to be taken
+    problems: Counter[str] = field(default_factory=Counter)  # refusals by code, counted here
 
 
 class Refused(Exception):
@@ -52,6 +54,7 @@ class Protocol(HttpToolsProtocol):
         self._head_size = 0  # bytes of it so far, roughly
         self._head_timer: asyncio.TimerHandle | None = None
         self._stall_timer: asyncio.TimerHandle | None = None
+        self._answering: RequestResponseCycle | None = None  # `cycle` is the last that came in
         self._problem: Problem | None = None
         self._gone = False  # refused: what still comes is thrown away
         self._thrown = 0
@@ -119,6 +122,10 @@ class Protocol(HttpToolsProtocol):
             self._leave(Problem(400, "bad_host", "Host must be a name or address, and a port"))
         super().on_headers_complete()
 
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:  # noqa: ANN401 - its
+        self._answering = cycle
+        super()._start_asgi_task(cycle, app)
+
     def on_message_complete(self) -> None:
         """Wait for the next header."""
         super().on_message_complete()
@@ -138,7 +145,7 @@ class Protocol(HttpToolsProtocol):
 
     def _head_is_late(self) -> None:
         self._head_timer = None
-        if self.cycle is not None and not self.cycle.response_complete:  # type: ignore[redundant-expr] # None before the first
+        if self._answering is not None and not self._answering.response_complete:
             self._await_head()  # the request before it is still being answered
         elif self._head_size:
             detail = f"the header did not arrive within {self.manners.header_s:g} s"
@@ -177,8 +184,16 @@ class Protocol(HttpToolsProtocol):
     def _refuse(self, problem: Problem) -> None:
         """Answer, and close the connection once the client has had the chance to read it."""
         self._gone = True
+        self.manners.problems[problem.code] += 1
         self._cancel_head_timer()
         self._unset_keepalive_if_required()
+        self.pipeline.clear()
+        cycle = self._answering
+        if cycle is not None and not cycle.response_complete:
+            cycle.disconnected = True  # whatever it still says is not sent
+            cycle.message_event.set()
+            if cycle.response_started:
+                self.transport.abort()
         if self.transport.is_closing():
             return
         self.transport.write(_response(problem))

@@ -52,6 +52,13 @@ ROWS: list[tuple[str, list[bytes], int, int]] = [
         400,
         400,
     ),
+    # What has been passed on by then cannot be taken back: the proxy's own 502, and no second try.
+    (
+        "10: a chunk that is none",
+        [post("Transfer-Encoding: chunked", "Connection: close"), b"zz\r\n"],
+        400,
+        502,
+    ),
     ("52: an address of 100 kB", [get(f"/discover?q={BIG}")], 414, 431),
     ("52: an address of 9 kB", [get(f"/discover?q={BIG[:9_000]}")], 414, 414),
     ("53: a header of 100 kB", [get("/discover", f"X-Big: {BIG}")], 431, 431),
@@ -104,6 +111,22 @@ async def test_after_a_refusal_nothing_that_was_smuggled_behind_it_is_answered(d
 
     assert answer.raw.count(b"HTTP/1.1 ") == 1
     assert answer.status == 400
+
+
+async def test_what_goes_wrong_behind_a_request_under_way_ends_both_and_is_no_error_of_ours(
+    stack: Stack,
+) -> None:
+    door, api = stack.doors["bare"], stack.processes[0]
+    first = get("/tokens/solana/Token00001").replace(b"Connection: close\r\n", b"")
+    bad = [first + b"nonsense\r\n\r\n", first * 20 + get("/x", f"X-Big: {BIG}")]
+    bad.append(post("Transfer-Encoding: chunked") + b"5\r\nabc")
+
+    await asyncio.gather(*(ask(door.http, sent) for sent in bad[:2] * 20))
+    async with connected(door.http, new_address()) as (_, writer):  # gone in the middle of a body
+        writer.write(bad[2])
+    assert (await ask(door.http, get())).status == 200
+
+    assert "Traceback" not in api.output()
 
 
 async def test_what_waits_is_cut_in_time(stack: Stack) -> None:
