@@ -4,24 +4,38 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import secrets
 from collections import Counter
 from collections.abc import Callable
+from typing import Final
 
 import httpx
+
+_AGAIN: Final = {"502", "503", "504"}
+_AGAIN_S: Final = 1.0  # as Retry-After says
 
 
 class Producer:
     """Posts one ever-growing price for tokens of its own, and notes what was acknowledged."""
 
     def __init__(
-        self, client: httpx.AsyncClient, name: str, *, key: str = "", pause_s: float = 0.0
+        self,
+        client: httpx.AsyncClient,
+        name: str,
+        *,
+        key: str = "",
+        pause_s: float = 0.0,
+        repeats: bool = False,
     ) -> None:
+        """`repeats`: what may not have arrived is posted once more, as docs/HTTP.md advises."""
         self._client = client
         self._name = name
         self._headers = {"authorization": f"Bearer {key}"} if key else {}
         self._pause_s = pause_s
+        self._repeats = repeats
         self.acknowledged: dict[str, tuple[float, str, int]] = {}  # token → price, epoch, version
         self.failed: Counter[str] = Counter()  # by what was answered instead
+        self.repeated: Counter[str] = Counter()
         self.on_answer: Callable[[str], None] = lambda _: None  # "": acknowledged
 
     async def run(self) -> None:
@@ -34,11 +48,22 @@ class Producer:
             await asyncio.sleep(0.05 if failure.startswith("503") else self._pause_s)
 
     async def _post(self, number: int) -> str:
-        """Post once; return what went wrong, "" when nothing did."""
+        """Post, and once more where that helps; return what went wrong, "" when nothing did."""
+        headers = self._headers
+        if self._repeats:
+            headers = {**headers, "idempotency-key": secrets.token_hex(16)}
+        failure = await self._once(number, headers)
+        if self._repeats and (failure[:3] in _AGAIN or failure.isalpha()):
+            self.repeated[failure] += 1
+            await asyncio.sleep(_AGAIN_S)
+            failure = await self._once(number, headers)
+        return failure
+
+    async def _once(self, number: int, headers: dict[str, str]) -> str:
         token = f"{self._name}{number % 20}"
         body = {"source": "bot", "tokens": [{"token_address": token, "price": float(number)}]}
         try:
-            answer = await self._client.post("/ingest?ack=commit", json=body, headers=self._headers)
+            answer = await self._client.post("/ingest?ack=commit", json=body, headers=headers)
         except httpx.HTTPError as error:
             return type(error).__name__
         if answer.status_code != 200:

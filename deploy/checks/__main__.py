@@ -25,6 +25,7 @@ from deploy.checks.witness import Witness
 
 _HEALTHY_S: Final = 180.0
 _BASELINE_S: Final = 15.0
+_SETTLE_S: Final = 3.0
 _PARTS: Final = ("kills", "rolling")
 
 
@@ -89,6 +90,9 @@ async def _rise(stack: Stack, table: Table) -> None:
     await stack.up()
     await engine.wait_healthy(SERVICES, _HEALTHY_S, table.say)
     count = len(await engine.containers(*SERVICES))
+    (proxy,) = await engine.containers("caddy")
+    caddy = (await engine.docker("exec", proxy.ident, "caddy", "version")).strip()
+    table.say(f"the proxy is Caddy {caddy}")
     table.result("all are healthy", f"{count} containers, {time.monotonic() - started:.0f} s")
     await stack.read_passwords()
 
@@ -130,13 +134,17 @@ async def _strain(stack: Stack, table: Table, parts: Sequence[str]) -> None:
             if "rolling" in parts:
                 table.chapter("rolling restart of every service, under load")
                 await roll_each(stack.engine, load, table)
-        await asyncio.sleep(1)
+        await asyncio.sleep(_SETTLE_S)
+        load.judge_pages()
+        rest = load.take()
         lost = lost_posts(load.producers, witness.rows())
         kept = sum(len(producer.acknowledged) for producer in load.producers)
         table.chapter("after it all")
         table.result(
             "acknowledged posts", f"{kept} kept, {len(lost)} lost", ok=kept > 0 and not lost
         )
+        left = f"{rest.pages} judged, {len(rest.wrong)} wrong, {rest.unjudged} not to be judged"
+        table.result("the last pages", left, ok=not rest.wrong and not rest.unjudged)
         for line in lost[:3]:
             table.say(line)
         table.say(f"epochs {', '.join(witness.epochs)}; {witness.commits} commits, all replayed")

@@ -22,7 +22,6 @@ PRODUCERS: Final = 2
 CLIENTS: Final = 12
 _PAUSE_S: Final = 0.1  # of a reader or producer between two requests
 _JUDGED_S: Final = 0.5
-_PATIENCE_S: Final = 20.0  # until the witness must have seen a state that was shown
 _BEHIND: Final = 15  # versions; three seconds
 LIMIT: Final = 100
 # sort, window, order, chain
@@ -63,7 +62,6 @@ class Span:
 class Shown(NamedTuple):
     """A page, until it is judged."""
 
-    at: float
     topic: str
     epoch: str
     version: int
@@ -75,7 +73,9 @@ class Seen(NamedTuple):
 
     requests: int
     failed: Counter[str]  # what was answered instead, by kind
+    repeated: Counter[str]  # posts that needed a second try, by what the first one got
     pages: int  # judged
+    unjudged: int  # pages of states that the witness has not come to
     states: int  # of stream clients, judged
     wrong: list[str]
     pages_s: float  # the longest that a reader waited for a page
@@ -109,7 +109,9 @@ class Load:
         ):
             jobs = [self._read(http, n) for n in range(READERS)]
             for number in range(PRODUCERS):
-                producer = Producer(http, f"P{number}x", key=self._key, pause_s=_PAUSE_S)
+                producer = Producer(
+                    http, f"P{number}x", key=self._key, pause_s=_PAUSE_S, repeats=True
+                )
                 producer.on_answer = self._posted
                 self.producers.append(producer)
                 jobs.append(producer.run())
@@ -132,7 +134,9 @@ class Load:
         seen = Seen(
             requests=self._requests,
             failed=self._failed,
+            repeated=sum((each.repeated for each in self.producers), Counter()),
             pages=self._pages,
+            unjudged=len(self._shown),
             states=self._states,
             wrong=[*self.wrong, *self.witness.wrong],
             pages_s=self._spans["pages"].take(),
@@ -141,6 +145,8 @@ class Load:
             streams_s=max(span.take() for span in self._quiet),
         )
         self._requests, self._failed = 0, Counter()
+        for each in self.producers:
+            each.repeated = Counter()
         self._pages = self._states = 0
         self.wrong, self.witness.wrong = [], []
         return seen
@@ -163,8 +169,8 @@ class Load:
                 if fine:
                     said = msgspec.json.decode(answer.content)
                     topic = f"list:{sort}:{window}:{order}:{chain}:{LIMIT}"
-                    page = (topic, said["epoch"], said["version"], said["tokens"])
-                    self._shown.append(Shown(time.monotonic(), *page))
+                    page = Shown(topic, said["epoch"], said["version"], said["tokens"])
+                    self._shown.append(page)
             await asyncio.sleep(_PAUSE_S)
 
     def _posted(self, failure: str) -> None:
@@ -199,18 +205,19 @@ class Load:
     async def _judge(self) -> None:
         while True:
             await asyncio.sleep(_JUDGED_S)
-            self._judge_pages()
+            self.judge_pages()
             for client in self.clients:
                 self._judge_client(client.state)
                 await asyncio.sleep(0)
 
-    def _judge_pages(self) -> None:
+    def judge_pages(self) -> None:
+        """Compare the pages that came with the states that they say they are of."""
         shown, self._shown = self._shown, []
         for page in shown:
             if not self.witness.knows(page.epoch, page.version):
-                if time.monotonic() - page.at < _PATIENCE_S:
-                    self._shown.append(page)
-                else:
+                if not self.witness.is_beyond(page.epoch, page.version):
+                    self._shown.append(page)  # it will come to that
+                elif page.epoch != self.witness.at[0]:
                     state = f"{page.epoch} {page.version}"
                     self.wrong.append(f"a page of {state}, which the store never was")
                 continue

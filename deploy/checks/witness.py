@@ -101,6 +101,12 @@ class Witness:
         """Whether this state is still kept."""
         return (epoch, version) in self.ledger.history
 
+    def is_beyond(self, epoch: str, version: int) -> bool:
+        """Whether this state, if it ever was one, has been seen."""
+        if epoch == self.at[0]:
+            return self.at[1] >= version
+        return epoch in self.epochs
+
     def rows(self) -> dict[str, bytes]:
         """Return the newest state."""
         return self._replica.rows
