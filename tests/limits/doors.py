@@ -61,17 +61,24 @@ async def connected(
             await writer.wait_closed()
 
 
-async def read_all(reader: asyncio.StreamReader) -> bytes:
-    """Read to the end; a reset is one."""
+async def read_all(reader: asyncio.StreamReader, until: bytes | None = None) -> bytes:
+    """Read to the end, or `until` something has come; a reset is an end."""
     said = b""
     with contextlib.suppress(ConnectionResetError, BrokenPipeError):
         while part := await reader.read(65_536):
             said += part
+            if until is not None and until in said:
+                break
     return said
 
 
 async def ask(
-    port: int, *parts: bytes, source: str = "", every_s: float = 0.0, within_s: float = 20.0
+    port: int,
+    *parts: bytes,
+    source: str = "",
+    every_s: float = 0.0,
+    within_s: float = 20.0,
+    until: bytes | None = None,
 ) -> Answer:
     """Send bytes, `every_s` apart, until somebody ends the connection; return what came back."""
     async with connected(port, source or new_address()) as (reader, writer):
@@ -87,7 +94,7 @@ async def ask(
         sending = asyncio.create_task(send())
         try:
             async with asyncio.timeout(within_s):
-                raw = await read_all(reader)
+                raw = await read_all(reader, until)
         finally:
             sending.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -95,14 +102,9 @@ async def ask(
         return Answer(raw, time.monotonic() - began)
 
 
-async def head(port: int, *parts: bytes, source: str = "") -> Answer:
-    """Send bytes; return the first head that comes back: a proxy may keep the connection."""
-    async with connected(port, source or new_address()) as (reader, writer):
-        began = time.monotonic()
-        for part in parts:
-            writer.write(part)
-        async with asyncio.timeout(10):
-            return Answer(await reader.readuntil(b"\r\n\r\n"), time.monotonic() - began)
+async def head(port: int, *parts: bytes, source: str = "", every_s: float = 0.0) -> Answer:
+    """As `ask`, but return at the end of the first head: a proxy may keep the connection."""
+    return await ask(port, *parts, source=source, every_s=every_s, until=b"\r\n\r\n")
 
 
 def get(path: str = "/discover?limit=1", *headers: str, host: str = "Host: api") -> bytes:
