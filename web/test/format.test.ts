@@ -24,3 +24,15 @@ test("what is not finite is unknown, not a number", () => {
   expect(format.price(NaN)).toBe("–");
   expect(format.amount(undefined)).toBe("–");
 });
+
+test.each([
+  [0.1923, 0.004, "$0.1923"],
+  [0.00000262, 1e-8, "$0.0₅2620"],
+  [0.000002621, 1e-8, "$0.0₅2621"],
+  [15.741, 0.02, "$15.741"],
+  [15.741, 3, "$15.74"],
+  [0.00012, 0, "$0.00012"],
+  [64213, 900, "$64,213.00"],
+])("on a scale %s of a span of %s is %s", (value, span, text) => {
+  expect(format.priceOnScale(value, span)).toBe(text);
+});

@@ -1,6 +1,6 @@
 /** The chart library behind three functions, in a chunk of its own. */
 import type { UTCTimestamp } from "lightweight-charts";
-import { price } from "../format/number";
+import { priceOnScale } from "../format/number";
 import type { Sample } from "../model/history";
 
 export interface Line {
@@ -22,9 +22,10 @@ export async function draw(place: HTMLElement): Promise<Line> {
     handleScroll: false,
     handleScale: false,
   });
+  let span = 0; // of the prices shown: the scale's labels must differ
   const series = chart.addSeries(AreaSeries, {
     lineWidth: 2,
-    priceFormat: { type: "custom", formatter: price, minMove: 1e-12 },
+    priceFormat: { type: "custom", formatter: (price: number) => priceOnScale(price, span), minMove: 1e-12 },
   });
   const look = () => {
     const style = getComputedStyle(document.documentElement);
@@ -47,6 +48,8 @@ export async function draw(place: HTMLElement): Promise<Line> {
   return {
     look,
     show(samples) {
+      const prices = samples.map((sample) => sample.price);
+      span = Math.max(...prices) - Math.min(...prices);
       const bySecond = new Map(samples.map(({ ms, price }) => [Math.floor(ms / 1_000), price]));
       series.setData([...bySecond].map(([time, value]) => ({ time: time as UTCTimestamp, value })));
       chart.timeScale().fitContent();

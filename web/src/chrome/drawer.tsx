@@ -2,6 +2,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import type { App } from "../app";
 import type { Row } from "../client";
 import * as format from "../format/number";
+import { copies } from "../model/copies";
 import { sourceLink } from "../model/links";
 import { hue, initials } from "../table/dom";
 import { trend } from "../table/columns";
@@ -138,6 +139,7 @@ export function Drawer({ app, id, state }: { app: App; id: string; state: Chrome
 
 function Figures({ app, row }: { app: App; row: Row }) {
   const address = row.token_address ?? "";
+  const alike = row.same_ticker === undefined ? null : copies(row.token_ticker, row.same_ticker);
   return (
     <>
       <div class="headline">
@@ -157,6 +159,11 @@ function Figures({ app, row }: { app: App; row: Row }) {
         <span class="badge chain">{row.chain}</span>
         {row.protocol !== undefined && <span class="badge">{row.protocol}</span>}
         {row.stale === true && <span class="badge warn">stale</span>}
+        {alike !== null && (
+          <span class="badge alike" data-first={alike.first} title={alike.title}>
+            {alike.words}
+          </span>
+        )}
         <button type="button" class="copy" title={`Copy ${address}`} onClick={() => void app.copyAddress(row.id)}>
           {address.slice(0, 6)}…{address.slice(-6)} <span class="hidden">: </span>
           <u>copy</u>

@@ -22,6 +22,16 @@ export function price(value: Maybe): string {
   return `${sign}$${cents.replace(/\B(?=(\d{3})+\.)/g, ",")}`;
 }
 
+/** A price on a scale of prices `span` apart: with as many digits as tell its steps apart. */
+export function priceOnScale(value: Maybe, span: number): string {
+  if (!isKnown(value) || value <= 0 || value >= 1e6 || !(span > 0)) return price(value);
+  const decimals = Math.min(40, Math.ceil(-Math.log10(span)) + 1);
+  if (decimals <= 2) return price(value);
+  const text = value.toFixed(decimals);
+  const zeros = /^0\.(0*)/.exec(text)?.[1]!.length ?? 0;
+  return zeros < TINY_ZEROS ? `$${text}` : `$0.0${subscript(zeros)}${text.slice(2 + zeros)}`;
+}
+
 /** A sum of money in three digits: `$853`, `$1.23K`, `$45.6M`. */
 export function amount(value: Maybe): string {
   if (!isKnown(value)) return UNKNOWN;
@@ -78,8 +88,11 @@ function small(size: number): string {
   if (zeros >= TINY_ZEROS) [digits, zeros] = significant(size, 3);
   if (zeros < 0) return digits;
   if (zeros < TINY_ZEROS) return `0.${"0".repeat(zeros)}${digits}`;
-  const folded = [...String(zeros)].map((digit) => SUBSCRIPTS[Number(digit)]).join("");
-  return `0.0${folded}${digits}`;
+  return `0.0${subscript(zeros)}${digits}`;
+}
+
+function subscript(number: number): string {
+  return [...String(number)].map((digit) => SUBSCRIPTS[Number(digit)]).join("");
 }
 
 /** Round to so many digits; return them without zeros at their end, and the zeros before them. */

@@ -2,6 +2,7 @@
 import type { Row } from "../client";
 import * as format from "../format/number";
 import type { Sparkline } from "../model/history";
+import { copies } from "../model/copies";
 import { sourceLinks } from "../model/links";
 import type { Sort, Window } from "../model/query";
 import { element, hue, initials, setText, svg } from "./dom";
@@ -122,17 +123,11 @@ function tokenCell(): Cell {
   };
 }
 
-/** A ticker is not an identity: say how many share it, and whether this is the one that stands out. */
 function mark(node: HTMLElement, row: Row, alike: NonNullable<Row["same_ticker"]>): void {
-  const { count, oldest = false, most_liquid: deepest = false } = alike;
-  const words = deepest ? (oldest ? "first" : "deepest") : oldest ? "oldest" : "one";
-  if (!setText(node, `${words} of ${count}`)) return;
-  node.dataset["first"] = String(oldest || deepest);
-  node.title =
-    `${count} tokens are called ${row.token_ticker}. ` +
-    (oldest || deepest
-      ? `This is the ${oldest ? "oldest" : ""}${oldest && deepest ? " and the " : ""}${deepest ? "most liquid" : ""} one.`
-      : "This is neither the oldest nor the most liquid one: compare the address.");
+  const { words, title, first } = copies(row.token_ticker, alike);
+  if (!setText(node, words)) return;
+  node.dataset["first"] = String(first);
+  node.title = title;
 }
 
 function tradesCell(): Cell {
