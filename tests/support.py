@@ -78,7 +78,7 @@ def run_tool(command: list[str], given: bytes = b"", *, cwd: Path | None = None)
     """Return what a tool prints, both outputs; fail with it when the tool fails."""
     done = subprocess.run(
         command, input=given, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        timeout=60, check=False,
+        timeout=110, check=False,
     )  # fmt: skip
     said = done.stdout.decode()
     assert done.returncode == 0, said

@@ -25,8 +25,13 @@ class LogCall(NamedTuple):
     fields: frozenset[str]
 
 
-def log_calls() -> Iterator[LogCall]:
-    """Yield every call `log.<level>("event", …)`; fails where the event is no constant."""
+@cache
+def log_calls() -> frozenset[LogCall]:
+    """Return every call `log.<level>("event", …)`; fails where the event is no constant."""
+    return frozenset(_log_calls())
+
+
+def _log_calls() -> Iterator[LogCall]:
     for path in [*ROOT.glob("services/**/*.py"), *ROOT.glob("shared/**/*.py")]:
         for call in _calls(path):
             assert isinstance(call.func, ast.Attribute)

@@ -164,12 +164,16 @@ async def test_a_loop_that_stands_still_is_seen_while_it_does() -> None:
     assert metrics.loop.lag_s == 0
 
 
-async def test_a_process_stopped_for_2_s_shows_it_and_is_not_ready(spawn_dexwire: Spawn) -> None:
-    port = free_port()
-    env = {"METRICS_PORT": str(port), "REPLAY_PORT": "0", "LOG_JSON": "true"}
-    process = spawn_dexwire("replay", env=env)
-    await eventually(lambda: "replay_ready" in process.output(), timeout_s=20)
-    await eventually(lambda: ask(port, "/readyz")[0] == 200, timeout_s=10)
+@pytest.mark.parametrize("service", ["api", "ws"])
+async def test_a_service_stopped_for_2_s_shows_it_and_is_not_ready(
+    service: str, spawn_service: Callable[..., Process]
+) -> None:
+    own, port = free_port(), free_port()
+    env = {f"{service.upper()}_PORT": str(own), "METRICS_PORT": str(port), "LOG_JSON": "true"}
+    process = spawn_service(service, env=env)
+    await eventually(lambda: f"{service}_listening" in process.output(), timeout_s=20)
+    await eventually(lambda: ask(port, "/readyz")[0] == 200, timeout_s=20)
+    assert "stuck" not in ask(own, "/readyz")[1]  # there is no aggregator, so it is not ready yet
 
     process.send(signal.SIGSTOP)
     await asyncio.sleep(2.0)
@@ -177,10 +181,12 @@ async def test_a_process_stopped_for_2_s_shows_it_and_is_not_ready(spawn_dexwire
 
     # Its threads wake in any order; the loop may have turned before we are answered, or not yet.
     assert ask(port, "/readyz")[0] == 503
+    status, told = ask(own, "/readyz")
+    assert (status, "stuck" in told) == (503, True)
     worst = scrape(port).value("dexwire_event_loop_lag_worst_seconds")
     assert 1.9 <= worst < 20
     await eventually(lambda: ask(port, "/readyz")[0] == 200, timeout_s=20)
     assert scrape(port).value("dexwire_event_loop_lag_seconds_count") > 0
 
     process.send(signal.SIGTERM)
-    assert process.wait() == 0
+    assert process.wait(15) == 0

@@ -232,6 +232,6 @@ OPERATIONS: Final = (
         "readyz",
         "Requests are welcome here",
         {200: schemas.Ready},
-        {503: ("warming", "stale", "draining", *_STORE)},
+        {503: ("warming", "stale", "stuck", "draining", *_STORE)},
     ),
 )
