@@ -146,9 +146,9 @@ class Store:
         """Give the lease back, if it is still ours."""
         await _RELEASE(self.redis, [self.keys.lease], [holder])
 
-    async def begin_epoch(self, fence: str, epoch: str, run_id: str) -> None:
+    async def begin_epoch(self, fence: str, epoch: str) -> None:
         """Start an empty epoch. Raises Fenced when another aggregator has taken over."""
-        await self._checked(_BEGIN_EPOCH, self._written, [fence, epoch, run_id])
+        await self._checked(_BEGIN_EPOCH, self._written, [fence, epoch])
 
     async def commit(self, plan: CommitPlan) -> int:
         """Write one commit; return its version. Repeating it with the same id is harmless.
@@ -176,9 +176,8 @@ class Store:
         return decode_meta(await self.redis.hgetall(self.keys.meta))
 
     async def run_id(self) -> str:
-        """Return the server's run id: another one means a restart or a failover."""
-        info = await self.redis.info("server")
-        return str(info["run_id"])
+        """Return which run of which primary this is; another one may have lost commits."""
+        return run_of(await self.redis.info("server", "replication"))
 
     async def memory(self) -> tuple[int, int]:
         """Return the bytes that the server uses and may use; 0: no limit."""
@@ -262,11 +261,16 @@ class Store:
             code = str(error).partition(" ")[0]
             if code == "FENCED":
                 raise Fenced(str(error)) from None
-            if code in {"EPOCH", "VERSION"}:
+            if code in {"EPOCH", "VERSION", "RUN"}:
                 raise Diverged(str(error)) from None
             if code == "NOAGG":
                 raise StoreError(str(error)) from None
             raise
+
+
+def run_of(info: Mapping[str, Any]) -> str:
+    """Return what a primary calls itself until it is restarted or demoted, from its INFO."""
+    return f"{info.get('run_id', '')}:{info.get('master_replid', '')}"
 
 
 def _commit_args(plan: CommitPlan, keys: Keys) -> list[Any]:

@@ -183,7 +183,7 @@ class CommitWriter:
         for ident in self.ledger.fields:
             await self.store.redis.delete(self.store.keys.token(ident))
         self.ledger.begin(epoch)
-        await self.store.begin_epoch(self._fence, epoch, "test-run")
+        await self.store.begin_epoch(self._fence, epoch)
 
     async def commit(
         self,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from dexwire.doctor.result import Result, fail, ok, warn
-from shared.store import Meta
+from shared.store import Meta, run_of
 
 LEAST_REDIS: Final = (7, 0)
 LEAST_VALKEY: Final = (7, 2)
@@ -193,7 +193,7 @@ def _data(facts: Facts) -> Result:
 def _store(facts: Facts) -> Result:
     meta = facts.meta
     audit = "`dexwire verify` audits every row"
-    if meta.epoch and meta.run_id != str(facts.info.get("run_id", meta.run_id)):
+    if meta.epoch and "run_id" in facts.info and meta.run_id != run_of(facts.info):
         return warn(
             "store",
             "Redis was restarted or failed over since the last commit",

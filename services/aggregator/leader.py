@@ -134,7 +134,7 @@ class Leader:
         exact = await self.feed.lead()
         meta = await self._store.meta()
         if not exact or meta.run_id != run_id:
-            await self._begin_epoch(meta, run_id)
+            await self._begin_epoch(meta)
         self._window.tickers.load(self._replica.rows)
         self._history = History(self._replica.horizon)
         self.leading = True
@@ -146,13 +146,13 @@ class Leader:
             readings=len(self._window.memory),
         )  # fmt: skip
 
-    async def _begin_epoch(self, meta: Meta, run_id: str) -> None:
+    async def _begin_epoch(self, meta: Meta) -> None:
         """Start anew from everything that is known: what the store holds and what we remember."""
         stored = await self._store.token_ids()
         await self._verify(stored)
         memory = self._window.memory
         epoch = secrets.token_hex(4)
-        await self._store.begin_epoch(self._fence, epoch, run_id)
+        await self._store.begin_epoch(self._fence, epoch)
         self._replica.reset(epoch)
         # What nobody knows anything of must not stay in the store: no digest would ever match.
         self._leftover = [token for token in stored if not memory.sources(token)]
@@ -297,8 +297,7 @@ class Leader:
             self._clock.set(now_ms)
 
     async def _beat(self, over: asyncio.Event) -> None:
-        """Publish a heartbeat each second; notice a store that was exchanged under us."""
-        run_id = await self._store.run_id()
+        """Publish a heartbeat each second; it is refused by a store that was exchanged under us."""
         while not await _wait(over, HEARTBEAT_S):
             async with self._writing:
                 replica = self._replica
@@ -311,8 +310,6 @@ class Leader:
                 )
                 await self._store.heartbeat(self._fence, beat.e, beat.v, encode(beat))
             self.counts.store_bytes, self.counts.store_limit = await self._store.memory()
-            if await self._store.run_id() != run_id:
-                raise LeaseLost("the store was restarted or failed over")
 
     @property
     def _replica(self) -> Replica:

@@ -8,11 +8,14 @@
 --       9 prefix of reading keys, 10 oldest version the log keeps, 11 ts, 12 digest, 13 tokens,
 --       14 horizon, 15 seeding ("1" or ""), 16 prefix of alert bases, 17 events kept, then the
 --       blocks below, each with its count in front.
-local head = redis.call('HMGET', KEYS[1], 'fence', 'epoch', 'commit_id', 'version')
+local head = redis.call('HMGET', KEYS[1], 'fence', 'epoch', 'commit_id', 'version', 'run_id')
 if head[1] ~= ARGV[1] then return redis.error_reply('FENCED ' .. tostring(head[1])) end
 if head[2] ~= ARGV[2] then return redis.error_reply('EPOCH ' .. tostring(head[2])) end
 if head[3] == ARGV[3] then return head[4] end
 if head[4] ~= ARGV[4] then return redis.error_reply('VERSION ' .. tostring(head[4])) end
+local info = redis.call('INFO', 'server', 'replication')
+local run = (info:match('run_id:(%x+)') or '') .. ':' .. (info:match('master_replid:(%x+)') or '')
+if head[5] ~= run then return redis.error_reply('RUN ' .. run) end
 
 local at = 18
 local function take()

@@ -255,7 +255,7 @@ def plan(fence: str, **changes: object) -> CommitPlan:
 async def begun(store: Store) -> str:
     lease = await store.acquire("a")
     assert lease is not None
-    await store.begin_epoch(lease.fence, "e1", "run")
+    await store.begin_epoch(lease.fence, "e1")
     return lease.fence
 
 
@@ -283,5 +283,5 @@ async def test_the_log_of_alerts_is_bounded_and_begins_anew_with_an_epoch(
 
     assert await redis.xlen(keys.alerts_log) == ALERTS_MAX_ENTRIES
     assert (await store.redis.xrange(keys.alerts_log, count=1))[0][0] == b"2-0"
-    await store.begin_epoch(fence, "e2", "run")
+    await store.begin_epoch(fence, "e2")
     assert await redis.xlen(keys.alerts_log) == 0

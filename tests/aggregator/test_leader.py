@@ -295,7 +295,7 @@ def plan(**changes: object) -> CommitPlan:
 async def test_a_commit_of_a_former_holder_is_refused(store: Store) -> None:
     old = await store.acquire("a")
     assert old is not None
-    await store.begin_epoch(old.fence, "e1", "run")
+    await store.begin_epoch(old.fence, "e1")
     await store.release("a")
     new = await store.acquire("b")
     assert new is not None
@@ -305,14 +305,14 @@ async def test_a_commit_of_a_former_holder_is_refused(store: Store) -> None:
     with pytest.raises(Fenced):
         await store.heartbeat(old.fence, "e1", 0, b"{}")
     with pytest.raises(Fenced):
-        await store.begin_epoch(old.fence, "e2", "run")
+        await store.begin_epoch(old.fence, "e2")
     assert await store.commit(plan(fence=new.fence)) == 1
 
 
 async def test_a_repeated_commit_is_applied_once(store: Store) -> None:
     lease = await store.acquire("a")
     assert lease is not None
-    await store.begin_epoch(lease.fence, "e1", "run")
+    await store.begin_epoch(lease.fence, "e1")
 
     assert await store.commit(plan(fence=lease.fence)) == 1
     assert await store.commit(plan(fence=lease.fence)) == 1
@@ -322,7 +322,7 @@ async def test_a_repeated_commit_is_applied_once(store: Store) -> None:
 async def test_a_commit_that_builds_on_another_state_is_refused(store: Store) -> None:
     lease = await store.acquire("a")
     assert lease is not None
-    await store.begin_epoch(lease.fence, "e1", "run")
+    await store.begin_epoch(lease.fence, "e1")
 
     with pytest.raises(Diverged):
         await store.commit(plan(fence=lease.fence, pv=7, commit_id="c2"))

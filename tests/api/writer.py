@@ -24,7 +24,6 @@ class Writer:
         self.store = Store(redis, keys)
         self.replica = Replica()
         self.lease: Lease | None = None
-        self.run_id = "run"
 
     async def begin(self, epoch: str = "e1") -> None:
         """Take the lease and begin an epoch, empty and seeding."""
@@ -33,7 +32,7 @@ class Writer:
             self.lease = await self.store.acquire("test-writer")
             await self.store.redis.pexpire(self.store.keys.lease, 60_000)
             assert self.lease is not None
-        await self.store.begin_epoch(self.lease.fence, epoch, self.run_id)
+        await self.store.begin_epoch(self.lease.fence, epoch)
         self.replica.reset(epoch)
 
     async def commit(

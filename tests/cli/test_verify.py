@@ -54,7 +54,7 @@ class Writer:
         lease = await self.store.acquire("test")
         assert lease is not None
         self.fence = lease.fence
-        await self.store.begin_epoch(self.fence, "epoch1", await self.store.run_id())
+        await self.store.begin_epoch(self.fence, "epoch1")
 
     async def commit(self, rows: dict[str, Fields], removed: tuple[str, ...] = ()) -> None:
         pv, self.version = self.version, self.version + 1
