@@ -18,7 +18,7 @@ from typing import Any, Final, Protocol
 from redis.asyncio.client import PubSub
 from redis.exceptions import RedisError
 
-from shared.connect import UNREACHABLE, Redis
+from shared.connect import UNREACHABLE, Redis, is_elsewhere
 from shared.errors import Diverged
 from shared.keys import SILENCE_S, Keys
 from shared.logs import get_logger
@@ -188,6 +188,8 @@ class Feed:
                 if message["channel"].decode() == self._keys.state_changes:
                     last = self._heard_at = time.monotonic()
                     await self._on_state(message["data"])
+                    if await is_elsewhere(pubsub.connection):  # a replica may repeat what it hears
+                        raise ConnectionError("the primary is another server now")
                 elif self._extra:
                     self._extra.on_message(message["data"])
 

@@ -42,7 +42,7 @@ _KEPT = ("PATH", "HOME", "USER", "SHELL", "LANG", "TERM", "TMPDIR", "TZ", "VIRTU
 _KEPT_PREFIXES = ("TEST_", "PYTEST_", "PYTHON", "LC_", "COV_", "COVERAGE_", "HYPOTHESIS_")
 
 
-_MEETS_A_SERVER = {"redis_url", "private_server"}
+_MEETS_A_SERVER = {"redis_url", "private_server", "guarded"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -32,7 +32,13 @@ class RedisServer:
     """A server process with these options; `--port` and folder are the caller's business."""
 
     def __init__(
-        self, folder: Path, options: Mapping[str, str], *, url: str, sentinel: bool = False
+        self,
+        folder: Path,
+        options: Mapping[str, str],
+        *,
+        url: str,
+        sentinel: bool = False,
+        binary: str | None = None,
     ) -> None:
         """`url` is where it answers us, who may do everything."""
         self.folder, self.url = folder, url
@@ -41,11 +47,12 @@ class RedisServer:
         self._config = folder / "redis.conf"
         self._config.write_text("\n".join([*lines, f"dir {folder}", ""]))
         self._sentinel = sentinel
+        self._binary = binary or server_binary()
         self.popen: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Start it and return once it answers."""
-        command = [server_binary(), str(self._config)]
+        command = [self._binary, str(self._config)]
         if self._sentinel:
             command.append("--sentinel")
         with (self.folder / "log").open("ab") as log:
@@ -76,5 +83,12 @@ class RedisServer:
     @contextmanager
     def client(self) -> Iterator[sync_redis.Redis]:
         """A client who may do everything."""
-        with sync_redis.Redis.from_url(self.url, socket_timeout=3) as client:
+        with connected(self.url) as client:
             yield client
+
+
+@contextmanager
+def connected(url: str) -> Iterator[sync_redis.Redis]:
+    """A client with plain text for replies."""
+    with sync_redis.Redis.from_url(url, socket_timeout=3, decode_responses=True) as client:
+        yield client

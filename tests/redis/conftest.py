@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,10 +28,8 @@ def start_server(tmp_path: Path) -> Iterator[Callable[..., RedisServer]]:
     """Start servers with options: `start_server("name", {…}, url=…)`; all end with the test."""
     servers: list[RedisServer] = []
 
-    def start(
-        name: str, options: Mapping[str, str], *, url: str, sentinel: bool = False
-    ) -> RedisServer:
-        server = RedisServer(tmp_path / name, options, url=url, sentinel=sentinel)
+    def start(name: str, options: Mapping[str, str], **how: Any) -> RedisServer:  # noqa: ANN401
+        server = RedisServer(tmp_path / name, options, **how)
         servers.append(server)
         server.start()
         return server

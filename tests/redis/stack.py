@@ -64,7 +64,7 @@ class Stack:
                     return page
             return None
 
-        return await eventually(probe, timeout_s=40, every_s=0.1)
+        return await eventually(probe, timeout_s=60, every_s=0.1)
 
     def follower(self) -> LiveClient:
         """A client of the whole stream."""

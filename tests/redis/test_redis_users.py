@@ -29,11 +29,11 @@ def test_it_writes_an_acl_file_and_keeps_the_passwords_it_has_made(
     )  # fmt: skip
 
     first = spawn_dexwire(*command)
-    assert first.wait() == 0, first.output()
+    assert first.wait(30) == 0, first.output()
     acl = (tmp_path / "users.acl").read_text()
     made = {path.name: path.read_text() for path in (tmp_path / "secrets").iterdir()}
     again = spawn_dexwire(*command)
-    assert again.wait() == 0
+    assert again.wait(30) == 0
 
     assert set(made) == {"redis_fetcher", "redis_aggregator", "redis_api", "redis_ws"}
     assert len({text for text in made.values() if len(text) == 44}) == 4
@@ -66,7 +66,7 @@ def test_it_says_in_one_line_what_is_missing(
 ) -> None:
     process = spawn_dexwire("redis-users", *args)
 
-    assert process.wait() == 78
+    assert process.wait(30) == 78
     assert complaint in process.output()
     assert process.output().count("\n") == 1
 

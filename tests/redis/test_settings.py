@@ -158,7 +158,7 @@ def test_a_secret_given_twice_ends_the_start_with_78(
 
     process = spawn_dexwire("aggregator", env=env)
 
-    assert process.wait() == 78
+    assert process.wait(30) == 78
     assert process.output() == (
         "dexwire: wrong setting: "
         "REDIS_PASSWORD: REDIS_PASSWORD_FILE is given too; only one may be\n"

@@ -27,9 +27,9 @@ async def test_every_service_works_with_the_rights_of_its_user_and_asks_for_no_o
         second = await client.get(f"/discover?limit=5&cursor={await cursor(client)}")
         token = page["tokens"][0]
         detail = await client.get(f"/tokens/{token['chain']}/{token['token_address']}")
-        health = await eventually(lambda: fetched(client))
+        health = await eventually(lambda: fetched(client), timeout_s=30)
         posted = await post(client, "Mine", 7.5)
-        await eventually(lambda: price_of(follower.state, "Mine") == 7.5)
+        await eventually(lambda: price_of(follower.state, "Mine") == 7.5, timeout_s=30)
         keyed = await client.post(
             "/ingest",
             json={"source": "bot", "tokens": [{"token_address": "Mine", "price": 8}]},

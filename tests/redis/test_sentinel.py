@@ -1,0 +1,142 @@
+"""Three real Sentinels, a primary, two replicas: primaries are killed under load (F3, F4)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from shared.redis_address import RedisAddress
+from tests.redis.load import Load
+from tests.redis.stack import Stack
+from tests.support import Process, eventually, free_port
+from tests.support_redis import RedisServer, connected
+
+Start = Callable[..., RedisServer]
+MASTER = "dexwire"
+DOWN_MS = 800  # of silence; then the Sentinels agree and promote
+
+
+class Watched:
+    """Three Sentinels over three servers, the first of which is primary to begin with."""
+
+    def __init__(self, start: Start) -> None:
+        self._start = start
+        ports = [free_port() for _ in range(3)]
+        first = f"127.0.0.1 {ports[0]}"
+        self.servers = [self._server(ports[0])]
+        self.servers += [self._server(port, replicaof=first) for port in ports[1:]]
+        self._sentinels = [free_port() for _ in range(3)]
+        hosts = ",".join(f"127.0.0.1:{port}" for port in self._sentinels)
+        self.url = f"redis+sentinel://{hosts}/{MASTER}/0"
+        self._first = first
+
+    def _server(self, port: int, **options: str) -> RedisServer:
+        given = {"port": str(port), "bind": "127.0.0.1", "save": '""', **options}
+        given["repl-diskless-sync-delay"] = "0"
+        return self._start(f"server-{port}", given, url=f"redis://127.0.0.1:{port}")
+
+    async def watch(self) -> None:
+        """Start the Sentinels once the replicas are in step; wait until they know each other."""
+        await eventually(lambda: self._linked() == 2, timeout_s=30)
+        for port in self._sentinels:
+            rules = {
+                "port": str(port),
+                "bind": "127.0.0.1",
+                "sentinel": f"monitor {MASTER} {self._first} 2",
+                "Sentinel": f"down-after-milliseconds {MASTER} {DOWN_MS}",
+                "SENTINEL": f"failover-timeout {MASTER} 1000",
+            }
+            url = f"redis://127.0.0.1:{port}"
+            self._start(f"sentinel-{port}", rules, url=url, sentinel=True)
+        await eventually(self._acquainted, timeout_s=30, every_s=0.05)
+
+    def _linked(self) -> int:
+        return sum(self.info(s).get("master_link_status") == "up" for s in self.servers[1:])
+
+    def _acquainted(self) -> bool:
+        for port in self._sentinels:
+            with connected(f"redis://127.0.0.1:{port}") as sentinel:
+                state: Any = sentinel.sentinel_master(MASTER)
+            if (state["num-other-sentinels"], state["num-slaves"]) != (2, 2):
+                return False
+        return True
+
+    @staticmethod
+    def info(server: RedisServer) -> dict[str, Any]:
+        with server.client() as client:
+            found: dict[str, Any] = client.info("replication")
+            return found
+
+    def primary(self) -> RedisServer:
+        """Return whom the Sentinels name."""
+        with connected(f"redis://127.0.0.1:{self._sentinels[0]}") as sentinel:
+            state: Any = sentinel.sentinel_master(MASTER)
+        return next(s for s in self.servers if s.url.endswith(f":{state['port']}"))
+
+    def one_is_primary(self) -> bool:
+        """Tell whether every server that lives takes one and the same for primary."""
+        alive = [server for server in self.servers if server.popen is not None]
+        mine = [server for server in alive if self.info(server)["role"] == "master"]
+        return mine == [self.primary()]
+
+    def cut_off(self, primary: RedisServer) -> None:
+        """Keep replicas from following: what is written now exists on the primary alone."""
+        for server in self.servers:
+            if server is not primary and server.popen is not None:
+                with server.client() as client:
+                    client.config_set("masteruser", "nobody")
+                    client.config_set("masterauth", "wrong")
+        with primary.client() as client:
+            client.client_kill_filter(_type="replica")
+
+
+@pytest.mark.timeout(240)
+async def test_killed_primaries_cost_seconds_and_nothing_that_was_acknowledged(
+    start_server: Start, spawn_dexwire: Callable[..., Process]
+) -> None:
+    watched = Watched(start_server)
+    address = RedisAddress(url=watched.url)
+    stack = Stack(spawn_dexwire, lambda _: {"REDIS_URL": watched.url})
+    stack.start("aggregator", "aggregator", "api", "ws")
+    await watched.watch()
+
+    async with stack.client() as client:
+        load = Load(stack, client, address)
+        async with load.running():
+            await eventually(lambda: load.flows(0.0), timeout_s=30)
+
+            first = watched.primary()
+            first.kill()
+            killed = time.monotonic()
+            failover = await eventually(lambda: load.flows(killed), timeout_s=30) - killed
+            first.start()  # comes back empty, and believes that it is primary
+            restarted = time.monotonic()
+            await eventually(load.equal, timeout_s=30)
+
+            second = watched.primary()
+            watched.cut_off(second)
+            cut = time.monotonic()
+            await eventually(lambda: load.flows(cut), timeout_s=30)
+            epoch = load.followers[0].state.epoch
+            second.kill()
+            killed = time.monotonic()
+            stale = await eventually(lambda: load.flows(killed), timeout_s=30) - killed
+            await eventually(
+                lambda: {f.state.epoch for f in load.followers} != {epoch}, timeout_s=30
+            )
+            await eventually(load.equal, timeout_s=30)
+        lost = await load.lost()
+        await eventually(watched.one_is_primary, timeout_s=40, every_s=0.1)
+
+    assert lost == {}
+    print(load.told("a primary killed, its replica in step", failover))
+    print(load.told("a primary killed, its replica behind", stale))
+    print(
+        f"all agreed on one primary {time.monotonic() - restarted:.1f} s after the first came back"
+    )
+    assert first is not second
+    assert all(len(p.epochs) >= 3 for p in load.producers)
+    assert max(failover, stale) < 15

@@ -1,0 +1,128 @@
+"""TLS and unix sockets: who is let in, who is believed, and that the stack runs over it."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from shared.connect import UNREACHABLE, open_redis
+from shared.redis_address import RedisAddress
+from tests.redis.stack import Stack
+from tests.support import Process, free_port, require
+from tests.support_redis import RedisServer
+
+Start = Callable[..., RedisServer]
+
+
+class Authority:
+    """A certificate authority of our own, with a certificate for 127.0.0.1 and one for a client."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        folder.mkdir()
+        self.ca = self._path("ca.pem")
+        self._openssl("req", "-x509", "-subj", "/CN=our own", *self._key("ca"), "-out", self.ca)
+        self.server, self.server_key = self._issue("server")
+        self.client, self.client_key = self._issue("client")
+
+    def _issue(self, name: str) -> tuple[str, str]:
+        certificate = self._path(f"{name}.pem")
+        self._openssl(
+            "req", "-x509", "-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1",
+            "-addext", "basicConstraints=critical,CA:FALSE", "-CA", self.ca,
+            "-CAkey", self._path("ca.key"), *self._key(name), "-out", certificate,
+        )  # fmt: skip
+        return certificate, self._path(f"{name}.key")
+
+    def _key(self, name: str) -> tuple[str, ...]:
+        curve = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
+        return (*curve, "-days", "2", "-keyout", self._path(f"{name}.key"))
+
+    def _path(self, name: str) -> str:
+        return str(self._folder / name)
+
+    @staticmethod
+    def _openssl(*args: str) -> None:
+        done = subprocess.run([require("openssl"), *args], capture_output=True, check=False)
+        assert done.returncode == 0, done.stderr.decode()
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> Authority:
+    return Authority(tmp_path / "ca")
+
+
+def start_tls(start: Start, authority: Authority, *, clients: str) -> str:
+    """Start a server that speaks nothing but TLS; return its address."""
+    port = free_port()
+    options = {
+        "port": "0",
+        "tls-port": str(port),
+        "bind": "127.0.0.1",
+        "save": '""',
+        "tls-cert-file": authority.server,
+        "tls-key-file": authority.server_key,
+        "tls-ca-cert-file": authority.ca,
+        "tls-auth-clients": clients,
+    }
+    files = f"ssl_ca_certs={authority.ca}&ssl_certfile={authority.client}"
+    url = f"rediss://127.0.0.1:{port}?{files}&ssl_keyfile={authority.client_key}"
+    # The bundled server is built without TLS.
+    start("tls", options, url=url, binary=require("redis-server"))
+    return f"rediss://127.0.0.1:{port}/0"
+
+
+async def reached(address: RedisAddress) -> bool:
+    client = open_redis(address)
+    try:
+        await client.ping()
+    except UNREACHABLE:
+        return False
+    finally:
+        await client.aclose()
+    return True
+
+
+async def test_a_server_is_believed_by_its_certificate_and_believes_ours(
+    start_server: Start, authority: Authority
+) -> None:
+    url = start_tls(start_server, authority, clients="yes")
+    ours = {"cert_file": authority.client, "key_file": authority.client_key}
+
+    assert await reached(RedisAddress(url=url, ca_file=authority.ca, **ours))
+    assert not await reached(RedisAddress(url=url, ca_file=authority.ca))  # who are we?
+    assert not await reached(RedisAddress(url=url, **ours))  # who says that it is the one?
+    other_name = url.replace("127.0.0.1", "localhost")
+    assert not await reached(RedisAddress(url=other_name, ca_file=authority.ca, **ours))
+    in_the_clear = url.replace("rediss:", "redis:")
+    assert not await reached(RedisAddress(url=in_the_clear))
+
+
+@pytest.mark.timeout(180)
+async def test_services_run_over_tls(
+    start_server: Start, authority: Authority, spawn_dexwire: Callable[..., Process]
+) -> None:
+    url = start_tls(start_server, authority, clients="no")
+    stack = Stack(spawn_dexwire, lambda _: {"REDIS_URL": url, "REDIS_CA_FILE": authority.ca})
+    stack.start("replay", "aggregator", "fetcher", "api")
+
+    async with stack.client() as client:
+        page = await stack.shows(client, 10)
+    audit = stack.verify()
+
+    assert audit.wait(60) == 0, audit.output()
+    assert page["tokens"]
+
+
+async def test_a_socket_is_as_good_as_a_port(start_server: Start, tmp_path: Path) -> None:
+    path = tmp_path / "redis.sock"
+    options = {"port": "0", "unixsocket": str(path), "save": '""', "requirepass": "hush"}
+    start_server("unix", options, url=f"unix://:hush@{path}")
+
+    assert await reached(RedisAddress(url=f"unix://{path}", password="hush"))
+    assert await reached(RedisAddress(url=f"unix://default@{path}", password="hush"))
+    assert not await reached(RedisAddress(url=f"unix://{path}", password="wrong"))
+    assert not await reached(RedisAddress(url=f"unix://{path}.none", password="hush"))
