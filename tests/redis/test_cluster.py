@@ -115,7 +115,9 @@ async def test_the_stack_runs_in_one_slot_and_follows_it_from_owner_to_owner(
 
             cluster.replica.kill()
             killed = time.monotonic()
-            crash = await eventually(lambda: load.flows(killed), timeout_s=30) - killed
+            await eventually(lambda: cluster.role(cluster.owner) == "master", timeout_s=30)
+            taken = time.monotonic()
+            crash = await eventually(lambda: load.flows(taken), timeout_s=30) - killed
             await eventually(load.equal, timeout_s=30)
         lost = await load.lost()
         redis = open_redis(address)

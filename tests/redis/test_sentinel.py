@@ -167,5 +167,6 @@ async def recovered(
 ) -> tuple[float, float]:
     """Return the seconds until the Sentinels agreed, and until every producer was answered."""
     await eventually(lambda: watched.primary() is not gone, timeout_s=30)
-    agreed = time.monotonic() - killed
-    return agreed, await eventually(lambda: load.flows(killed), timeout_s=30) - killed
+    agreed = time.monotonic()
+    again = await eventually(lambda: load.flows(agreed), timeout_s=30)
+    return agreed - killed, again - killed
