@@ -307,9 +307,9 @@ async def load_the_state(world: World) -> None:
 async def pin(world: World) -> None:
     from services.api.views import _PIN  # noqa: PLC0415 - the script alone: the rest reads memory
 
-    keys = [world.keys.views, world.keys.view("two")]
-    await _PIN(world.redis, keys, ["two", b"x", 60_000, 64])
-    await _PIN(world.redis, keys, ["two", b"x", 60_000, 1])
+    for name in ("one", "two"):  # the second makes the first go
+        keys = [world.keys.views, world.keys.view(name)]
+        await _PIN(world.redis, keys, [name, b"x", 60_000, 1, 0, world.keys.view("")])
 
 
 @action("walk an order")
