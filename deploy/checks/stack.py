@@ -18,7 +18,7 @@ from shared.redis_users import redis_users
 
 PROJECT: Final = "dexwire-check"
 IMAGE: Final = "dexwire-check"
-SUBNET: Final = "172.30.90.0/24"
+SUBNET: Final = "10.201.90.0/24"
 NOFILE: Final = 65_536
 NETWORKS: Final = ("edge", "internal", "outside", "screens")
 _REDIS_S: Final = 10.0  # patient: this machine may be busy with what is being tested

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, Final
 
@@ -103,6 +104,15 @@ def test_prometheus_meets_every_service_in_the_network_without_a_way_out_alone()
 def test_the_proxy_does_not_reach_redis() -> None:
     assert networks(SERVICES["redis"]) == ["internal"]
     assert "internal" not in networks(SERVICES["caddy"])
+
+
+@pytest.mark.parametrize("pool", ["172.16.0.0/12", "192.168.0.0/16"])
+def test_the_proxy_s_network_is_none_that_an_engine_gives_to_others(pool: str) -> None:
+    subnet = PLAN["networks"]["edge"]["ipam"]["config"][0]["subnet"]
+    said = [subnet.removeprefix("${EDGE_SUBNET:-").removesuffix("}")]
+    said.append(env_file(ROOT / "deploy/replay.env")["EDGE_SUBNET"])
+    for each in said:
+        assert not ip_network(each).overlaps(ip_network(pool)), each
 
 
 @pytest.mark.parametrize("name", ["api", "ws"])
