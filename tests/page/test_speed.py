@@ -170,9 +170,9 @@ def test_2000_rows_with_1000_changes_a_second_are_drawn_at_55_frames(browser: Br
         until(lambda: page.evaluate("window.dexwire.market.shown().length") == ROWS)
         # The machine is shared: the best round tells what the page can do. What it does itself
         # takes a few ms of a frame's 16; the rest is the browser, painting without a GPU.
-        rounds = []
+        rounds: list[tuple[float, float, float, float]] = []
         while len(rounds) < ROUNDS[0] or (len(rounds) < ROUNDS[1] and max(rounds)[0] < 55):
-            rounds.append(page.evaluate(MEASURE, MEASURED_S))
+            rounds.append(tuple(page.evaluate(MEASURE, MEASURED_S)))
     for frames, longest_ms, updates, busy_ms in rounds:
         print(
             f"{frames:.1f} fps, longest task {longest_ms:.0f} ms, {updates:.0f} row updates/s, "
