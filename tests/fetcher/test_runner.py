@@ -342,3 +342,21 @@ async def test_without_a_store_it_waits_and_still_ends_at_once(source: Source) -
     stop.set()
 
     await asyncio.wait_for(running, 1)
+
+
+async def test_while_a_source_rests_its_queue_is_kept_and_health_shows_it(
+    server: Upstream, source: Source, runner: Make, store: Store
+) -> None:
+    server.answer("/search", status=500)
+    job, asking = Discovery("j", 60, SEARCH.calls * 20), refresh()
+    mine = with_jobs(source, job, asking)
+    one = runner([mine])
+    await one.due.offer({"base:a": {"test": NEW}}, ["test"])
+
+    await one.cycle(mine, job)
+    await one.cycle(mine, asking)
+    await one.status.write(store.redis, store.keys)
+
+    assert "/base/a" not in server.asked
+    assert await one.due.take_due("test", again_s=30, limit=5) == ["base:a"]
+    assert (await store.status("test"))["circuit"] == "open"
