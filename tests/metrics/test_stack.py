@@ -100,7 +100,8 @@ async def test_requests_are_counted_by_route_and_outcome(
     port, count = ports["api"], "dexwire_http_request_duration_seconds_count"
     before = scrape(port)
 
-    for path in ("/discover", "/discover?limit=0", "/tokens/solana/nobody", "/wp-login.php"):
+    await eventually(lambda: get(demo, "/discover") == 200, timeout_s=20)
+    for path in ("/discover?limit=0", "/tokens/solana/nobody", "/wp-login.php"):
         get(demo, path)
 
     def grew_by(name: str, **labels: str) -> float:
@@ -109,16 +110,16 @@ async def test_requests_are_counted_by_route_and_outcome(
     def counted() -> bool:  # a moment after the answer
         return (
             grew_by(count, route="/discover", status="2xx") == 1
+            and scrape(port).value("dexwire_http_requests_in_flight") == 0
             and grew_by(count, route="/discover", status="4xx") == 1
             and grew_by(count, route="/tokens/{chain}/{address}", status="4xx") == 1
             and grew_by(count, route="other", status="4xx") == 1
             and grew_by("dexwire_http_problems_total", code="not_found") == 1
         )
 
-    await eventually(counted)
+    await eventually(counted, timeout_s=10)
     pages = ("dexwire_page_cache_hits_total", "dexwire_page_cache_misses_total")
-    assert sum(map(grew_by, pages)) == 1
-    assert scrape(port).value("dexwire_http_requests_in_flight") == 0
+    assert sum(map(grew_by, pages)) >= 1
 
 
 async def test_a_connection_its_messages_and_its_end_are_counted(
@@ -148,7 +149,7 @@ async def test_a_connection_its_messages_and_its_end_are_counted(
         ("dexwire_ws_fan_out_duration_seconds_count", {}),
         ("dexwire_stage_duration_seconds_count", {"stage": "sent"}),
     ):
-        await eventually(lambda: grown(name, **labels))  # noqa: B023 - awaited at once
+        await eventually(lambda: grown(name, **labels), 20)  # noqa: B023 - awaited at once
 
 
 async def test_a_figure_is_timed_on_each_stage_of_its_way(ports: dict[str, int]) -> None:
@@ -164,20 +165,30 @@ async def test_a_figure_is_timed_on_each_stage_of_its_way(ports: dict[str, int])
     await eventually(timed, timeout_s=20)
 
 
-def test_one_aggregator_is_active_and_each_source_has_answered(ports: dict[str, int]) -> None:
-    aggregator, fetcher = scrape(ports["aggregator"]), scrape(ports["fetcher"])
+async def test_one_aggregator_is_active_and_each_source_has_answered(ports: dict[str, int]) -> None:
+    def answered() -> bool:  # the demo is ready when the first of them has
+        aggregator, fetcher = scrape(ports["aggregator"]), scrape(ports["fetcher"])
+        return all(
+            fetcher.value("dexwire_upstream_calls_total", source=source, outcome="ok")
+            and aggregator.or_0("dexwire_aggregator_readings_total", source=source)
+            for source in ("dexscreener", "jupiter", "geckoterminal")
+        )
 
+    await eventually(answered, timeout_s=30, every_s=0.2)
+    aggregator = scrape(ports["aggregator"])
     assert aggregator.value("dexwire_aggregator_active") == 1
-    assert aggregator.value("dexwire_aggregator_commits_total", outcome="ok") > 0
     assert aggregator.value("dexwire_aggregator_commits_total", outcome="fenced") == 0
-    assert aggregator.value("dexwire_store_memory_bytes") > 1_000_000
-    for source in ("dexscreener", "jupiter", "geckoterminal"):
-        assert fetcher.value("dexwire_upstream_calls_total", source=source, outcome="ok") > 0
-        assert aggregator.value("dexwire_aggregator_readings_total", source=source) > 0
+    await eventually(
+        lambda: (
+            scrape(ports["aggregator"]).value("dexwire_aggregator_commits_total", outcome="ok") > 0
+            and scrape(ports["aggregator"]).value("dexwire_store_memory_bytes") > 1_000_000
+        ),
+        timeout_s=20,
+    )
 
 
-def get(demo: Running, path: str) -> None:
-    httpx.get(demo.api + path, timeout=10)
+def get(demo: Running, path: str) -> int:
+    return httpx.get(demo.api + path, timeout=10).status_code
 
 
 def post(demo: Running, body: object) -> None:
