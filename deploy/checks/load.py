@@ -23,6 +23,7 @@ CLIENTS: Final = 12
 _PAUSE_S: Final = 0.1  # of a reader or producer between two requests
 _JUDGED_S: Final = 0.5
 _BEHIND: Final = 15  # versions; three seconds
+_DIED: Final = 5  # commits that a killed store may have told to everybody but the witness
 LIMIT: Final = 100
 # sort, window, order, chain
 RANKINGS: Final = (
@@ -76,6 +77,7 @@ class Seen(NamedTuple):
     repeated: Counter[str]  # posts that needed a second try, by what the first one got
     pages: int  # judged
     unjudged: int  # pages of states that the witness has not come to
+    died: int  # pages of the last states of a store that was killed, unknown to the witness
     states: int  # of stream clients, judged
     wrong: list[str]
     pages_s: float  # the longest that a reader waited for a page
@@ -95,7 +97,7 @@ class Load:
         self._spans = {"pages": Span(), "posts": Span(), "commits": Span()}
         self._quiet: list[Span] = []
         self._requests, self._failed = 0, Counter[str]()
-        self._pages = self._states = 0
+        self._pages = self._states = self._died = 0
         self._shown: list[Shown] = []
         self.wrong: list[str] = []
 
@@ -137,6 +139,7 @@ class Load:
             repeated=sum((each.repeated for each in self.producers), Counter()),
             pages=self._pages,
             unjudged=len(self._shown),
+            died=self._died,
             states=self._states,
             wrong=[*self.wrong, *self.witness.wrong],
             pages_s=self._spans["pages"].take(),
@@ -147,7 +150,7 @@ class Load:
         self._requests, self._failed = 0, Counter()
         for each in self.producers:
             each.repeated = Counter()
-        self._pages = self._states = 0
+        self._pages = self._states = self._died = 0
         self.wrong, self.witness.wrong = [], []
         return seen
 
@@ -217,6 +220,8 @@ class Load:
             if not self.witness.knows(page.epoch, page.version):
                 if not self.witness.is_beyond(page.epoch, page.version):
                     self._shown.append(page)  # it will come to that
+                elif page.version - self.witness.epochs[page.epoch] in range(1, _DIED + 1):
+                    self._died += 1
                 elif page.epoch != self.witness.at[0]:
                     state = f"{page.epoch} {page.version}"
                     self.wrong.append(f"a page of {state}, which the store never was")

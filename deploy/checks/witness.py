@@ -34,7 +34,7 @@ class Witness:
         self.ledger = Ledger()
         self.moved_at = time.monotonic()  # when the last commit was seen
         self.commits = 0
-        self.epochs: list[str] = []
+        self.epochs: dict[str, int] = {}  # in order, with the last version seen of each
         self.wrong: list[str] = []
         self._connect = connect
         self._replica = Replica()
@@ -82,7 +82,6 @@ class Witness:
             return
         if meta.epoch != replica.epoch:
             replica.reset(meta.epoch)
-            self.epochs.append(meta.epoch)
             self._note()
         messages = await store.log(replica.version, meta.version)
         if messages is None:
@@ -128,4 +127,5 @@ class Witness:
         while len(self._kept) > _KEEP:
             self.ledger.forget(*self._kept.pop(0))
         self.commits += 1
+        self.epochs[self.at[0]] = self.at[1]
         self.moved_at = time.monotonic()
