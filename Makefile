@@ -20,10 +20,10 @@ MODEL_SCHEDULES ?= 3200
 AND_MARKED = $(if $(MARKED), and $(MARKED))
 
 .DEFAULT_GOAL := help
-.PHONY: deploy-check model chaos help setup demo run verify test check format documents lock page clean observe
+.PHONY: help setup demo run verify test model chaos deploy-check deploy-observe check page format documents lock clean
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(DEV_STAMP) ## make the environment (.venv), from the hash-locked files
 
@@ -49,7 +49,7 @@ chaos: $(DEV_STAMP) ## 200 clients under kills and failovers, slow readers besid
 deploy-observe: $(DEV_STAMP) ## a demo under load, Prometheus beside it, every panel of the dashboard with its data
 	$(BIN)/python -m deploy.observe.show $(ARGS)
 
-check: $(DEV_STAMP) ## the whole deployment on a Docker engine: build, kill, restart, under load
+deploy-check: $(DEV_STAMP) ## the whole deployment on a Docker engine: build, kill, restart, under load
 	deploy/check $(ARGS)
 
 check: $(DEV_STAMP) ## format, lint, types, import contracts, spelling
