@@ -20,7 +20,7 @@ MODEL_SCHEDULES ?= 3200
 AND_MARKED = $(if $(MARKED), and $(MARKED))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run verify test model chaos deploy-check deploy-observe check page format documents lock clean
+.PHONY: help setup demo run verify test model chaos deploy-check observe check page format documents lock clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,7 +46,7 @@ model: $(DEV_STAMP) ## the stream's model check, long: MODEL_SCHEDULES random sc
 chaos: $(DEV_STAMP) ## 200 clients under kills and failovers, slow readers beside healthy ones; in full
 	CHAOS=full $(BIN)/python -m pytest tests/chaos tests/ws/test_crowd.py -p no:xdist -rP $(ARGS)
 
-deploy-observe: $(DEV_STAMP) ## a demo under load, Prometheus beside it, every panel of the dashboard with its data
+observe: $(DEV_STAMP) ## a demo under load, Prometheus beside it, every panel of the dashboard with its data
 	$(BIN)/python -m deploy.observe.show $(ARGS)
 
 deploy-check: $(DEV_STAMP) ## the whole deployment on a Docker engine: build, kill, restart, under load
