@@ -16,6 +16,7 @@ BACK_S: Final = 90.0  # until a killed container must be healthy again
 DRAIN_S: Final = 15.0
 TAKEOVER_S: Final = 2.5  # of the lease; what a client notices is a window and a commit more
 EQUAL_S: Final = 40.0  # on a busy machine; told is how long it took
+_LOOK_S: Final = 0.3  # comparing hundreds of rows of each client is work; clients need the time
 _ROLLED: Final = ("api", "ws", "fetcher", "aggregator")  # those that can have two replicas
 # Its issue 7546: a post that was never sent is answered 502 and not tried elsewhere.
 _KNOWN: Final = "Caddy up to 2.11.1 refuses a post whose replica has just gone; newer ones do not"
@@ -115,6 +116,7 @@ async def all_equal(load: Load) -> tuple[bool, str]:
     started, behind = time.monotonic(), list(load.clients)
     while behind and time.monotonic() - started < EQUAL_S:
         behind = [client for client in behind if not load.is_equal(client.state)]
-        await asyncio.sleep(0.02)
+        if behind:
+            await asyncio.sleep(_LOOK_S)
     took = time.monotonic() - started
     return not behind, f"{CLIENTS - len(behind)} of {CLIENTS} after {took:.1f} s"
