@@ -118,7 +118,7 @@ async def has_leader(store: Store) -> Meta:
         listening = listeners.get(store.keys.raw_tokens.encode(), 0)
         return meta if held and meta.epoch and listening else None
 
-    return await eventually(probe, timeout_s=5)
+    return await eventually(probe, timeout_s=20)
 
 
 async def reaches(store: Store, tokens: int) -> Meta:

@@ -57,7 +57,7 @@ async def test_nothing_acknowledged_is_lost_when_the_active_aggregator_is_killed
     await has_leader(store)
     shadow, pulse = Shadow(store), Pulse()
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=5) as client:
-        await eventually(partial(_answers, client), timeout_s=10)
+        await eventually(partial(_answers, client), timeout_s=30)
         producers = [Producer(client, f"P{n}x") for n in range(PRODUCERS)]
         tasks = [asyncio.create_task(p.run()) for p in producers]
         tasks.append(asyncio.create_task(pulse.run(redis, keys)))
@@ -70,7 +70,7 @@ async def test_nothing_acknowledged_is_lost_when_the_active_aggregator_is_killed
         with contextlib.suppress(asyncio.CancelledError):
             await asyncio.gather(*tasks)
 
-    stored = await eventually(partial(_same_version, store, shadow))
+    stored = await eventually(partial(_same_version, store, shadow), timeout_s=20)
     assert stored.rows == shadow.replica.rows
     acknowledged = {t: fact for p in producers for t, fact in p.acknowledged.items()}
     for token, (price, epoch, version) in acknowledged.items():
@@ -114,10 +114,10 @@ async def _kill_the_leader(
     start: Callable[[], Process],
 ) -> float:
     """Kill it under load; return the seconds until somebody else's first word."""
-    await eventually(partial(_both_listen, store), timeout_s=20)
-    leader = await eventually(partial(_leading, alive), timeout_s=10)
+    await eventually(partial(_both_listen, store), timeout_s=40)
+    leader = await eventually(partial(_leading, alive), timeout_s=30)
     version = (await store.meta()).version
-    await eventually(partial(_beyond, store, version + 5), timeout_s=10)
+    await eventually(partial(_beyond, store, version + 5), timeout_s=30)
     await asyncio.sleep(random.uniform(0, 0.2))  # at any moment of a window
     leader.send(signal.SIGKILL)
     killed_at = time.monotonic()
