@@ -76,11 +76,14 @@ def public_url(url: str) -> str:
 
 def parse_redis_url(url: str) -> RedisPlace:
     """Take a URL apart. Raises ValueError with what is wrong, never with the password."""
-    parts = urlsplit(url)
+    # Several hosts are no authority to urlsplit: newer ones refuse a bracket after the first.
+    scheme, sep, rest = url.partition("://")
+    authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
+    parts = urlsplit(f"{scheme}{sep}{rest[len(authority) :]}")
     kind = _SCHEMES.get(parts.scheme)
     if kind is None:
         raise ValueError(f"must start with one of {', '.join(s + '://' for s in _SCHEMES)}")
-    userinfo, _, places = parts.netloc.rpartition("@")
+    userinfo, _, places = authority.rpartition("@")
     user, colon, password = userinfo.partition(":")
     if kind == "unix" and not parts.path:
         raise ValueError("needs the path of a socket, as in unix:///run/redis.sock")

@@ -124,7 +124,7 @@ async def test_sigterm_says_goodbye_closes_everyone_with_4002_and_ends_with_0(
         bye = await receive(one, "bye")
         code = await asyncio.to_thread(process.wait, 15)
         took_s = time.monotonic() - began
-        await eventually(lambda: all(client.closes for client in clients))
+        await eventually(lambda: all(client.closes for client in clients), timeout_s=20)
 
     assert bye == {"t": "bye", "why": "drain", "retry_ms": [500, 8000]}
     assert code == 0
