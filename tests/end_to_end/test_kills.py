@@ -88,8 +88,7 @@ async def test_nothing_acknowledged_is_lost_when_the_active_aggregator_is_killed
         f"{len(acknowledged)} tokens with an acknowledged price, 0 lost; "
         f"{unknown} outcomes unknown, {refused} refused"
     )
-    assert sorted(takeovers)[KILLS // 2] < TAKEOVER_S
-    assert max(takeovers) < 2 * TAKEOVER_S  # a starved machine adds to the longest, not to all
+    assert max(takeovers) < TAKEOVER_S
     assert len(acknowledged) > PRODUCERS
 
 

@@ -85,8 +85,8 @@ async def test_a_load_in_the_middle_of_large_commits_ends_in_one_exact_state(
     store, dice = Store(redis, keys), random.Random(2)
     async with aggregator(redis_url, keys):
         await has_leader(store)
-        await publish(redis, keys, market(300, dice))
-        await reaches(store, 300)
+        await publish(redis, keys, market(1000, dice))
+        await reaches(store, 1000)
         writing = asyncio.create_task(write_for_ever(redis, keys, dice))
         for _ in range(5):
             async with following(redis, keys) as (feed, _told):
@@ -102,8 +102,8 @@ async def test_a_load_in_the_middle_of_large_commits_ends_in_one_exact_state(
 
 async def write_for_ever(redis: Redis, keys: Keys, dice: random.Random) -> None:
     while True:
-        await publish(redis, keys, market(300, dice))
-        await asyncio.sleep(0.2)
+        await publish(redis, keys, market(1000, dice))
+        await asyncio.sleep(0.1)
 
 
 async def test_a_killed_subscription_loses_no_version(
