@@ -14,6 +14,8 @@ from typing import Any, Final, Literal
 import websockets.asyncio.client
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
+from tests.support import happening
+
 Rows = dict[str, dict[str, Any]]
 Frame = Mapping[str, Any]
 RESUME: Final = "RESUME"
@@ -248,13 +250,5 @@ class LiveClient:
 @contextlib.asynccontextmanager
 async def following(*clients: LiveClient) -> AsyncIterator[None]:
     """Let clients run until the block ends; what one of them raises is raised here."""
-    tasks = [asyncio.create_task(client.run()) for client in clients]
-    try:
+    async with happening(*(client.run() for client in clients)):
         yield
-        for task in tasks:
-            if task.done():
-                task.result()
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)

@@ -12,9 +12,9 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from pathlib import Path
-from typing import Final, TypeVar, overload
+from typing import Any, Final, TypeVar, overload
 
 import pytest
 
@@ -57,6 +57,21 @@ async def eventually(
         if time.monotonic() > deadline:
             raise AssertionError(complaint)
         await asyncio.sleep(every_s)
+
+
+@contextlib.asynccontextmanager
+async def happening(*jobs: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Let jobs run until the block ends; what one of them raises is raised here."""
+    tasks = [asyncio.create_task(job) for job in jobs]
+    try:
+        yield
+        for task in tasks:
+            if task.done():
+                task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def require(tool: str, *, there: bool | None = None, by: str = "") -> str:

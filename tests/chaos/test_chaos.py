@@ -12,9 +12,8 @@ import itertools
 import os
 import random
 import signal
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 import pytest
 
@@ -24,7 +23,7 @@ from shared.embedded import EmbeddedServer
 from shared.keys import Keys
 from shared.store import Meta, Store
 from tests.reference_client import LiveClient, following
-from tests.support import Process, eventually, free_port
+from tests.support import Process, eventually, free_port, happening
 from tests.support_commits import CommitWriter, Ledger, token
 from tests.support_market import has_leader, market, publish
 from tests.ws_support import is_listening
@@ -112,20 +111,6 @@ class Town:
                 with contextlib.suppress(Exception):
                     await publish(self.redis, self.keys, some)
             await asyncio.sleep(0.1)
-
-
-@contextlib.asynccontextmanager
-async def happening(*jobs: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    tasks = [asyncio.create_task(job) for job in jobs]
-    try:
-        yield
-        for task in tasks:
-            if task.done():
-                task.result()
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def truth_of(store: Store) -> tuple[Meta, Ledger]:

@@ -20,6 +20,7 @@ from shared.replica import Replica
 from shared.store import Store
 from tests.redis.stack import Stack, post
 from tests.reference_client import following
+from tests.support import happening
 
 
 class Producer:
@@ -62,17 +63,9 @@ class Load:
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        async with following(*self.followers):
-            tasks = [asyncio.create_task(producer.run()) for producer in self.producers]
-            try:
-                yield
-                for task in tasks:
-                    if task.done():
-                        task.result()
-            finally:
-                for task in tasks:
-                    task.cancel()
-                await asyncio.gather(*tasks, return_exceptions=True)
+        jobs = (producer.run() for producer in self.producers)
+        async with following(*self.followers), happening(*jobs):
+            yield
 
     def flows(self, since: float) -> float | None:
         """Return when every producer had been answered again since then."""
