@@ -19,6 +19,9 @@ _FOLLOW: Final = ("hgetall", "info", "scan", "xrange", "zrange")  # a replica's 
 _LOOK: Final = ("get", "hmget", "pttl", "time", "xrevrange", "zscore")  # an operator's
 _RUN: Final = ("evalsha", "script|load")
 _AT_ONCE: Final = ("exec", "multi")
+# Nobody can be it. But a server repeats its append-only file in its name, and older ones leave out
+# each transaction that it may not do (Redis issue 14541, Valkey issue 3983): every commit is one.
+_DEFAULT: Final = "user default reset off ~* &* +@all"
 # The ones that would end a pattern early or mean something in it.
 _GLOB: Final = re.compile(r"([*?\[\]\\])")
 _HASH: Final = re.compile(r"[0-9a-f]{64}")
@@ -105,7 +108,7 @@ def redis_users(prefix: str = "") -> tuple[RedisUser, ...]:
 
 
 def acl_lines(prefix: str, hashes: Mapping[str, str]) -> list[str]:
-    """Return the lines of an ACL file: one per user of the table, and `default` without rights.
+    """Return the lines of an ACL file: one per user of the table, and `default`, who is off.
 
     `hashes` holds the SHA-256 of each user's password in hex. Raises ValueError for a prefix that
     no ACL can hold or a user without a hash.
@@ -116,7 +119,7 @@ def acl_lines(prefix: str, hashes: Mapping[str, str]) -> list[str]:
     missing = [user.name for user in users if not _HASH.fullmatch(hashes.get(user.name, ""))]
     if missing:
         raise ValueError(f"no password hash for {', '.join(missing)}")
-    lines = ["user default reset off"]
+    lines = [_DEFAULT]
     lines += [f"user {user.name} reset on #{hashes[user.name]} {rules(user)}" for user in users]
     return lines
 

@@ -64,16 +64,24 @@ class Guarded:
 
 
 @pytest.fixture
-def guarded(tmp_path: Path, start_server: Callable[..., RedisServer]) -> Guarded:
-    """A server with the users of the table under an awkward prefix; `default` is off."""
-    prefix = "t?[e]*st{1}:"
-    hashes = {user.name: sha256(password(user.name)) for user in redis_users()}
-    users = tmp_path / "users.acl"
-    root = f"user root on #{sha256(ROOT_PASSWORD)} ~* &* +@all"
-    users.write_text("\n".join([*acl_lines(prefix, hashes), root, ""]))
-    socket = tmp_path / "r.sock"
-    options = {"port": "0", "unixsocket": str(socket), "save": '""', "aclfile": str(users)}
-    server = start_server(
-        "guarded", options, url=f"unix://root:{ROOT_PASSWORD.replace(' ', '%20')}@{socket}"
-    )
-    return Guarded(server, socket, prefix)
+def guard(tmp_path: Path, start_server: Callable[..., RedisServer]) -> Callable[..., Guarded]:
+    """Start a server with the users of the table, under an awkward prefix; `default` is off."""
+
+    def start(**more: str) -> Guarded:
+        prefix = "t?[e]*st{1}:"
+        hashes = {user.name: sha256(password(user.name)) for user in redis_users()}
+        users = tmp_path / "users.acl"
+        root = f"user root on #{sha256(ROOT_PASSWORD)} ~* &* +@all"
+        users.write_text("\n".join([*acl_lines(prefix, hashes), root, ""]))
+        socket = tmp_path / "r.sock"
+        options = {"port": "0", "unixsocket": str(socket), "save": '""', "aclfile": str(users)}
+        url = f"unix://root:{ROOT_PASSWORD.replace(' ', '%20')}@{socket}"
+        return Guarded(start_server("guarded", {**options, **more}, url=url), socket, prefix)
+
+    return start
+
+
+@pytest.fixture
+def guarded(guard: Callable[..., Guarded]) -> Guarded:
+    """Such a server, which keeps nothing."""
+    return guard()

@@ -38,7 +38,7 @@ def test_it_writes_an_acl_file_and_keeps_the_passwords_it_has_made(
     assert set(made) == {"redis_fetcher", "redis_aggregator", "redis_api", "redis_ws"}
     assert len({text for text in made.values() if len(text) == 44}) == 4
     assert (tmp_path / "users.acl").read_text() == acl
-    assert acl.startswith("user default reset off\n")
+    assert acl.startswith("user default reset off ~* &* +@all\n")
     for user in USERS:
         secret = made.get(f"redis_{user}", "my own\n").removesuffix("\n")
         hashed = hashlib.sha256(secret.encode()).hexdigest()
