@@ -73,7 +73,7 @@ class Leader:
         self._holder = secrets.token_hex(8)
         self._fence = ""
         self._history = History()
-        self._leftover: list[str] = []  # stored ids that a new epoch must not inherit
+        self._inherited: list[str] = []  # ids that were stored when the epoch began
         self._verified: set[str] = set()  # tokens whose stored readings are in the memory
         self._writing = asyncio.Lock()  # commits and heartbeats do not overtake each other
 
@@ -154,8 +154,7 @@ class Leader:
         epoch = secrets.token_hex(4)
         await self._store.begin_epoch(self._fence, epoch)
         self._replica.reset(epoch)
-        # What nobody knows anything of must not stay in the store: no digest would ever match.
-        self._leftover = [token for token in stored if not memory.sources(token)]
+        self._inherited = stored
         memory.touch(memory.tokens(), self._clock.now_ms())
         self.counts.epochs += 1
         log.warning("epoch_begun", epoch=epoch, after=meta.epoch, tokens=len(memory))
@@ -211,9 +210,9 @@ class Leader:
         touched = (*memory.take_dirty(now_ms), *saved)
         tokens = list(dict.fromkeys([*touched, *memory.overdue(now_ms, _OVERDUE)]))
         rows = self._replica.rows
-        computed = [Item(token, removed=True) for token in self._leftover if token not in rows]
+        computed: list[Item] = []
         committed = 0
-        last = computed[:]  # one piece is held back, so that the last is known as such
+        last: list[Item] = []  # one piece is held back, so that the last is known as such
         try:
             for start in range(0, len(tokens), _CHUNK):
                 part = tokens[start : start + _CHUNK]
@@ -227,6 +226,7 @@ class Leader:
                         await self._commit(last, (), seeding=self._replica.seeding)
                         committed += len(last)
                     last = piece
+            last += self._leftovers(computed)
             if last or acks:
                 filled = rows or any(item.added for item in last)
                 await self._commit(last, acks, seeding=not filled)
@@ -235,13 +235,18 @@ class Leader:
             for item in computed[committed:]:
                 memory.put_back(item.token_id, item.readings)
             raise
-        self._leftover = []
+        self._inherited = []
         self._intake.settle(list(acks))
         self._history.tick(self._replica.version, now_ms)
         committed_ms = self._clock.now_ms()
         for arrived_ms in self._intake.take_arrivals(now_ms):
             self.counts.window_wait_s.observe((committed_ms - arrived_ms) / 1000)
         self.counts.window_closed(time.perf_counter() - started, merging_s)
+
+    def _leftovers(self, computed: list[Item]) -> list[Item]:
+        """Remove what an epoch found and makes no row of: with it no digest would ever match."""
+        rows = self._replica.rows.keys() | {item.token_id for item in computed}
+        return [Item(token, removed=True) for token in self._inherited if token not in rows]
 
     async def _commit(self, items: list[Item], acks: tuple[str, ...], *, seeding: bool) -> None:
         started = time.perf_counter()

@@ -383,3 +383,22 @@ async def test_a_new_epoch_does_not_inherit_a_row_that_nobody_knows_anything_of(
 
     assert await store.token_ids() == ["solana:Abc"]
     assert list((await loaded(store)).rows) == ["solana:Abc"]
+
+
+async def test_a_new_epoch_does_not_inherit_a_row_that_died_meanwhile(
+    redis_url: str, redis: Redis, keys: Keys, store: Store
+) -> None:
+    async with aggregator(redis_url, keys):
+        await has_leader(store)
+        await publish(redis, keys, [reading("Abc", price=1.0), reading("Old", price=2.0)])
+        await reaches(store, 2)
+    long_ago = b'{"fields":{"price":[2.0,1700000000000]}}'
+    await redis.hset(keys.reading("solana:Old"), "dexscreener", long_ago)
+    await redis.delete(keys.meta)
+
+    async with aggregator(redis_url, keys):
+        await has_leader(store)
+        await reaches(store, 1)
+
+    assert await store.token_ids() == ["solana:Abc"]
+    assert list((await loaded(store)).rows) == ["solana:Abc"]
