@@ -6,10 +6,11 @@ import asyncio
 import itertools
 import secrets
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 import httpx
+import msgspec
 
 _AGAIN: Final = {"502", "503", "504"}
 _AGAIN_S: Final = 1.0  # as Retry-After says
@@ -24,12 +25,14 @@ class Producer:
         name: str,
         *,
         key: str = "",
+        tokens: int = 20,
         pause_s: float = 0.0,
         repeats: bool = False,
     ) -> None:
         """`repeats`: what may not have arrived is posted once more, as docs/HTTP.md advises."""
         self._client = client
         self._name = name
+        self._tokens = tokens
         self._headers = {"authorization": f"Bearer {key}"} if key else {}
         self._pause_s = pause_s
         self._repeats = repeats
@@ -60,7 +63,7 @@ class Producer:
         return failure
 
     async def _once(self, number: int, headers: dict[str, str]) -> str:
-        token = f"{self._name}{number % 20}"
+        token = f"{self._name}{number % self._tokens}"
         body = {"source": "bot", "tokens": [{"token_address": token, "price": float(number)}]}
         try:
             answer = await self._client.post("/ingest?ack=commit", json=body, headers=headers)
@@ -73,3 +76,15 @@ class Producer:
         fact = (float(number), str(said["epoch"]), int(said["version"]))
         self.acknowledged[f"solana:{token}"] = fact
         return ""
+
+
+def lost_posts(producers: Iterable[Producer], rows: dict[str, bytes]) -> list[str]:
+    """Return the acknowledged prices that the store does not hold any more."""
+    lost = []
+    for producer in producers:
+        for token, (price, epoch, version) in producer.acknowledged.items():
+            row = msgspec.json.decode(rows.get(token, b"{}"))
+            if row.get("price", -1.0) < price:
+                held = row.get("price")
+                lost.append(f"{token}: {price} at {epoch} {version}, the store holds {held}")
+    return lost

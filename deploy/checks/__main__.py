@@ -16,12 +16,13 @@ from deploy.checks.budget import check_budget
 from deploy.checks.engine import compose_command
 from deploy.checks.faults import kill_each, leaders, roll_each
 from deploy.checks.image import check_container, check_image
-from deploy.checks.live import check_http, check_stream
-from deploy.checks.load import CLIENTS, PRODUCERS, READERS, Load, lost_posts
+from deploy.checks.live import check_http, check_sharing, check_stream
+from deploy.checks.load import CLIENTS, PRODUCERS, READERS, Load
 from deploy.checks.rights import check_rights
 from deploy.checks.stack import IMAGE, SERVICES, Stack
 from deploy.checks.table import Failed, Table
 from deploy.checks.witness import Witness
+from tests.support_producer import lost_posts
 
 _HEALTHY_S: Final = 180.0
 _BASELINE_S: Final = 15.0
@@ -85,14 +86,12 @@ async def _rise(stack: Stack, table: Table) -> None:
     await engine.compose("build", "api")
     table.result("the image is built", f"in {time.monotonic() - started:.0f} s")
     table.result("open files that the engine gives", str(await stack.settle_open_files()))
+    table.say(await stack.settle_sharing())
     await check_image(engine, IMAGE, table)
     started = time.monotonic()
     await stack.up()
     await engine.wait_healthy(SERVICES, _HEALTHY_S, table.say)
     count = len(await engine.containers(*SERVICES))
-    (proxy,) = await engine.containers("caddy")
-    caddy = (await engine.docker("exec", proxy.ident, "caddy", "version")).strip()
-    table.say(f"the proxy is Caddy {caddy}")
     table.result("all are healthy", f"{count} containers, {time.monotonic() - started:.0f} s")
     await stack.read_passwords()
 
@@ -134,6 +133,7 @@ async def _strain(stack: Stack, table: Table, parts: Sequence[str]) -> None:
             if "rolling" in parts:
                 table.chapter("rolling restart of every service, under load")
                 await roll_each(stack.engine, load, table)
+                await check_sharing(stack, table)
         await asyncio.sleep(_SETTLE_S)
         load.judge_pages()
         rest = load.take()

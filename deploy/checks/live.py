@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import io
+from typing import Final
 
 import httpx
+from prometheus_client.parser import text_string_to_metric_families
+from websockets.asyncio.client import connect
 
 from deploy.checks.stack import Stack
 from deploy.checks.table import Table
 from dexwire.client import Client
 from dexwire.conformance.run import conformance
+
+_NEW: Final = 6  # streams that are opened to see where they go
+_METRICS: Final = 9104  # of the gateways, in the deployment's own network
 
 
 async def check_http(stack: Stack, table: Table) -> None:
@@ -46,3 +52,29 @@ async def check_stream(stack: Stack, table: Table) -> None:
     for line in lines[:-1]:
         table.say(line.strip())
     table.result("the stream, pages and store agree", lines[-1], ok=code == 0)
+
+
+async def check_sharing(stack: Stack, table: Table) -> None:
+    """Open some streams and see which gateways get them: after restarts one has more."""
+    before = await _connections(stack)
+    async with contextlib.AsyncExitStack() as opened:
+        for _ in range(_NEW):
+            await opened.enter_async_context(connect(f"{stack.url.replace('http', 'ws', 1)}/ws"))
+        after = await _connections(stack)
+    wanted = list(before.values())
+    for _ in range(_NEW):
+        wanted[wanted.index(min(wanted))] += 1
+    fine = stack.sharing != "least_connections" or sorted(after.values()) == sorted(wanted)
+    table.result(f"{_NEW} new streams by {stack.sharing}", f"{before} → {after}", ok=fine)
+
+
+async def _connections(stack: Stack) -> dict[str, int]:
+    """Return how many streams each gateway has."""
+    found = {}
+    async with httpx.AsyncClient(timeout=10) as http:
+        for one in await stack.engine.containers("ws"):
+            said = await http.get(f"http://{one.networks['internal']}:{_METRICS}/metrics")
+            for family in text_string_to_metric_families(said.text):
+                if family.name == "dexwire_ws_connections":
+                    found[one.name] = int(family.samples[0].value)
+    return found

@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, Final, NamedTuple, Self
 
@@ -165,7 +165,7 @@ class Load:
             try:
                 answer = await http.get("/discover", params=asked)
             except httpx.HTTPError as error:
-                self._answered(f"GET {type(error).__name__}", "pages")
+                self._answered(f"GET {type(error).__name__} {error}".rstrip(), "pages")
             else:
                 fine = answer.status_code == 200
                 self._answered("" if fine else f"GET {_kind(answer)}", "pages")
@@ -254,18 +254,6 @@ class Load:
             self._states += 1
             if not self._holds_truth(state, topic):
                 self.wrong.append(f"a client's {topic} at {state.epoch} {version}")
-
-
-def lost_posts(producers: Iterable[Producer], rows: dict[str, bytes]) -> list[str]:
-    """Return the acknowledged prices that the store does not hold any more."""
-    lost = []
-    for producer in producers:
-        for token, (price, epoch, version) in producer.acknowledged.items():
-            row = msgspec.json.decode(rows.get(token, b"{}"))
-            if row.get("price", -1.0) < price:
-                held = row.get("price")
-                lost.append(f"{token}: {price} at {epoch} {version}, the store holds {held}")
-    return lost
 
 
 def _kind(answer: httpx.Response) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import os
+import re
 import secrets
 import socket
 import tempfile
@@ -21,6 +23,7 @@ IMAGE: Final = "dexwire-check"
 SUBNET: Final = "10.201.90.0/24"
 NOFILE: Final = 65_536
 NETWORKS: Final = ("edge", "internal", "outside", "screens")
+_FORGETFUL_BEFORE: Final = (2, 11, 2)  # deploy/Caddyfile, WS_SHARING
 _REDIS_S: Final = 10.0  # patient: this machine may be busy with what is being tested
 SCALE: Final = {"api": 2, "ws": 2, "fetcher": 2, "aggregator": 2}
 SERVICES: Final = (*SCALE, "redis", "caddy", "replay")
@@ -41,6 +44,7 @@ class Stack:
         self.url = f"http://127.0.0.1:{self.port}"
         self.key = f"check.{secrets.token_urlsafe(32)}"
         self.passwords: dict[str, str] = {}
+        self.sharing = "least_connections"
         self._folder = tempfile.TemporaryDirectory(prefix="dexwire-check-")
         folder = Path(self._folder.name)
         folder.chmod(0o755)  # the engine's user 10001 reads them
@@ -80,6 +84,17 @@ class Stack:
             given = await self.engine.docker(*ask, IMAGE, "-c", "ulimit -Hn")
             self.engine.env["NOFILE"] = given.strip()
         return int(self.engine.env.get("NOFILE", NOFILE))
+
+    async def settle_sharing(self) -> str:
+        """Share streams by least connections, by turns with a Caddy that cannot; return which."""
+        image = os.environ.get("CADDY_IMAGE", "caddy:2-alpine")
+        ask = ("run", "--rm", "--network", "none", "--entrypoint", "caddy")
+        version = (await self.engine.docker(*ask, image, "version")).split()[0]
+        numbers = tuple(int(part) for part in re.findall(r"\d+", version)[:3])
+        if numbers and numbers < _FORGETFUL_BEFORE:
+            self.sharing = "by_turns"
+        self.engine.env["WS_SHARING"] = self.sharing
+        return f"the proxy is Caddy {version}, which shares streams by {self.sharing}"
 
     async def up(self) -> None:
         """Create and start everything."""

@@ -7,7 +7,7 @@ import contextlib
 import signal
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import httpx
@@ -16,21 +16,31 @@ import pytest
 from shared.connect import Redis
 from shared.keys import Keys
 from tests.api.writer import Writer, row
-from tests.limits.doors import connected, new_address, start_caddy, upgrade, wait_for
+from tests.limits.doors import (
+    connected,
+    handshake,
+    new_address,
+    read_all,
+    start_caddy,
+    upgrade,
+    wait_for,
+)
 from tests.limits.names import name_server
+from tests.metrics.scrape import scrape
 from tests.support import Process, eventually, free_port
 
 ADDRESSES = ("127.0.0.2", "127.0.0.3")
+Gateway = Callable[..., Awaitable[Process]]
 
 
 @contextlib.asynccontextmanager
-async def front(folder: Path, name: str, port: int) -> AsyncIterator[int]:
+async def front(folder: Path, name: str, port: int, **env: str) -> AsyncIterator[int]:
     """Run Caddy, which finds the replicas by name as it would in a container network."""
     async with name_server() as names:
         names.addresses = list(ADDRESSES)
         look_up = f"refresh 1s\nresolvers udp/127.0.0.1:{names.port}"
         upstream = {f"{name.upper()}_UPSTREAM": f"{name}.test {port}"}
-        proxy, door = start_caddy(folder, {"refresh 2s": look_up}, **upstream)
+        proxy, door = start_caddy(folder, {"refresh 2s": look_up}, **upstream, **env)
         try:
             await until_open(door)
             yield door
@@ -104,30 +114,118 @@ async def test_a_replica_of_the_api_that_goes_costs_no_get(
     assert seen[200] > 50
 
 
+@pytest.fixture
+def gateway(spawn_service: Callable[..., Process]) -> Gateway:
+    """Start a gateway at an address and port, and show its metrics where asked for."""
+
+    async def start(host: str, port: int, metrics_port: int = 0) -> Process:
+        env = {"WS_HOST": host, "WS_PORT": str(port), "WS_HANDSHAKE_RATE": "0"}
+        env |= {"MAX_CONNS_PER_ADDRESS": "100", "METRICS_PORT": str(metrics_port)}
+        process = spawn_service("ws", env=env)
+        await asyncio.to_thread(wait_for, port, process, "/livez", host)
+        return process
+
+    return start
+
+
+async def knock(door: int, count: int) -> Counter[int]:
+    """Shake hands so many times, one after the other; return the statuses."""
+    said: Counter[int] = Counter()
+    for _ in range(count):
+        async with connected(door, new_address()) as (reader, writer):
+            said[(await upgrade(reader, writer)).status] += 1
+    return said
+
+
 async def test_a_gateway_that_goes_costs_no_handshake(
-    redis: Redis, keys: Keys, spawn_service: Callable[..., Process], tmp_path: Path
+    redis: Redis, keys: Keys, gateway: Gateway, tmp_path: Path
 ) -> None:
     await Writer(redis, keys).begin()
     port = free_port()
-    gateways = []
-    for host in ADDRESSES:
-        env = {"WS_HOST": host, "WS_PORT": str(port), "WS_HANDSHAKE_RATE": "0"}
-        gateways.append(spawn_service("ws", env={**env, "MAX_CONNS_PER_ADDRESS": "100"}))
-        await asyncio.to_thread(wait_for, port, gateways[-1], "/livez", host)
-
-    async def knock(count: int) -> Counter[int]:
-        said: Counter[int] = Counter()
-        for _ in range(count):
-            async with connected(door, new_address()) as (reader, writer):
-                said[(await upgrade(reader, writer)).status] += 1
-        return said
+    gateways = [await gateway(host, port) for host in ADDRESSES]
 
     async with front(tmp_path, "ws", port) as door:
-        both = await knock(10)
+        both = await knock(door, 10)
         gateways[0].kill()
-        one = await knock(10)
+        one = await knock(door, 10)
 
     assert (both, one) == ({101: 10}, {101: 10})
+
+
+LENGTH = (handshake("Content-Length: 12"), b"ab")
+CHUNKED = (handshake("Transfer-Encoding: chunked"), b"5\r\nab")
+HALF = (handshake()[:-2], b"")
+
+
+@pytest.mark.parametrize(
+    ("sharing", "broken"),
+    [
+        ("by_turns", [LENGTH, CHUNKED, HALF]),
+        ("least_connections", [LENGTH, HALF]),  # Caddy 2.6 does not see that a body is chunked
+    ],
+)
+async def test_handshakes_that_break_off_take_no_gateway_from_others(
+    redis: Redis,
+    keys: Keys,
+    gateway: Gateway,
+    tmp_path: Path,
+    sharing: str,
+    broken: list[tuple[bytes, bytes]],
+) -> None:
+    await Writer(redis, keys).begin()
+    port = free_port()
+    for host in ADDRESSES:
+        await gateway(host, port)
+
+    async with front(tmp_path, "ws", port, WS_SHARING=sharing) as door:
+        for head, body in broken * 5:
+            async with connected(door, new_address()) as (_, writer):
+                writer.write(head + body)
+                writer.write_eof()
+        began = time.monotonic()
+        others = await knock(door, 10)
+        took_s = time.monotonic() - began
+
+    assert others == {101: 10}
+    assert took_s < 1  # so long a gateway that failed would be left out
+
+
+async def test_where_told_streams_go_to_the_gateway_that_has_the_fewest(
+    redis: Redis, keys: Keys, gateway: Gateway, tmp_path: Path
+) -> None:
+    await Writer(redis, keys).begin()
+    port, shown = free_port(), [free_port(), free_port()]
+    first, _ = [await gateway(host, port, at) for host, at in zip(ADDRESSES, shown, strict=True)]
+
+    def streams() -> list[float]:
+        return [scrape(at).value("dexwire_ws_connections") for at in shown]
+
+    async def stream(door: int, is_open: asyncio.Future[int]) -> None:
+        async with connected(door, new_address()) as (reader, writer):
+            is_open.set_result((await upgrade(reader, writer)).status)
+            await read_all(reader)
+
+    async with front(tmp_path, "ws", port, WS_SHARING="least_connections") as door:
+        held: list[asyncio.Task[None]] = []
+
+        async def open_streams(count: int) -> list[float]:
+            for _ in range(count):
+                is_open: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+                held.append(asyncio.create_task(stream(door, is_open)))
+                assert await is_open == 101
+            return streams()
+
+        begun = await open_streams(10)
+        first.kill()
+        await eventually(lambda: sum(task.done() for task in held) == 5)
+        await gateway(ADDRESSES[0], port, shown[0])
+        restarted = streams()
+        evened = await open_streams(7)
+        for task in held:
+            task.cancel()
+        await asyncio.gather(*held, return_exceptions=True)
+
+    assert (begun, restarted, evened) == ([5, 5], [0, 5], [6, 6])
 
 
 @pytest.mark.parametrize("path", ["/discover", "/ws"])

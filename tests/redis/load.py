@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import itertools
 import time
 from collections.abc import AsyncIterator
-from typing import Any
 
 import httpx
 import msgspec
@@ -18,46 +15,39 @@ from shared.keys import Keys
 from shared.redis_address import RedisAddress
 from shared.replica import Replica
 from shared.store import Store
-from tests.redis.stack import Stack, post
+from tests.redis.stack import Stack
 from tests.reference_client import following
 from tests.support import happening
+from tests.support_producer import Producer, lost_posts
 
 
-class Producer:
-    """Posts one ever-growing price for a token of its own, and notes what was acknowledged."""
+class Answered(Producer):
+    """A producer with one token, which also notes when it was answered, and in which epochs."""
 
-    def __init__(self, client: httpx.AsyncClient, address: str) -> None:
-        self._client, self.address = client, address
-        self.acknowledged = 0.0
-        self.acks: list[float] = []  # when
+    def __init__(self, client: httpx.AsyncClient, name: str) -> None:
+        super().__init__(client, name, tokens=1)
+        self.acks: list[float] = []
         self.epochs: set[str] = set()
-        self.refused = 0
-        self.unknown = 0
+        self.on_answer = self._note
 
-    async def run(self) -> None:
-        for number in itertools.count(1):
-            try:
-                answer = await post(self._client, self.address, float(number))
-            except httpx.HTTPError:
-                self.unknown += 1
-                continue
-            if answer.status_code == 200:
-                self.acknowledged = float(number)
-                self.acks.append(time.monotonic())
-                self.epochs.add(answer.json()["epoch"])
-            elif answer.status_code == 504:
-                self.unknown += 1
-            else:
-                assert answer.status_code == 503, answer.text
-                self.refused += 1
-                await asyncio.sleep(0.05)
+    def _note(self, failure: str) -> None:
+        if not failure:
+            self.acks.append(time.monotonic())
+            self.epochs |= {epoch for _, epoch, _ in self.acknowledged.values()}
+        elif failure[:3].isdigit():
+            assert failure[:3] in {"503", "504"}, failure
+
+    @property
+    def refused(self) -> int:
+        """Posts that are known not to have counted."""
+        return sum(n for failure, n in self.failed.items() if failure.startswith("503"))
 
 
 class Load:
     """Producers that post and clients that follow, until the block ends."""
 
     def __init__(self, stack: Stack, client: httpx.AsyncClient, address: RedisAddress) -> None:
-        self.producers = [Producer(client, f"Mine{n}") for n in range(4)]
+        self.producers = [Answered(client, f"Mine{n}x") for n in range(4)]
         self.followers = [stack.follower() for _ in range(2)]
         self._address = address
 
@@ -73,15 +63,9 @@ class Load:
         known = [at for at in firsts if at is not None]
         return max(known) if len(known) == len(firsts) else None
 
-    async def lost(self) -> dict[str, tuple[float, object]]:
-        """Return what was acknowledged and is not in the store: address → told, stored."""
-        rows = (await self.stored()).rows
-        found = {}
-        for producer in self.producers:
-            row: dict[str, Any] = msgspec.json.decode(rows.get(f"solana:{producer.address}", b"{}"))
-            if row.get("price", 0) < producer.acknowledged:
-                found[producer.address] = (producer.acknowledged, row.get("price"))
-        return found
+    async def lost(self) -> list[str]:
+        """Return what was acknowledged and is not in the store."""
+        return lost_posts(self.producers, (await self.stored()).rows)
 
     async def stored(self) -> Replica:
         """Read the whole state."""
@@ -107,7 +91,7 @@ class Load:
         """Return the figures in a line."""
         acks = sum(len(producer.acks) for producer in self.producers)
         refused = sum(producer.refused for producer in self.producers)
-        unknown = sum(producer.unknown for producer in self.producers)
+        unknown = sum(producer.failed.total() for producer in self.producers) - refused
         return (
             f"{what}: acknowledged again after {recovery_s:.2f} s; in all {acks} acknowledged, "
             f"{refused} refused, {unknown} unknown, 0 lost"
