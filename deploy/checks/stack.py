@@ -23,7 +23,7 @@ IMAGE: Final = "dexwire-check"
 SUBNET: Final = "10.201.90.0/24"
 NOFILE: Final = 65_536
 NETWORKS: Final = ("edge", "internal", "outside", "screens")
-_FORGETFUL_BEFORE: Final = (2, 11, 2)  # deploy/Caddyfile, WS_SHARING
+_FORGETFUL_BEFORE: Final = (2, 11, 2)  # deploy/Caddyfile, STREAM_SHARING
 _REDIS_S: Final = 10.0  # patient: this machine may be busy with what is being tested
 SCALE: Final = {"api": 2, "ws": 2, "fetcher": 2, "aggregator": 2}
 SERVICES: Final = (*SCALE, "redis", "caddy", "replay")
@@ -93,7 +93,7 @@ class Stack:
         numbers = tuple(int(part) for part in re.findall(r"\d+", version)[:3])
         if numbers and numbers < _FORGETFUL_BEFORE:
             self.sharing = "by_turns"
-        self.engine.env["WS_SHARING"] = self.sharing
+        self.engine.env["STREAM_SHARING"] = self.sharing
         return f"the proxy is Caddy {version}, which shares streams by {self.sharing}"
 
     async def up(self) -> None:

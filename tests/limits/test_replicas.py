@@ -177,7 +177,7 @@ async def test_handshakes_that_break_off_take_no_gateway_from_others(
     for host in ADDRESSES:
         await gateway(host, port)
 
-    async with front(tmp_path, "ws", port, WS_SHARING=sharing) as door:
+    async with front(tmp_path, "ws", port, STREAM_SHARING=sharing) as door:
         for head, body in broken * 5:
             async with connected(door, new_address()) as (_, writer):
                 writer.write(head + body)
@@ -205,7 +205,7 @@ async def test_where_told_streams_go_to_the_gateway_that_has_the_fewest(
             is_open.set_result((await upgrade(reader, writer)).status)
             await read_all(reader)
 
-    async with front(tmp_path, "ws", port, WS_SHARING="least_connections") as door:
+    async with front(tmp_path, "ws", port, STREAM_SHARING="least_connections") as door:
         held: list[asyncio.Task[None]] = []
 
         async def open_streams(count: int) -> list[float]:
