@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import errno
 import socket
+from collections.abc import Collection
 from typing import Final
 
 from redis.exceptions import RedisError
@@ -23,11 +24,18 @@ class PortTaken(PipelineError):
     """A port cannot be listened on; the message says which, whose and what to do."""
 
 
-def take_port(host: str, port: int, service: str, option: str) -> int:
-    """Return a port that can be listened on: the one asked for, or a free one for 0.
+def take_port(host: str, port: int, service: str, option: str, others: Collection[int] = ()) -> int:
+    """Return a port to listen on: the one asked for, or for 0 any free one but `others`.
 
     Raises PortTaken when it cannot be.
     """
+    while True:
+        found = _listen(host, port, service, option)
+        if port or found not in others:  # the system may give one twice, as nobody holds it yet
+            return found
+
+
+def _listen(host: str, port: int, service: str, option: str) -> int:
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         with socket.socket(family) as probe:

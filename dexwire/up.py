@@ -36,21 +36,24 @@ _DEMO_TOKENS_PER_RATE: Final = 600
 
 def choose_ports(settings: UpSettings) -> Ports:
     """Check that every port that was asked for can be listened on. Raises PortTaken."""
-    for name, port in metrics_ports(settings).items():
+    taken = metrics_ports(settings)
+    for name, port in taken.items():
         take_port(settings.metrics_host, port, f"metrics of {name}", "METRICS_PORT")
-    api = take_port(settings.api_host, settings.api_port, "api", "--api-port")
-    ws = take_port(settings.ws_host, settings.ws_port, "ws", "--ws-port")
+    others = set(taken.values())
+    api = take_port(settings.api_host, settings.api_port, "api", "--api-port", others)
+    ws = take_port(settings.ws_host, settings.ws_port, "ws", "--ws-port", others | {api})
     if api == ws:
         raise PortTaken(f"port {api} is asked for by api and ws; choose another with --ws-port")
     if not settings.demo:
         return Ports(api, ws, None)
-    if settings.replay_port is not None:
-        replay = take_port("127.0.0.1", settings.replay_port, "replay", "--replay-port")
-    else:
-        try:
-            replay = take_port("127.0.0.1", DEMO_REPLAY_PORT, "replay", "--replay-port")
-        except PortTaken:
-            replay = take_port("127.0.0.1", 0, "replay", "--replay-port")
+    wanted = DEMO_REPLAY_PORT if settings.replay_port is None else settings.replay_port
+    others |= {api, ws}
+    try:
+        replay = take_port("127.0.0.1", wanted, "replay", "--replay-port", others)
+    except PortTaken:
+        if settings.replay_port is not None:
+            raise
+        replay = take_port("127.0.0.1", 0, "replay", "--replay-port", others)
     if replay in {api, ws}:
         raise PortTaken(f"port {replay} is asked for twice; choose another with --replay-port")
     return Ports(api, ws, replay)

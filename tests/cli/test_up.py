@@ -14,6 +14,7 @@ import redis as sync_redis
 
 from dexwire.ready import Ports
 from dexwire.runfile import Running, find_running
+from dexwire.net import take_port
 from dexwire.settings import UpSettings
 from dexwire.up import demo_rate_factor, services
 from tests.support import Process, eventually, free_port
@@ -265,3 +266,11 @@ def test_on_a_given_server_the_demo_keeps_to_a_prefix_of_its_own() -> None:
     assert UpSettings(demo=True, redis_url=url).prefix == "demo:"
     assert UpSettings(demo=True, redis_url=url, redis_prefix="mine:").prefix == "mine:"
     assert UpSettings(redis_url=url).prefix == ""
+
+
+def test_any_free_port_is_none_that_another_service_has_been_given() -> None:
+    even = range(0, 65_536, 2)
+
+    found = {take_port("127.0.0.1", 0, "ws", "--ws-port", even) for _ in range(50)}
+
+    assert all(port % 2 for port in found)
