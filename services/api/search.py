@@ -67,7 +67,7 @@ class Marks:
     def of(self, token: str) -> dict[str, Any] | None:
         """Return a token's mark, None when its ticker is its own.
 
-        `count` with itself; `oldest` and `most_liquid` are there, true, on the one token that is.
+        It has the shape of the one that rows carry; `count` includes the token itself.
         """
         ticker = self._texts.ticker_of(token)
         namesakes = self._texts.of_ticker(ticker)
@@ -76,12 +76,11 @@ class Marks:
         if ticker not in self._firsts:
             self._firsts[ticker] = self._oldest(namesakes), self._most_liquid(namesakes)
         oldest, most_liquid = self._firsts[ticker]
-        mark: dict[str, Any] = {"count": len(namesakes)}
-        if token == oldest:
-            mark["oldest"] = True
-        if token == most_liquid:
-            mark["most_liquid"] = True
-        return mark
+        return {
+            "count": len(namesakes),
+            "oldest": token == oldest,
+            "most_liquid": token == most_liquid,
+        }
 
     def _oldest(self, ids: Iterable[str]) -> str | None:
         """Return the one that was created first, of equals the first by id; None when unknown."""

@@ -100,16 +100,16 @@ async def test_copycats_are_marked_and_never_merged(writer: Writer, start: Start
     }
 
     assert marks == {
-        "1": {"count": 3, "oldest": True},
-        "2": {"count": 3, "most_liquid": True},
-        "3": {"count": 3},
+        "1": {"count": 3, "oldest": True, "most_liquid": False},
+        "2": {"count": 3, "oldest": False, "most_liquid": True},
+        "3": {"count": 3, "oldest": False, "most_liquid": False},
         "4": None,
     }
 
 
 async def test_a_mark_that_the_row_carries_is_left_as_it_is(writer: Writer, start: Start) -> None:
     await writer.begin()
-    carried = {"count": 50, "most_liquid": True}
+    carried = {"count": 50, "oldest": False, "most_liquid": True}
     await writer.commit([named(1, "A", "X", same_ticker=carried), named(2, "B", "X")])
     served = await start()
 

@@ -23,11 +23,11 @@ Age: TypeAlias = Annotated[int, Meta(ge=0, description="milliseconds, at the tim
 
 
 class SameTicker(Struct, frozen=True, kw_only=True):
-    """Several tokens have this ticker. The marks are there, true, on the one they are true of."""
+    """Several tokens have this ticker. At most one of them is the oldest, one the most liquid."""
 
     count: Annotated[int, Meta(ge=2)]
-    oldest: bool | UnsetType = UNSET
-    most_liquid: bool | UnsetType = UNSET
+    oldest: bool
+    most_liquid: bool
 
 
 class Row(Struct, frozen=True, kw_only=True):

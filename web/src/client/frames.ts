@@ -33,7 +33,7 @@ export interface Row {
   buys_24h?: number;
   sells_24h?: number;
   holders?: number;
-  same_ticker?: { count: number; oldest?: boolean; most_liquid?: boolean };
+  same_ticker?: { count: number; oldest: boolean; most_liquid: boolean };
   sources?: string[];
   stale?: boolean;
   observed_ms?: number;

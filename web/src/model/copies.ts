@@ -8,7 +8,7 @@ export interface Copies {
 }
 
 export function copies(ticker: string | undefined, alike: NonNullable<Row["same_ticker"]>): Copies {
-  const { count, oldest = false, most_liquid: deepest = false } = alike;
+  const { count, oldest, most_liquid: deepest } = alike;
   const what = oldest && deepest ? "oldest and the most liquid" : oldest ? "oldest" : "most liquid";
   const first = oldest || deepest;
   const which = oldest && deepest ? "first" : oldest ? "oldest" : deepest ? "deepest" : "one";
