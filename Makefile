@@ -37,7 +37,7 @@ verify: $(RUN_STAMP) ## audit the store of what runs here (make demo, make run)
 	@$(BIN)/dexwire verify $(ARGS)
 
 test: $(DEV_STAMP) ## the whole suite: unit, integration, end to end
-	$(BIN)/python -m pytest -n auto -m "not alone$(AND_MARKED)" $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist loadgroup -m "not alone$(AND_MARKED)" $(ARGS)
 	$(BIN)/python -m pytest -p no:xdist -m "alone$(AND_MARKED)" $(ARGS) || test $$? -eq 5 # 5: none
 
 model: $(DEV_STAMP) ## the stream's model check, long: MODEL_SCHEDULES random schedules of faults

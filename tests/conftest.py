@@ -42,14 +42,22 @@ _KEPT = ("PATH", "HOME", "USER", "SHELL", "LANG", "TERM", "TMPDIR", "TZ", "VIRTU
 _KEPT_PREFIXES = ("TEST_", "PYTEST_", "PYTHON", "LC_", "COV_", "COVERAGE_", "HYPOTHESIS_")
 
 
-_MEETS_A_SERVER = {"redis_url", "private_server", "guarded"}
+_MEETS_A_SERVER = {"redis_url", "private_server", "guard"}
+_SHARES_A_STACK = {"demo", "browser"}
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups after it
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what meets a Redis server `store`: that runs once more, on another kind of server."""
+    """Mark what meets a Redis server `store`: that runs once more, on another kind of server.
+
+    Tests of a file that look at one running stack go to one worker: a second stack costs a core.
+    """
     for item in items:
-        if isinstance(item, pytest.Function) and _MEETS_A_SERVER & set(item.fixturenames):
-            item.add_marker("store")
+        if isinstance(item, pytest.Function):
+            if _MEETS_A_SERVER & set(item.fixturenames):
+                item.add_marker("store")
+            if _SHARES_A_STACK & set(item.fixturenames):
+                item.add_marker(pytest.mark.xdist_group(item.module.__name__))
 
 
 @pytest.fixture(autouse=True)
@@ -137,18 +145,18 @@ def spawn_dexwire(tmp_path: Path) -> Iterator[Callable[..., Process]]:
         process.kill()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def demo_metrics() -> dict[str, int]:
     """The ports on which the services of `demo` show their metrics."""
     first = free_port_range(len(METRICS_PORTS))
     return {name: port for port, name in enumerate(METRICS_PORTS, start=first)}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def demo(
     tmp_path_factory: pytest.TempPathFactory, demo_metrics: dict[str, int]
 ) -> Iterator[Running]:
-    """A running `dexwire up --demo`, shared by the tests of a process that only look at it."""
+    """A running `dexwire up --demo`, shared by the tests of a file that only look at it."""
     folder = tmp_path_factory.mktemp("demo")
     ports = ("--api-port", "0", "--ws-port", "0", "--replay-port", "0")
     env = {name: value for name, value in os.environ.items() if name in _KEPT}

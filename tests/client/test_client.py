@@ -67,6 +67,10 @@ async def test_changes_come_no_faster_than_asked(c: Client) -> None:
 
 
 async def test_discover_walks_through_everything_once(c: Client) -> None:
+    async def is_filled() -> bool:
+        return (await c.page(limit=1)).total >= 400
+
+    await eventually(is_filled, timeout_s=60, every_s=0.2)
     ids = [row["id"] async for row in c.discover(sort="liquidity")]
     page = await c.page(sort="liquidity", limit=1)
 

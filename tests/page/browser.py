@@ -219,6 +219,6 @@ def cell(page: Page, token_id: str, column: str) -> str:
 
 
 def order(page: Page) -> list[str]:
-    """Return the ids that the page shows, in order, also those out of view."""
-    shown: list[str] = page.evaluate("[...window.dexwire.market.shown()]")
+    """Return the ids that the page shows, in order, also those out of view; none before it runs."""
+    shown: list[str] = page.evaluate("[...(window.dexwire.market?.shown() ?? [])]")
     return shown
