@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 import redis as sync_redis
 
+from dexwire.net import take_port
 from dexwire.ready import Ports
 from dexwire.runfile import Running, find_running
-from dexwire.net import take_port
 from dexwire.settings import UpSettings
 from dexwire.up import demo_rate_factor, services
 from tests.support import Process, eventually, free_port
