@@ -38,13 +38,13 @@ verify: $(RUN_STAMP) ## audit the store of what runs here (make demo, make run)
 
 test: $(DEV_STAMP) ## the whole suite: unit, integration, end to end
 	$(BIN)/python -m pytest -n auto --dist loadgroup -m "not alone$(AND_MARKED)" $(ARGS)
-	$(BIN)/python -m pytest -p no:xdist -m "alone$(AND_MARKED)" $(ARGS) || test $$? -eq 5 # 5: none
+	$(BIN)/python -m pytest -m "alone$(AND_MARKED)" $(ARGS) || test $$? -eq 5 # 5: none
 
 model: $(DEV_STAMP) ## the stream's model check, long: MODEL_SCHEDULES random schedules of faults
 	MODEL_SCHEDULES=$(MODEL_SCHEDULES) $(BIN)/python -m pytest tests/model -n auto -rP $(ARGS)
 
 chaos: $(DEV_STAMP) ## 200 clients under kills and failovers, slow readers beside healthy ones; in full
-	CHAOS=full $(BIN)/python -m pytest tests/chaos tests/ws/test_crowd.py -p no:xdist -rP $(ARGS)
+	CHAOS=full $(BIN)/python -m pytest tests/chaos tests/ws/test_crowd.py -rP $(ARGS)
 
 observe: $(DEV_STAMP) ## a demo under load, Prometheus beside it, every panel of the dashboard with its data
 	$(BIN)/python -m deploy.observe.show $(ARGS)

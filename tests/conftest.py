@@ -26,7 +26,7 @@ from shared.embedded import EmbeddedServer
 from shared.keys import Keys
 from shared.redis_address import public_url
 from shared.settings import METRICS_PORTS
-from tests.support import Process, free_port_range, start_dexwire
+from tests.support import ROOT, Process, free_port_range, start_dexwire
 from tests.support_redis import server_binary
 
 # A busy two-core machine is no finding: examples are counted, not timed (pytest-timeout is there).
@@ -43,18 +43,20 @@ _KEPT_PREFIXES = ("TEST_", "PYTEST_", "PYTHON", "LC_", "COV_", "COVERAGE_", "HYP
 
 
 _MEETS_A_SERVER = {"redis_url", "private_server", "guard"}
+_NOT_OF_THE_STORE = {"cli", "documents", "kubernetes", "limits", "metrics"}  # folders
 _SHARES_A_STACK = {"demo", "browser"}
 
 
 @pytest.hookimpl(tryfirst=True)  # xdist reads the groups after it
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what meets a Redis server `store`: that runs once more, on another kind of server.
+    """Mark what is about the store `store`: that runs once more, on another kind of server.
 
     Tests of a file that look at one running stack go to one worker: a second stack costs a core.
     """
     for item in items:
         if isinstance(item, pytest.Function):
-            if _MEETS_A_SERVER & set(item.fixturenames):
+            about = item.path.relative_to(ROOT / "tests").parts[0]
+            if _MEETS_A_SERVER & set(item.fixturenames) and about not in _NOT_OF_THE_STORE:
                 item.add_marker("store")
             if _SHARES_A_STACK & set(item.fixturenames):
                 item.add_marker(pytest.mark.xdist_group(item.module.__name__))
