@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import signal
 import time
@@ -20,7 +21,7 @@ from tests.support import Process, eventually
 from tests.support_market import has_leader, market, publish, reaches
 from tests.support_shadow import Shadow
 
-ROUNDS = 20
+ROUNDS = int(os.environ.get("TEST_PAUSES", "20"))
 
 
 async def holder(redis: Redis, keys: Keys) -> str | None:
