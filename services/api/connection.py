@@ -16,6 +16,7 @@ from typing import Any, Final
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from services.api.answer import PROBLEM, SAFE_HEADERS
+from services.api.parting import Parting
 from services.api.problem import Problem
 from services.api.visitors import Visitors
 
@@ -63,7 +64,7 @@ class Protocol(HttpToolsProtocol):
     # -- the connection ---------------------------------------------------------------------------
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Count it, and give it time for its first header."""
-        super().connection_made(transport)
+        super().connection_made(Parting(transport, self.loop))  # type: ignore[arg-type]
         self._peer = self.client[0] if self.client else ""
         problem = self.manners.visitors.connect(self._peer)
         if problem is not None:
@@ -80,7 +81,7 @@ class Protocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse, and bound what has no end yet."""
-        if self._gone:
+        if self._gone or self.transport.is_closing():
             self._throw_away(data)
             return
         if self._in_head:
@@ -168,6 +169,12 @@ class Protocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """Bound the time in which the rest of an answer is taken before the connection closes."""
         super().on_response_complete()
+        if self.transport.is_closing() and self._stall_timer is None:
+            self._await_reader()
+
+    def shutdown(self) -> None:
+        """Let the server end: close now, or after the answer that is under way."""
+        super().shutdown()
         if self.transport.is_closing() and self._stall_timer is None:
             self._await_reader()
 

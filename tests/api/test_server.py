@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
@@ -212,6 +213,37 @@ async def test_the_end_lets_requests_finish_and_says_draining_first(
     assert (ready.status_code, ready.json()["code"]) == (503, "draining")
     assert answer.startswith(b"HTTP/1.1 200 ")
     assert time.monotonic() - started < 2
+
+
+async def test_the_end_waits_until_a_slow_reader_has_the_whole_answer(
+    writer: Writer, launch: Launch
+) -> None:
+    await writer.begin()
+    await writer.commit([row(number) for number in range(100)])
+    api = await launch()
+    with socket.socket() as slow:
+        slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+        slow.setblocking(False)  # noqa: FBT003 - its only form
+        await asyncio.get_running_loop().sock_connect(slow, ("127.0.0.1", api.port))
+        slow.send(b"GET /discover?limit=100 HTTP/1.1\r\nHost: api\r\nConnection: close\r\n\r\n")
+        begun = await asyncio.get_running_loop().sock_recv(slow, 1_024)
+        api.stop.set()
+        await eventually(lambda: not_listening(api))
+        ended, _ = await asyncio.wait({api.task}, timeout=1.0)
+        answer = begun + await read_to_end(slow)
+        await asyncio.wait_for(api.task, 3.0)
+
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert not ended
+    assert len(body) > 16_384  # more than the reader's side had room for
+    assert f"content-length: {len(body)}\r\n".encode() in head + b"\r\n"
+
+
+async def read_to_end(sock: socket.socket) -> bytes:
+    found = b""
+    while part := await asyncio.get_running_loop().sock_recv(sock, 65_536):
+        found += part
+    return found
 
 
 async def not_listening(api: Running) -> bool:

@@ -1,0 +1,70 @@
+"""A transport that is closed once the client's side has all of the answer.
+
+What is written lies in this system's memory until the client's has taken it. A container takes that
+memory with it when its process ends; who reads slowly, as a proxy on a busy machine does, would get
+the beginning of an answer and nothing more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import socket
+import struct
+import termios
+from typing import Any, Final
+
+_LOOK_S: Final = 0.01
+
+
+class Parting:
+    """Stands for a connection's transport; all but its end is the transport's own."""
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport, self._loop = transport, loop
+        self._parting = False
+        self.write = transport.write  # the one that is called for each answer
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever a transport has
+        return getattr(self._transport, name)
+
+    def is_closing(self) -> bool:
+        """Tell whether the connection is about to end."""
+        return self._parting or self._transport.is_closing()
+
+    def close(self) -> None:
+        """Send what is left and the end, and close when the client's side has all of it.
+
+        It may never take it: how long that is waited for is the caller's business.
+        """
+        if self.is_closing():
+            return
+        if not self._is_left():
+            self._transport.close()
+            return
+        self._parting = True
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
+        self._look()
+
+    def _look(self) -> None:
+        if self._transport.is_closing():
+            return
+        if self._is_left():
+            self._loop.call_later(_LOOK_S, self._look)
+        else:
+            self._transport.close()
+
+    def _is_left(self) -> bool:
+        return self._transport.get_write_buffer_size() > 0 or _unacknowledged(self._transport) > 0
+
+
+def _unacknowledged(transport: asyncio.Transport) -> int:
+    """Return the bytes sent that the other side's system has not confirmed; 0 where none tells."""
+    sock: socket.socket | None = transport.get_extra_info("socket")
+    if sock is None or sock.fileno() < 0:
+        return 0
+    try:
+        return int(struct.unpack("i", fcntl.ioctl(sock, termios.TIOCOUTQ, bytes(4)))[0])
+    except OSError:  # a system that does not tell, or a connection that is gone
+        return 0
