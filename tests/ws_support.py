@@ -15,7 +15,8 @@ from typing import Any, Self
 from websockets.asyncio.client import ClientConnection, connect
 
 from services.ws.core.alerts import event
-from services.ws.core.hub import Hub
+from services.ws.core.hub import Cursor, Hub, Member
+from services.ws.core.topics import parse_topic
 from services.ws.gateway import Gateway
 from services.ws.transport import Connection
 from shared.replica import Replica
@@ -281,3 +282,15 @@ class RawSocket:
         self.writer.write(request)
         async with asyncio.timeout(within_s):
             return await self.reader.read()
+
+
+def enter(
+    gateway: FakeGateway, *names: str, since: tuple[str, int] | None = None, room: int = 1 << 30
+) -> tuple[Member, FakeSink]:
+    """Connect and subscribe; frames written so far stay in the sink."""
+    sink = FakeSink(room)
+    member = gateway.hub.enter(sink)
+    cursor = None if since is None else Cursor(*since)
+    gateway.hub.subscribe(member, {parse_topic(name): cursor for name in names})
+    gateway.hub.serve(member)
+    return member, sink

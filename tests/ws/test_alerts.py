@@ -6,8 +6,6 @@ from typing import Any
 
 import pytest
 
-from services.ws.core.hub import Cursor, Member
-from services.ws.core.topics import parse_topic
 from services.ws.history import read_history
 from shared import keys as keys_
 from shared.connect import Redis
@@ -15,7 +13,7 @@ from shared.keys import Keys
 from tests.support import eventually
 from tests.support_commits import CommitWriter, Ledger, token
 from tests.ws.conftest import StartGateway
-from tests.ws_support import FakeGateway, FakeSink, joined, receive
+from tests.ws_support import FakeGateway, enter, joined, receive
 
 A, B = "solana:A", "base:B"
 
@@ -30,17 +28,6 @@ def ledger() -> Ledger:
 @pytest.fixture
 def gateway(ledger: Ledger) -> FakeGateway:
     return FakeGateway(ledger)
-
-
-def enter(
-    gateway: FakeGateway, *names: str, since: tuple[str, int] | None = None, room: int = 1 << 30
-) -> tuple[Member, FakeSink]:
-    sink = FakeSink(room)
-    member = gateway.hub.enter(sink)
-    cursor = None if since is None else Cursor(*since)
-    gateway.hub.subscribe(member, {parse_topic(name): cursor for name in names})
-    gateway.hub.serve(member)
-    return member, sink
 
 
 def told(frames: list[dict[str, Any]]) -> list[str]:

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from services.ws.core.frames import PRIVATE_PART
-from services.ws.core.hub import Cursor, Member
+from services.ws.core.hub import Cursor
 from services.ws.core.topics import parse_topic
 from tests.support_commits import Ledger, token
-from tests.ws_support import FakeGateway, FakeSink
+from tests.ws_support import FakeGateway, FakeSink, enter
 
 
 @pytest.fixture
@@ -23,18 +23,6 @@ def ledger() -> Ledger:
 @pytest.fixture
 def gateway(ledger: Ledger) -> FakeGateway:
     return FakeGateway(ledger)
-
-
-def enter(
-    gateway: FakeGateway, *names: str, since: tuple[str, int] | None = None, room: int = 1 << 30
-) -> tuple[Member, FakeSink]:
-    """Connect and subscribe; frames written so far stay in the sink."""
-    sink = FakeSink(room)
-    member = gateway.hub.enter(sink)
-    cursor = None if since is None else Cursor(*since)
-    gateway.hub.subscribe(member, {parse_topic(name): cursor for name in names})
-    gateway.hub.serve(member)
-    return member, sink
 
 
 def kinds(frames: list[dict[str, Any]]) -> list[tuple[str, str | None, int]]:

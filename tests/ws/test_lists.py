@@ -7,11 +7,9 @@ from typing import Any
 import pytest
 
 from services.ws.core import register
-from services.ws.core.hub import Cursor, Member
 from services.ws.core.register import LINGER_MS, Full
-from services.ws.core.topics import parse_topic
 from tests.support_commits import Ledger, token
-from tests.ws_support import FakeGateway, FakeSink
+from tests.ws_support import FakeGateway, enter
 
 LIST = "list:volume:5m:desc:*:10"
 
@@ -28,17 +26,6 @@ def ledger() -> Ledger:
 @pytest.fixture
 def gateway(ledger: Ledger) -> FakeGateway:
     return FakeGateway(ledger)
-
-
-def enter(
-    gateway: FakeGateway, *names: str, since: tuple[str, int] | None = None, room: int = 1 << 30
-) -> tuple[Member, FakeSink]:
-    sink = FakeSink(room)
-    member = gateway.hub.enter(sink)
-    cursor = None if since is None else Cursor(*since)
-    gateway.hub.subscribe(member, {parse_topic(name): cursor for name in names})
-    gateway.hub.serve(member)
-    return member, sink
 
 
 def only(frames: list[dict[str, Any]]) -> dict[str, Any]:
