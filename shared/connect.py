@@ -169,8 +169,8 @@ def open_redis(
     return aioredis.Redis.from_pool(pool)  # owns the pool: aclose() closes its connections
 
 
-# CLIENT SETINFO is what Redis 7.0 does not know and no user of ours may send.
 _RECHECK_S: Final = 1.0
+# CLIENT SETINFO is what Redis 7.0 does not know and no user of ours may send.
 _COMMON: Final = {"driver_info": None, "health_check_interval": 0}
 
 

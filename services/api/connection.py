@@ -64,7 +64,8 @@ class Protocol(HttpToolsProtocol):
     # -- the connection ---------------------------------------------------------------------------
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Count it, and give it time for its first header."""
-        super().connection_made(Parting(transport, self.loop))  # type: ignore[arg-type]
+        parting = Parting(transport, self.loop, self.manners.stall_s)
+        super().connection_made(parting)  # type: ignore[arg-type]
         self._peer = self.client[0] if self.client else ""
         problem = self.manners.visitors.connect(self._peer)
         if problem is not None:
@@ -165,24 +166,6 @@ class Protocol(HttpToolsProtocol):
         super().resume_writing()
         if not self.transport.is_closing():  # else the rest has the same deadline
             self._cancel_stall_timer()
-
-    def on_response_complete(self) -> None:
-        """Bound the time in which the rest of an answer is taken before the connection closes."""
-        super().on_response_complete()
-        if self.transport.is_closing() and self._stall_timer is None:
-            self._await_reader()
-
-    def shutdown(self) -> None:
-        """Let the server end: close now, or after the answer that is under way."""
-        super().shutdown()
-        if self.transport.is_closing() and self._stall_timer is None:
-            self._await_reader()
-
-    def timeout_keep_alive_handler(self) -> None:
-        """Close an idle connection; what its client has not read by then keeps it for a while."""
-        super().timeout_keep_alive_handler()
-        if self._stall_timer is None:
-            self._await_reader()
 
     def _await_reader(self) -> None:
         self._stall_timer = self.loop.call_later(self.manners.stall_s, self.transport.abort)

@@ -20,8 +20,12 @@ _LOOK_S: Final = 0.01
 class Parting:
     """Stands for a connection's transport; all but its end is the transport's own."""
 
-    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
-        self._transport, self._loop = transport, loop
+    def __init__(
+        self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop, within_s: float
+    ) -> None:
+        """`within_s`: how long the client may take for the rest."""
+        self._transport, self._loop, self._within_s = transport, loop, within_s
+        self._deadline = 0.0
         self._parting = False
         self.write = transport.write  # the one that is called for each answer
 
@@ -33,16 +37,14 @@ class Parting:
         return self._parting or self._transport.is_closing()
 
     def close(self) -> None:
-        """Send what is left and the end, and close when the client's side has all of it.
-
-        It may never take it: how long that is waited for is the caller's business.
-        """
+        """Send what is left and the end; close when the client's side has all of it, or is late."""
         if self.is_closing():
             return
         if not self._is_left():
             self._transport.close()
             return
         self._parting = True
+        self._deadline = self._loop.time() + self._within_s
         if self._transport.can_write_eof():
             self._transport.write_eof()
         self._look()
@@ -50,10 +52,12 @@ class Parting:
     def _look(self) -> None:
         if self._transport.is_closing():
             return
-        if self._is_left():
+        if not self._is_left():
+            self._transport.close()
+        elif self._loop.time() < self._deadline:
             self._loop.call_later(_LOOK_S, self._look)
         else:
-            self._transport.close()
+            self._transport.abort()
 
     def _is_left(self) -> bool:
         return self._transport.get_write_buffer_size() > 0 or _unacknowledged(self._transport) > 0
