@@ -71,9 +71,9 @@ documents: $(DEV_STAMP) ## write openapi.json, asyncapi.json, the Postman collec
 
 lock: ## renew both lock files (needs uv)
 	@command -v uv >/dev/null || { echo "make lock needs uv: pip install uv"; exit 1; }
-	uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-header --no-annotate \
 	  pyproject.toml --group build -o requirements.lock
-	uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-header --no-annotate \
 	  pyproject.toml --group build --group dev -c requirements.lock -o requirements-dev.lock
 
 clean: ## remove the environment and caches
