@@ -137,7 +137,11 @@ def main(rounds: int) -> None:
 
     cpu = Path("/proc/cpuinfo")
     model = next(
-        (ln.partition(":")[2].strip() for ln in cpu.read_text().splitlines() if "model name" in ln),
+        (
+            ln.partition(":")[2].strip()
+            for ln in cpu.read_text(encoding="utf-8").splitlines()
+            if "model name" in ln
+        ),
         platform.processor(),
     )
     print(f"{model}, {os.cpu_count()} cores, Python {platform.python_version()}, {rounds} rounds")

@@ -37,7 +37,7 @@ def children(pid: int) -> dict[str, int]:
     found = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
-            parent = int(stat.read_text().rpartition(") ")[2].split()[1])
+            parent = int(stat.read_text(encoding="utf-8").rpartition(") ")[2].split()[1])
             command = (stat.parent / "cmdline").read_bytes().decode().split("\0")
         except (FileNotFoundError, ProcessLookupError):
             continue
@@ -49,13 +49,13 @@ def children(pid: int) -> dict[str, int]:
 
 def cpu_s(pid: int) -> float:
     """CPU seconds used so far."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(") ")[2].split()
     return (int(fields[11]) + int(fields[12])) / TICK
 
 
 def resident_mib(pid: int) -> float:
     """Resident memory now."""
-    status = Path(f"/proc/{pid}/status").read_text()
+    status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
     return int(status.partition("VmRSS:")[2].split()[0]) / 1024
 
 
@@ -79,7 +79,7 @@ def demo(folder: Path, tokens: int) -> Iterator[tuple[dict[str, int], Running]]:
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(command, cwd=folder, env=env, stdout=log, stderr=log)
     try:
-        while "ready after" not in (folder / "log").read_text():
+        while "ready after" not in (folder / "log").read_text(encoding="utf-8"):
             time.sleep(0.2)
         running = find_running(folder / DEFAULT_FOLDER)
         if running is None:

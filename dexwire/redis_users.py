@@ -97,7 +97,7 @@ def _read_or_make(path: Path, mode: int) -> str:
         return read_secret(path)
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}") from None
-    with os.fdopen(descriptor, "w") as file:
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         os.fchmod(descriptor, mode)  # whatever the umask says
         password = secrets.token_urlsafe(_PASSWORD_BYTES)
         file.write(f"{password}\n")
@@ -117,7 +117,7 @@ def _replace(path: Path, text: str, mode: int) -> None:
     fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-        with os.fdopen(descriptor, "w") as file:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             os.fchmod(descriptor, mode)
             file.write(text)
         fresh.replace(path)

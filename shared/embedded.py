@@ -151,7 +151,9 @@ class EmbeddedServer:
     def log_tail(self) -> str:
         """Return the last lines of the server's log."""
         with contextlib.suppress(OSError):
-            return "\n".join(self.log_path.read_text(errors="replace").splitlines()[-8:])
+            return "\n".join(
+                self.log_path.read_text(encoding="utf-8", errors="replace").splitlines()[-8:]
+            )
         return "(no log)"
 
 

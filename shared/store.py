@@ -27,7 +27,7 @@ class Script:
     def __init__(
         self, name: str, *, read_only: bool = False, package: str = "shared.scripts"
     ) -> None:
-        self._source = files(package).joinpath(f"{name}.lua").read_text()
+        self._source = files(package).joinpath(f"{name}.lua").read_text(encoding="utf-8")
         self._sha = hashlib.sha1(self._source.encode(), usedforsecurity=False).hexdigest()
         self._command = "EVALSHA_RO" if read_only else "EVALSHA"
 

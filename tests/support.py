@@ -137,7 +137,7 @@ class Process:
 
     def output(self) -> str:
         """Return everything it has written so far."""
-        return self.log_path.read_text(errors="replace")
+        return self.log_path.read_text(encoding="utf-8", errors="replace")
 
     def send(self, signum: int) -> None:
         self.popen.send_signal(signum)

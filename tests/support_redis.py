@@ -45,7 +45,7 @@ class RedisServer:
         folder.mkdir(parents=True, exist_ok=True)
         lines = [f"{name} {value}" for name, value in options.items()]
         self._config = folder / "redis.conf"
-        self._config.write_text("\n".join([*lines, f"dir {folder}", ""]))
+        self._config.write_text("\n".join([*lines, f"dir {folder}", ""]), encoding="utf-8")
         self._sentinel = sentinel
         self._binary = binary or server_binary()
         self.popen: subprocess.Popen[bytes] | None = None
@@ -65,7 +65,7 @@ class RedisServer:
                     return
             except sync_redis.RedisError as error:
                 if self.popen.poll() is not None or time.monotonic() > deadline:
-                    said = (self.folder / "log").read_text()[-2000:]
+                    said = (self.folder / "log").read_text(encoding="utf-8")[-2000:]
                     raise AssertionError(f"{self.url} does not answer: {error}\n{said}") from None
             time.sleep(0.01)
 

@@ -49,8 +49,8 @@ class Stack:
         folder = Path(self._folder.name)
         folder.chmod(0o755)  # the engine's user 10001 reads them
         settings, keys = folder / "settings.env", folder / "ingest_keys"
-        settings.write_text(_SETTINGS)
-        keys.write_text(f"{self.key}\n")
+        settings.write_text(_SETTINGS, encoding="utf-8")
+        keys.write_text(f"{self.key}\n", encoding="utf-8")
         env = {
             "DEXWIRE_IMAGE": IMAGE,
             "PORT": str(self.port),
@@ -63,7 +63,7 @@ class Stack:
 
     def __enter__(self) -> Self:
         """Make sure that no other run is at the same project. Raises Failed."""
-        self._lock = (Path(tempfile.gettempdir()) / f"{PROJECT}.lock").open("w")
+        self._lock = (Path(tempfile.gettempdir()) / f"{PROJECT}.lock").open("w", encoding="utf-8")
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -41,7 +41,7 @@ async def main(seconds: float) -> int:
     with tempfile.TemporaryDirectory(prefix="dexwire-observe-") as name:
         folder = Path(name)
         ports = {job: port for port, job in enumerate(METRICS_PORTS, start=FIRST_PORT)}
-        (folder / "prometheus.yml").write_text(local_configuration(ports))
+        (folder / "prometheus.yml").write_text(local_configuration(ports), encoding="utf-8")
         (folder / "alerts.yml").write_bytes((HERE / "alerts.yml").read_bytes())
         async with _demo(folder) as running, _prometheus(folder) as prometheus:
             print(f"a demo, its readers and producers, for {seconds:g} s …", flush=True)
@@ -52,7 +52,7 @@ async def main(seconds: float) -> int:
 
 def local_configuration(ports: dict[str, int]) -> str:
     """Return the configuration that is used in compose, for one machine."""
-    configuration = yaml.safe_load((HERE / "prometheus.yml").read_text())
+    configuration = yaml.safe_load((HERE / "prometheus.yml").read_text(encoding="utf-8"))
     for job in configuration["scrape_configs"]:
         del job["dns_sd_configs"]
         job["static_configs"] = [{"targets": [f"127.0.0.1:{ports[job['job_name']]}"]}]
@@ -61,7 +61,7 @@ def local_configuration(ports: dict[str, int]) -> str:
 
 async def show(prometheus: httpx.AsyncClient) -> int:
     """Print every panel and every alert; return 1 when a panel has no data or an alert fires."""
-    board = json.loads((HERE / "grafana/dashboards/dexwire.json").read_text())
+    board = json.loads((HERE / "grafana/dashboards/dexwire.json").read_text(encoding="utf-8"))
     empty = []
     for panel in board["panels"]:
         if panel["type"] == "row":
@@ -104,12 +104,12 @@ async def _demo(folder: Path) -> AsyncIterator[Running]:
     async with _process(command, folder, {"METRICS_PORT": str(FIRST_PORT)}) as log:
         async with asyncio.timeout(_READY_S):
             while True:
-                if "ready after" in log.read_text():
+                if "ready after" in log.read_text(encoding="utf-8"):
                     break
                 await asyncio.sleep(0.2)
         running = find_running(folder / DEFAULT_FOLDER)
         if running is None:
-            raise RuntimeError(log.read_text())
+            raise RuntimeError(log.read_text(encoding="utf-8"))
         yield running
 
 

@@ -17,7 +17,7 @@ def text(schema: object) -> str:
 def main(folder: Path) -> None:
     """Write every schema into the folder."""
     for name, schema in schemas().items():
-        (folder / name).write_text(text(schema))
+        (folder / name).write_text(text(schema), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -132,12 +132,12 @@ def turn(
     """
     if not arm.level and change <= levels[0]:
         return arm, False
-    reached = sum([change > level for level in levels])
+    reached = sum(change > level for level in levels)
     if reached > arm.level:
         if reached > arm.told or not 0 <= now_ms - arm.told_ms < rules.cooldown_ms:
             return Arm(reached, reached, now_ms), True
         return arm, False
-    held = sum([change >= level * rules.rearm for level in levels])
+    held = sum(change >= level * rules.rearm for level in levels)
     return (Arm(held, arm.told, arm.told_ms), False) if held < arm.level else (arm, False)
 
 

@@ -55,7 +55,7 @@ def test_default_and_bounds_are_those_of_the_class(name: str, default: str, valu
 
 
 def test_the_origin_is_the_first_that_has_a_value(monkeypatch: pytest.MonkeyPatch) -> None:
-    Path(".env").write_text("WINDOW_MS=300\nMAX_TOKENS=9\nDISCOVER_QUERIES=cat\n")
+    Path(".env").write_text("WINDOW_MS=300\nMAX_TOKENS=9\nDISCOVER_QUERIES=cat\n", encoding="utf-8")
     monkeypatch.setenv("WINDOW_MS", "400")
 
     assert (value("WINDOW_MS").value, value("WINDOW_MS").origin) == ("400", "environment")
@@ -130,7 +130,9 @@ def test_only_the_asked_service_is_judged(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_look_alikes_are_told_with_what_was_meant(monkeypatch: pytest.MonkeyPatch) -> None:
-    Path(".env").write_text("WINDOWS_MS=300\nCOMPOSE_PROJECT_NAME=x\nREDIS_IMAGE=y\n")
+    Path(".env").write_text(
+        "WINDOWS_MS=300\nCOMPOSE_PROJECT_NAME=x\nREDIS_IMAGE=y\n", encoding="utf-8"
+    )
     monkeypatch.setenv("REDIS_ULR", "redis://h")
     monkeypatch.setenv("ws_prot", "8001")
     monkeypatch.setenv("API_TIMEOUT", "3")
@@ -148,7 +150,7 @@ def test_look_alikes_are_told_with_what_was_meant(monkeypatch: pytest.MonkeyPatc
 def test_what_the_compose_file_takes_from_the_same_file_is_no_mistake(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    named = set(re.findall(r"\$\{(\w+)", (ROOT / "docker-compose.yml").read_text()))
+    named = set(re.findall(r"\$\{(\w+)", (ROOT / "docker-compose.yml").read_text(encoding="utf-8")))
     known = {one.variable for one in settings_table()}
     assert {"REDIS_IMAGE", "REDIS_MAXMEMORY"} <= named
     for name in named - known:

@@ -292,7 +292,7 @@ def test_no_embedded_server_matters_only_when_one_is_needed(tmp_path: Path) -> N
         raise ConfigError("REDIS_URL: no Redis to use. Either …")
 
     broken = tmp_path / "valkey-server"
-    broken.write_text("no program")
+    broken.write_text("no program", encoding="utf-8")
 
     assert machine.embedded_server(needed=True, find=none).verdict == "fail"
     assert machine.embedded_server(needed=False, find=none).verdict == "ok"
@@ -328,7 +328,7 @@ def test_an_open_api_without_keys_or_origins_is_found() -> None:
 
 
 def test_a_data_folder_that_cannot_be_is_found(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
+    (tmp_path / "file").write_text("", encoding="utf-8")
 
     assert machine.data_folder(UpSettings(), None).verdict == "ok"
     assert machine.data_folder(UpSettings(data_dir=tmp_path / "new" / "data"), None).verdict == "ok"

@@ -101,7 +101,9 @@ def test_without_a_data_folder_a_crash_forgets_everything(
 
 
 def test_a_server_that_cannot_start_shows_the_end_of_its_log(tmp_path: Path) -> None:
-    (tmp_path / "appendonlydir").write_text("a file where the server wants a folder")
+    (tmp_path / "appendonlydir").write_text(
+        "a file where the server wants a folder", encoding="utf-8"
+    )
     server = EmbeddedServer(data_dir=tmp_path)
 
     with pytest.raises(StoreError, match=r"(?s)ended with code 1; its log ends:.*appendonly"):
@@ -129,7 +131,7 @@ def test_starting_from_another_thread_is_refused() -> None:
 
 def fake_server(folder: Path, version: str) -> Path:
     path = folder / "redis-server"
-    path.write_text(f"#!/bin/sh\necho 'Redis server v={version} sha=0:0'\n")
+    path.write_text(f"#!/bin/sh\necho 'Redis server v={version} sha=0:0'\n", encoding="utf-8")
     path.chmod(0o755)
     return path
 

@@ -14,7 +14,7 @@ from dexwire import format as fmt
 from tests.support import ROOT
 
 VECTORS: dict[str, list[dict[str, Any]]] = json.loads(
-    (ROOT / "tests" / "vectors" / "format.json").read_text()
+    (ROOT / "tests" / "vectors" / "format.json").read_text(encoding="utf-8")
 )
 
 

@@ -40,7 +40,7 @@ def python(name: str, code: str) -> Service:
 def gone(pid: int) -> bool:
     """Ended, or a zombie that nobody has collected yet."""
     try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0]
+        state = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(") ")[2][0]
     except FileNotFoundError:
         return True
     return state == "Z"

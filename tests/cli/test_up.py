@@ -37,7 +37,7 @@ def children(pid: int) -> set[int]:
     found = set()
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
-            state, parent = stat.read_text().rpartition(") ")[2].split()[:2]
+            state, parent = stat.read_text(encoding="utf-8").rpartition(") ")[2].split()[:2]
         except (FileNotFoundError, ProcessLookupError):
             continue
         if int(parent) == pid and state != "Z":
@@ -50,7 +50,7 @@ def alive(pids: set[int]) -> set[int]:
     found = set()
     for pid in pids:
         try:
-            state = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0]
+            state = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(") ")[2][0]
         except (FileNotFoundError, ProcessLookupError):
             continue
         if state != "Z":

@@ -17,7 +17,8 @@ from tests.ws_support import joined
 
 FOLDER = ROOT / "docs" / "schemas"
 SCHEMAS: dict[str, Any] = {
-    path.name.removesuffix(".json"): json.loads(path.read_text()) for path in FOLDER.glob("*.json")
+    path.name.removesuffix(".json"): json.loads(path.read_text(encoding="utf-8"))
+    for path in FOLDER.glob("*.json")
 }
 
 
@@ -31,7 +32,7 @@ def wrong(frame: dict[str, Any]) -> list[str]:
 
 def test_the_committed_schemas_are_the_generated_ones() -> None:
     """To renew them: python -m dexwire.client.schemas docs/schemas."""
-    committed = {path.name: path.read_text() for path in FOLDER.glob("*.json")}
+    committed = {path.name: path.read_text(encoding="utf-8") for path in FOLDER.glob("*.json")}
 
     assert committed == {name: text(schema) for name, schema in schemas().items()}
 

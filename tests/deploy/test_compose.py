@@ -17,7 +17,7 @@ from shared.redis_users import redis_users
 from tests.support import ROOT
 
 FILE: Final = ROOT / "docker-compose.yml"
-PLAN: Final[dict[str, Any]] = yaml.safe_load(FILE.read_text())
+PLAN: Final[dict[str, Any]] = yaml.safe_load(FILE.read_text(encoding="utf-8"))
 SERVICES: Final[dict[str, dict[str, Any]]] = PLAN["services"]
 OURS: Final = ("fetcher", "aggregator", "api", "ws")
 PUBLISHING: Final = ("caddy", "prometheus", "grafana")
@@ -34,7 +34,7 @@ def test_the_file_fits_the_compose_specification() -> None:
     done = subprocess.run(
         [*command, str(FILE)],
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
@@ -154,7 +154,7 @@ def test_no_password_is_written_anywhere() -> None:
             secret = any(word in variable.lower() for word in SECRET_WORDS)
             assert not secret or variable.endswith("_FILE"), (name, variable)
             assert not re.search(r"://[^@/]*:[^@/]*@", str(value)), (name, variable)
-    assert (ROOT / "deploy/no-ingest-keys").read_text() == ""
+    assert (ROOT / "deploy/no-ingest-keys").read_text(encoding="utf-8") == ""
 
 
 def test_redis_keeps_what_it_has_and_says_when_it_is_full() -> None:
@@ -181,13 +181,19 @@ def networks(service: dict[str, Any]) -> list[str]:
 
 
 def env_file(path: Path) -> dict[str, str]:
-    lines = [line for line in path.read_text().splitlines() if line and not line.startswith("#")]
+    lines = [
+        line
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if line and not line.startswith("#")
+    ]
     return dict(line.split("=", 1) for line in lines)
 
 
 def test_the_proxy_leaves_idle_connections_before_a_draining_api_closes_them() -> None:
     kept = re.search(
-        r"^\s*keepalive (\d+)s$", (ROOT / "deploy/Caddyfile").read_text(), re.MULTILINE
+        r"^\s*keepalive (\d+)s$",
+        (ROOT / "deploy/Caddyfile").read_text(encoding="utf-8"),
+        re.MULTILINE,
     )
     assert kept is not None
     assert float(kept[1]) < ApiSettings().api_drain_grace_s

@@ -74,6 +74,8 @@ def test_what_is_no_service_is_not_well(capsys: pytest.CaptureFixture[str]) -> N
 
 def test_it_loads_nothing_that_costs_time() -> None:
     code = "import dexwire.healthcheck, sys; print(*sys.modules)"
-    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    said = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=True
+    )
     heavy = {"asyncio", "typer", "pydantic", "redis", "msgspec", "httpx", "urllib.request"}
     assert heavy.isdisjoint(said.stdout.split())

@@ -11,7 +11,7 @@ import pytest
 from deploy import strip
 from tests.support import ROOT
 
-TEXT: Final = re.sub(r"\\\n\s*", "", (ROOT / "Dockerfile").read_text())
+TEXT: Final = re.sub(r"\\\n\s*", "", (ROOT / "Dockerfile").read_text(encoding="utf-8"))
 LINES: Final = [line for line in TEXT.splitlines() if line and not line.startswith("#")]
 STAGES: Final = TEXT.split("\nFROM ")[1:]
 FINAL: Final = STAGES[-1]
@@ -47,7 +47,7 @@ def test_the_command_picks_the_service_and_its_health_check() -> None:
 
 
 def test_only_what_the_image_is_made_of_goes_to_the_engine() -> None:
-    said = (ROOT / ".dockerignore").read_text().split("\n")
+    said = (ROOT / ".dockerignore").read_text(encoding="utf-8").split("\n")
     assert said[1] == "*"
     copied = re.findall(r"^COPY (?!--from)(.+) \S+$", TEXT, re.MULTILINE)
     sources = {source for line in copied for source in line.split()}

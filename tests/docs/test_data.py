@@ -9,7 +9,7 @@ from shared.keys import Keys
 from shared.model import METRICS, ROW_FIELDS
 from tests.support import ROOT
 
-TEXT = (ROOT / "docs" / "DATA.md").read_text()
+TEXT = (ROOT / "docs" / "DATA.md").read_text(encoding="utf-8")
 
 
 def first_cells(section: str) -> list[str]:

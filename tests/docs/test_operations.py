@@ -9,9 +9,11 @@ import pytest
 from dexwire.settings_table import settings_table
 from tests.support import ROOT
 
-TEXT = (ROOT / "docs/OPERATIONS.md").read_text()
+TEXT = (ROOT / "docs/OPERATIONS.md").read_text(encoding="utf-8")
 CODE = "".join(
-    path.read_text() for folder in ("services", "shared") for path in (ROOT / folder).rglob("*.py")
+    path.read_text(encoding="utf-8")
+    for folder in ("services", "shared")
+    for path in (ROOT / folder).rglob("*.py")
 )
 SYMPTOMS = TEXT.partition("## When something looks wrong")[2]
 POINTERS = sorted(
@@ -19,7 +21,7 @@ POINTERS = sorted(
     for folder in ("deploy", "docs", "dexwire", "services", "shared")
     for path in (ROOT / folder).rglob("*")
     if path.suffix in {".md", ".py", ".yml", ".yaml", ".json"} and "node_modules" not in path.parts
-    if "OPERATIONS.md#" in path.read_text(errors="replace")
+    if "OPERATIONS.md#" in path.read_text(encoding="utf-8", errors="replace")
 )
 
 
@@ -31,7 +33,7 @@ def anchors(text: str) -> set[str]:
 
 @pytest.mark.parametrize("path", POINTERS)
 def test_whatever_points_here_finds_its_place(path: str) -> None:
-    pointed = set(re.findall(r"OPERATIONS\.md#([\w-]+)", (ROOT / path).read_text()))
+    pointed = set(re.findall(r"OPERATIONS\.md#([\w-]+)", (ROOT / path).read_text(encoding="utf-8")))
 
     assert pointed - anchors(TEXT) == set()
 

@@ -14,8 +14,8 @@ from dexwire.client.frames import CLIENT_FRAMES, SERVER_FRAMES
 from dexwire.runfile import Running
 from tests.support import ROOT, Process, eventually, require
 
-STREAM = (ROOT / "docs" / "STREAM.md").read_text()
-README = (ROOT / "README.md").read_text()
+STREAM = (ROOT / "docs" / "STREAM.md").read_text(encoding="utf-8")
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def block(text: str, language: str, heading: str) -> str:
@@ -29,7 +29,7 @@ def block(text: str, language: str, heading: str) -> str:
 def node() -> list[str]:
     """The command that runs JavaScript with a WebSocket."""
     path = require("node")
-    version = subprocess.run([path, "--version"], capture_output=True, text=True, check=True)
+    version = subprocess.run([path, "--version"], capture_output=True, encoding="utf-8", check=True)
     major = int(version.stdout.removeprefix("v").partition(".")[0])
     assert major >= 20, f"node {version.stdout.strip()} is too old"
     # 20 warns that its WebSocket is an experiment.
@@ -56,7 +56,7 @@ async def test_the_client_of_the_page_follows_a_demo(
 ) -> None:
     fence, name = {"Python": ("python", "follow.py"), "JavaScript": ("js", "follow.mjs")}[language]
     code = block(STREAM, fence, f"A client in {language}")
-    (tmp_path / name).write_text(code)
+    (tmp_path / name).write_text(code, encoding="utf-8")
     command = [sys.executable] if language == "Python" else node()
 
     process = start([*command, name, f"{demo.ws}/ws", "all"], tmp_path, started, "")
@@ -84,7 +84,9 @@ async def test_the_readmes_client_prints_a_live_list(
     assert len(lines) <= 8
     address = f'"{demo.api}", ws_url="{demo.ws}/ws"'  # the demo of this test has ports of its own
     assert '"http://127.0.0.1:8000"' in code
-    (tmp_path / "mine.py").write_text(code.replace('"http://127.0.0.1:8000"', address))
+    (tmp_path / "mine.py").write_text(
+        code.replace('"http://127.0.0.1:8000"', address), encoding="utf-8"
+    )
 
     process = start([sys.executable, "mine.py"], tmp_path, started, str(ROOT))
 

@@ -21,7 +21,7 @@ def test_schemathesis_finds_no_5xx_no_undocumented_status_and_no_other_shape(
     command += ["--exclude-checks", "positive_data_acceptance"]
 
     done = subprocess.run(
-        command, cwd=tmp_path, capture_output=True, text=True, timeout=100, check=False
+        command, cwd=tmp_path, capture_output=True, encoding="utf-8", timeout=100, check=False
     )
 
     print(done.stdout[-1500:])
@@ -45,7 +45,13 @@ def test_newman_runs_the_committed_collection(stack_url: str) -> None:
     command += ["--env-var", f"baseUrl={stack_url}"]
 
     done = subprocess.run(
-        command, cwd=FOLDER, env=os.environ, capture_output=True, text=True, timeout=60, check=False
+        command,
+        cwd=FOLDER,
+        env=os.environ,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=60,
+        check=False,
     )
 
     assert done.returncode == 0, done.stdout[-4000:]

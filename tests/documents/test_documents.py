@@ -38,7 +38,7 @@ def test_asyncapi_is_valid() -> None:
         ["node", "asyncapi.mjs", str(document)],
         cwd=FOLDER,
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         timeout=60,
         check=False,
     )
@@ -66,7 +66,9 @@ def test_every_filter_is_documented() -> None:
 
 
 def test_every_code_that_is_raised_is_documented() -> None:
-    source = "".join(path.read_text() for path in (ROOT / "services/api").glob("*.py"))
+    source = "".join(
+        path.read_text(encoding="utf-8") for path in (ROOT / "services/api").glob("*.py")
+    )
     raised = set(re.findall(r'Problem\(\s*\d{3},\s*"(\w+)"', source))
     told = {
         code for operation in OPERATIONS for codes in operation.problems.values() for code in codes

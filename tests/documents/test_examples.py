@@ -18,7 +18,9 @@ EXAMPLES: Final = ROOT / "examples"
 
 def run(url: str, *command: str) -> str:
     env = {**os.environ, "DEXWIRE_URL": url}
-    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        command, env=env, capture_output=True, encoding="utf-8", timeout=60, check=False
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 

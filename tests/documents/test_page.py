@@ -18,7 +18,7 @@ def test_the_page_shows_every_operation_and_the_console_stays_empty(
     command += [f"--user-data-dir={tmp_path}", "--enable-logging=stderr", "--log-level=0"]
     command += ["--virtual-time-budget=10000", "--dump-dom", f"{stack_url}/docs"]
 
-    done = subprocess.run(command, capture_output=True, text=True, timeout=90, check=False)
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=90, check=False)
 
     shown = re.findall(r'opblock-summary-path[^>]*data-path="([^"]*)"', done.stdout)
     assert shown == [operation.path for operation in OPERATIONS]

@@ -203,7 +203,7 @@ async def test_killing_the_holder_moves_the_job_within_one_lease(
         ran += 1
 
     script = tmp_path / "holder.py"
-    script.write_text(HOLDER)
+    script.write_text(HOLDER, encoding="utf-8")
     holder = subprocess.Popen(  # noqa: ASYNC220 - starting it is quick
         [sys.executable, str(script), redis_url, key],
         env={**os.environ, "PYTHONPATH": str(ROOT)},

@@ -43,7 +43,7 @@ SOURCE = SourceSpec("fourth", FourthSettings, build)
 
 
 def test_a_fourth_source_is_one_new_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    (tmp_path / "fourth.py").write_text(FOURTH)
+    (tmp_path / "fourth.py").write_text(FOURTH, encoding="utf-8")
     package = importlib.import_module("services.fetcher.sources")
     monkeypatch.setattr(package, "__path__", [*package.__path__, str(tmp_path)])
     monkeypatch.setenv("FOURTH_URL", "https://elsewhere.example")

@@ -27,7 +27,7 @@ STOP_S = 15  # within which a service ends, docs/ARCHITECTURE.md
 @cache
 def rendered(build: str) -> tuple[dict[str, Any], ...]:
     command = [require("kustomize", by="deploy/ci-kustomize"), "build", str(FOLDER / build)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", check=False, timeout=60)
     assert (done.returncode, done.stderr) == (0, "")
     return tuple(yaml.safe_load_all(done.stdout))
 
@@ -154,8 +154,8 @@ def environment(service: str, build: str) -> dict[str, str]:
 
 @pytest.fixture
 def secrets(tmp_path: Path) -> Path:
-    (tmp_path / "password").write_text("right-one")
-    (tmp_path / "keys").write_text(f"bot.sha256:{'0' * 64}")
+    (tmp_path / "password").write_text("right-one", encoding="utf-8")
+    (tmp_path / "keys").write_text(f"bot.sha256:{'0' * 64}", encoding="utf-8")
     return tmp_path
 
 

@@ -168,12 +168,12 @@ class Stack:
 
 def start_caddy(folder: Path, changes: dict[str, str], **env: str) -> tuple[Process, int]:
     """Run the project's Caddyfile, on loopback; `changes` are made to its text."""
-    text = CADDYFILE.read_text()
+    text = CADDYFILE.read_text(encoding="utf-8")
     for old, new in {"admin off": "admin off\ndefault_bind 127.0.0.1\n", **changes}.items():
         assert old in text, old
         text = text.replace(old, new)
     file, port = folder / "Caddyfile", free_port()
-    file.write_text(text)
+    file.write_text(text, encoding="utf-8")
     command = [require("caddy"), "run", "--adapter", "caddyfile", "--config", str(file)]
     given = {"HOME": str(folder), "SITE_ADDRESS": f":{port}", **env}
     return Process(command, given, folder, folder / "caddy.log"), port

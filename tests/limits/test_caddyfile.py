@@ -16,7 +16,7 @@ def caddy(tmp_path: Path, *args: str, **env: str) -> subprocess.CompletedProcess
         [require("caddy"), *args, "--adapter", "caddyfile", "--config", str(CADDYFILE)],
         env={"HOME": str(tmp_path), **env},
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         check=False,
         timeout=30,
     )

@@ -52,7 +52,7 @@ def _log_calls() -> Iterator[LogCall]:
 
 
 def _calls(path: Path) -> Iterator[ast.Call]:
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if (
             isinstance(node, ast.Call)
             and isinstance(node.func, ast.Attribute)
@@ -84,7 +84,7 @@ def _loaded_by(service: str) -> frozenset[Path]:
 @cache
 def _imports(path: Path) -> tuple[Path, ...]:
     named: list[str] = []
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and node.module:
             named += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
     ours = [name.replace(".", "/") for name in named if name.startswith(("services", "shared"))]

@@ -14,7 +14,7 @@ LOGS_MD = ROOT / "docs" / "LOGS.md"
 
 
 def documented() -> Iterator[tuple[LogCall, str, str]]:
-    for line in LOGS_MD.read_text().splitlines():
+    for line in LOGS_MD.read_text(encoding="utf-8").splitlines():
         cells = [cell.strip() for cell in line.strip("|").split("|")]
         if not line.startswith("| `"):
             continue
@@ -41,11 +41,11 @@ def test_each_event_stands_there_once_with_its_meaning() -> None:
 def test_each_advice_leads_to_a_section_that_is_there() -> None:
     headings = {
         re.sub(r"[^a-z0-9 -]", "", line.lstrip("# ").lower()).replace(" ", "-")
-        for line in (ROOT / "docs/OPERATIONS.md").read_text().splitlines()
+        for line in (ROOT / "docs/OPERATIONS.md").read_text(encoding="utf-8").splitlines()
         if line.startswith("#")
     }
 
-    anchors = set(re.findall(r"OPERATIONS\.md#([a-z0-9-]+)", LOGS_MD.read_text()))
+    anchors = set(re.findall(r"OPERATIONS\.md#([a-z0-9-]+)", LOGS_MD.read_text(encoding="utf-8")))
 
     assert len(anchors) > 5
     assert sorted(anchors - headings) == []
@@ -57,4 +57,4 @@ def test_names_are_of_one_form() -> None:
 
 
 def test_the_page_says_how_often_an_event_is_told() -> None:
-    assert f"at most {PER_S} times a second" in LOGS_MD.read_text()
+    assert f"at most {PER_S} times a second" in LOGS_MD.read_text(encoding="utf-8")

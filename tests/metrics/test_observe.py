@@ -21,7 +21,7 @@ PROMETHEUS_OWN: Final = {"up"}  # made by the scraper itself
 
 
 def load(name: str) -> Any:  # noqa: ANN401 - YAML
-    return yaml.safe_load((OBSERVE / name).read_text())
+    return yaml.safe_load((OBSERVE / name).read_text(encoding="utf-8"))
 
 
 def alerts() -> list[Any]:
@@ -30,7 +30,7 @@ def alerts() -> list[Any]:
 
 def queries() -> list[tuple[str, str]]:
     """(panel, expression) of all targets of the dashboard."""
-    board = json.loads((OBSERVE / "grafana/dashboards/dexwire.json").read_text())
+    board = json.loads((OBSERVE / "grafana/dashboards/dexwire.json").read_text(encoding="utf-8"))
     return [
         (panel["title"], target["expr"].replace("$__rate_interval", "1m"))
         for panel in board["panels"]
@@ -57,7 +57,7 @@ def test_it_finds_every_replica_of_the_compose_services_on_their_ports() -> None
     assert found == {
         name: ([name], "A", port) for name, port in METRICS_PORTS.items() if name != "replay"
     }
-    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))["services"]
     assert found.keys() <= services.keys()
 
 
@@ -80,7 +80,7 @@ def test_no_alert_goes_untried() -> None:
 def test_every_alert_says_how_bad_what_and_what_to_do() -> None:
     headings = {
         re.sub(r"[^a-z0-9 -]", "", line.lstrip("# ").lower()).replace(" ", "-")
-        for line in (ROOT / "docs/OPERATIONS.md").read_text().splitlines()
+        for line in (ROOT / "docs/OPERATIONS.md").read_text(encoding="utf-8").splitlines()
         if line.startswith("#")
     }
 
@@ -94,7 +94,9 @@ def test_every_alert_says_how_bad_what_and_what_to_do() -> None:
 def test_every_panel_s_expression_is_promql(promtool: str, tmp_path: Path) -> None:
     rules = [{"record": f"panel:{n}", "expr": e} for n, (_, e) in enumerate(queries())]
     file = tmp_path / "panels.yml"
-    file.write_text(yaml.safe_dump({"groups": [{"name": "panels", "rules": rules}]}))
+    file.write_text(
+        yaml.safe_dump({"groups": [{"name": "panels", "rules": rules}]}), encoding="utf-8"
+    )
 
     said = run_tool([promtool, "check", "rules", str(file)])
 
@@ -121,7 +123,7 @@ def test_every_metric_that_is_looked_at_is_exported_by_a_running_stack(
 
 def test_grafana_is_given_the_data_source_that_the_panels_name() -> None:
     source = load("grafana/provisioning/datasources/prometheus.yml")["datasources"][0]
-    board = json.loads((OBSERVE / "grafana/dashboards/dexwire.json").read_text())
+    board = json.loads((OBSERVE / "grafana/dashboards/dexwire.json").read_text(encoding="utf-8"))
     panels = [panel for panel in board["panels"] if panel["type"] != "row"]
 
     assert {panel["datasource"]["uid"] for panel in panels} == {source["uid"]}

@@ -48,7 +48,7 @@ def exported(scrapes: dict[str, Scrape]) -> set[tuple[str, str, str, str]]:
 
 
 def documented() -> Iterator[tuple[str, str, str, str]]:
-    for line in METRICS_MD.read_text().splitlines():
+    for line in METRICS_MD.read_text(encoding="utf-8").splitlines():
         row = re.fullmatch(r"\| `(\w+)` \| (\w+) \| ([\w, ]+) \| (.+) \|", line)
         if row:
             yield row[1], row[2], row[3], row[4]

@@ -97,7 +97,7 @@ class Stack:
             if not entry.name.isdigit():
                 continue
             try:
-                status = (entry / "status").read_text()
+                status = (entry / "status").read_text(encoding="utf-8")
                 command = (entry / "cmdline").read_bytes().split(b"\0")
             except OSError:
                 continue  # it ended meanwhile

@@ -29,7 +29,7 @@ def test_the_committed_build_is_what_its_source_gives(tmp_path: Path) -> None:
 
 
 def test_the_page_names_no_other_host_to_load_from() -> None:
-    index = (FOLDER / "index.html").read_text()
+    index = (FOLDER / "index.html").read_text(encoding="utf-8")
 
     assert re.findall(r'(?:src|href)="(?!/assets/)', index) == []
     assert "<style" not in index
@@ -37,7 +37,7 @@ def test_the_page_names_no_other_host_to_load_from() -> None:
 
 
 def test_the_lock_file_names_no_registry() -> None:
-    assert '"resolved"' not in (WEB / "package-lock.json").read_text()
+    assert '"resolved"' not in (WEB / "package-lock.json").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(

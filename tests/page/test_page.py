@@ -324,7 +324,7 @@ def compare_with_the_store(page: Page, stack: Stack) -> int:
 @pytest.mark.parametrize("scheme", ["dark", "light"])
 def test_axe_finds_nothing_serious(watched: Watched, scheme: Any, width: int) -> None:  # noqa: ANN401
     with watched.open(scheme=scheme, motion="reduce", width=width) as page:
-        page.evaluate(AXE.read_text())
+        page.evaluate(AXE.read_text(encoding="utf-8"))
         until(lambda: phase(page) == "live")
         page.keyboard.press("p")
         assert serious(page) == []

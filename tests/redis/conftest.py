@@ -72,7 +72,7 @@ def guard(tmp_path: Path, start_server: Callable[..., RedisServer]) -> Callable[
         hashes = {user.name: sha256(password(user.name)) for user in redis_users()}
         users = tmp_path / "users.acl"
         root = f"user root on #{sha256(ROOT_PASSWORD)} ~* &* +@all"
-        users.write_text("\n".join([*acl_lines(prefix, hashes), root, ""]))
+        users.write_text("\n".join([*acl_lines(prefix, hashes), root, ""]), encoding="utf-8")
         socket = tmp_path / "r.sock"
         options = {"port": "0", "unixsocket": str(socket), "save": '""', "aclfile": str(users)}
         url = f"unix://root:{ROOT_PASSWORD.replace(' ', '%20')}@{socket}"

@@ -22,7 +22,7 @@ USERS = ("fetcher", "aggregator", "api", "ws", "admin")
 def test_it_writes_an_acl_file_and_keeps_the_passwords_it_has_made(
     spawn_dexwire: Spawn, tmp_path: Path
 ) -> None:
-    (tmp_path / "mine").write_text("my own\n")
+    (tmp_path / "mine").write_text("my own\n", encoding="utf-8")
     command = (
         "redis-users", "--out", "users.acl", "--secrets-dir", "secrets", "--mode", "0640",
         "--password-file", "admin=mine", "--redis-prefix", "{x}:",
@@ -30,14 +30,16 @@ def test_it_writes_an_acl_file_and_keeps_the_passwords_it_has_made(
 
     first = spawn_dexwire(*command)
     assert first.wait(30) == 0, first.output()
-    acl = (tmp_path / "users.acl").read_text()
-    made = {path.name: path.read_text() for path in (tmp_path / "secrets").iterdir()}
+    acl = (tmp_path / "users.acl").read_text(encoding="utf-8")
+    made = {
+        path.name: path.read_text(encoding="utf-8") for path in (tmp_path / "secrets").iterdir()
+    }
     again = spawn_dexwire(*command)
     assert again.wait(30) == 0
 
     assert set(made) == {"redis_fetcher", "redis_aggregator", "redis_api", "redis_ws"}
     assert len({text for text in made.values() if len(text) == 44}) == 4
-    assert (tmp_path / "users.acl").read_text() == acl
+    assert (tmp_path / "users.acl").read_text(encoding="utf-8") == acl
     assert acl.startswith("user default reset off ~* &* +@all\n")
     for user in USERS:
         secret = made.get(f"redis_{user}", "my own\n").removesuffix("\n")
@@ -95,7 +97,7 @@ def test_every_key_has_one_writing_service() -> None:
 
 
 def test_the_documents_tell_the_rights_of_every_user() -> None:
-    text = (ROOT / "docs" / "DATA.md").read_text().partition("## Redis users\n")[2]
+    text = (ROOT / "docs" / "DATA.md").read_text(encoding="utf-8").partition("## Redis users\n")[2]
     told = {}
     for line in text.partition("\n## ")[0].splitlines():
         if line.startswith("| `"):

@@ -107,7 +107,7 @@ def test_a_password_comes_from_its_variable_or_its_file(
     monkeypatch.setenv("REDIS_URL", "redis://api@h/0")
     monkeypatch.setenv("REDIS_PASSWORD", "plain")
     plain = read_settings(ServiceSettings).redis.password
-    (tmp_path / "pw").write_text("from a file\n\n")
+    (tmp_path / "pw").write_text("from a file\n\n", encoding="utf-8")
     monkeypatch.setenv("REDIS_PASSWORD", "")  # as good as none
     monkeypatch.setenv("REDIS_PASSWORD_FILE", str(tmp_path / "pw"))
 
@@ -116,8 +116,8 @@ def test_a_password_comes_from_its_variable_or_its_file(
 
 
 def test_the_dotenv_file_may_name_secret_files_too(tmp_path: Path) -> None:
-    (tmp_path / "key").write_text("jupiter's key")
-    (tmp_path / ".env").write_text(f"JUPITER_API_KEY_FILE={tmp_path / 'key'}\n")
+    (tmp_path / "key").write_text("jupiter's key", encoding="utf-8")
+    (tmp_path / ".env").write_text(f"JUPITER_API_KEY_FILE={tmp_path / 'key'}\n", encoding="utf-8")
 
     assert read_settings(JupiterSettings).api_key.get_secret_value() == "jupiter's key"
 
@@ -125,8 +125,8 @@ def test_the_dotenv_file_may_name_secret_files_too(tmp_path: Path) -> None:
 def test_every_fault_of_secrets_is_told_at_once_and_no_secret(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    (tmp_path / "empty").write_text("\n")
-    (tmp_path / "short").write_text("a secret of few characters"[:9])
+    (tmp_path / "empty").write_text("\n", encoding="utf-8")
+    (tmp_path / "short").write_text("a secret of few characters"[:9], encoding="utf-8")
     monkeypatch.setenv("REDIS_URL", "redis://u:hush@h/0")
     monkeypatch.setenv("REDIS_PASSWORD", "hush2")
     monkeypatch.setenv("REDIS_SENTINEL_PASSWORD_FILE", str(tmp_path / "none"))
@@ -149,7 +149,7 @@ def test_every_fault_of_secrets_is_told_at_once_and_no_secret(
 def test_a_secret_given_twice_ends_the_start_with_78(
     spawn_dexwire: Callable[..., Process], tmp_path: Path
 ) -> None:
-    (tmp_path / "pw").write_text("one")
+    (tmp_path / "pw").write_text("one", encoding="utf-8")
     env = {
         "REDIS_URL": "redis://127.0.0.1:1/0",
         "REDIS_PASSWORD": "two",

@@ -34,7 +34,7 @@ def folder(parent: Path, name: str, *content: str) -> Path:
     path = parent / name
     path.mkdir(mode=0o700)
     for each in content:
-        (path / each).write_text("")
+        (path / each).write_text("", encoding="utf-8")
     return path
 
 

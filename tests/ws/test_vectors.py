@@ -17,7 +17,7 @@ def _cases() -> list[Any]:
     return [
         pytest.param(case, id=f"{path.stem}: {case['name']}")
         for path in sorted(Path(FOLDER).glob("*.json"))
-        for case in json.loads(path.read_text())
+        for case in json.loads(path.read_text(encoding="utf-8"))
     ]
 
 
