@@ -18,10 +18,22 @@ _TINY_ZEROS: Final = 4  # so many zeros after the point are counted instead of w
 _3_DIGITS: Final = Context(prec=3, rounding=ROUND_HALF_UP)
 _4_DIGITS: Final = Context(prec=4, rounding=ROUND_HALF_UP)
 _CENT: Final = Decimal("0.01")
+_HOUR_S: Final = 3_600
+_DAY_S: Final = 24 * _HOUR_S
+_MONTH_S: Final = 2_629_800  # 365.25 days / 12
+_AGE_UNITS: Final = (
+    (12 * _MONTH_S, "y", _MONTH_S, "mo"),
+    (_MONTH_S, "mo", _DAY_S, "d"),
+    (_DAY_S, "d", _HOUR_S, "h"),
+    (_HOUR_S, "h", 60, "m"),
+)
 
 
 def price(usd: float | None) -> str:
-    """Return a price: `$64,213.00`, `$1.23`, `$0.05123`, `$0.0₅123` for 0.00000123."""
+    """Return a price: `$64,213.00`, `$1.23`, `$0.1050`, `$0.0₅123` for 0.00000123.
+
+    Below 1 it has four significant digits, zeros included; behind four zeros it has three.
+    """
     exact = _exact(usd)
     if exact is None:
         return UNKNOWN
@@ -31,14 +43,13 @@ def price(usd: float | None) -> str:
     size = abs(exact)
     if size >= 10**6:
         return f"{sign}${_compact(size)}"
-    cents = size.quantize(_CENT, ROUND_HALF_UP)
-    if cents >= 1:
-        return f"{sign}${cents:,}"
-    return f"{sign}${_small(size)}"
+    if _4_DIGITS.plus(size) < 1:
+        return f"{sign}${_small(size, _4_DIGITS)}"
+    return f"{sign}${size.quantize(_CENT, ROUND_HALF_UP):,}"
 
 
 def amount(usd: float | None) -> str:
-    """Return a sum of money in three digits: `$853`, `$1.23K`, `$45.6M`."""
+    """Return a sum of money in three digits: `$0.500`, `$853`, `$1.23K`, `$45.6M`."""
     exact = _exact(usd)
     if exact is None:
         return UNKNOWN
@@ -71,15 +82,20 @@ def percent(value: float | None) -> str:
 
 
 def age(milliseconds: float | None) -> str:
-    """Return a length of time in its largest unit: `0s`, `59s`, `5m`, `23h`, `400d`."""
+    """Return a length of time: `59s`, `5m`, `5h 12m`, `3d 4h`, `1mo 3d`, `2y 10mo`.
+
+    From an hour on it has the two largest units; the second is left out when it is 0. A month is
+    a twelfth of 365.25 days.
+    """
     exact = _exact(milliseconds)
     if exact is None:
         return UNKNOWN
     seconds = max(0, int(exact)) // 1000
-    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "m")):
-        if seconds >= size:
-            return f"{seconds // size}{unit}"
-    return f"{seconds}s"
+    if seconds < _HOUR_S:
+        return f"{seconds // 60}m" if seconds >= 60 else f"{seconds}s"
+    size, unit, smaller, smaller_unit = next(each for each in _AGE_UNITS if seconds >= each[0])
+    rest = seconds % size // smaller
+    return f"{seconds // size}{unit}" + (f" {rest}{smaller_unit}" if rest else "")
 
 
 def _exact(value: float | None) -> Decimal | None:
@@ -93,7 +109,7 @@ def _compact(size: Decimal) -> str:
     for exponent, unit in _UNITS:
         if rounded.adjusted() >= exponent:
             return f"{_plain(rounded.scaleb(-exponent))}{unit}"
-    return _plain(rounded) if rounded >= 1 else _small(size)
+    return _plain(rounded) if rounded >= 1 else _small(size, _3_DIGITS)
 
 
 def _plain(rounded: Decimal) -> str:
@@ -101,15 +117,14 @@ def _plain(rounded: Decimal) -> str:
     return f"{rounded:.{max(0, 2 - rounded.adjusted())}f}"
 
 
-def _small(size: Decimal) -> str:
-    """Write a number below 1 without useless zeros; many zeros are counted in a subscript."""
-    rounded = _4_DIGITS.plus(size)
+def _small(size: Decimal, context: Context) -> str:
+    """Write a number below 1 in the context's digits; many zeros are counted in a subscript."""
+    rounded = context.plus(size)
+    if -rounded.adjusted() - 1 >= _TINY_ZEROS:
+        context = _3_DIGITS
+        rounded = context.plus(size)
     zeros = -rounded.adjusted() - 1
-    if zeros >= _TINY_ZEROS:
-        rounded = _3_DIGITS.plus(size)
-        zeros = -rounded.adjusted() - 1
+    text = f"{rounded:.{zeros + context.prec}f}"
     if zeros < _TINY_ZEROS:
-        text = f"{rounded:f}"
-        return text.rstrip("0").rstrip(".") if "." in text else text
-    digits = "".join(map(str, rounded.as_tuple().digits)).rstrip("0")
-    return f"0.0{str(zeros).translate(_SUBSCRIPTS)}{digits}"
+        return text
+    return f"0.0{str(zeros).translate(_SUBSCRIPTS)}{text[2 + zeros :]}"

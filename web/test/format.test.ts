@@ -31,7 +31,7 @@ test.each([
   [0.000002621, 1e-8, "$0.0₅2621"],
   [15.741, 0.02, "$15.741"],
   [15.741, 3, "$15.74"],
-  [0.00012, 0, "$0.00012"],
+  [0.00012, 0, "$0.0001200"],
   [64213, 900, "$64,213.00"],
 ])("on a scale %s of a span of %s is %s", (value, span, text) => {
   expect(format.priceOnScale(value, span)).toBe(text);
