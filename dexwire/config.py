@@ -26,7 +26,8 @@ from pydantic_settings import (
 )
 
 from dexwire.settings_table import SERVICES, Setting, as_text, groups, readers, settings_table
-from shared.settings import EX_CONFIG, UNREADABLE, faults, unreadable
+from shared.settings import EX_CONFIG, UNREADABLE, unreadable
+from shared.settings import faults as faults_of
 
 MASK: Final = "********"
 _DEFAULT: Final = "default"
@@ -106,20 +107,34 @@ def _read_config(service: str | None) -> Config:
     table = settings_table(service)
     classes = [cls for name, read in readers() if service in {None, name} for cls in read]
     given = {cls: [(s(), _origin(s)) for s in _sources(cls)] for cls in classes}
+    read: dict[type[BaseSettings], BaseSettings] = {}
+    faults: list[Fault] = []
+    for cls in classes:
+        try:
+            read[cls] = cls()
+        except ValidationError as error:
+            faults += [Fault(variable=v, message=message) for v, message in faults_of(cls, error)]
     return Config(
-        settings=[_value(setting, given) for setting in table],
-        faults=list(dict.fromkeys(fault for cls in classes for fault in _faults(cls))),
+        settings=[_value(setting, given, read) for setting in table],
+        faults=list(dict.fromkeys(faults)),
         unknown=unknown_variables(settings_table()),
     )
 
 
-def _value(setting: Setting, given: Mapping[type[BaseSettings], Given]) -> Value:
+def _value(
+    setting: Setting,
+    given: Mapping[type[BaseSettings], Given],
+    read: Mapping[type[BaseSettings], BaseSettings],
+) -> Value:
+    """Return a setting as its service reads it; of a service with faults, as it is written."""
     text, origin = setting.default, _DEFAULT
     reader = next(cls for cls in setting.classes if cls in given)
     for values, whence in given[reader]:
         for name in (setting.field, setting.variable, setting.variable.lower()):
             if origin == _DEFAULT and name in values:
                 text, origin = as_text(values[name]), whence
+    if reader in read and origin != _DEFAULT:
+        text = as_text(getattr(read[reader], setting.field))
     return Value(
         variable=setting.variable,
         value=masked(text, secret=setting.secret),
@@ -150,14 +165,6 @@ def _origin(source: PydanticBaseSettingsSource) -> str:
     if isinstance(source, EnvSettingsSource):
         return "environment"
     return "flag" if isinstance(source, InitSettingsSource) else "secret file"
-
-
-def _faults(cls: type[BaseSettings]) -> list[Fault]:
-    try:
-        cls()
-    except ValidationError as error:
-        return [Fault(variable=name, message=message) for name, message in faults(cls, error)]
-    return []
 
 
 def masked(text: str, *, secret: bool) -> str:

@@ -56,7 +56,7 @@ def main(words: list[str]) -> int:
         print(f"no service to check; one of {', '.join(PROBES)}")
         return 1
     probe = PROBES[name]
-    port = int(os.environ.get(probe.port) or probe.default)
+    port = int(os.environ.get(probe.port, "").strip(" '\"") or probe.default)
     try:
         status = status_of(port, probe.path)
     except (OSError, ValueError, IndexError) as error:

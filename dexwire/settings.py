@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from shared.settings import ServiceSettings
+from shared.settings import HostName, ServiceSettings
 
 DEMO_PREFIX = "demo:"
 DEMO_REPLAY_PORT = 8010
@@ -15,11 +15,11 @@ DEMO_REPLAY_PORT = 8010
 class UpSettings(ServiceSettings):
     """What the supervisor decides; a port of 0 means any free one."""
 
-    api_host: str = "127.0.0.1"
+    api_host: HostName = "127.0.0.1"
     """Address on which the api listens."""
     api_port: int = Field(default=8000, ge=0, le=65535)
     """Port on which the api listens. 0: any free one."""
-    ws_host: str = "127.0.0.1"
+    ws_host: HostName = "127.0.0.1"
     """Address on which the gateway listens."""
     ws_port: int = Field(default=8001, ge=0, le=65535)
     """Port on which the gateway listens. 0: any free one."""

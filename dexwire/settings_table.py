@@ -7,12 +7,11 @@ A variable that several services read is one entry. What it means is the line un
 from __future__ import annotations
 
 import importlib
-import types
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from typing import Any, Final, Literal, Union, get_args, get_origin
+from typing import Any, Final, Literal, get_args, get_origin
 
 import annotated_types
 from pydantic import SecretStr
@@ -21,7 +20,7 @@ from pydantic_settings import BaseSettings
 
 from dexwire.settings import UpSettings
 from services.fetcher.source import find_sources
-from shared.settings import variable_of
+from shared.environment import type_parts, variable_of
 
 SERVICES: Final = ("fetcher", "aggregator", "api", "ws", "replay")
 UP: Final = "up"  # `dexwire up` reads some of its services' variables too
@@ -33,7 +32,8 @@ _INTRODUCTION: Final = (
     "or a line of a `.env` file in the folder where dexwire is started; the environment outranks "
     "the file, an option of the command line outranks both. `dexwire config` shows what holds here "
     "and where it came from; a value out of its bounds stops the start with exit code 78 and is "
-    "named."
+    "named. An empty variable is an unset one, except for texts and lists that may be empty. "
+    "Blanks and quotes around a value and the case of a choice (`LOG_LEVEL=warn`) do not matter."
 )
 _BOUNDS: Final = (annotated_types.Ge, annotated_types.Gt, annotated_types.Le, annotated_types.Lt)
 
@@ -56,7 +56,7 @@ class Setting:
     @property
     def secret(self) -> bool:
         """Whether the value is shown to nobody."""
-        return SecretStr in _parts(self.info.annotation)
+        return SecretStr in type_parts(self.info.annotation)
 
     @property
     def default(self) -> str:
@@ -119,7 +119,8 @@ def as_text(value: object) -> str:
     if isinstance(value, SecretStr):
         return value.get_secret_value()
     if isinstance(value, float):
-        return f"{value:g}" if value < 1e6 else f"{value:.0f}"
+        short = f"{value:g}" if value < 1e6 else f"{value:.0f}"
+        return short if float(short) == value else repr(value)
     if isinstance(value, Enum):
         return str(value.value)
     if isinstance(value, list | tuple):
@@ -128,7 +129,7 @@ def as_text(value: object) -> str:
 
 
 def _values(field: str, info: FieldInfo) -> str:
-    parts = _parts(info.annotation)
+    parts = type_parts(info.annotation)
     choices = [str(choice) for part in parts if get_origin(part) is Literal
                for choice in get_args(part)]  # fmt: skip
     unit = next((f" {unit}" for ending, unit in _UNITS if field.endswith(ending)), "")
@@ -167,13 +168,6 @@ def _range(metadata: Sequence[Any], *, whole: bool) -> str:
     if "le" in bounds:
         return f"{low}{', up' if 'gt' in bounds else ''} to {as_text(bounds['le'])}"
     return f"{low} or more" if "ge" in bounds else low
-
-
-def _parts(annotation: Any) -> list[Any]:  # noqa: ANN401 - any type there is
-    """Return the members of a union, or the one type."""
-    if get_origin(annotation) in {Union, types.UnionType}:
-        return [part for one in get_args(annotation) for part in _parts(one)]
-    return [annotation]
 
 
 def markdown() -> bytes:

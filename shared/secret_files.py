@@ -15,6 +15,7 @@ from pydantic_settings import (
     PydanticBaseSettingsSource,
 )
 
+from shared.environment import as_meant, variable_of
 from shared.errors import ConfigError
 
 
@@ -36,8 +37,7 @@ class SecretFileSource(PydanticBaseSettingsSource):
         """Return a field's secret; None: no file was named."""
         if SecretStr not in (field.annotation, *get_args(field.annotation)):
             return None, field_name, False
-        prefix = str(self.settings_cls.model_config.get("env_prefix") or "")
-        variable = f"{prefix}{field_name}".upper()
+        variable = variable_of(self.settings_cls, field_name)
         path = self._given.get(f"{variable}_FILE".lower())
         if not path:
             return None, field_name, False
@@ -68,7 +68,13 @@ class SecretsFromFiles(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Ask the files before the environment: what is given twice must not pass unseen."""
+        """Ask the files before the environment: what is given twice must not pass unseen.
+
+        Values are read as they are meant (shared/environment.py).
+        """
+        for source in (env_settings, dotenv_settings):
+            if isinstance(source, EnvSettingsSource):
+                source.env_vars = as_meant(settings_cls, source.env_vars)
         files = SecretFileSource(settings_cls)
         return (init_settings, files, env_settings, dotenv_settings, file_secret_settings)
 

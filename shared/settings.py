@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import sys
 from typing import Annotated, Any, Final, Literal, TypeVar
-from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -23,7 +22,9 @@ from pydantic import (
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from shared.addresses import check_network
+from shared.environment import variable_of
 from shared.errors import ConfigError
+from shared.origins import canonical_origin
 from shared.redis_address import RedisAddress, hash_tag, parse_redis_url
 from shared.secret_files import SecretsFromFiles
 
@@ -58,18 +59,26 @@ def split_words(value: object) -> object:
 
 
 def _check_origins(origins: tuple[str, ...]) -> tuple[str, ...]:
-    for origin in origins:
-        parts = urlsplit(origin)
-        exact = parts.scheme in {"http", "https"} and parts.netloc and "*" not in origin
-        if not exact or origin != f"{parts.scheme}://{parts.netloc}":
-            raise ValueError("must be exact origins, as in https://app.example.org")
-    return origins
+    return tuple(dict.fromkeys(canonical_origin(origin) for origin in origins))
+
+
+def _check_host(host: str) -> str:
+    if "/" in host or any(map(str.isspace, host)):
+        raise ValueError("must be a host name or an address")
+    return host
+
+
+def _full_level(value: object) -> object:
+    """Take the short name that other loggers use."""
+    return "WARNING" if isinstance(value, str) and value.upper() == "WARN" else value
 
 
 def _check_networks(words: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(check_network(word) for word in words)
 
 
+LogLevel = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(_full_level)]
+HostName = Annotated[str, AfterValidator(_check_host)]
 RedisUrl = Annotated[str, AfterValidator(_check_redis_url)]
 File = Annotated[str, AfterValidator(_check_file)]  # the path of one that we can read, or nothing
 Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(split_words)]  # "a,b,c"
@@ -104,9 +113,9 @@ class ServiceSettings(SecretsFromFiles):
     """In front of every key and channel. A hash tag, as in {dexwire}:, is one slot of a Cluster."""
     log_json: bool | None = None
     """Logs as JSON lines. Unset: JSON unless standard error is a terminal."""
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_level: LogLevel = "INFO"
     """The least severe log lines that are written."""
-    metrics_host: str = Field(default="127.0.0.1", min_length=1)
+    metrics_host: HostName = Field(default="127.0.0.1", min_length=1)
     """Address on which each service shows its metrics, and answers /livez and /readyz."""
     metrics_port: int | None = Field(default=None, ge=0, le=65_530)
     """Port of the metrics; 0: none. Unset: fetcher 9101, aggregator 9102, api 9103, ws 9104, replay
@@ -198,17 +207,11 @@ def faults(cls: type[BaseSettings], error: ValidationError) -> list[tuple[str, s
     ]
 
 
-def variable_of(cls: type[BaseSettings], field: str) -> str:
-    """Return the name of a field's environment variable."""
-    alias = cls.model_fields[field].validation_alias
-    return alias if isinstance(alias, str) else _variable(cls, (field,))
-
-
 def _variable(cls: type[BaseSettings], loc: tuple[int | str, ...]) -> str:
     """Return the environment's name of a faulty field; an alias stands for itself."""
-    name = ".".join(str(part) for part in loc)
-    prefix = str(cls.model_config.get("env_prefix") or "")
-    return (f"{prefix}{name}" if name.split(".")[0] in cls.model_fields else name).upper()
+    field, *rest = [str(part) for part in loc] or [""]
+    name = variable_of(cls, field) if field in cls.model_fields else field
+    return ".".join([name, *rest]).upper()
 
 
 def exit_on_config_error(error: ConfigError) -> int:

@@ -18,6 +18,7 @@ from services.api.answer import Answer, Header, problem_answer
 from services.api.counts import Counts
 from services.api.problem import Problem
 from services.api.visitors import Visitors
+from shared.origins import spellings
 
 # A body that nobody reads is swallowed up to here before the connection is closed: closing it with
 # bytes unread resets it, and the client would not see why it was refused.
@@ -51,7 +52,7 @@ class Door:
         self._counts = counts or Counts()
         self._visitors = visitors
         self._cached = cached
-        self._origins = frozenset(origin.encode() for origin in origins)
+        self._origins = frozenset(origin.encode() for origin in spellings(origins))
         self._max_inflight = max_inflight
         self._marks: list[Header] = [(b"x-dexwire-demo", b"replayed market")] if demo else []
         if self._origins:

@@ -24,6 +24,7 @@ from services.api.verdicts import Verdict, judge, readings
 from services.api.visitors import Visitors
 from shared.errors import StoreError
 from shared.model import Batch
+from shared.origins import spellings
 
 BODY_MAX: Final = 256 * 1024
 BODY_S: Final = 10.0  # for the whole body to arrive
@@ -64,7 +65,7 @@ class Ingest:
         self._visitors = visitors
         self._receipts = receipts
         self._producers = producers
-        self._origins = frozenset(origin.encode() for origin in origins)
+        self._origins = frozenset(origin.encode() for origin in spellings(origins))
         self._quote_assets = quote_assets
         self._ack_waits = max_ack_waits
         self._clock = ReceiptClock()

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, SecretStr, field_validator
 
 from services.api.producers import Producer, parse_producers
 from shared.merge_settings import MergeSettings
-from shared.settings import DoorSettings, Origins
+from shared.settings import DoorSettings, HostName, Origins
 
 
 def _check_stream(url: str) -> str:
@@ -34,7 +34,7 @@ StreamUrl = Annotated[str, AfterValidator(_check_stream)]
 class ApiSettings(MergeSettings, DoorSettings):
     """Settings of the HTTP API."""
 
-    api_host: str = "127.0.0.1"
+    api_host: HostName = "127.0.0.1"
     """Address on which the api listens."""
     api_port: int = Field(default=8000, ge=0, le=65_535)
     """Port on which the api listens. 0: any free one."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from shared.settings import ServiceSettings
+from shared.settings import HostName, ServiceSettings
 
 MAX_TOKENS = 20_000
 
@@ -12,7 +12,7 @@ MAX_TOKENS = 20_000
 class ReplaySettings(ServiceSettings):
     """Where the stand-in listens and which market it plays."""
 
-    replay_host: str = Field(default="127.0.0.1", min_length=1)
+    replay_host: HostName = Field(default="127.0.0.1", min_length=1)
     """Address on which the replayed market listens."""
     replay_port: int = Field(default=8010, ge=0, le=65_535)
     """Port on which the replayed market listens. 0: any free one."""

@@ -23,6 +23,7 @@ from websockets.typing import ExtensionParameter, Origin, Subprotocol
 from services.ws.core.limits import HEAD_BYTES, IN_BYTES
 from services.ws.core.session import SUBPROTOCOL
 from shared.addresses import Proxies, limit_key
+from shared.origins import spellings
 
 PATH: Final = "/ws"
 
@@ -79,7 +80,7 @@ def new_protocol(
     origins: Sequence[str], *, require_origin: bool, deflate: bool = True
 ) -> ServerProtocol:
     """Return the protocol state of a new socket; `deflate`: compression is agreed to."""
-    allowed: list[Origin | None] = [Origin(origin) for origin in origins]
+    allowed: list[Origin | None] = [Origin(origin) for origin in spellings(origins)]
     if not require_origin:
         allowed.append(None)
     return ServerProtocol(

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from shared.settings import DoorSettings, Origins
+from shared.settings import DoorSettings, HostName, Origins
 
 Seconds = Annotated[float, Field(gt=0, le=3600)]
 
@@ -14,7 +14,7 @@ Seconds = Annotated[float, Field(gt=0, le=3600)]
 class WsSettings(DoorSettings):
     """Settings of the stream gateway."""
 
-    ws_host: str = "127.0.0.1"
+    ws_host: HostName = "127.0.0.1"
     """Address on which the gateway listens."""
     ws_port: int = Field(default=8001, ge=0, le=65_535)
     """Port on which the gateway listens. 0: any free one, told in the log."""

@@ -156,6 +156,7 @@ async def test_row_57_a_foreign_origin_is_told_nothing(writer: Writer, start: St
     foreign = await served.client.get("/discover", headers={"origin": "https://evil.example"})
     asked = await served.client.options("/discover", headers={"origin": "https://evil.example"})
     ours = await served.client.get("/discover", headers={"origin": "https://app.example.org"})
+    port = await served.client.get("/discover", headers={"origin": "https://app.example.org:443"})
     preflight = await served.client.options(
         "/discover", headers={"origin": "https://app.example.org"}
     )
@@ -165,6 +166,7 @@ async def test_row_57_a_foreign_origin_is_told_nothing(writer: Writer, start: St
     assert asked.status_code == 405
     assert "access-control-allow-origin" not in asked.headers
     assert ours.headers["access-control-allow-origin"] == "https://app.example.org"
+    assert port.headers["access-control-allow-origin"] == "https://app.example.org:443"
     assert preflight.status_code == 204
     assert preflight.headers["access-control-allow-origin"] == "https://app.example.org"
 

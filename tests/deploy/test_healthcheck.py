@@ -51,7 +51,7 @@ async def test_a_service_that_answers_200_is_well(
     answers: tuple[list[str], int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said, port = answers
-    monkeypatch.setenv("API_PORT", str(port))
+    monkeypatch.setenv("API_PORT", f' "{port}"')  # as the service itself would read it
     said += ["200 OK", "503 Service Unavailable", "nonsense"]
     assert await asyncio.to_thread(main, ["api"]) == 0
     assert await asyncio.to_thread(main, ["api"]) == 1

@@ -52,6 +52,16 @@ async def test_an_allowed_origin_or_none_comes_in(
         assert (await receive(client, "hello"))["proto"] == 1
 
 
+@pytest.mark.parametrize("origin", ["http://shop.example", "http://shop.example:80"])
+async def test_an_origin_comes_in_with_its_default_port_or_without(
+    start_gateway: StartGateway, origin: str
+) -> None:
+    gateway = await start_gateway(ws_origins="http://shop.example:80")
+
+    async with joined(gateway.url, origin=Origin(origin)) as client:
+        assert (await receive(client, "hello"))["proto"] == 1
+
+
 async def test_an_origin_can_be_required(start_gateway: StartGateway) -> None:
     gateway = await start_gateway(ws_require_origin=True)
 
