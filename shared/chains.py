@@ -5,28 +5,13 @@ from __future__ import annotations
 import re
 from typing import Final
 
-# Canonical ids are DexScreener's where it has one: they are what people type.
-CANONICAL: Final[dict[str, str]] = {
-    "arbitrum-one": "arbitrum",
-    "arbitrum_one": "arbitrum",
-    "avax": "avalanche",
-    "binance-smart-chain": "bsc",
-    "eth": "ethereum",
-    "ftm": "fantom",
-    "matic": "polygon",
-    "polygon-pos": "polygon",
-    "polygon_pos": "polygon",
-    "pulse": "pulsechain",
-    "sui-network": "sui",
-    "ton-network": "ton",
-}
-# Where GeckoTerminal's network id is not the canonical one.
-GECKOTERMINAL_NETWORK: Final[dict[str, str]] = {
-    "avalanche": "avax",
-    "ethereum": "eth",
-    "fantom": "ftm",
-    "polygon": "polygon_pos",
-    "sui": "sui-network",
+from shared.chain_table import CHAINS
+
+# Every other name, of whatever source, to the canonical id.
+_CANONICAL: Final[dict[str, str]] = {
+    name: chain
+    for chain, facts in CHAINS.items()
+    for name in (*facts.called.values(), *facts.names)
 }
 
 _CHAIN = re.compile(r"\A[a-z0-9](?:[a-z0-9_-]{0,30}[a-z0-9])?\Z")
@@ -37,10 +22,24 @@ _HEX_ADDRESS = re.compile(r"\A0[xX][0-9a-fA-F]{40}(?:[0-9a-fA-F]{24})?\Z")
 
 
 def canonical_chain(name: str) -> str | None:
-    """Return the canonical chain id of a source's name, or None when it cannot be one."""
+    """Return the canonical chain id of a source's name, or None when it cannot be one.
+
+    A name that no table knows is its own canonical id: new chains need no release.
+    """
     lowered = name.lower()
-    chain = CANONICAL.get(lowered, lowered)
+    chain = _CANONICAL.get(lowered, lowered)
     return chain if _CHAIN.match(chain) else None
+
+
+def source_chain(source: str, chain: str) -> str:
+    """Return what a source calls a canonical chain: the name for requests and links."""
+    facts = CHAINS.get(chain)
+    return facts.called.get(source, chain) if facts else chain
+
+
+def is_known_chain(chain: str) -> bool:
+    """Return whether the table has this canonical chain id."""
+    return chain in CHAINS
 
 
 def canonical_address(address: str) -> str | None:

@@ -42,7 +42,7 @@ from services.fetcher.wire import (
     price,
     text,
 )
-from shared.chains import GECKOTERMINAL_NETWORK, canonical_address, canonical_chain
+from shared.chains import canonical_address, canonical_chain, source_chain
 from shared.model import Reading
 from shared.settings import Words
 
@@ -331,7 +331,7 @@ class GeckoTerminalSettings(SourceSettings):
 
 def network_of(chain: str) -> str:
     """Return GeckoTerminal's name of a canonical chain."""
-    return GECKOTERMINAL_NETWORK.get(chain, chain)
+    return source_chain(NAME, chain)
 
 
 def ask_tokens(chain: str, addresses: Sequence[str]) -> Call:

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from services.replay.market.model import Token
 from services.replay.market.noise import key_of
-from shared.chains import GECKOTERMINAL_NETWORK, canonical_address
+from shared.chains import canonical_address, source_chain
 
 
 class Quote(NamedTuple):
@@ -124,7 +124,7 @@ CURVES: Final = frozenset({"meteoradbc", "launchlab", "pumpfun", "heaven"})
 
 def network_of(chain: str) -> str:
     """Return GeckoTerminal's name of a chain."""
-    return GECKOTERMINAL_NETWORK.get(chain, chain)
+    return source_chain("geckoterminal", chain)
 
 
 def dex_of_gecko(chain: str, gecko: str) -> Dex:

@@ -1,0 +1,77 @@
+"""What others are priced in, on every chain that the recordings and the networks list name."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from shared.chain_table import CHAINS
+from shared.quotes import NATIVE, is_quote_asset, subject_side
+
+TOKEN = "0x00000000000000000000000000000000000000aa"
+ZERO = "0x0000000000000000000000000000000000000000"
+ETHER = "0xeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee"
+
+
+@pytest.mark.parametrize(
+    ("chain", "asset"),
+    [
+        ("optimism", "0x4200000000000000000000000000000000000006"),  # WETH
+        ("optimism", "0x0b2c639c533813f4aa9d7837caf62653d097ff85"),  # USDC
+        ("arbitrum", ZERO),
+        ("linea", "0xe5d7c2a44ffddf6b295a15c148167daaaf5cf34f"),  # WETH
+        ("avalanche", "0xa7d7079b0fead91f3e65f86e8915cb59c1a4c664"),  # USDC.e
+        ("avalanche", ZERO),
+        ("ethereum", ETHER),
+        ("base", ETHER),
+        ("sui", "0xdba34672e30cb065b1f93e3ab55318768fd6fef66c15942c9f7cb846e2f900e7::usdc::USDC"),
+        ("ton", "EQCxE6mUtQJKFnGfaROTKOt1lZbDiiX1kCixRv7Nw2Id_sDs"),  # USDT
+        ("tron", "TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6t"),  # USDT
+        ("cronos", "0x5c7f8a570d578ed84e63fdfa7b1ee72deae1ae23"),  # WCRO
+        ("gnosischain", "0xe91d153e0b41518a2ce8dd3d7944fa863463a97d"),  # WXDAI
+        ("celo", "0x471ece3750da237f93b8e339c536989b8978a438"),  # CELO itself
+        ("metis", "0xdeaddeaddeaddeaddeaddeaddeaddeaddead0000"),  # METIS itself
+        ("a-chain-of-next-year", ZERO),
+    ],
+)
+def test_the_other_side_of_a_quote_asset_is_the_token(chain: str, asset: str) -> None:
+    assert is_quote_asset(chain, asset)
+    assert subject_side(chain, asset, TOKEN) == "quote"
+    assert subject_side(chain, TOKEN, asset) == "base"
+
+
+def test_a_quote_asset_of_one_chain_is_a_token_of_another() -> None:
+    assert not is_quote_asset("ethereum", "0x4200000000000000000000000000000000000006")
+
+
+@pytest.mark.parametrize(
+    ("chain", "native"),
+    [
+        ("solana", ("SOL", "So11111111111111111111111111111111111111112")),
+        ("ethereum", ("ETH", "0xc02aaa39b223fe8d0a0e5c4f27ead9083c756cc2")),
+        ("bsc", ("BNB", "0xbb4cdb9cbd36b01bd1cbaebf2de08d9173bc095c")),
+        ("optimism", ("ETH", "0x4200000000000000000000000000000000000006")),
+        ("findora", None),
+    ],
+)
+def test_a_chain_names_its_own_coin(chain: str, native: tuple[str, str] | None) -> None:
+    assert NATIVE.get(chain) == native
+
+
+def test_every_entry_says_where_it_is_listed() -> None:
+    letters = {each.listed for chain in CHAINS.values() for each in chain.quotes}
+
+    assert [each for each in letters if not re.fullmatch("[LURP]+", each)] == []
+
+
+def test_every_wrapped_coin_is_an_entry_of_its_chain() -> None:
+    broken = [name for name, chain in CHAINS.items() if chain.wrapped and not NATIVE[name].wrapped]
+
+    assert broken == []
+
+
+def test_no_address_is_there_twice() -> None:
+    for chain in CHAINS.values():
+        addresses = [each.address for each in chain.quotes]
+        assert sorted(addresses) == sorted(set(addresses))
