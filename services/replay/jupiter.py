@@ -22,7 +22,7 @@ WINDOWS: Final = {"5m": "m5", "1h": "h1", "6h": "h6", "24h": "h24"}
 _PROGRAM: Final = "TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA"
 _FIRST_BLOCK: Final = 250_000_000
 _MOVING: Final = frozenset(
-    {"fdv", "mcap", "usdPrice", "priceBlockId", "liquidity", "updatedAt", "holderCount"}
+    {"fdv", "mcap", "usdPrice", "priceBlockId", "liquidity", "updatedAt"}
     | {"stats5m", "stats1h", "stats6h", "stats24h", "organicScore"}
 )
 
@@ -62,12 +62,10 @@ def _stats(snapshot: Snapshot, token: Token, states: list[PoolState], window: st
         bought += flow.volume * (here / flow.trades if flow.trades else 0.0)
     if not buys + sells:
         return {}
-    place = snapshot.now_ms // 60_000
     organic = 0.02 + 0.2 * uniform(token.key ^ 0x83)
     noise = smooth(token.key ^ 0x84, snapshot.now_ms / 600_000)
     stats = {
         "priceChange": _change(snapshot, token, states, window),
-        "holderChange": 0.0 if window == "m5" and place % 3 else 0.05 * noise,
         "liquidityChange": 0.8 * noise,
         "volumeChange": 40 * smooth(token.key ^ 0x85, snapshot.now_ms / 900_000),
         "buyVolume": bought,
@@ -91,7 +89,11 @@ def _change(snapshot: Snapshot, token: Token, states: list[PoolState], window: s
 
 
 def _fixed(snapshot: Snapshot, token: Token, created_ms: int) -> Json:
-    """Return what does not move: as recorded, else made up in the same shape."""
+    """Return what does not move: as recorded, else made up in the same shape, without holders.
+
+    The market has trades, from which all other figures follow, but nobody who holds a token: a
+    number of holders would agree with nothing.
+    """
     details = snapshot.market.recordings.details.get((token.chain, token.canonical))
     if details:
         return {name: value for name, value in details.items() if name not in _MOVING}
@@ -114,7 +116,6 @@ def _fixed(snapshot: Snapshot, token: Token, created_ms: int) -> Json:
         "audit": {
             "mintAuthorityDisabled": bool(bits & 3),
             "freezeAuthorityDisabled": True,
-            "topHoldersPercentage": 5 + 60 * uniform(token.key ^ 0x87),
             "devMints": bits >> 8 & 31,
         },
         "organicScoreLabel": ("low", "medium", "high")[bits % 3],
@@ -136,7 +137,6 @@ def render_token(snapshot: Snapshot, token: Token) -> Json:
     now_ms = snapshot.now_ms
     item = _fixed(snapshot, token, min((s.created_ms for s in states), default=now_ms))
     item["organicScore"] = 100 * uniform(token.key ^ 0x88)
-    item["holderCount"] = 40 + int(3000 * uniform(token.key ^ 0x89) ** 3) + now_ms // 60_000 % 7
     if not unpriced(token):
         price = usd_price(snapshot, token)
         item |= {

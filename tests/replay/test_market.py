@@ -137,6 +137,18 @@ def test_newcomers_arrive_and_are_forgotten() -> None:
     assert now & later == set()
 
 
+def test_newcomers_trade_from_their_first_minute_until_they_die() -> None:
+    quiet = []
+    for minutes in range(0, 48 * 60, 37):
+        snapshot = MARKET.at(NOON + minutes * 60_000)
+        for token in snapshot.newcomers:
+            if token.born_ms + 60_000 <= snapshot.now_ms < token.dies_ms:
+                flows = [state.flows["m5"] for state in snapshot.states(token)]
+                if sum(flow.volume for flow in flows) < 10 or max(f.trades for f in flows) < 2:
+                    quiet.append(token.symbol)
+    assert quiet == []
+
+
 def test_the_size_is_what_was_asked_but_never_less_than_the_recorded() -> None:
     assert Market(1, PAYLOADS, 1000).size == 1000
     assert Market(1, PAYLOADS, 0).size == len([t for t in LISTED if t.recorded])

@@ -95,11 +95,30 @@ async def test_jupiter_items_are_as_recorded() -> None:
     # Documented as absent, null or only there when it matters; the three recorded are blue chips.
     optional = {"fdv", "mcap", "usdPrice", "priceBlockId", "liquidity", "isVerified"}
     stats = {"stats5m", "stats1h", "stats6h", "stats24h"}
-    theirs.always = (theirs.always or set()) - optional - stats
+    theirs.always = (theirs.always or set()) - optional - stats - {"holderCount"}
+    audit = theirs.fields["audit"]
+    audit.always = (audit.always or set()) - {"topHoldersPercentage"}
     for name in stats:
         theirs.fields[name].always = set()
     known = frozenset({".launchpad", ".audit.isSus", ".icon"})
     assert misfits(shape_of(items), theirs, known=known) == []
+
+
+async def test_no_holders_are_made_up() -> None:
+    """Only what was recorded with a number of holders has one, and it is that one."""
+    async with replay(tokens=2000) as it:
+        items = [
+            *await it.get("/jupiter/tokens/v2/toptraded/24h?limit=100"),
+            *await it.get("/jupiter/tokens/v2/recent"),
+            *await it.get("/jupiter/tokens/v2/search?query=bonk"),
+        ]
+    bodies = [body for name, body in RECORDED.items() if name.startswith("jupiter/tokens-v2")]
+    known = {item["id"]: item["holderCount"] for body in bodies for item in body}
+    shown = {item["id"]: item["holderCount"] for item in items if "holderCount" in item}
+    assert shown
+    assert shown == {mint: known[mint] for mint in shown}
+    made_up = [item for item in items if item["id"] not in known]
+    assert "holder" not in str(made_up).lower()  # nor shares of holders, nor changes
 
 
 async def test_jupiter_prices_are_numbers_and_unknown_mints_are_omitted() -> None:

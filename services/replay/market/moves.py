@@ -41,8 +41,11 @@ def _lull(key: int, hour: int) -> bool:
 
 
 def lull(token: Token, hour: int) -> bool:
-    """Tell whether nobody trades the token in this hour (hours since 1970)."""
-    return not token.quote and _lull(token.key, hour)
+    """Tell whether nobody trades the token in this hour (hours since 1970).
+
+    Newcomers have no lull: they are traded from their first minute until they die.
+    """
+    return not (token.quote or token.born_ms) and _lull(token.key, hour)
 
 
 def last_traded_ms(token: Token, at_ms: int) -> int:
