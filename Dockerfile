@@ -40,4 +40,4 @@ WORKDIR /run/dexwire
 ENTRYPOINT ["dexwire"]
 CMD ["--help"]
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
-    CMD ["python", "-m", "dexwire.healthcheck"]
+    CMD ["python", "-m", "dexwire.server.healthcheck"]

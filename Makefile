@@ -67,7 +67,7 @@ format: $(DEV_STAMP) ## put the code into its one format
 	$(BIN)/ruff check --fix .
 
 documents: $(DEV_STAMP) ## write openapi.json, asyncapi.json, the Postman collection and docs/SETTINGS.md anew
-	$(BIN)/python -m dexwire.documents
+	$(BIN)/python -m dexwire.server.documents
 
 lock: ## renew both lock files (needs uv)
 	@command -v uv >/dev/null || { echo "make lock needs uv: pip install uv"; exit 1; }

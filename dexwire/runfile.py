@@ -7,7 +7,6 @@ behind by a killed one is told from a live one without trusting process ids.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 from pathlib import Path
 from typing import Final, Self
@@ -39,6 +38,8 @@ class RunFile:
     @classmethod
     def claim(cls, folder: Path) -> Self | None:
         """Take the folder for this process, or return None when another one has it."""
+        import fcntl  # noqa: PLC0415 - Windows has none, and no `dexwire up`
+
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = folder / _NAME
         while True:
@@ -67,11 +68,13 @@ class RunFile:
 def find_running(folder: Path) -> Running | None:
     """Return what the folder's live note says, or None when there is none or it is a stale one."""
     try:
+        import fcntl  # noqa: PLC0415 - see above
+
         with (folder / _NAME).open("rb") as note:
             try:
                 fcntl.flock(note, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except OSError:  # locked by its writer: it is alive
                 return msgspec.json.decode(note.read(), type=Running)
-    except (OSError, msgspec.MsgspecError):
+    except (ImportError, OSError, msgspec.MsgspecError):
         pass
     return None

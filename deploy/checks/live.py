@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+from functools import partial
 from typing import Final
 
 import httpx
@@ -14,6 +15,7 @@ from deploy.checks.stack import Stack
 from deploy.checks.table import Table
 from dexwire.client import Client
 from dexwire.conformance.run import conformance
+from dexwire.server.store_check import compare_with_store
 
 _NEW: Final = 6  # streams that are opened to see where they go
 _METRICS: Final = 9104  # of the gateways, in the deployment's own network
@@ -47,7 +49,8 @@ async def check_stream(stack: Stack, table: Table) -> None:
     client = Client(stack.url, ws_url=f"{stack.url.replace('http', 'ws', 1)}/ws")
     said = io.StringIO()
     with contextlib.redirect_stdout(said):
-        code = await conformance(client, store=await stack.admin_address(), seconds=5.0)
+        store = partial(compare_with_store, await stack.admin_address())
+        code = await conformance(client, store=store, seconds=5.0)
     lines = said.getvalue().splitlines()
     for line in lines[:-1]:
         table.say(line.strip())

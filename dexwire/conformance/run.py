@@ -5,21 +5,20 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final, TypeAlias
 
 import msgspec
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import WebSocketException
 
-from dexwire.audit import Check
 from dexwire.client import Client, Page, Row, Unreachable
 from dexwire.client.frames import Err, Ok, Ping
 from dexwire.client.ranking import Ranking
+from dexwire.conformance.check import Check
 from dexwire.conformance.follower import Follower, following, send
-from dexwire.conformance.store import compare_with_store
-from shared.redis_address import RedisAddress
 
+StoreCheck: TypeAlias = Callable[[Check, Follower], Awaitable[None]]
 _LISTS: Final = (
     Ranking(sort="volume", window="5m", limit=50),
     Ranking(sort="market_cap", order="asc", limit=10),
@@ -37,7 +36,7 @@ _BEAT_SLACK: Final = 2.0  # a heartbeat may be late by one period: machines are 
 async def conformance(
     client: Client,
     *,
-    store: RedisAddress | None,
+    store: StoreCheck | None,
     seconds: float,
     as_json: bool = False,
 ) -> int:
@@ -99,7 +98,7 @@ class _Run:
             whole = first is not None and first.proto == 1 and bool(first.e)
             hello.count([] if whole else [f"it says {first}"])
 
-    async def follow(self, seconds: float, page: Page, store: RedisAddress | None) -> None:
+    async def follow(self, seconds: float, page: Page, store: StoreCheck | None) -> None:
         """Follow topics of every kind, and compare them with pages, each other and the store."""
         chains = sorted({str(row.get("chain")) for row in page.tokens})
         token = f"token:{page.tokens[0]['id']}" if page.tokens else "all"
@@ -111,7 +110,7 @@ class _Run:
             await self._fresh(follower)
             if store is not None:
                 rows = self.check("rows equal the store's at its version")
-                await compare_with_store(rows, follower, store)
+                await store(rows, follower)
             await socket.close()
             await self._resumed(follower)
         self._frames(follower)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
 import sys
 from collections.abc import Coroutine
@@ -50,7 +51,8 @@ def run(main: Coroutine[Any, Any, int]) -> int:
 async def _until_signal(main: Coroutine[Any, Any, int]) -> int:
     task = asyncio.current_task()
     assert task is not None  # noqa: S101 - asyncio.run made one
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    with contextlib.suppress(NotImplementedError):  # Windows
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     try:
         return await main
     except asyncio.CancelledError:

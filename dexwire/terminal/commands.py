@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from collections.abc import Callable
 from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
+
+from dexwire.parts import missing_server
 
 
 class SortName(StrEnum):
@@ -129,14 +132,13 @@ def conformance(
     _run(lambda client: check(client, store=store, seconds=seconds, as_json=as_json), url, ws_url)
 
 
-def _store_at(url: str, prefix: str) -> Any:  # noqa: ANN401 - shared.redis_address.RedisAddress
-    """Return a store's address; its password is a setting, as everywhere."""
-    settings = importlib.import_module("shared.settings")
-    try:
-        given = {"redis_url": url, "redis_prefix": prefix or None}
-        return settings.read_settings(settings.ServiceSettings, **given).redis
-    except settings.ConfigError as error:
-        raise typer.Exit(settings.exit_on_config_error(error)) from None
+def _store_at(url: str, prefix: str) -> Any:  # noqa: ANN401 - dexwire.conformance.run.StoreCheck
+    why = missing_server()
+    if why:
+        print(f"dexwire conformance --redis-url: {why}", file=sys.stderr)
+        raise typer.Exit(1)
+    store_at = _load("dexwire.server.store_check", "store_at")
+    return _load("dexwire.server.commands", "or_exit")(lambda: store_at(url, prefix))
 
 
 def _load(module: str, name: str) -> Callable[..., Any]:

@@ -6,9 +6,7 @@ import asyncio
 import contextlib
 import os
 import sys
-import termios
 import time
-import tty
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final, TextIO
@@ -153,7 +151,16 @@ def open_view(client: Client, ranking: Ranking) -> View:
 
 @contextlib.contextmanager
 def keys_of(terminal: TextIO, queue: asyncio.Queue[str]) -> Iterator[None]:
-    """Put single keys into a queue; the terminal is as before afterwards."""
+    """Put single keys into a queue; the terminal is as before afterwards.
+
+    On Windows there are none: Ctrl-C ends it.
+    """
+    try:
+        import termios  # noqa: PLC0415 - Windows has neither
+        import tty  # noqa: PLC0415
+    except ImportError:
+        yield
+        return
     descriptor = terminal.fileno()
     before = termios.tcgetattr(descriptor)
     loop = asyncio.get_running_loop()

@@ -33,7 +33,7 @@ Windows = Annotated[Words, AfterValidator(_check_windows)]
 
 
 class AggregatorSettings(MergeSettings):
-    """Read once, in `dexwire/cli.py`, from flags, the environment and `.env`."""
+    """Read once, in `dexwire/server/start.py`, from flags, the environment and `.env`."""
 
     window_ms: int = Field(default=200, ge=10, le=10_000)
     """Longest that a reading waits for company before it is committed."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from dexwire.audit import Check, LogCheck, Look, TokenChecks, state_checks
+from dexwire.conformance.check import Check
+from dexwire.server.audit import LogCheck, Look, TokenChecks, state_checks
 from shared.row import Fields
 from shared.store import Meta
 from shared.wire import Heartbeat, encode

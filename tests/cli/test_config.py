@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from dexwire.config import Unknown, Value, config, masked, read_config
-from dexwire.settings_table import settings_table
+from dexwire.server.config import Unknown, Value, config, masked, read_config
+from dexwire.server.settings_table import settings_table
 from shared.errors import ConfigError
 from tests.support import ROOT, Process
 

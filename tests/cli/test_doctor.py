@@ -14,15 +14,15 @@ from typing import Any
 import pytest
 import redis as sync_redis
 
-from dexwire.doctor import machine
-from dexwire.doctor.look import look
-from dexwire.doctor.result import Result
-from dexwire.doctor.run import examine
-from dexwire.doctor.server import Facts, judge
-from dexwire.doctor.upstream import upstreams
-from dexwire.net import is_open
 from dexwire.runfile import Running
-from dexwire.settings import UpSettings
+from dexwire.server.doctor import machine
+from dexwire.server.doctor.look import look
+from dexwire.server.doctor.result import Result
+from dexwire.server.doctor.run import examine
+from dexwire.server.doctor.server import Facts, judge
+from dexwire.server.doctor.upstream import upstreams
+from dexwire.server.net import is_open
+from dexwire.server.settings import UpSettings
 from services.api.settings import ApiSettings
 from services.fetcher.settings import FetcherSettings
 from services.ws.settings import WsSettings

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from pydantic_settings import BaseSettings
 
-from dexwire.config import Value, read_config
-from dexwire.settings import UpSettings
-from dexwire.settings_table import Setting, as_text, settings_table
+from dexwire.server.config import Value, read_config
+from dexwire.server.settings import UpSettings
+from dexwire.server.settings_table import Setting, as_text, settings_table
 from services.aggregator.settings import AggregatorSettings
 from services.api.settings import ApiSettings
 from services.fetcher.settings import FetcherSettings

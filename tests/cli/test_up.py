@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 import redis as sync_redis
 
-from dexwire.net import take_port
-from dexwire.ready import Ports
 from dexwire.runfile import Running, find_running
-from dexwire.settings import UpSettings
-from dexwire.up import demo_rate_factor, services
+from dexwire.server.net import take_port
+from dexwire.server.ready import Ports
+from dexwire.server.settings import UpSettings
+from dexwire.server.up import demo_rate_factor, services
 from tests.support import Process, eventually, free_port
 
 Spawn = Callable[..., Process]

@@ -9,9 +9,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from dexwire.audit import Check
+from dexwire.conformance.check import Check
 from dexwire.runfile import RunFile, Running
-from dexwire.verify import Report, audit, verify
+from dexwire.server.verify import Report, audit, verify
 from shared import row as rows_
 from shared.connect import Redis
 from shared.errors import ConfigError

@@ -9,8 +9,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from dexwire.cli import SERVICES
-from dexwire.healthcheck import PROBES, main, service_of
+from dexwire.server.commands import SERVICES
+from dexwire.server.healthcheck import PROBES, main, service_of
 from tests.support import free_port
 
 
@@ -73,7 +73,7 @@ def test_what_is_no_service_is_not_well(capsys: pytest.CaptureFixture[str]) -> N
 
 
 def test_it_loads_nothing_that_costs_time() -> None:
-    code = "import dexwire.healthcheck, sys; print(*sys.modules)"
+    code = "import dexwire.server.healthcheck, sys; print(*sys.modules)"
     said = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=True
     )

@@ -43,7 +43,7 @@ def test_the_final_stage_runs_as_a_user_without_a_name() -> None:
 
 def test_the_command_picks_the_service_and_its_health_check() -> None:
     assert '\nENTRYPOINT ["dexwire"]\n' in FINAL
-    assert 'CMD ["python", "-m", "dexwire.healthcheck"]' in FINAL
+    assert 'CMD ["python", "-m", "dexwire.server.healthcheck"]' in FINAL
 
 
 def test_only_what_the_image_is_made_of_goes_to_the_engine() -> None:

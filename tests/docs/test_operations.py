@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from dexwire.settings_table import settings_table
+from dexwire.server.settings_table import settings_table
 from tests.support import ROOT
 
 TEXT = (ROOT / "docs/OPERATIONS.md").read_text(encoding="utf-8")

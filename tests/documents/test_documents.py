@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from openapi_spec_validator import validate
 
-from dexwire.documents import asyncapi, documents
+from dexwire.server.documents import asyncapi, documents
 from services.api.documents import schemas
 from services.api.documents.openapi import openapi
 from services.api.documents.routes import EVERYWHERE, OPERATIONS
@@ -23,7 +23,7 @@ from tests.support import ROOT
 def test_a_committed_document_is_the_generated_one(name: str) -> None:
     committed = (ROOT / name).read_bytes()
 
-    assert committed == documents()[name], "run python -m dexwire.documents"
+    assert committed == documents()[name], "run python -m dexwire.server.documents"
 
 
 def test_openapi_is_valid() -> None:

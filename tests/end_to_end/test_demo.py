@@ -11,8 +11,8 @@ from typing import Any
 
 import websockets
 
-from dexwire.net import http_get
 from dexwire.runfile import find_running
+from dexwire.server.net import http_get
 from tests.support import Process, eventually
 
 Spawn = Callable[..., Process]

@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from dexwire.net import http_get, is_open
+from dexwire.server.net import http_get, is_open
 from shared.embedded import EmbeddedServer
 from tests.support import Process, eventually, free_port
 

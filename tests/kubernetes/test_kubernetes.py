@@ -12,8 +12,8 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from dexwire.config import read_config
-from dexwire.net import http_get
+from dexwire.server.config import read_config
+from dexwire.server.net import http_get
 from shared.settings import METRICS_PORTS
 from tests.support import ROOT, Process, eventually, free_port, require
 

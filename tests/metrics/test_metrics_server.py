@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterator
 import pytest
 from prometheus_client.metrics_core import Metric
 
-from dexwire.net import PortTaken
-from dexwire.settings import UpSettings
-from dexwire.up import choose_ports, metrics_ports
+from dexwire.server.net import PortTaken
+from dexwire.server.settings import UpSettings
+from dexwire.server.up import choose_ports, metrics_ports
 from shared.errors import CannotListen
 from shared.metrics import Metrics, counter
 from shared.metrics_server import serve_metrics

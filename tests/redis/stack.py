@@ -8,9 +8,9 @@ from typing import Any, Final
 
 import httpx
 
-from dexwire.ready import Ports
-from dexwire.settings import UpSettings
-from dexwire.up import services
+from dexwire.server.ready import Ports
+from dexwire.server.settings import UpSettings
+from dexwire.server.up import services
 from tests.reference_client import LiveClient, ReferenceClient
 from tests.support import Process, eventually, free_port
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from dexwire.verify import audit
+from dexwire.server.verify import audit
 from shared.connect import open_redis
 from shared.keys import Keys
 from shared.redis_address import RedisAddress, key_slot

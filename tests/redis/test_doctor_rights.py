@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from dexwire.doctor.look import look
-from dexwire.doctor.result import Result
-from dexwire.doctor.rights import COMMANDS, rights
-from dexwire.doctor.server import judge
+from dexwire.server.doctor.look import look
+from dexwire.server.doctor.result import Result
+from dexwire.server.doctor.rights import COMMANDS, rights
+from dexwire.server.doctor.server import judge
 from shared.connect import Redis, open_redis
 from shared.redis_address import RedisAddress
 from shared.redis_users import redis_users

@@ -15,7 +15,7 @@ from typing import Any, Final
 import pytest
 import redis.exceptions
 
-from dexwire.verify import audit
+from dexwire.server.verify import audit
 from services.api.health import Health
 from services.api.receipts import Receipts
 from services.api.tokens import Token

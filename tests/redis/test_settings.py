@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from redis.crc import key_slot as library_slot
 
-from dexwire.ready import Ports
-from dexwire.settings import UpSettings
-from dexwire.up import services
+from dexwire.server.ready import Ports
+from dexwire.server.settings import UpSettings
+from dexwire.server.up import services
 from services.api.settings import ApiSettings
 from services.fetcher.sources.jupiter import JupiterSettings
 from shared.errors import ConfigError

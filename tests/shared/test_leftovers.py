@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from dexwire.doctor import machine
+from dexwire.server.doctor import machine
 from shared import leftovers
 from shared.embedded import EmbeddedServer
 from shared.leftovers import find_leftovers, hold, remove_leftovers

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from dexwire.doctor.result import Result, fail, ok, warn
+from dexwire.server.doctor.result import Result, fail, ok, warn
 from shared.store import Meta, run_of
 
 LEAST_REDIS: Final = (7, 0)

@@ -19,10 +19,11 @@ from typing import Final
 import msgspec
 from redis.exceptions import ResponseError
 
-from dexwire.audit import Check, LogCheck, Look, TokenChecks, state_checks
-from dexwire.net import check_redis
-from dexwire.ready import BANNER
+from dexwire.conformance.check import Check
 from dexwire.runfile import DEFAULT_FOLDER, find_running
+from dexwire.server.audit import LogCheck, Look, TokenChecks, state_checks
+from dexwire.server.net import check_redis
+from dexwire.server.ready import BANNER
 from shared import row as rows_
 from shared.connect import UNREACHABLE, open_redis
 from shared.errors import ConfigError, Diverged, StoreError

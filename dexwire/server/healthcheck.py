@@ -1,4 +1,4 @@
-"""`python -m dexwire.healthcheck`: whether the service in this container works; exit 0 or 1.
+"""`python -m dexwire.server.healthcheck`: whether the service in this container works; exit 0 or 1.
 
 An engine asks every few seconds in every container, so nothing is imported that costs time: 30 ms
 instead of the command line's 500.

@@ -6,7 +6,7 @@ import time
 
 import httpx
 
-from dexwire.doctor.result import Result, fail, ok, warn
+from dexwire.server.doctor.result import Result, fail, ok, warn
 from services.fetcher.http import open_client
 from services.fetcher.settings import FetcherSettings
 from services.fetcher.source import Call, Discovery, Source, find_sources

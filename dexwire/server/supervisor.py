@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from dexwire.screen import Screen
+from dexwire.server.screen import Screen
 from shared.children import die_with_parent
 from shared.settings import EX_CONFIG
 

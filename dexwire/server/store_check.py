@@ -2,24 +2,36 @@
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import islice
 from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from dexwire.audit import Check
 from dexwire.client import Row, Unreachable
+from dexwire.conformance.check import Check
 from dexwire.conformance.follower import Follower
+from dexwire.conformance.run import StoreCheck
 from shared.connect import UNREACHABLE, open_redis
 from shared.keys import Keys
 from shared.redis_address import RedisAddress
+from shared.settings import ServiceSettings, read_settings
 
 _PART: Final = 200  # rows that are read in one transaction with their version
 _WAIT_S: Final = 5.0
 _decode_row: Final = msgspec.json.Decoder(Row).decode
 
 
-async def compare_with_store(check: Check, follower: Follower, address: RedisAddress) -> None:
+def store_at(redis_url: str, redis_prefix: str) -> StoreCheck:
+    """Return the comparison with the store on a server; its password is a setting, as everywhere.
+
+    Raises ConfigError.
+    """
+    given = {"redis_url": redis_url, "redis_prefix": redis_prefix or None}
+    return partial(compare_with_store, read_settings(ServiceSettings, **given).redis)
+
+
+async def compare_with_store(address: RedisAddress, check: Check, follower: Follower) -> None:
     """Compare every row. Raises Unreachable."""
     redis: Any = open_redis(address)
     keys = Keys(address.prefix)

@@ -12,15 +12,15 @@ import msgspec
 from pydantic_settings import BaseSettings
 from redis.exceptions import RedisError
 
-from dexwire.config import masked, read_config
-from dexwire.doctor import machine
-from dexwire.doctor.look import look
-from dexwire.doctor.result import Result, fail, ok, shown
-from dexwire.doctor.rights import rights
-from dexwire.doctor.server import judge
-from dexwire.doctor.upstream import upstreams
 from dexwire.runfile import DEFAULT_FOLDER, Running, find_running
-from dexwire.settings import UpSettings
+from dexwire.server.config import masked, read_config
+from dexwire.server.doctor import machine
+from dexwire.server.doctor.look import look
+from dexwire.server.doctor.result import Result, fail, ok, shown
+from dexwire.server.doctor.rights import rights
+from dexwire.server.doctor.server import judge
+from dexwire.server.doctor.upstream import upstreams
+from dexwire.server.settings import UpSettings
 from services.api.settings import ApiSettings
 from services.fetcher.settings import FetcherSettings
 from services.ws.settings import WsSettings

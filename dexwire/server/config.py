@@ -25,7 +25,14 @@ from pydantic_settings import (
     SecretsSettingsSource,
 )
 
-from dexwire.settings_table import SERVICES, Setting, as_text, groups, readers, settings_table
+from dexwire.server.settings_table import (
+    SERVICES,
+    Setting,
+    as_text,
+    groups,
+    readers,
+    settings_table,
+)
 from shared.settings import EX_CONFIG, UNREADABLE, unreadable
 from shared.settings import faults as faults_of
 

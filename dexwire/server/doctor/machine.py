@@ -12,11 +12,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from dexwire.config import Config, complaints
-from dexwire.doctor.result import Result, fail, ok, warn
-from dexwire.net import PortTaken, http_get, take_port
 from dexwire.runfile import Running
-from dexwire.settings import UpSettings
+from dexwire.server.config import Config, complaints
+from dexwire.server.doctor.result import Result, fail, ok, warn
+from dexwire.server.net import PortTaken, http_get, take_port
+from dexwire.server.settings import UpSettings
 from services.api.settings import ApiSettings
 from services.ws.settings import WsSettings
 from shared.embedded import find_server, server_version

@@ -7,18 +7,18 @@ of something that was not there to be looked at.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
 import msgspec
 from msgspec import Struct
 
+from dexwire.conformance.check import Check
 from shared import row as rows_
 from shared.model import METRICS, ROW_FIELDS
 from shared.row import Fields
 from shared.store import Meta
 from shared.wire import Commit, decode
 
-SHOWN: Final = 5  # differences told per check; all are counted
 Scores: TypeAlias = Mapping[str, float | None]  # metric → score in its index
 
 
@@ -31,23 +31,6 @@ class Look(Struct, frozen=True, kw_only=True):
     gone_at: int | None  # version of its removal, as remembered for resuming clients
     epoch: str
     version: int
-
-
-class Check(Struct, kw_only=True):
-    """One claim about the store: how many things were looked at and what is wrong."""
-
-    name: str
-    looked_at: int = 0
-    wrong: int = 0
-    examples: list[str] = []
-
-    def count(self, complaints: Iterable[str]) -> None:
-        """Note one more thing looked at, with what is wrong with it."""
-        self.looked_at += 1
-        for complaint in complaints:
-            self.wrong += 1
-            if len(self.examples) < SHOWN:
-                self.examples.append(complaint)
 
 
 class TokenChecks:

@@ -1,4 +1,4 @@
-"""The committed documents, made of the code: `python -m dexwire.documents` writes them.
+"""The committed documents, made of the code: `python -m dexwire.server.documents` writes them.
 
 `openapi.json` is of the api's routes and types, the Postman collection is of `openapi.json`, and
 `asyncapi.json` is of the stream's frames, and `docs/SETTINGS.md` of the settings classes. A test
@@ -13,11 +13,11 @@ from typing import Any, Final
 import msgspec
 
 from dexwire.client.frames import CLIENT_FRAMES, SERVER_FRAMES, SUBPROTOCOL
-from dexwire.settings_table import markdown
+from dexwire.server.settings_table import markdown
 from services.api.documents.openapi import encoded, openapi
 from services.api.documents.postman import postman
 
-ROOT: Final = Path(__file__).resolve().parent.parent
+ROOT: Final = Path(__file__).resolve().parents[2]
 _REF: Final = "#/components/schemas/{name}"
 
 

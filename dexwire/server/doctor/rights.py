@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from redis.exceptions import NoPermissionError, ResponseError
 
-from dexwire.doctor.result import Result, fail, ok
+from dexwire.server.doctor.result import Result, fail, ok
 from shared.connect import Redis
 from shared.redis_users import RedisUser, redis_users
 

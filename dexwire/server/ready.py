@@ -13,9 +13,9 @@ from typing import Final
 
 import msgspec
 
-from dexwire.net import http_get, is_open, origin
-from dexwire.screen import Screen
-from dexwire.settings import UpSettings
+from dexwire.server.net import http_get, is_open, origin
+from dexwire.server.screen import Screen
+from dexwire.server.settings import UpSettings
 
 BANNER: Final = "DEMO: replayed market, not live data"
 _CHECKED_S: Final = 0.25

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from redis.exceptions import NoPermissionError, ResponseError
 
-from dexwire.doctor.server import Facts
+from dexwire.server.doctor.server import Facts
 from shared.connect import Redis
 from shared.keys import Keys
 from shared.model import BUILT_IN_SOURCES

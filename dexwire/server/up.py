@@ -15,12 +15,12 @@ import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from typing import Final
 
-from dexwire.net import PortTaken, check_redis, origin, reachable, take_port
-from dexwire.ready import BANNER, Ports, tell_when_ready
 from dexwire.runfile import DEFAULT_FOLDER, RunFile, Running
-from dexwire.screen import Screen
-from dexwire.settings import DEMO_REPLAY_PORT, UpSettings
-from dexwire.supervisor import Service, Supervisor, next_delay_s
+from dexwire.server.net import PortTaken, check_redis, origin, reachable, take_port
+from dexwire.server.ready import BANNER, Ports, tell_when_ready
+from dexwire.server.screen import Screen
+from dexwire.server.settings import DEMO_REPLAY_PORT, UpSettings
+from dexwire.server.supervisor import Service, Supervisor, next_delay_s
 from shared.embedded import EmbeddedServer
 from shared.errors import ConfigError, StoreError
 from shared.leftovers import remove_leftovers

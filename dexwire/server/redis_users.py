@@ -7,61 +7,38 @@ import os
 import secrets
 import sys
 from collections.abc import Mapping, Sequence
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Final
-
-import typer
+from typing import Final
 
 from shared.errors import ConfigError
 from shared.redis_users import acl_lines
 from shared.redis_users import redis_users as table
 from shared.secret_files import read_secret
-from shared.settings import ServiceSettings, exit_on_config_error, read_settings
+from shared.settings import ServiceSettings, read_settings
 
 NAMES: Final = tuple(user.name for user in table())
 _PASSWORD_BYTES: Final = 32
 
 
-class FileMode(StrEnum):
-    """Who may read a file."""
-
-    owner = "0600"
-    group = "0640"
-    everybody = "0644"  # who cannot come into its folder cannot read it either
-
-
 def redis_users(
-    *,
-    out: Annotated[
-        Path | None, typer.Option(help="Write the ACL file here. Default: standard output.")
-    ] = None,
-    secrets_dir: Annotated[
-        Path | None,
-        typer.Option(help="Read passwords from files redis_<user> here; make those missing."),
-    ] = None,
-    password_file: Annotated[
-        list[str] | None,
-        typer.Option(metavar="USER=PATH", help="The file with a user's password; may be repeated."),
-    ] = None,
-    redis_prefix: Annotated[str | None, typer.Option(help="Prefix of the keys.")] = None,
-    mode: Annotated[FileMode, typer.Option(help="Who may read what is made.")] = FileMode.owner,
-) -> None:
-    """Make the Redis users of all services, with least rights, as a file for `aclfile`.
+    out: Path | None,
+    secrets_dir: Path | None,
+    password_files: Sequence[str],
+    redis_prefix: str | None,
+    mode: int,
+) -> int:
+    """Write the ACL file to `out` or standard output; return 0. Raises ConfigError.
 
-    What is there stays: run again, it gives the same passwords and the rights of this version.
+    `password_files` are `USER=PATH`; `mode` is of the files that are made.
     """
-    try:
-        prefix = read_settings(ServiceSettings, redis_prefix=redis_prefix).redis_prefix
-        bits = int(mode, 8)
-        passwords = _passwords(_named(password_file or ()), secrets_dir, bits)
-        text = _acl(prefix, passwords)
-        if out is None:
-            sys.stdout.write(text)
-        else:
-            _replace(out, text, bits)
-    except ConfigError as error:
-        raise typer.Exit(exit_on_config_error(error)) from None
+    prefix = read_settings(ServiceSettings, redis_prefix=redis_prefix).redis_prefix
+    passwords = _passwords(_named(password_files), secrets_dir, mode)
+    text = _acl(prefix, passwords)
+    if out is None:
+        sys.stdout.write(text)
+    else:
+        _replace(out, text, mode)
+    return 0
 
 
 def _named(words: Sequence[str]) -> dict[str, Path]:

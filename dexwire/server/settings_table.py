@@ -18,7 +18,7 @@ from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings
 
-from dexwire.settings import UpSettings
+from dexwire.server.settings import UpSettings
 from services.fetcher.source import find_sources
 from shared.environment import type_parts, variable_of
 

@@ -1,0 +1,198 @@
+"""The server's commands as typer sees them. What they need is loaded when one of them runs."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import sys
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, TypeVar
+
+import typer
+
+from shared.errors import ConfigError, PipelineError
+
+SERVICES: Final = {
+    "fetcher": "Poll the upstream APIs and publish what they say.",
+    "aggregator": "Merge readings and commit them to Redis; one is active, others stand by.",
+    "api": "Serve pages over HTTP and take readings from producers.",
+    "ws": "Stream snapshots and diffs over WebSocket.",
+    "replay": "Stand in for the upstream APIs with a replayed market.",
+}
+_OPERATE: Final = "Operate"
+T = TypeVar("T")
+
+
+class FileMode(StrEnum):
+    """Who may read a file."""
+
+    owner = "0600"
+    group = "0640"
+    everybody = "0644"  # who cannot come into its folder cannot read it either
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Add every command of this package."""
+    app.command()(up)
+    for command in (verify, config, doctor):
+        app.command(rich_help_panel=_OPERATE)(command)
+    for name, what in SERVICES.items():
+        _add_service(app, name, what)
+    app.command("redis-users", rich_help_panel=_OPERATE)(redis_users)
+
+
+def up(
+    *,
+    demo: Annotated[
+        bool, typer.Option("--demo", help="A replayed market instead of the live sources.")
+    ] = False,
+    tokens: Annotated[
+        int | None,
+        typer.Option(min=1, max=20_000, help="Size of the replayed market (with --demo)."),
+    ] = None,
+    redis_url: Annotated[
+        str | None, typer.Option(help="Use this server; without one, an embedded one is started.")
+    ] = None,
+    api_port: Annotated[int | None, typer.Option(help="Default 8000; 0: any free port.")] = None,
+    ws_port: Annotated[int | None, typer.Option(help="Default 8001; 0: any free port.")] = None,
+    replay_port: Annotated[
+        int | None, typer.Option(help="Default 8010, else a free one (with --demo).")
+    ] = None,
+    host: Annotated[
+        str | None, typer.Option(help="Address of api and stream. Default 127.0.0.1.")
+    ] = None,
+    data_dir: Annotated[
+        Path | None,
+        typer.Option(help="Keep the embedded server's data here; without it, in memory only."),
+    ] = None,
+) -> None:
+    """Run everything on this machine; Ctrl-C stops it."""
+    start = _load("dexwire.server.start", "start_up")
+    _exit_with(
+        lambda: start(
+            demo=demo or None,
+            replay_tokens=tokens,
+            redis_url=redis_url,
+            api_host=host,
+            ws_host=host,
+            api_port=api_port,
+            ws_port=ws_port,
+            replay_port=replay_port,
+            data_dir=data_dir,
+        )
+    )
+
+
+def verify(
+    *,
+    redis_url: Annotated[
+        str | None, typer.Option(help="The server to audit. Default: that of `dexwire up` here.")
+    ] = None,
+    redis_prefix: Annotated[str | None, typer.Option(help="Prefix of the keys.")] = None,
+    data_dir: Annotated[
+        Path | None, typer.Option(help="The --data-dir of the `dexwire up` to audit.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """Audit the store: rows, indices, versions, digest. Exit 1: differences; 2: no Redis."""
+    start = _load("dexwire.server.start", "start_verify")
+    _exit_with(lambda: start(redis_url, redis_prefix, data_dir, as_json=as_json))
+
+
+def config(
+    service: Annotated[
+        Literal["fetcher", "aggregator", "api", "ws", "replay", "up"] | None,
+        typer.Argument(help="Only what this one reads."),
+    ] = None,
+    *,
+    changed: Annotated[
+        bool, typer.Option("--changed", help="Only what is not at its default.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
+) -> None:
+    """Show every setting, its value and where it came from. Exit 78: one is wrong."""
+    show = _load("dexwire.server.config", "config")
+    _exit_with(lambda: show(service, as_json=as_json, changed=changed))
+
+
+def doctor(
+    *,
+    redis_url: Annotated[
+        str | None, typer.Option(help="The server to look at. Default: that of `dexwire up` here.")
+    ] = None,
+    upstream: Annotated[
+        bool, typer.Option("--upstream", help="Ask each source once, over the internet.")
+    ] = False,
+    clean: Annotated[
+        bool, typer.Option("--clean", help="Remove what killed servers left in /tmp.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
+) -> None:
+    """Say what is missing or wrong here, and how to mend it. Exit 1: something is."""
+    examine = _load("dexwire.server.doctor.run", "doctor")
+    _exit_with(
+        lambda: asyncio.run(examine(redis_url, upstream=upstream, clean=clean, as_json=as_json))
+    )
+
+
+def redis_users(
+    *,
+    out: Annotated[
+        Path | None, typer.Option(help="Write the ACL file here. Default: standard output.")
+    ] = None,
+    secrets_dir: Annotated[
+        Path | None,
+        typer.Option(help="Read passwords from files redis_<user> here; make those missing."),
+    ] = None,
+    password_file: Annotated[
+        list[str] | None,
+        typer.Option(metavar="USER=PATH", help="The file with a user's password; may be repeated."),
+    ] = None,
+    redis_prefix: Annotated[str | None, typer.Option(help="Prefix of the keys.")] = None,
+    mode: Annotated[FileMode, typer.Option(help="Who may read what is made.")] = FileMode.owner,
+) -> None:
+    """Make the Redis users of all services, with least rights, as a file for `aclfile`.
+
+    What is there stays: run again, it gives the same passwords and the rights of this version.
+    """
+    make = _load("dexwire.server.redis_users", "redis_users")
+    named = password_file or []
+    _exit_with(lambda: make(out, secrets_dir, named, redis_prefix, int(mode, 8)))
+
+
+def _add_service(app: typer.Typer, name: str, what: str) -> None:
+    @app.command(
+        name,
+        help=f"{what} Its settings are environment variables: `dexwire config {name}`.",
+        short_help=what,
+        rich_help_panel="Single services",
+    )
+    def service() -> None:
+        _exit_with(lambda: _load("dexwire.server.start", "run_one")(name))
+
+
+def _load(module: str, name: str) -> Callable[..., Any]:
+    function: Callable[..., Any] = getattr(importlib.import_module(module), name)
+    return function
+
+
+def _exit_with(run: Callable[[], int]) -> None:
+    """Exit with the code that `run` returns."""
+    raise typer.Exit(or_exit(run))
+
+
+def or_exit(run: Callable[[], T]) -> T:
+    """Return what `run` returns; what can be expected to go wrong is one line, never a trace."""
+    try:
+        return run()
+    except ConfigError as error:
+        _load("dexwire.server.start", "name_look_alikes")()
+        code: int = _load("shared.settings", "exit_on_config_error")(error)
+    except PipelineError as error:
+        print(f"dexwire: {error}", file=sys.stderr)
+        code = 1
+    except KeyboardInterrupt:  # before signals are handled, or in `verify`
+        code = 130
+    raise typer.Exit(code)

@@ -1,0 +1,65 @@
+"""Reads the settings of a command and runs it: `up`, `verify`, one service."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, Final
+
+from shared.errors import ConfigError
+from shared.metrics import Metrics
+from shared.service import run_service
+from shared.settings import ServiceSettings, read_settings
+
+_NEEDS_NO_REDIS: Final = {"replay"}
+
+
+def start_up(**flags: object) -> int:
+    """Run everything; flags that are None were not given. Raises PipelineError."""
+    from dexwire.server.settings import UpSettings  # noqa: PLC0415 - a single service needs none
+    from dexwire.server.up import up  # noqa: PLC0415
+
+    settings = read_settings(UpSettings, **flags)
+    name_look_alikes()
+    return asyncio.run(up(settings))
+
+
+def start_verify(
+    redis_url: str | None, redis_prefix: str | None, data_dir: Path | None, *, as_json: bool
+) -> int:
+    """Audit the store. Raises PipelineError."""
+    from dexwire.server.verify import verify  # noqa: PLC0415 - see above
+
+    settings = read_settings(ServiceSettings, redis_url=redis_url, redis_prefix=redis_prefix)
+    return asyncio.run(verify(settings, data_dir, as_json=as_json))
+
+
+def run_one(name: str) -> int:
+    """Run one service with the settings of its environment; return the exit code.
+
+    Its module is imported here and not before: each process loads what it needs.
+    """
+    settings_class: type[ServiceSettings] = getattr(
+        importlib.import_module(f"services.{name}.settings"), f"{name.capitalize()}Settings"
+    )
+    settings = read_settings(settings_class)
+    if not settings.redis_url and name not in _NEEDS_NO_REDIS:
+        raise ConfigError(
+            "REDIS_URL: not set; a single service needs a server it shares with the others, as in "
+            "REDIS_URL=redis://127.0.0.1:6379/0 (`dexwire up` starts one by itself)"
+        )
+    run: Callable[[Any, asyncio.Event, Metrics], Awaitable[None]] = importlib.import_module(
+        f"services.{name}.app"
+    ).run
+    return run_service(name, settings, run)
+
+
+def name_look_alikes() -> None:
+    """Name variables that were meant to be settings, by their look."""
+    with contextlib.suppress(OSError, UnicodeDecodeError):  # a `.env` that is no text
+        for line in importlib.import_module("dexwire.server.config").look_alikes():
+            print(line, file=sys.stderr)
