@@ -7,10 +7,19 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import contextlib
 import threading
 import weakref
-from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator, Mapping
-from typing import Any, Generic, Literal, Self, TypeVar, Unpack
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Coroutine,
+    Iterable,
+    Iterator,
+    Mapping,
+)
+from typing import Any, Final, Generic, Literal, Self, TypeVar, Unpack
 
 from dexwire.client.api import Page, Receipt
 from dexwire.client.client import Client
@@ -21,12 +30,17 @@ from dexwire.client.rows import Row
 from dexwire.client.view import View
 
 T = TypeVar("T")
+CLOSING_S: Final = 2.0  # a WebSocket's closing handshake has 1 s
 
 
 class _Loop:
-    """A thread with an event loop; it never keeps the interpreter from ending."""
+    """A thread with an event loop; it never keeps the interpreter from ending.
 
-    def __init__(self) -> None:
+    `close` is awaited when it ends.
+    """
+
+    def __init__(self, close: Callable[[], Awaitable[None]]) -> None:
+        self._close = close
         self.loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="dexwire", daemon=True)
         self._thread.start()
@@ -44,26 +58,37 @@ class _Loop:
             raise
 
     def stop(self) -> None:
-        """End the thread; stopping twice is no error."""
-        if self._thread.is_alive():
+        """Ask the thread to end, without waiting: the garbage collector may call this anywhere."""
+        with contextlib.suppress(RuntimeError):  # it has ended already
             self.loop.call_soon_threadsafe(self.loop.stop)
-            self._thread.join()
+
+    def join(self) -> None:
+        """Wait until the thread has ended."""
+        self._thread.join()
 
     def _run(self) -> None:
         asyncio.set_event_loop(self.loop)
         self.loop.run_forever()
-        tasks = asyncio.all_tasks(self.loop)
-        for task in tasks:
-            task.cancel()
-        self.loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+        self.loop.run_until_complete(self._end())
         self.loop.run_until_complete(self.loop.shutdown_asyncgens())
         self.loop.close()
+
+    async def _end(self) -> None:
+        """Close the client; what is left (streams that nobody holds are closing) has a moment."""
+        await self._close()
+        for grace_s in (CLOSING_S, None):
+            tasks = asyncio.all_tasks() - {asyncio.current_task()}
+            if tasks:
+                _, left = await asyncio.wait(tasks, timeout=grace_s)
+                for task in left:
+                    task.cancel()
 
 
 class _Iterating(Generic[T]):
     """An async iterator of the other thread, one item at a time."""
 
-    def __init__(self, loop: _Loop, items: AsyncIterator[T]) -> None:
+    def __init__(self, owner: SyncClient | SyncView, loop: _Loop, items: AsyncIterator[T]) -> None:
+        self._owner = owner  # a client that nobody holds is closed
         self._loop = loop
         self._items = items
 
@@ -83,7 +108,8 @@ class _Iterating(Generic[T]):
 class SyncView:
     """A live list: `view.rows()` is it now; iterating waits for each change."""
 
-    def __init__(self, loop: _Loop, view: View) -> None:
+    def __init__(self, client: SyncClient, loop: _Loop, view: View) -> None:
+        self._client = client  # a client that nobody holds is closed: connect().view() is one line
         self._loop = loop
         self._view = view
 
@@ -104,7 +130,7 @@ class SyncView:
             raise Unreachable(f"no list within {timeout_s:g} s: {why}") from None
 
     def __iter__(self) -> Iterator[list[Row]]:
-        return _Iterating(self._loop, self._view.changes())
+        return _Iterating(self, self._loop, self._view.changes())
 
     def close(self) -> None:
         """End its connection."""
@@ -120,7 +146,7 @@ class SyncClient:
 
     def __init__(self, url: str, *, ws_url: str | None, key: str | None, timeout_s: float) -> None:
         self._client = Client(url, ws_url=ws_url, key=key, timeout_s=timeout_s)
-        self._loop = _Loop()
+        self._loop = _Loop(self._client.close)
         self._finalizer = weakref.finalize(self, self._loop.stop)
 
     def __enter__(self) -> Self:
@@ -132,12 +158,12 @@ class SyncClient:
     def close(self) -> None:
         """End every stream and view and the thread; closing twice is no error."""
         if self._finalizer.alive:
-            self._loop.call(self._client.close())
             self._finalizer()
+            self._loop.join()
 
     def stream(self, *topics: str, watch: Iterable[str] = ()) -> Iterator[Event]:
         """Iterate over the events of topics, as `Client.stream` does."""
-        return _Iterating(self._loop, self._client.stream(*topics, watch=watch))
+        return _Iterating(self, self._loop, self._client.stream(*topics, watch=watch))
 
     def view(
         self,
@@ -154,7 +180,7 @@ class SyncClient:
             sort=sort, window=window, order=order, chain=chain, limit=limit, **filters
         )
         self._loop.call(view.__aenter__())
-        return SyncView(self._loop, view)
+        return SyncView(self, self._loop, view)
 
     def discover(
         self,
@@ -170,7 +196,7 @@ class SyncClient:
         walk = self._client.discover(
             limit=limit, sort=sort, window=window, order=order, chain=chain, **filters
         )
-        return _Iterating(self._loop, walk)
+        return _Iterating(self, self._loop, walk)
 
     def page(
         self,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import threading
 import time
 from collections.abc import AsyncIterator
 
@@ -213,6 +215,19 @@ def test_the_facade_does_the_same_without_await(demo: Running) -> None:
     d.close()
     with pytest.raises(dexwire.ClientError, match="closed"):
         d.health()
+
+
+async def test_the_facade_lives_as_long_as_what_it_gave_is_used(demo: Running) -> None:
+    view = dexwire.connect(demo.api, ws_url=f"{demo.ws}/ws").view(limit=5)
+    events = dexwire.connect(demo.api, ws_url=f"{demo.ws}/ws").stream("all")
+    gc.collect()
+
+    assert len(view.rows()) == 5
+    assert len(list(dexwire.connect(demo.api).discover(limit=7))) == 7
+    assert isinstance(next(events), State | Snapshot)
+    del view, events
+    gc.collect()
+    await eventually(lambda: "dexwire" not in [thread.name for thread in threading.enumerate()])
 
 
 def test_the_facade_says_when_nobody_is_there() -> None:
