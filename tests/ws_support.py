@@ -152,13 +152,13 @@ class FakeWorld:
     """A world that stands still until the test moves it."""
 
     now: int = 1_790_000_000_000
-    age: int = 0
+    age: int | None = 0
     is_loaded: bool = True
 
     def now_ms(self) -> int:
         return self.now
 
-    def age_ms(self) -> int:
+    def age_ms(self) -> int | None:
         return self.age
 
     def loaded(self) -> bool:

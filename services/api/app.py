@@ -25,6 +25,7 @@ from services.api.routes import build_router
 from services.api.search import Search
 from services.api.server import HttpServer, bind
 from services.api.settings import ApiSettings
+from services.api.sources import Sources
 from services.api.tokens import Token
 from services.api.views import Views
 from services.api.visitors import Visitors
@@ -96,7 +97,7 @@ def build_api(
     writers: dict[str, ASGIApp] = {"/ingest": ingest}
     counts.routes = Routes([*readers, *writers])
     api.app = Door(
-        build_router(readers, writers),
+        build_router(readers, writers, Sources(redis, keys).explain),
         visitors,
         cached=discover.cached,
         origins=settings.api_origins,

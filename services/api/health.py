@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from typing import Any, Final
@@ -13,7 +14,8 @@ from services.api.cache import Flights
 from services.api.live import Live
 from services.api.problem import Problem
 from services.api.query import parse_parameters
-from services.api.storage import storage
+from services.api.sources import NO_SOURCE, NO_SOURCE_DETAIL, none_answers
+from services.api.storage import WARMING_DETAIL, storage
 from shared.connect import Redis
 from shared.keys import SILENCE_S, Keys
 from shared.loop_watch import LoopWatch
@@ -58,13 +60,15 @@ class Health:
             name: _source(status, now_ms)
             for name, status in zip(BUILT_IN_SOURCES, sources, strict=True)
         }
+        reason = self._reason(state, reports)
         return {
-            "status": self._judge(state, reports),
+            "status": "ok" if reason is None else "degraded",
+            **({} if reason is None else {"reason": reason[0], "detail": reason[1]}),
             **head,
             "token_count": int(state["tokens"]) if known else 0,
             "epoch": state["epoch"] if known else None,
             "version": int(state["version"]) if known else None,
-            "data_age_ms": max(0, now_ms - int(state["committed_ms"])) if known else None,
+            "data_age_ms": _age_ms(now_ms, int(state["committed_ms"])) if known else None,
             "warming": not known or bool(state["seeding"]),
             "sources": reports,
             "redis": {
@@ -85,11 +89,25 @@ class Health:
             pipe.hgetall(self._keys.fetch_status(name))
         return await pipe.execute()
 
-    def _judge(self, state: dict[str, str], sources: dict[str, Any]) -> str:
-        behind = self._live.feed.silent_s > SILENCE_S
-        incomplete = not state.get("epoch") or bool(state["seeding"])
-        ailing = any(s["state"] in {"degraded", "down"} for s in sources.values())
-        return "degraded" if behind or incomplete or ailing else "ok"
+    def _reason(self, state: dict[str, str], sources: dict[str, Any]) -> tuple[str, str] | None:
+        """Return why not everything is well, for programs and for people; None: it is."""
+        if none_answers(sources):
+            return NO_SOURCE, NO_SOURCE_DETAIL
+        if not state.get("epoch") or state["seeding"]:
+            return "warming", WARMING_DETAIL
+        if self._live.feed.silent_s > SILENCE_S:
+            return "stale", _silence(self._live.feed.silent_s)
+        ailing = [name for name, s in sources.items() if s["state"] in {"degraded", "down"}]
+        return ("source", f"{', '.join(ailing)}: calls fail") if ailing else None
+
+
+def _age_ms(now_ms: int, then_ms: int) -> int | None:
+    """Return an age; a time that is not there, which is stored as 0, has none."""
+    return max(0, now_ms - then_ms) if then_ms > 0 else None
+
+
+def _silence(silent_s: float) -> str:
+    return f"no heartbeat for {silent_s:.0f} s" if math.isfinite(silent_s) else "no heartbeat yet"
 
 
 def _source(status: dict[bytes, bytes], now_ms: int) -> dict[str, Any]:
@@ -105,8 +123,9 @@ def _source(status: dict[bytes, bytes], now_ms: int) -> dict[str, Any]:
             refused[name.removeprefix(_REFUSED)] = number or 0
         else:
             shown[name] = value if number is None else number
-    if isinstance(shown.get("last_ok_ms"), int):
-        shown["age_ms"] = max(0, now_ms - shown["last_ok_ms"])
+    age_ms = _age_ms(now_ms, shown.get("last_ok_ms") or 0)
+    if age_ms is not None:
+        shown["age_ms"] = age_ms
     if refused:
         shown["refused"] = refused
     return shown
@@ -148,7 +167,7 @@ class Readyz:
             await self._redis.ping()
         feed = self._live.feed
         if not feed.loaded.is_set() or self._live.replica.seeding:
-            return "warming", "the list is being built up"
+            return "warming", WARMING_DETAIL
         if feed.silent_s > SILENCE_S:
-            return "stale", f"no heartbeat for {min(feed.silent_s, 86_400):.0f} s"
+            return "stale", _silence(feed.silent_s)
         return None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -14,14 +16,26 @@ from services.api.door import PROBLEM
 from services.api.problem import Problem, clip
 
 
-def build_router(readers: dict[str, ASGIApp], writers: dict[str, ASGIApp]) -> Starlette:
-    """Return the app: `readers` answer GET and HEAD, `writers` POST, by path."""
+def build_router(
+    readers: dict[str, ASGIApp],
+    writers: dict[str, ASGIApp],
+    explain: Callable[[Problem], Awaitable[Problem]] | None = None,
+) -> Starlette:
+    """Return the app: `readers` answer GET and HEAD, `writers` POST, by path.
+
+    `explain` adds to a problem what is known about its reason.
+    """
+
+    async def on_problem(request: Request, problem: Exception) -> Response:
+        assert isinstance(problem, Problem)  # noqa: S101 - registered for it
+        return _on_problem(request, await explain(problem) if explain else problem)
+
     routes = [Route(path, app, methods=["GET"]) for path, app in readers.items()]
     routes += [Route(path, app, methods=["POST"]) for path, app in writers.items()]
     app = Starlette(
         routes=routes,
         exception_handlers={
-            Problem: _on_problem,
+            Problem: on_problem,
             HTTPException: _on_http_exception,
             Exception: _on_error,
         },
@@ -30,8 +44,7 @@ def build_router(readers: dict[str, ASGIApp], writers: dict[str, ASGIApp]) -> St
     return app
 
 
-def _on_problem(request: Request, problem: Exception) -> Response:
-    assert isinstance(problem, Problem)  # noqa: S101 - registered for it
+def _on_problem(request: Request, problem: Problem) -> Response:
     request.scope[PROBLEM] = problem.code  # the door counts it
     return problem_answer(problem)
 

@@ -15,6 +15,7 @@ from shared.logs import get_logger
 
 log = get_logger(__name__)
 
+WARMING_DETAIL: Final = "the list is being built up; it is complete in a moment"
 STORAGE_S: Final = 1.0  # the whole of one request's reading or writing, connecting included
 
 
@@ -44,5 +45,4 @@ def unavailable() -> Problem:
 
 def warming() -> Problem:
     """Return the problem of a state that is not complete yet."""
-    detail = "the list is being built up; it is complete in a moment"
-    return Problem(503, "warming", detail, retry_after_s=1)
+    return Problem(503, "warming", WARMING_DETAIL, retry_after_s=1)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
-from typing import Final
 
 from services.ws.core.hub import Hub
 from services.ws.gateway import Gateway
@@ -24,8 +24,6 @@ from shared.service import raise_open_files_limit
 
 log = get_logger(__name__)
 
-_NEVER_HEARD_MS: Final = 10**9  # an age beyond any real one, small enough for any JSON reader
-
 
 class _World:
     """The clock and the feed, as the hub sees them."""
@@ -35,8 +33,9 @@ class _World:
     def now_ms(self) -> int:
         return int(time.time() * 1000)
 
-    def age_ms(self) -> int:
-        return int(min(self.feed.silent_s * 1000, _NEVER_HEARD_MS))
+    def age_ms(self) -> int | None:
+        silent_s = self.feed.silent_s
+        return int(silent_s * 1000) if math.isfinite(silent_s) else None
 
     def loaded(self) -> bool:
         return self.feed.loaded.is_set()

@@ -106,3 +106,80 @@ async def test_livez_answers_whatever_else_is_wrong(start: Start) -> None:
     answer = await served.client.get("/livez")
 
     assert (answer.status_code, answer.json()) == (200, {"status": "alive"})
+
+
+FAILS: dict[Any, Any] = {"state": "degraded", "errors": 1, "last_error_ms": 1, "last_error": "x"}
+NO_SOURCE = "no source answers; is this machine online?"
+
+
+async def set_sources(redis: Redis, keys: Keys, **states: dict[Any, Any]) -> None:
+    for name, status in states.items():
+        await redis.hset(keys.fetch_status(name), mapping=status)
+
+
+async def test_no_source_is_the_reason_while_there_is_no_list(
+    redis: Redis, keys: Keys, start: Start
+) -> None:
+    served = await start()
+    await set_sources(redis, keys, dexscreener=FAILS, jupiter={"state": "off"})
+    await set_sources(redis, keys, geckoterminal={**FAILS, "state": "down"})
+
+    health = (await served.client.get("/health")).json()
+    pages = [
+        await served.client.get(path)
+        for path in ("/discover", "/discover?chain=solana", "/search?q=x", "/tokens/solana/Token1")
+    ]
+
+    assert (health["status"], health["reason"], health["detail"]) == (
+        "degraded",
+        "no_source",
+        NO_SOURCE,
+    )
+    assert health["sources"]["dexscreener"].get("age_ms") is None
+    for page in pages:
+        assert page.status_code == 503
+        assert page.headers["retry-after"] == "1"
+        found = page.json()
+        assert (found["code"], found["reason"], found["detail"]) == (
+            "warming",
+            "no_source",
+            NO_SOURCE,
+        )
+
+
+async def test_one_source_that_answers_or_was_not_tried_yet_is_enough(
+    redis: Redis, keys: Keys, start: Start
+) -> None:
+    served = await start()
+    await set_sources(redis, keys, dexscreener=FAILS, jupiter=FAILS)
+    untried = (await served.client.get("/health")).json()
+    await set_sources(redis, keys, geckoterminal={**FAILS, "last_ok_ms": 1_790_000_000_000})
+    answered = (await served.client.get("/health")).json()
+
+    assert untried["reason"] == answered["reason"] == "warming"
+    assert (await served.client.get("/discover")).json()["detail"].startswith("the list is being")
+
+
+async def test_no_age_is_made_of_a_time_that_is_not_there(
+    redis: Redis, keys: Keys, writer: Writer, start: Start
+) -> None:
+    served = await start()
+    await writer.begin()  # an epoch in which nothing was committed
+    await set_sources(redis, keys, jupiter={"state": "degraded", "last_ok_ms": 0})
+
+    health = (await served.client.get("/health")).json()
+
+    assert health["data_age_ms"] is None
+    assert "age_ms" not in health["sources"]["jupiter"]
+
+
+async def test_an_aggregator_that_was_never_heard_has_no_age(writer: Writer, start: Start) -> None:
+    served = await start()
+    await writer.begin()
+    await served.follows(await writer.commit([row(1)]))
+    served.api.live.feed._heard_at = 0.0
+
+    stale = await served.client.get("/readyz")
+
+    assert stale.json()["detail"] == "no heartbeat yet"
+    assert (await served.client.get("/health")).json()["reason"] == "stale"

@@ -101,6 +101,7 @@ def test_nothing_is_wrong_with_a_good_server() -> None:
         (replace(GOOD, pubsub_limit=None), []),
         (replace(GOOD, lease_ms=None), ["warn aggregator"]),
         (replace(GOOD, meta=Meta()), ["warn data"]),
+        (replace(GOOD, meta=replace(GOOD.meta, committed_ms=0)), ["warn data"]),
         (replace(GOOD, theirs_ms=GOOD.theirs_ms + 300_000, ours_ms=GOOD.ours_ms + 300_000),
          ["fail data"]),
         (replace(GOOD, logged=False), ["fail store"]),

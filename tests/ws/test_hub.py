@@ -246,6 +246,16 @@ def test_silence_of_three_seconds_is_told(gateway: FakeGateway, age_ms: int, sta
     assert [(f["age_ms"], f["st"]) for f in sink.drain()] == [(age_ms, status)]
 
 
+def test_an_aggregator_that_was_never_heard_has_no_age(gateway: FakeGateway) -> None:
+    _, sink = enter(gateway, "all")
+    sink.drain()
+    gateway.world.age = None
+
+    gateway.beat()
+
+    assert [("age_ms" in frame, frame["st"]) for frame in sink.drain()] == [(False, "stale")]
+
+
 def test_a_gap_that_the_log_fills_is_told_commit_by_commit(
     ledger: Ledger, gateway: FakeGateway
 ) -> None:

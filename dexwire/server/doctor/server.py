@@ -16,6 +16,7 @@ _FILLING: Final = 0.75
 _SKEW_MS: Final = 1_000  # a reading's age is judged in seconds
 _SKEW_BAD_MS: Final = 60_000  # half of PRICE_STALE_S: prices go stale while they arrive
 _OLD_MS: Final = 120_000  # PRICE_STALE_S: by then every price is stale
+_WAIT: Final = "wait for the first readings; see `source` below if none come"
 _DENIED: Final = "this user may not see it; `admin` may, but for the buffers"
 _LEAST_BUFFER: Final = 8 << 20  # one second of the largest commits, with room
 
@@ -180,10 +181,12 @@ def _data(facts: Facts) -> Result:
             f"nothing was ever committed under the prefix {facts.prefix!r}",
             "start an aggregator and a fetcher; is REDIS_PREFIX the one that they have?",
         )
+    if not meta.committed_ms:  # 0: the epoch has begun, and nothing more
+        return warn("data", "nothing was committed yet in this epoch", _WAIT)
     age_ms = max(0, facts.theirs_ms - meta.committed_ms)
     seen = f"{meta.tokens} tokens, version {meta.version}, {age_ms / 1000:.1f} s old"
     if meta.seeding:
-        return warn("data", f"{seen}, being built up", "wait for the first readings")
+        return warn("data", f"{seen}, being built up", _WAIT)
     if age_ms > _OLD_MS:
         fix = "see `source` below, and the logs of the fetcher and the aggregator"
         return (warn if facts.lease_ms is None else fail)("data", seen, fix)

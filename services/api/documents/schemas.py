@@ -182,6 +182,8 @@ class HealthReport(Struct, frozen=True, kw_only=True):
     """What is known about the whole pipeline."""
 
     status: Literal["ok", "degraded", "down"]
+    reason: Literal["no_source", "warming", "stale", "source"] | UnsetType = UNSET
+    detail: str | UnsetType = UNSET
     uptime: Annotated[float, Meta(ge=0, description="seconds")]
     demo: bool
     token_count: Count = UNSET
@@ -213,6 +215,7 @@ class ProblemBody(Struct, frozen=True, kw_only=True):
     status: Annotated[int, Meta(ge=400, le=599)]
     detail: str
     code: Annotated[str, Meta(pattern="^[a-z][a-z0-9_]*$")]
+    reason: Annotated[str, Meta(description="why, more exactly: no_source")] | UnsetType = UNSET
     param: Annotated[str, Meta(description="the parameter or path that is wrong")] | UnsetType = (
         UNSET
     )

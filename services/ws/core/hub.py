@@ -54,8 +54,8 @@ class World(Protocol):
     def now_ms(self) -> int:
         """Return Unix milliseconds."""
 
-    def age_ms(self) -> int:
-        """Return the milliseconds since the aggregator was last heard."""
+    def age_ms(self) -> int | None:
+        """Return the milliseconds since the aggregator was last heard; None: it never was."""
 
     def loaded(self) -> bool:
         """Return whether the replica is one exact state."""
@@ -146,7 +146,8 @@ class Hub:
         """What heartbeats say of this gateway's data."""
         if not self.ready:
             return "resync"
-        return "stale" if self.world.age_ms() > STALE_MS else "live"
+        age_ms = self.world.age_ms()
+        return "stale" if age_ms is None or age_ms > STALE_MS else "live"
 
     # -- connections ------------------------------------------------------------------------------
     def enter(self, sink: Sink) -> Member:
