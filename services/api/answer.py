@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable
 from typing import Final
 
@@ -22,6 +23,9 @@ SAFE_HEADERS: Final[tuple[Header, ...]] = (
 )
 JSON: Final = b"application/json"
 PROBLEM: Final = b"application/problem+json"
+_WEAK: Final = re.compile(rb"\A[Ww]/")
+# Apache: "tag-gzip", before 2.4 "tag"-gzip; Jetty: "tag--gzip"; others: "tag;br", "tag:zstd".
+_CODING: Final = re.compile(rb'"?[-;:.+_]{1,2}(?:x-)?(?:gzip|gz|br|brotli|zstd|deflate)\Z')
 
 
 class Answer(Response):
@@ -99,7 +103,13 @@ def weak_tag(*parts: bytes) -> bytes:
 
 
 def matches(if_none_match: bytes, tag: bytes) -> bool:
-    """Compare weakly (RFC 9110, 13.1.2): W/ makes no difference."""
-    opaque = tag.removeprefix(b"W/")
-    given = [part.strip().removeprefix(b"W/") for part in if_none_match.split(b",")]
-    return opaque in given or given == [b"*"]
+    """Compare weakly (RFC 9110, 13.1.2): neither W/ nor what a proxy adds makes a difference."""
+    wanted = _plain_tag(tag)
+    return if_none_match.strip() == b"*" or any(
+        _plain_tag(part) == wanted for part in if_none_match.split(b",")
+    )
+
+
+def _plain_tag(tag: bytes) -> bytes:
+    """Return a tag without W/, its quotes, and the coding that a compressing proxy names in it."""
+    return _CODING.sub(b"", _WEAK.sub(b"", tag.strip()).rstrip(b'"').removeprefix(b'"'))

@@ -29,7 +29,7 @@ _TYPES: Final = {
 }
 _ASSET_POLICY: Final = b"default-src 'none'; frame-ancestors 'none'"
 _ZERO: Final = re.compile(rb"q\s*=\s*0(\.0{0,3})?")
-_HOST: Final = re.compile(rb"\A[A-Za-z0-9.-]{1,253}(?::[0-9]{1,5})?\Z")
+_HOST: Final = re.compile(rb"\A([A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?\Z")
 
 
 class PageFile:
@@ -142,7 +142,8 @@ def stream_url(ws_url: str, host: bytes) -> str:
     """
     if not ws_url.startswith(":"):
         return ws_url
-    name = host.partition(b":")[0].decode() if _HOST.match(host) else "127.0.0.1"
+    found = _HOST.match(host)
+    name = found[1].decode() if found else "127.0.0.1"
     return f"//{name}{ws_url}"
 
 
@@ -152,7 +153,9 @@ def content_policy(ws_url: str, host: bytes) -> bytes:
     connect = "'self'"
     if parts.netloc:
         schemes = [parts.scheme] if parts.scheme else ["ws", "wss"]
-        connect += "".join(f" {scheme}://{parts.netloc}" for scheme in schemes)
+        # A policy cannot name an IPv6 address (CSP 3, "host-source"): any host of the scheme then.
+        source = "" if parts.netloc.startswith("[") else f"//{parts.netloc}"
+        connect += "".join(f" {scheme}:{source}" for scheme in schemes)
     return (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
         f"connect-src {connect}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
