@@ -1,6 +1,6 @@
 """The Python client. It knows the wire, not the services: nothing of theirs is imported."""
 
-from dexwire.client.api import Page, Receipt, Rejected
+from dexwire.client.api import Page, Receipt, Rejected, Unchanged
 from dexwire.client.client import Client
 from dexwire.client.errors import ClientError, Malformed, Problem, Refused, Unreachable
 from dexwire.client.events import Alert, Diff, Event, Gap, Snapshot, State
@@ -29,6 +29,7 @@ __all__ = [
     "Stream",
     "SyncClient",
     "SyncView",
+    "Unchanged",
     "Unreachable",
     "View",
     "connect",

@@ -37,12 +37,22 @@ class Rejected(Struct, frozen=True, kw_only=True):
     detail: str = ""
 
 
+class Unchanged(Struct, frozen=True, kw_only=True):
+    """Accepted fields of one token that the list does not show, or showed before, and why."""
+
+    index: int
+    code: str
+    fields: list[str]
+    detail: str
+
+
 class Receipt(Struct, frozen=True, kw_only=True):
-    """What became of a post; `epoch` and `version` are set with `ack="commit"`."""
+    """What became of a post; all after `rejected` is set with `ack="commit"`."""
 
     batch_id: str
     accepted: int
     rejected: list[Rejected] = []
+    unchanged: list[Unchanged] = []
     epoch: str | None = None
     version: int | None = None
 

@@ -19,6 +19,7 @@ from services.api.health import Health, Livez, Readyz
 from services.api.ingest import Ingest
 from services.api.live import Live
 from services.api.metrics import export
+from services.api.outcome_reader import OutcomeReader
 from services.api.pages import Pages
 from services.api.receipts import Receipts
 from services.api.routes import build_router
@@ -77,6 +78,7 @@ def build_api(
         live,
         visitors,
         Receipts(redis, keys, rate=settings.ingest_rate, burst=settings.ingest_burst),
+        OutcomeReader(redis, keys, live, settings.merge_rules()),
         producers=settings.producers(),
         origins=settings.api_origins,
         quote_assets=settings.include_quote_assets,

@@ -15,6 +15,7 @@ from starlette.types import Receive, Scope, Send
 from services.api.answer import Answer
 from services.api.counts import Counts
 from services.api.live import Live, Stamp
+from services.api.outcome_reader import OutcomeReader
 from services.api.problem import Problem
 from services.api.producers import LOCAL, Producer, authenticate, is_local
 from services.api.query import parse_parameters
@@ -53,6 +54,7 @@ class Ingest:
         live: Live,
         visitors: Visitors,
         receipts: Receipts,
+        outcomes: OutcomeReader,
         *,
         producers: tuple[Producer, ...],
         origins: tuple[str, ...],
@@ -64,6 +66,7 @@ class Ingest:
         self._live = live
         self._visitors = visitors
         self._receipts = receipts
+        self._outcomes = outcomes
         self._producers = producers
         self._origins = frozenset(origin.encode() for origin in spellings(origins))
         self._quote_assets = quote_assets
@@ -74,7 +77,7 @@ class Ingest:
         """Answer. Raises Problem. Nothing of the body is read before the headers are right."""
         post = await self._let_in(scope)
         body = await _read_body(receive)
-        verdict = judge(body, quote_assets=self._quote_assets)
+        verdict = judge(body, quote_assets=self._quote_assets, now_ms=post.now_ms)
         self._counts.ingested["accepted"] += len(verdict.accepted)
         self._counts.ingested.update(rejection.code for rejection in verdict.rejected)
         if not verdict.accepted:
@@ -135,10 +138,12 @@ class Ingest:
         # receipt changes nothing that the first has changed.
         members = _verdict_members(post, verdict)
         status = 202
+        before = self._outcomes.rows(verdict) if post.ack else None
         stamp = await self._publish(post, verdict, receipt.received_ms)
         if stamp is not None:
             status = 200
-            members |= {"epoch": stamp[0], "version": stamp[1]}
+            unchanged = await self._outcomes.unchanged(verdict, receipt.received_ms, before)
+            members |= {"unchanged": unchanged, "epoch": stamp[0], "version": stamp[1]}
         answer = _encoder.encode(members)
         if post.repeatable:
             await self._receipts.answered(post.producer, post.batch_id, status, answer)

@@ -8,6 +8,7 @@ decoder we know.
 from __future__ import annotations
 
 import re
+from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import copysign
@@ -16,6 +17,8 @@ from typing import Annotated, Any, Final
 import msgspec
 from msgspec import UNSET, DecodeError, Meta, Raw, Struct, UnsetType, ValidationError
 
+from services.api import times
+from services.api.hints import misplaced
 from services.api.problem import Problem, clip
 from shared.chains import canonical_address, canonical_chain, token_id
 from shared.model import (
@@ -99,6 +102,7 @@ class Rejection(Struct, frozen=True):
 class Accepted:
     """One token that will be published: its canonical names and the fields it speaks of."""
 
+    index: int  # in the batch
     chain: str
     address: str
     observed_ms: int | None  # None: the time of receipt
@@ -114,12 +118,24 @@ class Verdict:
     rejected: tuple[Rejection, ...]
 
 
+# RFC 8259, 8.1: JSON is UTF-8 and has no byte order mark.
+_MARKS: Final = {
+    BOM_UTF8: "the body begins with a byte order mark; send UTF-8 without one",
+    BOM_UTF16_LE: "the body is UTF-16; send UTF-8",
+    BOM_UTF16_BE: "the body is UTF-16; send UTF-8",
+}
 _body_decoder: Final = msgspec.json.Decoder(IngestBody)
 _token_decoder: Final = msgspec.json.Decoder(IngestToken)
 
 
-def judge(body: bytes, *, quote_assets: bool) -> Verdict:
-    """Judge a body. Raises Problem: 400 for what is no JSON, 422 for a wrong shape as a whole."""
+def judge(body: bytes, *, quote_assets: bool, now_ms: int) -> Verdict:
+    """Judge a body that arrived at a time.
+
+    Raises Problem: 400 for what is no JSON, 422 for a wrong shape as a whole.
+    """
+    for mark, detail in _MARKS.items():
+        if body.startswith(mark):
+            raise Problem(400, "malformed_json", detail)
     try:
         body.decode()  # msgspec would meet bad UTF-8 only in the tokens, one by one
         parsed = _body_decoder.decode(body)
@@ -134,7 +150,7 @@ def judge(body: bytes, *, quote_assets: bool) -> Verdict:
     accepted: list[Accepted] = []
     rejected: list[Rejection] = []
     for index, raw in enumerate(parsed.tokens):
-        verdict = _judge_token(index, raw, quote_assets=quote_assets)
+        verdict = _judge_token(index, raw, quote_assets=quote_assets, now_ms=now_ms)
         (accepted if isinstance(verdict, Accepted) else rejected).append(verdict)  # type: ignore[arg-type]
     return Verdict(parsed.source, tuple(accepted), tuple(rejected))
 
@@ -167,11 +183,12 @@ def _check_source(source: str) -> None:
         raise Problem(422, "bad_source", detail, param="$.source")
 
 
-def _judge_token(index: int, raw: Raw, *, quote_assets: bool) -> Accepted | Rejection:
+def _judge_token(index: int, raw: Raw, *, quote_assets: bool, now_ms: int) -> Accepted | Rejection:
     try:
         token = _token_decoder.decode(raw)
     except ValidationError as error:
-        return Rejection(index, _code(error), _detail(error, f"$.tokens[{index}]"))
+        detail = _detail(error, f"$.tokens[{index}]", hint=times.hint(str(error), bytes(raw)))
+        return Rejection(index, _code(error), detail)
     except (DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise _malformed(error) from None  # such as a lone surrogate: the body is no JSON
     chain = canonical_chain(token.chain)
@@ -181,9 +198,15 @@ def _judge_token(index: int, raw: Raw, *, quote_assets: bool) -> Accepted | Reje
     if address is None:
         shown = clip(token.token_address)
         return Rejection(index, "bad_address", f"{shown!r} cannot be an address")
+    elsewhere = misplaced(chain, address)
+    if elsewhere is not None:
+        return Rejection(index, "bad_address", f"{clip(address)!r}: {elsewhere}")
     if not quote_assets and is_quote_asset(chain, address):
         detail = "others are priced in this token; it is not listed"
         return Rejection(index, "quote_asset", detail)
+    wrong = times.wrong(token.observed_ms, token.created_ms, now_ms)
+    if wrong is not None:
+        return Rejection(index, "out_of_range", wrong)
     fields = _fields(token)
     for short, full in SHORT_NAMES.items():
         value = getattr(token, short)
@@ -195,7 +218,7 @@ def _judge_token(index: int, raw: Raw, *, quote_assets: bool) -> Accepted | Reje
     if not fields:
         return Rejection(index, "no_fields", "this token says nothing but its address")
     observed_ms = None if token.observed_ms is UNSET else token.observed_ms
-    return Accepted(chain, address, observed_ms, fields)
+    return Accepted(index, chain, address, observed_ms, fields)
 
 
 def _fields(token: IngestToken) -> dict[str, Any]:
@@ -229,13 +252,14 @@ def _code(error: ValidationError) -> str:
     return "wrong_type"
 
 
-def _detail(error: ValidationError, root: str = "$") -> str:
+def _detail(error: ValidationError, root: str = "$", hint: str = "") -> str:
     """Return the complaint with its path under `root`; of an unknown name only the beginning."""
     text, _, where = str(error).partition(" - at `$")
     unknown = _UNKNOWN_FIELD.search(text)
     if unknown:
         text = f"there is no field {clip(unknown[1])!r}"
-    return f"{clip(text, _DETAIL_MAX)} - at {root}{where.rstrip('`')}"
+    more = f"; {hint}" if hint else ""
+    return f"{clip(text, _DETAIL_MAX)} - at {root}{where.rstrip('`')}{more}"
 
 
 def _path(error: ValidationError) -> str:

@@ -16,8 +16,11 @@ from shared.model import READING_FIELDS
 NESTED = b"[" * 100_000 + b"]" * 100_000
 
 
+NOW_MS = 1_790_000_000_000
+
+
 def judged(body: bytes) -> Verdict:
-    return judge(body, quote_assets=False)
+    return judge(body, quote_assets=False, now_ms=NOW_MS)
 
 
 def token(fields: bytes) -> bytes:
@@ -191,6 +194,70 @@ def test_row_37_a_time_in_the_future_is_the_time_of_receipt() -> None:
     )
 
     assert [r.observed_ms for r in readings(verdict.accepted, now_ms)] == [now_ms, now_ms - 5]
+
+
+@pytest.mark.parametrize(
+    ("fields", "code", "said"),
+    [
+        (b'"price":1.5,"observed_ms":1795768390', "out_of_range", "looks like seconds"),  # h3-40
+        (b'"price":1,"observed_ms":0', "out_of_range", "before the first chain"),
+        (b'"price":1,"observed_ms":1438269972999', "out_of_range", "30 July 2015"),
+        (b'"price":1,"observed_ms":1795768390123456', "out_of_range", "looks like microseconds"),
+        (b'"price":1,"observed_ms":1795768390123456789', "out_of_range", "looks like nanoseconds"),
+        (b'"price":1,"observed_ms":1795768390.25', "wrong_type", "looks like seconds"),
+        (b'"price":1,"observed_ms":"1795768390123"', "wrong_type", "is Unix milliseconds, a num"),
+        (b'"price":1,"observed_ms":"2026-11-27T10:00:00Z"', "wrong_type", "is Unix milliseconds"),
+        (b'"price":1,"observed_ms":null', "wrong_type", "is Unix milliseconds"),
+        (b'"created_ms":1789999990', "out_of_range", "created_ms is Unix milliseconds"),
+        (b'"created_ms":1789999990123456', "out_of_range", "looks like microseconds"),
+        (b'"created_ms":1890000000000', "out_of_range", "is in the future"),
+    ],
+)
+def test_a_time_in_another_unit_is_refused_and_the_unit_is_named(
+    fields: bytes, code: str, said: str
+) -> None:
+    (rejection,) = judged(token(fields)).rejected
+
+    assert rejection.code == code
+    assert said in rejection.detail
+
+
+@pytest.mark.parametrize("observed_ms", [1_438_269_973_000, NOW_MS - 1, NOW_MS + 3_600_000])
+def test_any_time_since_the_first_chain_may_be_one_of_observation(observed_ms: int) -> None:
+    assert judged(token(b'"price":1,"observed_ms":%d' % observed_ms)).rejected == ()
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        (b'"token_address":"0xabababababababababababababababababababab"', '"chain":"base"'),
+        (b'"token_address":"0xABABABABABABABABABABABABABABABABABABABAB"', "not of solana"),
+        (b'"chain":"sol","token_address":"0x' + b"ab" * 20 + b'"', "not of solana"),
+        (b'"chain":"eth","token_address":"%s"' % (b"A" * 43), '"chain":"solana"'),
+        (b'"chain":"base","token_address":"%s"' % (b"A" * 43), "no address of base"),
+    ],
+)
+def test_an_address_of_another_chain_is_refused_with_a_hint(fields: bytes, said: str) -> None:
+    (rejection,) = judged(token(fields + b',"price":1')).rejected
+
+    assert rejection.code == "bad_address"
+    assert said in rejection.detail
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'\xef\xbb\xbf{"source":"bot","tokens":[]}',
+        '{"source":"bot","tokens":[]}'.encode("utf-16"),
+        b"\xfe\xff" + '{"source":"bot","tokens":[]}'.encode("utf-16-be"),
+    ],
+)
+def test_a_byte_order_mark_is_named(body: bytes) -> None:
+    with pytest.raises(Problem) as caught:
+        judged(body)
+
+    assert (caught.value.status, caught.value.code) == (400, "malformed_json")
+    assert "byte order mark" in caught.value.detail or "UTF-16" in caught.value.detail
 
 
 def test_null_says_no_longer_known_and_absence_says_nothing() -> None:

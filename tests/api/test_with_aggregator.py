@@ -52,7 +52,7 @@ async def test_what_is_acknowledged_is_on_the_page_and_in_the_token(served: Serv
 async def test_a_batch_that_changes_nothing_is_acknowledged_too(served: Served) -> None:
     body = {
         "source": "mybot",
-        "tokens": [{"token_address": "Abc", "price": 1.5, "observed_ms": 1_000}],
+        "tokens": [{"token_address": "Abc", "price": 1.5, "observed_ms": 1_500_000_000_000}],
     }
 
     first = await served.client.post("/ingest?ack=commit", json=body)

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from services.api.outcomes import Unchanged
 from services.api.verdicts import SOURCE_PATTERN, TOKENS_MAX, IngestToken, Rejection
 from shared.merge.explained import Role, Told
 from shared.model import PoolReading
@@ -150,11 +151,12 @@ class Post(Struct, frozen=True, kw_only=True):
 
 
 class Accepted(Struct, frozen=True, kw_only=True):
-    """The verdict on a batch; `epoch` and `version` with `ack=commit`."""
+    """The verdict on a batch; `unchanged`, `epoch` and `version` with `ack=commit`."""
 
     batch_id: str
     accepted: Annotated[int, Meta(ge=1)]
     rejected: list[Rejection]
+    unchanged: list[Unchanged] | UnsetType = UNSET
     epoch: Epoch | UnsetType = UNSET
     version: Version | UnsetType = UNSET
 
