@@ -18,12 +18,13 @@ class QuoteAsset(Struct, frozen=True, array_like=True):
 
 
 class Chain(Struct, frozen=True, forbid_unknown_fields=True):
-    """One chain: its other names, its native coin and its quote assets."""
+    """One chain: its other names, its native coin, its quote assets, how it writes addresses."""
 
     called: dict[str, str] = {}
     names: tuple[str, ...] = ()
     native: str | None = None
     wrapped: str | None = None
+    family: str | None = None
     quotes: tuple[QuoteAsset, ...] = ()
 
 

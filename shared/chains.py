@@ -1,4 +1,4 @@
-"""Chains and addresses: one canonical name for each, whatever a source calls it."""
+"""Chains and tokens: one canonical name for each, whatever a source calls it."""
 
 from __future__ import annotations
 
@@ -15,10 +15,6 @@ _CANONICAL: Final[dict[str, str]] = {
 }
 
 _CHAIN = re.compile(r"\A[a-z0-9](?:[a-z0-9_-]{0,30}[a-z0-9])?\Z")
-_ADDRESS = re.compile(r"\A[A-Za-z0-9](?:[A-Za-z0-9_.:-]{0,126}[A-Za-z0-9])?\Z")
-# 20 bytes is an account, 32 bytes a Uniswap v4 pool id. Other 0x chains (Sui, Aptos) are told by
-# their module path, which has colons.
-_HEX_ADDRESS = re.compile(r"\A0[xX][0-9a-fA-F]{40}(?:[0-9a-fA-F]{24})?\Z")
 
 
 def canonical_chain(name: str) -> str | None:
@@ -40,17 +36,6 @@ def source_chain(source: str, chain: str) -> str:
 def is_known_chain(chain: str) -> bool:
     """Return whether the table has this canonical chain id."""
     return chain in CHAINS
-
-
-def canonical_address(address: str) -> str | None:
-    """Return the address as dexwire keys it, or None when it cannot be one.
-
-    EVM addresses arrive in mixed case from one source and lower-case from the next, so they are
-    lower-cased. All others are case-sensitive and stay as they are, byte for byte.
-    """
-    if _HEX_ADDRESS.match(address):
-        return address.lower()
-    return address if _ADDRESS.match(address) else None
 
 
 def token_id(chain: str, address: str) -> str:

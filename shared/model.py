@@ -74,7 +74,7 @@ Percent = Annotated[float, Meta(gt=-LIMIT, lt=LIMIT)]
 Count = Annotated[int, Meta(ge=0, lt=10**15)]
 Millis = Annotated[int, Meta(ge=0, lt=10**15)]
 Text = Annotated[str, Meta(min_length=1, max_length=128)]
-Address = Annotated[str, Meta(min_length=1, max_length=128)]
+Address = Annotated[str, Meta(min_length=1, max_length=256)]  # shared.spellings.LONGEST
 
 MaybeAmount: TypeAlias = Amount | UnsetType | None
 MaybePercent: TypeAlias = Percent | UnsetType | None

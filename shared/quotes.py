@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from shared.chain_table import CHAINS, Chain
+from shared.spellings import canonical_address
 
 # How pools write the native coin of an EVM chain; no contract lives at either address.
 NATIVE_PLACEHOLDERS: Final = frozenset(
@@ -32,15 +33,19 @@ def _native(chain: Chain) -> NativeAsset:
 
 
 NATIVE: Final = {name: _native(chain) for name, chain in CHAINS.items() if chain.native}
-QUOTE_ASSETS: Final = {
-    name: frozenset(each.address for each in chain.quotes) for name, chain in CHAINS.items()
-}
-_NONE: Final[frozenset[str]] = frozenset()
+
+
+def _quotes(name: str, chain: Chain) -> frozenset[str]:
+    addresses = (*(each.address for each in chain.quotes), *NATIVE_PLACEHOLDERS)
+    return frozenset(canonical_address(name, each) or each for each in addresses)
+
+
+QUOTE_ASSETS: Final = {name: _quotes(name, chain) for name, chain in CHAINS.items()}
 
 
 def is_quote_asset(chain: str, address: str) -> bool:
     """Return whether others are priced in this token; both names canonical."""
-    return address in QUOTE_ASSETS.get(chain, _NONE) or address in NATIVE_PLACEHOLDERS
+    return address in QUOTE_ASSETS.get(chain, NATIVE_PLACEHOLDERS)
 
 
 def subject_side(chain: str, base: str, quote: str) -> str:

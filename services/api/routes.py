@@ -30,8 +30,8 @@ def build_router(
         assert isinstance(problem, Problem)  # noqa: S101 - registered for it
         return _on_problem(request, await explain(problem) if explain else problem)
 
-    routes = [Route(path, app, methods=["GET"]) for path, app in readers.items()]
-    routes += [Route(path, app, methods=["POST"]) for path, app in writers.items()]
+    routes = [Route(_pattern(path), app, methods=["GET"]) for path, app in readers.items()]
+    routes += [Route(_pattern(path), app, methods=["POST"]) for path, app in writers.items()]
     app = Starlette(
         routes=routes,
         exception_handlers={
@@ -42,6 +42,11 @@ def build_router(
     )
     app.router.redirect_slashes = False  # it would build the address from the Host header
     return app
+
+
+def _pattern(path: str) -> str:
+    """Return the path as Starlette matches it: an address may have slashes (`ibc/…`)."""
+    return path.replace("{address}", "{address:path}")
 
 
 def _on_problem(request: Request, problem: Problem) -> Response:

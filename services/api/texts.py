@@ -14,9 +14,10 @@ from typing import Final
 from unicodedata import category, normalize
 
 from services.api.problem import Problem
-from shared.chains import canonical_address, canonical_chain, split_token_id, token_id
+from shared.chains import canonical_chain, split_token_id, token_id
+from shared.spellings import canonical_address, spellings
 
-TEXT_MAX: Final = 200  # characters; the longest id has 161
+TEXT_MAX: Final = 320  # characters; the longest id has 289
 WORDS_MAX: Final = 16
 _FEW: Final = 200  # tokens that are looked at one by one sooner than a word's tokens are joined
 _PIECES = re.compile(r"\w+")
@@ -188,12 +189,11 @@ class Texts:
         return found
 
     def _at(self, text: str) -> frozenset[str] | set[str]:
-        address = canonical_address(text)
-        if address is None:
-            return frozenset()
-        found = self._addresses.having(address)
+        having = (self._addresses.having(each) for each in spellings(text))
+        found: frozenset[str] = frozenset().union(*having)
         chain_name, rest = split_token_id(text)
-        chain, rest_address = canonical_chain(chain_name), canonical_address(rest)
+        chain = canonical_chain(chain_name)
+        rest_address = canonical_address(chain, rest) if chain else None
         if chain is not None and rest_address is not None:
             whole = token_id(chain, rest_address)
             if whole in self._called:

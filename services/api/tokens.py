@@ -11,7 +11,7 @@ from services.api.answer import json_answer
 from services.api.problem import Problem, clip
 from services.api.query import parse_parameters
 from services.api.storage import storage, warming
-from shared.chains import canonical_address, canonical_chain, token_id
+from shared.chains import canonical_chain, token_id
 from shared.connect import Redis
 from shared.keys import Keys
 from shared.logs import get_logger
@@ -20,6 +20,7 @@ from shared.merge.explained import ToldPool
 from shared.merge.policy import MergeRules
 from shared.merge.readings import ReadingError, SourceReading, decode_source_reading
 from shared.row import Fields, encode_row
+from shared.spellings import canonical_address
 
 log = get_logger(__name__)
 
@@ -70,7 +71,7 @@ def parse_token(chain: str, address: str) -> str:
     canonical = canonical_chain(chain)
     if canonical is None:
         raise Problem(400, "bad_chain", f"{clip(chain)!r} cannot be a chain", param="chain")
-    known_as = canonical_address(address)
+    known_as = canonical_address(canonical, address)
     if known_as is None:
         detail = f"{clip(address)!r} cannot be an address"
         raise Problem(400, "bad_address", detail, param="address")

@@ -20,7 +20,7 @@ from msgspec import UNSET, DecodeError, Meta, Raw, Struct, UnsetType, Validation
 from services.api import times
 from services.api.hints import misplaced
 from services.api.problem import Problem, clip
-from shared.chains import canonical_address, canonical_chain, token_id
+from shared.chains import canonical_chain, token_id
 from shared.model import (
     BUILT_IN_SOURCES,
     READING_FIELDS,
@@ -33,6 +33,7 @@ from shared.model import (
     Reading,
 )
 from shared.quotes import is_quote_asset
+from shared.spellings import canonical_address
 
 TOKENS_MAX: Final = 500
 DEFAULT_CHAIN: Final = "solana"
@@ -194,7 +195,7 @@ def _judge_token(index: int, raw: Raw, *, quote_assets: bool, now_ms: int) -> Ac
     chain = canonical_chain(token.chain)
     if chain is None:
         return Rejection(index, "bad_chain", f"{clip(token.chain)!r} cannot be a chain")
-    address = canonical_address(token.token_address)
+    address = canonical_address(chain, token.token_address)
     if address is None:
         shown = clip(token.token_address)
         return Rejection(index, "bad_address", f"{shown!r} cannot be an address")

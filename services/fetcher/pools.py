@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Literal
+from urllib.parse import quote
 
 import msgspec
 
@@ -23,9 +24,10 @@ from services.fetcher.wire import (
     text,
     total,
 )
-from shared.chains import canonical_address, canonical_chain, token_id
+from shared.chains import canonical_chain, token_id
 from shared.model import PoolReading, Reading
 from shared.quotes import subject_side
+from shared.spellings import canonical_address
 
 Side = Literal["base", "quote"]
 _ENCODE: Final = msgspec.json.Encoder(order="deterministic").encode
@@ -65,16 +67,24 @@ class SeenPool:
     pool: PoolReading
 
 
+def join_addresses(addresses: Iterable[str]) -> str:
+    """Return addresses as one part of a path: `/` and the `,` of a generic type are encoded."""
+    return ",".join(quote(each, safe=":") for each in addresses)
+
+
 def name_pair(chain: str, pool: str, base: str, quote: str | None) -> Pair | str:
     """Return the pair under canonical names, or the reason for which it is refused."""
     canonical = canonical_chain(chain)
     if canonical is None:
         return "chain"
-    pool_address, base_address = canonical_address(pool), canonical_address(base)
+    pool_address, base_address = (
+        canonical_address(canonical, pool),
+        canonical_address(canonical, base),
+    )
     if pool_address is None or base_address is None:
         return "address"
     # Without a known quote side the base is the token.
-    quote_address = canonical_address(quote) if quote else None
+    quote_address = canonical_address(canonical, quote) if quote else None
     if quote_address and subject_side(canonical, base_address, quote_address) == "quote":
         return Pair(canonical, pool_address, quote_address, "quote")
     return Pair(canonical, pool_address, base_address, "base")

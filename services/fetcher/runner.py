@@ -21,13 +21,14 @@ from services.fetcher.pools import reading_id
 from services.fetcher.publish import publish
 from services.fetcher.source import Call, Discovery, Job, Page, Refresh, Source
 from services.fetcher.status import StatusBoard
-from shared.chains import canonical_address, canonical_chain, split_token_id
+from shared.chains import canonical_chain, split_token_id
 from shared.connect import UNREACHABLE, Redis
 from shared.errors import SourceError
 from shared.keys import Keys
 from shared.logs import get_logger
 from shared.model import Reading
 from shared.quotes import is_quote_asset
+from shared.spellings import canonical_address
 
 log = get_logger(__name__)
 
@@ -214,7 +215,7 @@ def _suits(job: Refresh, token: str) -> bool:
     return (
         (job.chains is None or chain in job.chains)
         and canonical_chain(chain) == chain
-        and canonical_address(address) == address
+        and canonical_address(chain, address) == address
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 
 from services.replay.market.market import Snapshot
 from services.replay.market.model import Token
-from shared.chains import canonical_address
+from shared.spellings import canonical_address
 
 Json: TypeAlias = dict[str, Any]
 
@@ -29,7 +29,9 @@ def split_ids(text: str, most: int) -> list[str]:
 
 def find_tokens(snapshot: Snapshot, chain: str, ids: list[str]) -> list[Token]:
     """Return the tokens that the market knows, in the order asked."""
-    found = (snapshot.market.find(chain, canonical_address(address) or address) for address in ids)
+    found = (
+        snapshot.market.find(chain, canonical_address(chain, address) or address) for address in ids
+    )
     return [token for token in found if token]
 
 

@@ -9,7 +9,6 @@ from services.replay.answers import Json, Refused, find_tokens, short, split_ids
 from services.replay.market.market import Snapshot, slice_of
 from services.replay.market.model import PoolState, Token
 from services.replay.market.noise import mix, uniform
-from shared.chains import canonical_address
 
 MOST_IDS: Final = 30
 MOST_PAIRS: Final = 30
@@ -109,7 +108,7 @@ def latest_tokens(snapshot: Snapshot, addresses: str) -> Json:
     """Answer /latest/dex/tokens: all chains that know an address, 30 pairs in the whole answer."""
     pairs: list[Json] = []
     for address in split_ids(addresses, MOST_IDS):
-        for token in snapshot.market.find_everywhere(canonical_address(address) or address):
+        for token in snapshot.market.find_everywhere(address):
             if len(pairs) < MOST_PAIRS:
                 pairs += _pairs_of(snapshot, token)
     return _wrap(pairs)

@@ -13,10 +13,11 @@ import msgspec
 from msgspec import UNSET, MsgspecError, Raw, Struct
 from msgspec.structs import astuple, replace
 
-from shared.chains import canonical_address, canonical_chain
+from shared.chains import canonical_chain
 from shared.errors import PipelineError
 from shared.merge.policy import MergeRules
 from shared.model import READING_FIELDS, PoolReading, Reading
+from shared.spellings import canonical_address
 
 Scalar: TypeAlias = str | int | float | None
 
@@ -88,7 +89,7 @@ def decode_reading(raw: bytes | Raw, received_ms: int) -> Reading:
     chain = canonical_chain(reading.chain)
     if chain is None:
         raise ReadingError("chain", repr(reading.chain[:32]))
-    address = canonical_address(reading.token_address)
+    address = canonical_address(chain, reading.token_address)
     if address is None:
         raise ReadingError("address", repr(reading.token_address[:64]))
     reading = _without_negative_zero(reading)
@@ -101,15 +102,17 @@ def decode_reading(raw: bytes | Raw, received_ms: int) -> Reading:
         token_address=address,
         observed_ms=min(reading.observed_ms, received_ms),
         created_ms=created_ms,
-        pools=_canonical_pools(reading.pools, received_ms) if reading.pools else (),
+        pools=_canonical_pools(chain, reading.pools, received_ms) if reading.pools else (),
     )
 
 
-def _canonical_pools(pools: tuple[PoolReading, ...], received_ms: int) -> tuple[PoolReading, ...]:
+def _canonical_pools(
+    chain: str, pools: tuple[PoolReading, ...], received_ms: int
+) -> tuple[PoolReading, ...]:
     """Return the pools with canonical addresses, each address once."""
     kept: dict[str, PoolReading] = {}
     for given in pools:
-        address = canonical_address(given.pool_address)
+        address = canonical_address(chain, given.pool_address)
         if address is None:
             continue
         pool = _without_negative_zero(given)

@@ -57,6 +57,32 @@ async def test_a_good_batch_is_published_as_what_it_says(start: Start, consumer:
     assert token == {"chain": "solana", "token_address": "Abc", "price": 1.5, "volume_24h": 20.0}
 
 
+@pytest.mark.parametrize(
+    ("chain", "written", "canonical"),
+    [
+        ("eth", "0x" + "AB" * 20, ("ethereum", "0x" + "ab" * 20)),
+        (
+            "ton",
+            "UQCxE6mUtQJKFnGfaROTKOt1lZbDiiX1kCixRv7Nw2Id_p0p",
+            ("ton", "EQCxE6mUtQJKFnGfaROTKOt1lZbDiiX1kCixRv7Nw2Id_sDs"),
+        ),
+        ("osmo", "ibc/" + "ab" * 32, ("osmosis", "ibc/" + "AB" * 32)),
+        ("sui-network", "0x02::coin::COIN", ("sui", "0x2::coin::COIN")),
+    ],
+)
+async def test_an_address_is_published_in_its_one_spelling(
+    start: Start, consumer: Consumer, chain: str, written: str, canonical: tuple[str, str]
+) -> None:
+    served = await start(ingest_api_keys=KEYS, include_quote_assets=True)
+    token = {"chain": chain, "token_address": written, "price": 1.5}
+
+    answer = await post(served, {"source": "mybot", "tokens": [token]})
+
+    assert answer.status_code == 202
+    await eventually(lambda: consumer.batches)
+    assert [(t["chain"], t["token_address"]) for t in consumer.tokens()] == [canonical]
+
+
 async def test_each_token_is_judged_alone(start: Start, consumer: Consumer) -> None:
     served = await start(ingest_api_keys=KEYS)
     bad = {"token_address": "B", "price": "1.5"}

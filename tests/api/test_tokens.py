@@ -61,9 +61,10 @@ async def test_a_token_comes_with_its_sources_and_its_pools(writer: Writer, star
         ("solana/a%20b", 400, "bad_address"),
         ("solana/%ff", 400, "bad_address"),
         ("solana/%00", 400, "bad_address"),
-        ("solana/" + "A" * 129, 400, "bad_address"),
-        ("solana/a%2Fb", 404, "not_found"),
-        ("solana/", 404, "not_found"),
+        ("solana/" + "A" * 257, 400, "bad_address"),
+        ("solana/a%2Fb", 400, "bad_address"),
+        ("osmosis/a%2F..%2Fb", 400, "bad_address"),
+        ("solana/", 400, "bad_address"),
         ("solana/Token00001?x=1", 400, "unknown_parameter"),
     ],
 )
@@ -78,6 +79,46 @@ async def test_what_is_no_token_is_a_problem(
 
     assert (answer.status_code, answer.json()["code"]) == (status, code)
     assert len(answer.content) <= 1_024
+
+
+@pytest.mark.parametrize(
+    ("ident", "paths"),
+    [
+        (
+            "osmosis:ibc/" + "AB" * 32,
+            ["osmosis/ibc%2F" + "AB" * 32, "osmosis/ibc/" + "ab" * 32, "osmo/ibc/" + "AB" * 32],
+        ),
+        (
+            "osmosis:factory/osmo1xyz/alloyed/allTOK",
+            [
+                "osmosis/factory/osmo1xyz/alloyed/allTOK",
+                "osmosis/factory%2Fosmo1xyz/alloyed/allTOK",
+            ],
+        ),
+        (
+            "ton:EQCxE6mUtQJKFnGfaROTKOt1lZbDiiX1kCixRv7Nw2Id_sDs",
+            [
+                "ton/UQCxE6mUtQJKFnGfaROTKOt1lZbDiiX1kCixRv7Nw2Id_p0p",
+                "ton/EQCxE6mUtQJKFnGfaROTKOt1lZbDiiX1kCixRv7Nw2Id%2FsDs",
+                "ton/0:b113a994b5024a16719f69139328eb759596c38a25f59028b146fecdc3621dfe",
+            ],
+        ),
+        (
+            "sui:0x2::lp::LP<0x2::a::A,0x3::b::B>",
+            ["sui-network/0x02::lp::LP%3C0x2::a::A,%200x03::b::B%3E"],
+        ),
+    ],
+)
+async def test_any_spelling_of_an_address_finds_its_token(
+    writer: Writer, start: Start, ident: str, paths: list[str]
+) -> None:
+    await writer.begin()
+    await writer.commit([row(1) | {"id": ident}])
+    served = await start()
+
+    answers = [await served.client.get(f"/tokens/{path}") for path in paths]
+
+    assert [answer.status_code for answer in answers] == [200] * len(paths)
 
 
 def test_a_reading_that_cannot_be_read_does_not_hide_the_others() -> None:

@@ -55,7 +55,7 @@ def _text(pattern: str, longest: int | None = None) -> Schema:
 
 
 _CHAIN: Final = _text("[A-Za-z0-9]([A-Za-z0-9_-]{0,30}[A-Za-z0-9])?", 32)
-_ADDRESS: Final = _text("[A-Za-z0-9]([A-Za-z0-9_.:-]{0,126}[A-Za-z0-9])?", 128)
+_ADDRESS: Final = _text("[A-Za-z0-9-][A-Za-z0-9_.:/<>, +-]{0,255}", 256)
 _Q: Final[Schema] = {"type": "string", "minLength": 1, "maxLength": texts.TEXT_MAX}
 _LIMIT: Final = Parameter(
     "limit",
@@ -177,7 +177,14 @@ OPERATIONS: Final = (
         },
         parameters=(
             Parameter("chain", _CHAIN, "Its chain.", "path", required=True, example="solana"),
-            Parameter("address", _ADDRESS, "As it is.", "path", required=True, example=_EXAMPLE),
+            Parameter(
+                "address",
+                _ADDRESS,
+                "In any spelling of its chain; slashes as they are or as %2F.",
+                "path",
+                required=True,
+                example=_EXAMPLE,
+            ),
         ),
     ),
     Operation(

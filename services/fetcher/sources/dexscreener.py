@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Final
-from urllib.parse import quote
 
 import msgspec
 from msgspec import Raw, Struct
@@ -20,6 +19,7 @@ from services.fetcher.pools import (
     SeenPool,
     Trading,
     by_token,
+    join_addresses,
     name_pair,
     pool_reading,
     reading_id,
@@ -38,9 +38,10 @@ from services.fetcher.wire import (
     price,
     text,
 )
-from shared.chains import canonical_address, canonical_chain, token_id
+from shared.chains import canonical_chain, token_id
 from shared.model import Reading
 from shared.settings import Words
+from shared.spellings import canonical_address
 
 NAME: Final = "dexscreener"
 BATCH: Final = 30  # addresses that /tokens/v1 takes
@@ -115,7 +116,8 @@ def read_listed(body: bytes, observed_ms: int) -> Page:  # noqa: ARG001 - lists 
     refused: Counter[str] = Counter()
     found: dict[str, None] = {}
     for listed in decode_each(_LISTED, _records(body), refused):
-        chain, address = canonical_chain(listed.chain_id), canonical_address(listed.token_address)
+        chain = canonical_chain(listed.chain_id)
+        address = canonical_address(chain, listed.token_address) if chain else None
         if chain is None or address is None:
             refused["chain" if chain is None else "address"] += 1
         else:
@@ -212,12 +214,12 @@ class DexScreenerSettings(SourceSettings):
 
 def ask_tokens(chain: str, addresses: Sequence[str]) -> Call:
     """One pair of each of up to 30 tokens of one chain."""
-    return Call(f"/tokens/v1/{chain}/{quote(','.join(addresses), safe=',:')}", read_pairs, PAIRS)
+    return Call(f"/tokens/v1/{chain}/{join_addresses(addresses)}", read_pairs, PAIRS)
 
 
 def ask_pools(chain: str, addresses: Sequence[str]) -> Call:
     """Up to 30 pools of one token."""
-    return Call(f"/token-pairs/v1/{chain}/{quote(addresses[0], safe=':')}", read_pairs, PAIRS)
+    return Call(f"/token-pairs/v1/{chain}/{join_addresses(addresses[:1])}", read_pairs, PAIRS)
 
 
 def ask_search(words: str) -> Call:

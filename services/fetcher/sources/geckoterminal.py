@@ -22,6 +22,7 @@ from services.fetcher.pools import (
     SeenPool,
     Trading,
     by_token,
+    join_addresses,
     name_pair,
     pool_reading,
     reading_id,
@@ -42,9 +43,10 @@ from services.fetcher.wire import (
     price,
     text,
 )
-from shared.chains import canonical_address, canonical_chain, source_chain
+from shared.chains import canonical_chain, source_chain
 from shared.model import Reading
 from shared.settings import Words
+from shared.spellings import canonical_address
 
 NAME: Final = "geckoterminal"
 BATCH: Final = 30  # addresses that /tokens/multi takes
@@ -273,7 +275,8 @@ def _token_reading(wire: WireToken, observed_ms: int) -> Reading | str:
     network = _network(wire.id, figures.address)
     if network is None:
         return "id"
-    chain, address = canonical_chain(network), canonical_address(figures.address)
+    chain = canonical_chain(network)
+    address = canonical_address(chain, figures.address) if chain else None
     if chain is None or address is None:
         return "chain" if chain is None else "address"
     return Reading(
@@ -336,7 +339,7 @@ def network_of(chain: str) -> str:
 
 def ask_tokens(chain: str, addresses: Sequence[str]) -> Call:
     """Up to 30 tokens of one chain with their deepest pools."""
-    path = f"/networks/{network_of(chain)}/tokens/multi/{quote(','.join(addresses), safe=',:')}"
+    path = f"/networks/{network_of(chain)}/tokens/multi/{join_addresses(addresses)}"
     return Call(path, read_page, query=(("include", "top_pools"),))
 
 

@@ -11,7 +11,8 @@ from typing import Final, NamedTuple
 
 from services.replay.market.model import Token
 from services.replay.market.noise import key_of
-from shared.chains import canonical_address, source_chain
+from shared.chains import source_chain
+from shared.spellings import canonical_address
 
 
 class Quote(NamedTuple):
@@ -157,7 +158,7 @@ def quote_tokens(
                 key=key_of(seed, "quote", quote.symbol),  # one price for WETH on every chain
                 chain=chain,
                 address=quote.address,
-                canonical=canonical_address(quote.address) or quote.address,
+                canonical=canonical_address(chain, quote.address) or quote.address,
                 name=quote.name,
                 symbol=quote.symbol,
                 decimals=quote.decimals,
@@ -167,7 +168,7 @@ def quote_tokens(
                 volatility=quote.volatility,
                 quote=True,
                 recorded=True,
-                icon=icons.get((chain, canonical_address(quote.address) or quote.address)),
+                icon=icons.get((chain, canonical_address(chain, quote.address) or quote.address)),
                 gecko_id=quote.symbol.lower(),
             )
             for quote in quotes

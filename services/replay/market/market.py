@@ -20,6 +20,7 @@ from services.replay.market.recorded import (
     recorded_pools,
     recorded_tokens,
 )
+from shared.spellings import canonical_address
 
 TICK_MS: Final = 1000  # figures of one tick are the same in every answer
 _MAX_NEWCOMERS: Final = 120
@@ -134,9 +135,10 @@ class Market:
     def find(self, chain: str, canonical: str) -> Token | None:
         return self._by_id.get((chain, canonical))
 
-    def find_everywhere(self, canonical: str) -> list[Token]:
+    def find_everywhere(self, address: str) -> list[Token]:
         """Return the tokens of an address on any chain."""
-        found = (self._by_id.get((chain, canonical)) for chain in self.quotes)
+        known = ((chain, canonical_address(chain, address) or address) for chain in self.quotes)
+        found = (self._by_id.get(each) for each in known)
         return [token for token in found if token]
 
     def named(self, text: str, chains: Iterable[str]) -> list[Token]:

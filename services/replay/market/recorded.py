@@ -18,8 +18,9 @@ from services.replay.market.generated import mixed_case
 from services.replay.market.model import Pool, Token
 from services.replay.market.moves import magnitude
 from services.replay.market.noise import key_of, mix, uniform
-from shared.chains import canonical_address, canonical_chain
+from shared.chains import canonical_chain
 from shared.quotes import is_quote_asset
+from shared.spellings import canonical_address
 
 Json: TypeAlias = dict[str, Any]
 Id: TypeAlias = tuple[str, str]  # canonical chain and address
@@ -110,7 +111,8 @@ def _price(facts: _TokenFacts, price: float, depth: float, fdv: float, cap: floa
 
 
 def _id(chain: str, address: str) -> Id:
-    return canonical_chain(chain) or chain, canonical_address(address) or address
+    canonical = canonical_chain(chain) or chain
+    return canonical, canonical_address(canonical, address) or address
 
 
 def _read_dexscreener(found: Recordings, body: Json | list[Json]) -> None:

@@ -6,8 +6,9 @@ import re
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from shared.chains import canonical_address, canonical_chain, token_id
+from shared.chains import canonical_chain, token_id
 from shared.model import SORTS, WINDOWED, WINDOWS, metric_of
+from shared.spellings import canonical_address
 
 Kind = Literal["rows", "token", "list", "tokens", "alerts"]
 
@@ -79,7 +80,8 @@ def watch_topic(ids: tuple[str, ...], owner: str) -> Topic:
 def parse_token_id(written: str) -> str:
     """Return the canonical id of `<chain>:<address>`. Raises BadTopic."""
     chain_name, _, raw_address = written.partition(":")
-    chain, address = canonical_chain(chain_name), canonical_address(raw_address)
+    chain = canonical_chain(chain_name)
+    address = canonical_address(chain, raw_address) if chain else None
     if chain is None or address is None:
         raise BadTopic("bad_topic", f"no token id '{written[:_QUOTED]}'")
     return token_id(chain, address)
