@@ -28,10 +28,10 @@ help: ## list these targets
 setup: $(DEV_STAMP) ## make the environment (.venv), from the hash-locked files
 
 demo: $(RUN_STAMP) ## run everything offline: embedded server, replayed market
-	@exec $(BIN)/dexwire up --demo $(ARGS)
+	@STARTED_BY='make demo' exec $(BIN)/dexwire up --demo $(ARGS)
 
 run: $(RUN_STAMP) ## run everything on the live sources
-	@exec $(BIN)/dexwire up $(ARGS)
+	@STARTED_BY='make run' exec $(BIN)/dexwire up $(ARGS)
 
 verify: $(RUN_STAMP) ## audit the store of what runs here (make demo, make run)
 	@$(BIN)/dexwire verify $(ARGS)

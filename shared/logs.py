@@ -26,9 +26,14 @@ def setup_logs(service: str, settings: ServiceSettings) -> None:
         if as_json
         else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
     )
-    stamp = structlog.processors.TimeStamper(fmt="iso", utc=True)
+    for_person = not as_json and sys.stderr.isatty()
+    stamp = structlog.processors.TimeStamper(
+        fmt="%H:%M:%S" if for_person else "iso", utc=not for_person
+    )
     begin: list[Any] = [structlog.contextvars.merge_contextvars, structlog.processors.add_log_level]
     end: list[Any] = [structlog.processors.format_exc_info, _only_printable, render]
+    if for_person:
+        end.insert(0, _without_module)
     throttle = Throttle(time.monotonic)
     structlog.configure(
         processors=[*begin, _Throttled(throttle), stamp, *end],
@@ -79,6 +84,11 @@ class _Throttled:
 def _of_library(_logger: object, _method: str, event: Event) -> Event:
     event["message"], event["logger"] = event["event"], event["_record"].name
     event["event"] = LIBRARY_EVENT
+    return event
+
+
+def _without_module(_logger: object, _method: str, event: Event) -> Event:
+    event.pop("module", None)
     return event
 
 

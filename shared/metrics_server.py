@@ -50,7 +50,7 @@ def serve_metrics(metrics: Metrics, settings: ServiceSettings) -> Iterator[int]:
         if port is not None:
             where = f"cannot listen on {settings.metrics_host}:{port}"
             raise CannotListen(f"METRICS_HOST, METRICS_PORT: {where}: {error.strerror}") from None
-        log.warning("metrics_off", port=chosen, error=error.strerror, fix="set METRICS_PORT")
+        log.info("metrics_off", port=chosen, error=error.strerror, fix="set METRICS_PORT")
         yield 0
         return
     thread = threading.Thread(target=server.serve_forever, args=(_POLL_S,), name="metrics")

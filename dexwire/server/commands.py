@@ -67,11 +67,16 @@ def up(
         Path | None,
         typer.Option(help="Keep the embedded server's data here; without it, in memory only."),
     ] = None,
+    verbose: Annotated[
+        bool,
+        typer.Option("--verbose", "-v", help="On a terminal: every log line, not warnings only."),
+    ] = False,
 ) -> None:
     """Run everything on this machine; Ctrl-C stops it."""
     start = _load("dexwire.server.start", "start_up")
     _exit_with(
         lambda: start(
+            verbose=verbose,
             demo=demo or None,
             replay_tokens=tokens,
             redis_url=redis_url,

@@ -24,18 +24,18 @@ class PortTaken(PipelineError):
     """A port cannot be listened on; the message says which, whose and what to do."""
 
 
-def take_port(host: str, port: int, service: str, option: str, others: Collection[int] = ()) -> int:
+def take_port(host: str, port: int, service: str, others: Collection[int] = ()) -> int:
     """Return a port to listen on: the one asked for, or for 0 any free one but `others`.
 
     Raises PortTaken when it cannot be.
     """
     while True:
-        found = _listen(host, port, service, option)
+        found = _listen(host, port, service)
         if port or found not in others:  # the system may give one twice, as nobody holds it yet
             return found
 
 
-def _listen(host: str, port: int, service: str, option: str) -> int:
+def _listen(host: str, port: int, service: str) -> int:
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         with socket.socket(family) as probe:
@@ -45,9 +45,9 @@ def _listen(host: str, port: int, service: str, option: str) -> int:
             return found
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
-            message = f"port {port} is in use ({service}); choose another with {option}"
+            message = f"port {port} is in use ({service})"
         elif error.errno == errno.EACCES:
-            message = f"port {port} needs more rights ({service}); choose another with {option}"
+            message = f"port {port} needs more rights ({service})"
         else:
             message = f"cannot listen on {host}:{port} ({service}): {error.strerror}"
         raise PortTaken(message) from None

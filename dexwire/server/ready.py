@@ -14,44 +14,56 @@ from typing import Final
 import msgspec
 
 from dexwire.server.net import http_get, is_open, origin
+from dexwire.server.ports import Ports
 from dexwire.server.screen import Screen
 from dexwire.server.settings import UpSettings
 
 BANNER: Final = "DEMO: replayed market, not live data"
 _CHECKED_S: Final = 0.25
-
-
-@dataclass(frozen=True, slots=True)
-class Ports:
-    """Where services listen; all were free when they were checked. `replay` only in a demo."""
-
-    api: int
-    ws: int
-    replay: int | None
+_NO_SOURCE: Final = "no_source"
 
 
 async def tell_when_ready(settings: UpSettings, ports: Ports, screen: Screen) -> None:
-    """Tell what everybody still waits for, each thing once, and in the end where to look."""
-    started, said = time.monotonic(), ""
+    """Say what is waited for, each thing once, and in the end where to look.
+
+    Where no source answers, say that and where to look, and go on waiting.
+    """
+    started, said, looking = time.monotonic(), "", False
+    for_tokens = False
     while waiting := await _waiting_for(settings, ports):
-        if waiting != said:
-            screen.say(f"waiting for {waiting}")
-            said = waiting
+        if waiting.text != said:
+            if waiting.for_tokens and not for_tokens:
+                screen.begin("tokens", waiting.text)
+                for_tokens = True
+            screen.waiting(waiting.text)
+            said = waiting.text
+        if waiting.trouble and not looking:
+            screen.alert(waiting.trouble)
+            screen.addresses(_addresses(settings, ports))
+            screen.waiting(waiting.text)
+            looking = True
         await asyncio.sleep(_CHECKED_S)
+    if not for_tokens:
+        screen.begin("tokens", "the first tokens")
+    screen.finish(f"ready after {time.monotonic() - started:.1f} s")
+    if not looking:
+        if settings.demo:
+            screen.shout(BANNER)
+        screen.addresses(_addresses(settings, ports))
+
+
+def _addresses(settings: UpSettings, ports: Ports) -> list[tuple[str, str]]:
     api_url = origin("http", settings.api_host, ports.api)
     ws_url = origin("ws", settings.ws_host, ports.ws)
-    screen.say(f"ready after {time.monotonic() - started:.1f} s")
-    if settings.demo:
-        screen.shout(BANNER)
-    screen.say(
-        f"  page    {api_url}/\n"
-        f"  data    {api_url}/discover\n"
-        f"  stream  {ws_url}/ws?topics=all\n"
-        f"  health  {api_url}/health\n"
-        f"try       curl '{api_url}/discover?limit=5'\n"
-        f"audit     {_our_command()} verify (in this folder)\n"
-        "stop      Ctrl-C"
-    )
+    return [
+        ("page", f"{api_url}/"),
+        ("data", f"{api_url}/discover"),
+        ("stream", f"{ws_url}/ws?topics=all"),
+        ("health", f"{api_url}/health"),
+        ("try", f"curl '{api_url}/discover?limit=5'"),
+        ("audit", f"{_our_command()} verify (in this folder)"),
+        ("stop", "Ctrl-C"),
+    ]
 
 
 def _our_command() -> str:
@@ -66,32 +78,37 @@ def _our_command() -> str:
     return str(path)
 
 
-async def _waiting_for(settings: UpSettings, ports: Ports) -> str:
-    """Return what is not there yet, in one word or two; "" when everything is."""
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    text: str  # what for
+    for_tokens: bool = False  # api and stream are there
+    trouble: str = ""  # why it may be in vain, for people
+
+
+async def _waiting_for(settings: UpSettings, ports: Ports) -> _Waiting | None:
+    """Return what is not there yet; None when everything is."""
     try:
         status, body = await http_get(settings.api_host, ports.api, "/discover?limit=1")
     except OSError:
-        return "the api"
+        return _Waiting("the api")
     if not await is_open(settings.ws_host, ports.ws):
-        return "the stream"
-    if status != 200:
-        return f"the first tokens ({_problem_code(body) or status})"
+        return _Waiting("the stream")
     try:
-        tokens = msgspec.json.decode(body, type=_Page).tokens
+        page = msgspec.json.decode(body, type=_Page)
     except ValueError:
-        return "the api (it answers with something else)"
-    return "" if tokens else "the first tokens"
+        return _Waiting("the api (it answers with something else)")
+    if status != 200:
+        trouble = page.detail if page.reason == _NO_SOURCE else ""
+        return _Waiting(
+            f"the first tokens ({page.code or status})", for_tokens=True, trouble=trouble
+        )
+    return None if page.tokens else _Waiting("the first tokens", for_tokens=True)
 
 
 class _Page(msgspec.Struct):
-    tokens: list[msgspec.Raw]
+    """What counts of `/discover`: a page, or the problem in its place."""
 
-
-class _Problem(msgspec.Struct):
+    tokens: list[msgspec.Raw] = []
     code: str = ""
-
-
-def _problem_code(body: bytes) -> str:
-    with contextlib.suppress(ValueError):
-        return msgspec.json.decode(body, type=_Problem).code
-    return ""
+    reason: str = ""
+    detail: str = ""

@@ -18,14 +18,14 @@ from shared.settings import ServiceSettings, read_settings
 _NEEDS_NO_REDIS: Final = {"replay"}
 
 
-def start_up(**flags: object) -> int:
+def start_up(*, verbose: bool, **flags: object) -> int:
     """Run everything; flags that are None were not given. Raises PipelineError."""
     from dexwire.server.settings import UpSettings  # noqa: PLC0415 - a single service needs none
     from dexwire.server.up import up  # noqa: PLC0415
 
     settings = read_settings(UpSettings, **flags)
     name_look_alikes()
-    return asyncio.run(up(settings))
+    return asyncio.run(up(settings, verbose=verbose))
 
 
 def start_verify(

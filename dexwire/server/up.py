@@ -16,15 +16,16 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from typing import Final
 
 from dexwire.runfile import DEFAULT_FOLDER, RunFile, Running
-from dexwire.server.net import PortTaken, check_redis, origin, reachable, take_port
-from dexwire.server.ready import BANNER, Ports, tell_when_ready
+from dexwire.server.net import check_redis, origin, reachable
+from dexwire.server.ports import Ports, choose_ports, metrics_ports
+from dexwire.server.ready import BANNER, tell_when_ready
 from dexwire.server.screen import Screen
-from dexwire.server.settings import DEMO_REPLAY_PORT, UpSettings
+from dexwire.server.settings import UpSettings
+from dexwire.server.summary import write_summaries
 from dexwire.server.supervisor import Service, Supervisor, next_delay_s
 from shared.embedded import EmbeddedServer
 from shared.errors import ConfigError, StoreError
 from shared.leftovers import remove_leftovers
-from shared.settings import METRICS_PORTS
 
 NAMES: Final = ("replay", "aggregator", "fetcher", "api", "ws")
 SERVER_STOP_S: Final = 1.5  # what is left of the 15 s when every service had to be killed
@@ -34,32 +35,7 @@ _DEMO_RATE: Final = (10, 33)
 _DEMO_TOKENS_PER_RATE: Final = 600
 
 
-def choose_ports(settings: UpSettings) -> Ports:
-    """Check that every port that was asked for can be listened on. Raises PortTaken."""
-    taken = metrics_ports(settings)
-    for name, port in taken.items():
-        take_port(settings.metrics_host, port, f"metrics of {name}", "METRICS_PORT")
-    others = set(taken.values())
-    api = take_port(settings.api_host, settings.api_port, "api", "--api-port", others)
-    ws = take_port(settings.ws_host, settings.ws_port, "ws", "--ws-port", others | {api})
-    if api == ws:
-        raise PortTaken(f"port {api} is asked for by api and ws; choose another with --ws-port")
-    if not settings.demo:
-        return Ports(api, ws, None)
-    wanted = DEMO_REPLAY_PORT if settings.replay_port is None else settings.replay_port
-    others |= {api, ws}
-    try:
-        replay = take_port("127.0.0.1", wanted, "replay", "--replay-port", others)
-    except PortTaken:
-        if settings.replay_port is not None:
-            raise
-        replay = take_port("127.0.0.1", 0, "replay", "--replay-port", others)
-    if replay in {api, ws}:
-        raise PortTaken(f"port {replay} is asked for twice; choose another with --replay-port")
-    return Ports(api, ws, replay)
-
-
-def services(settings: UpSettings, ports: Ports, redis_url: str, *, pretty: bool) -> list[Service]:
+def services(settings: UpSettings, ports: Ports, redis_url: str) -> list[Service]:
     """Return every service with the variables that differ from its own defaults."""
     common = {"REDIS_URL": redis_url, "REDIS_PREFIX": settings.prefix}
     if settings.redis_password.get_secret_value() and not settings.redis_url:
@@ -68,7 +44,7 @@ def services(settings: UpSettings, ports: Ports, redis_url: str, *, pretty: bool
     if settings.demo:
         common["DEMO"] = "true"
     if settings.log_json is None:
-        common["LOG_JSON"] = "false" if pretty else "true"
+        common["LOG_JSON"] = "true"  # a terminal's screen shows them in its own way
     own: dict[str, dict[str, str]] = {
         "aggregator": {},
         "fetcher": {},
@@ -102,27 +78,28 @@ def services(settings: UpSettings, ports: Ports, redis_url: str, *, pretty: bool
     ]
 
 
-def metrics_ports(settings: UpSettings) -> dict[str, int]:
-    """Return each service's port where one was chosen: that one and those after it."""
-    first = settings.metrics_port
-    names = [name for name in METRICS_PORTS if settings.demo or name != "replay"]
-    return {name: port for port, name in enumerate(names, start=first)} if first else {}
-
-
 def demo_rate_factor(tokens: int) -> float:
     """Return how much faster than the live sources allow the replayed market is asked."""
     least, most = _DEMO_RATE
     return float(min(most, max(least, tokens / _DEMO_TOKENS_PER_RATE)))
 
 
-async def up(settings: UpSettings) -> int:
+async def up(settings: UpSettings, *, verbose: bool = False) -> int:
     """Run everything until SIGINT, SIGTERM or SIGHUP; return the exit code.
+
+    `verbose`: a terminal shows every log line.
 
     Raises ConfigError, PortTaken or StoreError when it cannot; no service was started then.
     """
-    screen = Screen([*NAMES, "redis"])
+    screen = _screen(settings, verbose=verbose)
     supervisor = Supervisor(screen)
-    with _on_signals(supervisor.interrupt), contextlib.ExitStack() as held:
+
+    def interrupt() -> None:
+        screen.interrupted()
+        supervisor.interrupt()
+
+    with _on_signals(interrupt), contextlib.ExitStack() as held:
+        held.callback(screen.end_steps)
         ports = choose_ports(settings)
         run_file = _claim_folder(settings, held)
         server = await _redis(settings, held)
@@ -130,14 +107,31 @@ async def up(settings: UpSettings) -> int:
         url = settings.redis_url if server is None else server.url
         if run_file is not None:
             run_file.write(_running(settings, ports, url))
-        children = services(settings, ports, url, pretty=sys.stdout.isatty())
+        children = services(settings, ports, url)
+        screen.begin("services", ", ".join(child.name for child in children))
         async with _alongside(
-            _keep_server(server, screen), tell_when_ready(settings, ports, screen)
+            _keep_server(server, screen), _show(settings, ports, screen), screen.animate()
         ):
             code = await supervisor.run(children)
         held.close()  # the server last: the aggregator has flushed its window into it
         screen.say("stopped")
         return code
+
+
+def _screen(settings: UpSettings, *, verbose: bool) -> Screen:
+    """Return where we write: for a person at a terminal, unless another form of logs was chosen."""
+    names = [*NAMES, "redis"]
+    if not sys.stdout.isatty() or settings.log_json is not None:
+        return Screen(names)
+    from dexwire.server.terminal_screen import TerminalScreen  # noqa: PLC0415 - rich takes its time
+
+    chosen = "log_level" in settings.model_fields_set and settings.log_level in {"DEBUG", "INFO"}
+    return TerminalScreen(names, verbose=verbose or chosen)
+
+
+async def _show(settings: UpSettings, ports: Ports, screen: Screen) -> None:
+    await tell_when_ready(settings, ports, screen)
+    await write_summaries(settings, ports, screen)
 
 
 def _claim_folder(settings: UpSettings, held: contextlib.ExitStack) -> RunFile | None:
@@ -194,13 +188,13 @@ async def _alongside(*coroutines: Coroutine[None, None, None]) -> AsyncIterator[
 
 
 def _introduce(settings: UpSettings, screen: Screen, server: EmbeddedServer | None) -> None:
-    if settings.demo:
+    if settings.demo and not screen.live:
         screen.shout(BANNER)
     if server is not None:
         kept = f"kept in {settings.data_dir}" if settings.data_dir else "in memory only"
-        screen.say(f"embedded server: {server.binary.rpartition('/')[2]}, {kept}")
+        screen.done("embedded server", f"{server.binary.rpartition('/')[2]}, {kept}")
     else:
-        screen.say(f"Redis: {settings.redis}, key prefix {settings.prefix!r}")
+        screen.done("Redis", f"{settings.redis}, key prefix {settings.prefix!r}")
 
 
 def _running(settings: UpSettings, ports: Ports, redis_url: str) -> Running:

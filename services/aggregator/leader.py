@@ -157,7 +157,9 @@ class Leader:
         self._inherited = stored
         memory.touch(memory.tokens(), self._clock.now_ms())
         self.counts.epochs += 1
-        log.warning("epoch_begun", epoch=epoch, after=meta.epoch, tokens=len(memory))
+        log.info("epoch_begun", epoch=epoch, after=meta.epoch, tokens=len(memory))
+        if self.counts.takeovers:  # not a start: the store was exchanged under us
+            log.warning("store_replaced", epoch=epoch, tokens=len(memory))
 
     async def _verify(self, tokens: list[str]) -> None:
         """Merge the stored readings of tokens that this term has not looked at yet.

@@ -131,7 +131,9 @@ class Runner:
         facts, circuit = self.status[source.name].facts, self.upstreams.circuit(source)
         before = self._circuits.get(source.name, "closed")
         if circuit != before:
-            log.warning("circuit_changed", source=source.name, before=before, now=circuit)
+            log.info("circuit_changed", source=source.name, before=before, now=circuit)
+            if before == "closed":  # what follows, trial after trial, is the same trouble
+                log.warning("circuit_opened", source=source.name)
         self._circuits[source.name] = facts["circuit"] = circuit
         self.counts[source.name].circuit_open = circuit != "closed"
         return circuit

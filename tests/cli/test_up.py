@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import time
@@ -14,10 +15,10 @@ import redis as sync_redis
 
 from dexwire.runfile import Running, find_running
 from dexwire.server.net import take_port
-from dexwire.server.ready import Ports
+from dexwire.server.ports import Ports
 from dexwire.server.settings import UpSettings
 from dexwire.server.up import demo_rate_factor, services
-from tests.support import Process, eventually, free_port
+from tests.support import ROOT, Process, eventually, free_port
 
 Spawn = Callable[..., Process]
 FREE = ("--api-port", "0", "--ws-port", "0")
@@ -119,26 +120,62 @@ async def test_its_embedded_server_comes_back_when_it_dies(spawn_dexwire: Spawn)
 @pytest.mark.parametrize(
     ("service", "option"), [("api", "--api-port"), ("ws", "--ws-port"), ("replay", "--replay-port")]
 )
-def test_a_busy_port_is_one_line(
+def test_a_busy_port_is_one_line_with_what_to_type_instead(
     spawn_dexwire: Spawn, busy_port: int, service: str, option: str
 ) -> None:
-    process = spawn_dexwire("up", *DEMO, option, str(busy_port))
+    process = spawn_dexwire("up", "--demo", option, str(busy_port), *others(option))
 
     assert process.wait() == 1
-    assert process.output() == (
-        f"dexwire: port {busy_port} is in use ({service}); choose another with {option}\n"
+    said = re.fullmatch(
+        rf"dexwire: port {busy_port} is in use \({service}\); choose another: "
+        rf"dexwire up --demo (.*) {option} (\d+)\n",
+        process.output(),
     )
+    assert said is not None, process.output()
+    assert said[1].split() == others(option)
+    assert busy_port < int(said[2]) < busy_port + 100
+
+
+def others(option: str) -> list[str]:
+    """Options for the other ports, so that only one is wrong."""
+    options = ["--api-port", "--ws-port", "--replay-port"]
+    return [word for other in options if other != option for word in (other, "0")]
+
+
+def test_make_is_answered_with_make(spawn_dexwire: Spawn, busy_port: int) -> None:
+    process = spawn_dexwire(
+        *("up", "--demo", "--tokens", "50", f"--api-port={busy_port}", "--ws-port", str(busy_port)),
+        env={"STARTED_BY": "make demo"},
+    )
+
+    assert process.wait() == 1
+    said = re.fullmatch(
+        rf"dexwire: port {busy_port} is in use \(api\); choose another: "
+        r'make demo ARGS="--tokens 50 --api-port (\d+) --ws-port (\d+)"\n',
+        process.output(),
+    )
+    assert said is not None, process.output()
+    assert len({busy_port, int(said[1]), int(said[2])}) == 3
+
+
+@pytest.mark.parametrize("target", ["demo", "run"])
+def test_make_says_who_started_it(target: str) -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+
+    assert re.search(rf"^{target}: .*\n\t@STARTED_BY='make {target}' exec ", makefile, re.MULTILINE)
 
 
 def test_one_port_for_two_services_is_one_line(spawn_dexwire: Spawn) -> None:
-    port = str(free_port())
+    port = free_port()
 
-    process = spawn_dexwire("up", "--api-port", port, "--ws-port", port)
+    process = spawn_dexwire("up", "--api-port", str(port), "--ws-port", str(port))
 
     assert process.wait() == 1
-    assert process.output() == (
-        f"dexwire: port {port} is asked for by api and ws; choose another with --ws-port\n"
-    )
+    assert re.fullmatch(
+        rf"dexwire: port {port} is asked for by api and ws; choose another: "
+        rf"dexwire up --api-port {port} --ws-port \d+\n",
+        process.output(),
+    ), process.output()
 
 
 @pytest.mark.alone
@@ -225,7 +262,7 @@ def test_version_and_help_answer(spawn_dexwire: Spawn) -> None:
 # -- what the services are told --------------------------------------------------------------------
 def told(settings: UpSettings, replay: int | None = None) -> dict[str, dict[str, str]]:
     ports = Ports(api=1, ws=2, replay=replay)
-    return {s.name: dict(s.env) for s in services(settings, ports, "unix:///x", pretty=False)}
+    return {s.name: dict(s.env) for s in services(settings, ports, "unix:///x")}
 
 
 def test_a_live_run_has_no_replay_and_no_upstream_of_ours() -> None:
@@ -271,6 +308,6 @@ def test_on_a_given_server_the_demo_keeps_to_a_prefix_of_its_own() -> None:
 def test_any_free_port_is_none_that_another_service_has_been_given() -> None:
     even = range(0, 65_536, 2)
 
-    found = {take_port("127.0.0.1", 0, "ws", "--ws-port", even) for _ in range(50)}
+    found = {take_port("127.0.0.1", 0, "ws", even) for _ in range(50)}
 
     assert all(port % 2 for port in found)

@@ -14,8 +14,8 @@ import pytest
 from prometheus_client.metrics_core import Metric
 
 from dexwire.server.net import PortTaken
+from dexwire.server.ports import choose_ports, metrics_ports
 from dexwire.server.settings import UpSettings
-from dexwire.server.up import choose_ports, metrics_ports
 from shared.errors import CannotListen
 from shared.metrics import Metrics, counter
 from shared.metrics_server import serve_metrics

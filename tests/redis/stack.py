@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import httpx
 
-from dexwire.server.ready import Ports
+from dexwire.server.ports import Ports
 from dexwire.server.settings import UpSettings
 from dexwire.server.up import services
 from tests.reference_client import LiveClient, ReferenceClient
@@ -26,7 +26,7 @@ class Stack:
         self._spawn, self._environ = spawn, environ
         self._ports = Ports(free_port(), free_port(), free_port())
         settings = UpSettings(demo=True, replay_tokens=MARKET)
-        chosen = services(settings, self._ports, "", pretty=False)
+        chosen = services(settings, self._ports, "")
         self._env = {service.name: dict(service.env) for service in chosen}
         self.processes: dict[str, list[Process]] = {}
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from redis.crc import key_slot as library_slot
 
-from dexwire.server.ready import Ports
+from dexwire.server.ports import Ports
 from dexwire.server.settings import UpSettings
 from dexwire.server.up import services
 from services.api.settings import ApiSettings
@@ -179,7 +179,7 @@ def test_certificates_are_files_that_can_be_read(given: dict[str, str], complain
 
 
 def test_the_embedded_server_is_not_asked_for_the_password_of_another() -> None:
-    children = services(UpSettings(redis_password="x"), Ports(1, 2, None), "unix:///s", pretty=True)
+    children = services(UpSettings(redis_password="x"), Ports(1, 2, None), "unix:///s")
 
     assert {child.env["REDIS_PASSWORD"] for child in children} == {""}
     assert {child.env["REDIS_PASSWORD_FILE"] for child in children} == {""}

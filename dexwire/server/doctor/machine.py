@@ -56,7 +56,7 @@ async def port(name: str, host: str, number: int, running: Running | None) -> Re
     if not number:
         return ok(check, "any free one")
     try:
-        take_port(host, number, name, f"{variable} or --{name}-port")
+        take_port(host, number, name)
     except PortTaken as taken:
         ours = running is not None and f":{number}" in f"{running.api} {running.ws}"
         if ours or await _is_ours(host, number):
