@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 # Upper bounds in seconds: from a cached page (30 us) to what nobody waits for any longer.
@@ -33,3 +34,14 @@ class Histogram:
         """Count one value; a bound counts what equals it."""
         self.counts[bisect_left(self.bounds, value)] += 1
         self.sum += value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerLoad:
+    """What a server says of itself; counts are since it started."""
+
+    used_bytes: int = 0
+    limit_bytes: int = 0  # 0: none
+    evicted_keys: int = 0  # removed for want of memory
+    received_bytes: int = 0
+    sent_bytes: int = 0

@@ -13,6 +13,7 @@ from redis.exceptions import NoScriptError, ResponseError
 from shared.connect import Redis
 from shared.errors import Diverged, Fenced, StoreError
 from shared.keys import ALERTS_MAX_ENTRIES, LEASE_MS, Keys
+from shared.measure import ServerLoad
 from shared.model import METRICS, ROW_FIELDS
 from shared.row import Fields
 
@@ -179,10 +180,16 @@ class Store:
         """Return which run of which primary this is; another one may have lost commits."""
         return run_of(await self.redis.info("server", "replication"))
 
-    async def memory(self) -> tuple[int, int]:
-        """Return the bytes that the server uses and may use; 0: no limit."""
-        info = await self.redis.info("memory")
-        return int(info["used_memory"]), int(info["maxmemory"])
+    async def load(self) -> ServerLoad:
+        """Return how full and how busy the server is."""
+        info = await self.redis.info("memory", "stats")
+        return ServerLoad(
+            used_bytes=int(info["used_memory"]),
+            limit_bytes=int(info["maxmemory"]),
+            evicted_keys=int(info["evicted_keys"]),
+            received_bytes=int(info["total_net_input_bytes"]),
+            sent_bytes=int(info["total_net_output_bytes"]),
+        )
 
     async def page(self, metric: str, start: int, stop: int, *, descending: bool) -> Page:
         """Read ranks `start` to `stop` (inclusive) of an index with their rows and the version."""

@@ -10,12 +10,14 @@ from services.aggregator.intake import Intake
 from services.aggregator.leader import Leader
 from services.aggregator.memory import Memory
 from services.aggregator.metrics import export
+from services.aggregator.minutes import CommitMinutes
 from services.aggregator.noise import NoiseFloors
 from services.aggregator.plan import Window
 from services.aggregator.settings import AggregatorSettings
 from shared.connect import open_redis, wait_for_redis
 from shared.keys import Keys
 from shared.metrics import Metrics
+from shared.minutes import every_minute
 from shared.replica import Replica
 from shared.service import unless_stopped
 
@@ -56,6 +58,7 @@ async def run(
         )  # fmt: skip
         leader = Leader(redis, keys, window=window, intake=intake, clock=clock, settings=settings)
         export(metrics or Metrics("aggregator"), leader, intake, memory)
+        writing = asyncio.create_task(every_minute(CommitMinutes(leader, intake, memory).write))
         following = asyncio.create_task(leader.feed.run())
         leading = asyncio.create_task(leader.run(stop))
         try:
@@ -63,9 +66,9 @@ async def run(
             if stop.is_set():
                 await leading  # commits what it holds
         finally:
-            following.cancel()
-            leading.cancel()
-            await asyncio.gather(following, leading, return_exceptions=True)
+            for task in (writing, following, leading):
+                task.cancel()
+            await asyncio.gather(writing, following, leading, return_exceptions=True)
         for task in (following, leading):
             if not task.cancelled() and (error := task.exception()):
                 raise error

@@ -11,7 +11,7 @@ from redis.exceptions import OutOfMemoryError
 
 from services.aggregator.plan import Item
 from shared.errors import Diverged, Fenced
-from shared.measure import SIZES, STAGE_S, WORK_S, Histogram
+from shared.measure import SIZES, STAGE_S, WORK_S, Histogram, ServerLoad
 
 Outcome = Literal["ok", "full", "fenced", "diverged", "error"]
 OUTCOMES: Final[tuple[Outcome, ...]] = ("ok", "full", "fenced", "diverged", "error")
@@ -26,8 +26,7 @@ class Counts:
     terms_failed: int = 0
     windows: int = 0
     log_entries: int = 0
-    store_bytes: int = 0
-    store_limit: int = 0  # 0: none
+    store: ServerLoad = field(default_factory=ServerLoad)
     commits: Counter[Outcome] = field(default_factory=Counter)
     alerts: Counter[tuple[str, str]] = field(default_factory=Counter)  # (type, level)
     window_s: Histogram = field(default_factory=lambda: Histogram(WORK_S))

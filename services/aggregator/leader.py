@@ -316,7 +316,7 @@ class Leader:
                     seeding=replica.seeding,
                 )
                 await self._store.heartbeat(self._fence, beat.e, beat.v, encode(beat))
-            self.counts.store_bytes, self.counts.store_limit = await self._store.memory()
+            self.counts.store = await self._store.load()
 
     @property
     def _replica(self) -> Replica:

@@ -11,6 +11,7 @@ from services.aggregator.intake import Intake
 from services.aggregator.leader import Leader
 from services.aggregator.memory import Memory
 from shared.feed_metrics import export_feed
+from shared.measure import ServerLoad
 from shared.metrics import Metrics, counter, gauge, histogram
 
 
@@ -64,9 +65,24 @@ def export(metrics: Metrics, leader: Leader, intake: Intake, memory: Memory) -> 
             "aggregator_alerts", "Alerts told, by type and level.", counts.alerts, "type", "level"
         )
         yield gauge("aggregator_log_entries", "Commits that state:log keeps.", counts.log_entries)
-        yield gauge("store_memory_bytes", "Memory that the store uses.", counts.store_bytes)
-        yield gauge(
-            "store_memory_limit_bytes", "Memory that it may use; 0: no limit.", counts.store_limit
-        )
+        yield from _of_store(counts.store)
 
     metrics.add(collect)
+
+
+def _of_store(load: ServerLoad) -> Iterator[Metric]:
+    """Show how full and how busy the server is; only the active aggregator looks."""
+    yield gauge("store_memory_bytes", "Memory that the store uses.", load.used_bytes)
+    yield gauge(
+        "store_memory_limit_bytes", "Memory that it may use; 0: no limit.", load.limit_bytes
+    )
+    yield counter(
+        "store_evicted_keys",
+        "Keys that the store removed for want of memory since it started; more than 0: rows are "
+        "missing.",
+        load.evicted_keys,
+    )
+    yield counter(
+        "store_received_bytes", "Bytes that the store's clients sent to it.", load.received_bytes
+    )
+    yield counter("store_sent_bytes", "Bytes that the store sent to its clients.", load.sent_bytes)

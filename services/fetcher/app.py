@@ -14,6 +14,7 @@ from services.fetcher.due import DueTokens
 from services.fetcher.http import Upstreams, open_client
 from services.fetcher.jobs import Leases
 from services.fetcher.metrics import export
+from services.fetcher.poll_cycles import PollCycles
 from services.fetcher.runner import Runner, names, write_status
 from services.fetcher.settings import FetcherSettings
 from services.fetcher.source import Source, find_sources
@@ -22,6 +23,7 @@ from shared.connect import open_redis, wait_for_redis
 from shared.keys import Keys
 from shared.logs import get_logger
 from shared.metrics import Metrics
+from shared.minutes import every_minute
 from shared.service import unless_stopped
 from shared.settings import read_settings
 
@@ -93,6 +95,7 @@ async def run_sources(
                 for job in source.jobs
             ]
             workers.append(tasks.create_task(write_status(status, redis, keys)))
+            workers.append(tasks.create_task(every_minute(PollCycles(counts).write)))
             await stop.wait()
             for worker in workers:
                 worker.cancel()  # each finishes publishing what it has, and gives its lease back

@@ -11,6 +11,7 @@ from services.ws.core.hub import Hub
 from services.ws.gateway import Gateway
 from services.ws.history import keep_history
 from services.ws.metrics import export
+from services.ws.minutes import StreamMinutes
 from services.ws.settings import WsSettings
 from services.ws.watched import keep_watched
 from shared.connect import open_redis, wait_for_redis
@@ -19,6 +20,7 @@ from shared.feed import Feed
 from shared.keys import Keys
 from shared.logs import get_logger
 from shared.metrics import Metrics
+from shared.minutes import every_minute
 from shared.replica import Replica
 from shared.service import raise_open_files_limit
 
@@ -73,6 +75,7 @@ async def run(settings: WsSettings, stop: asyncio.Event, metrics: Metrics | None
                 follow(),
                 gateway.fan_out(),
                 gateway.tick(),
+                every_minute(StreamMinutes(gateway).write),
                 keep_history(redis, keys, gateway),
                 keep_watched(redis, keys, gateway.hub.rooms.watched),
             )

@@ -182,6 +182,9 @@ async def test_one_aggregator_is_active_and_each_source_has_answered(ports: dict
         lambda: (
             scrape(ports["aggregator"]).value("dexwire_aggregator_commits_total", outcome="ok") > 0
             and scrape(ports["aggregator"]).value("dexwire_store_memory_bytes") > 1_000_000
+            and scrape(ports["aggregator"]).value("dexwire_store_received_bytes_total") > 10_000
+            and scrape(ports["aggregator"]).value("dexwire_store_sent_bytes_total") > 10_000
+            and scrape(ports["aggregator"]).value("dexwire_store_evicted_keys_total") == 0
         ),
         timeout_s=20,
     )

@@ -1,0 +1,37 @@
+"""What the aggregator did in the last minute, as one log line."""
+
+from __future__ import annotations
+
+from services.aggregator.intake import Intake
+from services.aggregator.leader import Leader
+from services.aggregator.memory import Memory
+from shared.logs import get_logger
+from shared.minutes import Since
+
+log = get_logger(__name__)
+
+
+class CommitMinutes:
+    """Writes the line; counts are of this process, which may stand by."""
+
+    def __init__(self, leader: Leader, intake: Intake, memory: Memory) -> None:
+        self._leader = leader
+        self._intake = intake
+        self._memory = memory
+        self._since = Since()
+
+    def write(self) -> None:
+        """Write what was taken in and committed."""
+        counts = self._leader.counts
+        grown = self._since.last(
+            commits=counts.commits["ok"],
+            refused=counts.commits.total() - counts.commits["ok"],
+            changed=counts.commit_tokens.sum,
+            readings=self._intake.sources.total(),
+            dropped=self._intake.dropped.total(),
+        )
+        log.info(
+            "commits_made", active=self._leader.leading, tokens=len(self._memory),
+            commits=grown["commits"], refused=grown["refused"], changed=grown["changed"],
+            readings=grown["readings"], dropped=grown["dropped"],
+        )  # fmt: skip

@@ -1,0 +1,30 @@
+"""What each source gave in the last minute, as one log line a source."""
+
+from __future__ import annotations
+
+from services.fetcher.counts import Counts
+from shared.logs import get_logger
+from shared.minutes import Since
+
+log = get_logger(__name__)
+
+
+class PollCycles:
+    """Writes the lines; `counts` are of this process."""
+
+    def __init__(self, counts: Counts) -> None:
+        self._counts = counts
+        self._since: dict[str, Since] = {}
+
+    def write(self) -> None:
+        """Write one line for each source, also for one that was not asked."""
+        for name, source in dict(self._counts.by_source).items():
+            grown = self._since.setdefault(name, Since()).last(
+                calls=source.calls.total(),
+                tokens=source.readings,
+                errors=source.calls.total() - source.calls["ok"],
+            )
+            log.info(
+                "poll_cycle", source=name, calls=grown["calls"], tokens=grown["tokens"],
+                errors=grown["errors"],
+            )  # fmt: skip

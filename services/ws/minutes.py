@@ -1,0 +1,32 @@
+"""What the gateway wrote in the last minute, as one log line."""
+
+from __future__ import annotations
+
+from services.ws.gateway import Gateway
+from shared.logs import get_logger
+from shared.minutes import Since
+
+log = get_logger(__name__)
+
+
+class StreamMinutes:
+    """Writes the line; counts are of this process."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+        self._since = Since()
+
+    def write(self) -> None:
+        """Write who is connected and what was written to them."""
+        told = self._gateway.hub.told
+        grown = self._since.last(
+            opened=told.opened,
+            refused=told.refused.total(),
+            messages=told.writes + told.joined,
+            written_bytes=told.written_bytes,
+        )
+        log.info(
+            "clients_served", clients=len(self._gateway.connections), opened=grown["opened"],
+            refused=grown["refused"], messages=grown["messages"], bytes=grown["written_bytes"],
+            slow=told.paused,
+        )  # fmt: skip
