@@ -66,7 +66,7 @@ format: $(DEV_STAMP) ## put the code into its one format
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-documents: $(DEV_STAMP) ## write openapi.json, asyncapi.json, the Postman collection and docs/SETTINGS.md anew
+documents: $(DEV_STAMP) ## write openapi.json, asyncapi.json, the Postman collection, docs/SETTINGS.md, .env.example
 	$(BIN)/python -m dexwire.server.documents
 
 lock: ## renew both lock files (needs uv)

@@ -6,7 +6,7 @@ import asyncio
 import resource
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from typing import TypeVar
 
 import uvloop
@@ -22,15 +22,22 @@ log = get_logger(__name__)
 
 
 def run_service(
-    name: str, settings: S, run: Callable[[S, asyncio.Event, Metrics], Awaitable[None]]
+    name: str,
+    settings: S,
+    run: Callable[[S, asyncio.Event, Metrics], Awaitable[None]],
+    misspelt: Iterable[tuple[str, str, str]] = (),
 ) -> int:
     """Run one service until SIGINT or SIGTERM; return the exit code.
+
+    `misspelt` are variables that are no settings: (variable, where it stands, what was meant).
 
     `run(settings, stop, metrics)` returns after `stop` is set and everything is put away. An error
     that it does not handle ends the process with code 1 and a log line; the supervisor starts it
     again.
     """
     setup_logs(name, settings)
+    for variable, origin, meant in misspelt:
+        log.warning("setting_unknown", variable=variable, origin=origin, meant=meant)
     metrics = Metrics(name)
 
     async def main() -> None:

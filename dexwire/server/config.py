@@ -6,11 +6,9 @@ has one gives it. Secrets and passwords inside URLs are masked.
 
 from __future__ import annotations
 
-import difflib
 import re
 import sys
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -25,8 +23,8 @@ from pydantic_settings import (
     SecretsSettingsSource,
 )
 
+from dexwire.server.look_alikes import Unknown, lines_of, unknown_variables
 from dexwire.server.settings_table import (
-    SERVICES,
     Setting,
     as_text,
     groups,
@@ -39,11 +37,6 @@ from shared.settings import faults as faults_of
 MASK: Final = "********"
 _DEFAULT: Final = "default"
 _DOTENV: Final = Path(".env")
-# Words that begin the names of others' variables too.
-_COMMON_WORDS: Final = {"MAX", "MIN", "LOG", "NAME", "DATA"}
-_ALIKE: Final = 0.85  # WS_PROT and WS_PORT are 0.857 alike, XDG_DATA_DIRS and DATA_DIR 0.76
-# What the compose file takes from the same `.env`.
-_COMPOSE: Final = {"DEXWIRE_IMAGE", "INGEST_KEYS_FILE", "REDIS_IMAGE", "REDIS_MAXMEMORY"}
 _USER_AND_PASSWORD: Final = re.compile(r"(?<=://)([^:@/?#\s]*):[^\s]*(?=@)")
 _SECRET_PARAMETER: Final = re.compile(
     r"(?i)([?&][^=&]*(?:password|secret|token|key)[^=&]*=)[^&\s]+"
@@ -69,14 +62,6 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
 
     variable: str
     message: str
-
-
-class Unknown(msgspec.Struct, frozen=True, kw_only=True):
-    """A variable that looks like a setting and is none."""
-
-    variable: str
-    origin: str
-    meant: str  # the setting it resembles, "" when there is none
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):
@@ -124,7 +109,7 @@ def _read_config(service: str | None) -> Config:
     return Config(
         settings=[_value(setting, given, read) for setting in table],
         faults=list(dict.fromkeys(faults)),
-        unknown=unknown_variables(settings_table()),
+        unknown=unknown_variables(),
     )
 
 
@@ -182,48 +167,9 @@ def masked(text: str, *, secret: bool) -> str:
     return _SECRET_PARAMETER.sub(rf"\g<1>{MASK}", without)
 
 
-# -- what is no setting ----------------------------------------------------------------------------
-def unknown_variables(table: Iterable[Setting]) -> list[Unknown]:
-    """Return variables that look like settings and are none, of the environment and `.env`."""
-    known = {name for setting in table for name in (setting.variable, f"{setting.variable}_FILE")}
-    found: dict[str, Unknown] = {}
-    for source in reversed(_sources(readers()[0][1][0])):
-        if isinstance(source, EnvSettingsSource):
-            found |= _unknown(source.env_vars, known, _origin(source))
-    return sorted(found.values(), key=lambda one: one.variable)
-
-
-def _unknown(given: Mapping[str, str | None], known: set[str], origin: str) -> dict[str, Unknown]:
-    words = Counter(name.partition("_")[0] for name in known)
-    ours = {word for word, count in words.items() if count >= 6} - _COMMON_WORDS
-    ours |= {name.upper() for name in (*SERVICES, "dexwire", "fetch", "redis", "metrics")}
-    found = {}
-    for name in (name.upper() for name in given):
-        if name in known or name in _COMPOSE:
-            continue
-        alike = difflib.get_close_matches(name, known, n=1, cutoff=_ALIKE)
-        if alike or name.partition("_")[0] in ours:
-            meant = alike[0] if alike else ""
-            found[name] = Unknown(variable=name, origin=origin, meant=meant)
-    return found
-
-
-def look_alikes() -> list[str]:
-    """Return a line for each variable that was meant to be a setting, by its look."""
-    return _unknown_lines(unknown_variables(settings_table()))
-
-
-def _unknown_lines(unknown: Iterable[Unknown]) -> list[str]:
-    return [
-        f"dexwire: {one.variable} ({one.origin}) is no setting"
-        + (f"; did you mean {one.meant}?" if one.meant else "")
-        for one in unknown
-    ]
-
-
 def complaints(found: Config) -> list[str]:
     """Return a line for each fault and each variable that is none of ours, faults last."""
-    lines = _unknown_lines(found.unknown)
+    lines = lines_of(found.unknown)
     return lines + [f"dexwire: wrong setting: {f.variable}: {f.message}" for f in found.faults]
 
 

@@ -1,8 +1,8 @@
 """The committed documents, made of the code: `python -m dexwire.server.documents` writes them.
 
-`openapi.json` is of the api's routes and types, the Postman collection is of `openapi.json`, and
-`asyncapi.json` is of the stream's frames, and `docs/SETTINGS.md` of the settings classes. A test
-compares each with what is committed.
+`openapi.json` is of the api's routes and types, the Postman collection is of `openapi.json`,
+`asyncapi.json` is of the stream's frames, and `docs/SETTINGS.md` and `.env.example` are of the
+settings classes. A test compares each with what is committed.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, Final
 import msgspec
 
 from dexwire.client.frames import CLIENT_FRAMES, SERVER_FRAMES, SUBPROTOCOL
-from dexwire.server.settings_table import markdown
+from dexwire.server.settings_table import dotenv_example, markdown
 from services.api.documents.openapi import encoded, openapi
 from services.api.documents.postman import postman
 
@@ -29,6 +29,7 @@ def documents() -> dict[str, bytes]:
         "services/api/documents/asyncapi.json": encoded(asyncapi()),
         "docs/dexwire.postman_collection.json": encoded(postman(http)),
         "docs/SETTINGS.md": markdown(),
+        ".env.example": dotenv_example(),
     }
 
 

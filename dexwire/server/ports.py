@@ -11,9 +11,9 @@ from typing import Final
 
 from dexwire.server.net import PortTaken, take_port
 from dexwire.server.settings import DEMO_REPLAY_PORT, UpSettings
+from dexwire.server.start import STARTED_BY
 from shared.settings import METRICS_PORTS
 
-_STARTED_BY: Final = "STARTED_BY"  # the Makefile's target, as it is typed
 _LOCAL: Final = "127.0.0.1"
 
 
@@ -118,7 +118,7 @@ def _way_out(wishes: list[_Wish], others: Collection[int]) -> str:
 def command_with(options: list[str]) -> str:
     """Return how this command is typed with these options in the place of those that it had."""
     typed = sys.argv[2:] if sys.argv[1:2] == ["up"] else []
-    target = os.environ.get(_STARTED_BY, "")
+    target = os.environ.get(STARTED_BY, "")
     words = [*_without(typed, {*options[::2]}), *options]
     if target.startswith("make "):
         return f'{target} ARGS="{shlex.join(word for word in words if word != "--demo")}"'

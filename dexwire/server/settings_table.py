@@ -7,6 +7,7 @@ A variable that several services read is one entry. What it means is the line un
 from __future__ import annotations
 
 import importlib
+import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -34,6 +35,11 @@ _INTRODUCTION: Final = (
     "and where it came from; a value out of its bounds stops the start with exit code 78 and is "
     "named. An empty variable is an unset one, except for texts and lists that may be empty. "
     "Blanks and quotes around a value and the case of a choice (`LOG_LEVEL=warn`) do not matter."
+)
+_EXAMPLE: Final = (
+    "Written by `make documents`. Copy it to .env in the folder where dexwire is started and "
+    "remove the # in front of what you change: the defaults stand here. `dexwire config` shows "
+    "what holds."
 )
 _BOUNDS: Final = (annotated_types.Ge, annotated_types.Gt, annotated_types.Le, annotated_types.Lt)
 
@@ -185,3 +191,18 @@ def markdown() -> bytes:
             cells = (f"`{one.variable}`", default, one.values, one.meaning)
             lines.append(f"| {' | '.join(cell.replace('<', '&lt;') for cell in cells)} |")
     return ("\n".join(lines) + "\n").encode()
+
+
+def dotenv_example() -> bytes:
+    """Return .env.example: every setting in a comment, so that a copy changes nothing."""
+    lines = [*_comment(_EXAMPLE)]
+    for heading, settings in groups(settings_table()).items():
+        lines += ["", f"# ---- {heading if heading != UP else '`dexwire up`'}"]
+        for one in settings:
+            lines += ["", *_comment(f"{one.meaning} ({one.values})")]
+            lines.append(f"#{one.variable}={one.default}")
+    return ("\n".join(lines) + "\n").encode()
+
+
+def _comment(text: str) -> list[str]:
+    return [f"# {line}" for line in textwrap.wrap(text, 98, break_on_hyphens=False)]

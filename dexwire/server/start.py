@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import importlib
+import os
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -16,6 +17,8 @@ from shared.service import run_service
 from shared.settings import ServiceSettings, read_settings
 
 _NEEDS_NO_REDIS: Final = {"replay"}
+STARTED_BY: Final = "STARTED_BY"  # who started this process: `make demo`, `make run`, `dexwire up`
+UP: Final = "dexwire up"
 
 
 def start_up(*, verbose: bool, **flags: object) -> int:
@@ -55,11 +58,20 @@ def run_one(name: str) -> int:
     run: Callable[[Any, asyncio.Event, Metrics], Awaitable[None]] = importlib.import_module(
         f"services.{name}.app"
     ).run
-    return run_service(name, settings, run)
+    unknown = [] if os.environ.get(STARTED_BY) == UP else _look_alikes()  # `up` has named them
+    meant = [(one.variable, one.origin, one.meant) for one in unknown if one.meant]
+    return run_service(name, settings, run, meant)
 
 
 def name_look_alikes() -> None:
     """Name variables that were meant to be settings, by their look."""
+    for line in importlib.import_module("dexwire.server.look_alikes").lines_of(_look_alikes()):
+        print(line, file=sys.stderr)
+
+
+def _look_alikes() -> list[Any]:
+    """Return them; none where they cannot be read, which is said elsewhere."""
     with contextlib.suppress(OSError, UnicodeDecodeError):  # a `.env` that is no text
-        for line in importlib.import_module("dexwire.server.config").look_alikes():
-            print(line, file=sys.stderr)
+        found: list[Any] = importlib.import_module("dexwire.server.look_alikes").unknown_variables()
+        return found
+    return []

@@ -21,6 +21,7 @@ from dexwire.server.ports import Ports, choose_ports, metrics_ports
 from dexwire.server.ready import BANNER, tell_when_ready
 from dexwire.server.screen import Screen
 from dexwire.server.settings import UpSettings
+from dexwire.server.start import STARTED_BY, UP
 from dexwire.server.summary import write_summaries
 from dexwire.server.supervisor import Service, Supervisor, next_delay_s
 from shared.embedded import EmbeddedServer
@@ -37,7 +38,7 @@ _DEMO_TOKENS_PER_RATE: Final = 600
 
 def services(settings: UpSettings, ports: Ports, redis_url: str) -> list[Service]:
     """Return every service with the variables that differ from its own defaults."""
-    common = {"REDIS_URL": redis_url, "REDIS_PREFIX": settings.prefix}
+    common = {"REDIS_URL": redis_url, "REDIS_PREFIX": settings.prefix, STARTED_BY: UP}
     if settings.redis_password.get_secret_value() and not settings.redis_url:
         # It is another server's: the embedded one knows none, its socket is its door.
         common |= {"REDIS_PASSWORD": "", "REDIS_PASSWORD_FILE": ""}

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from dexwire.server.config import Unknown, Value, config, masked, read_config
+from dexwire.server.config import Value, config, masked, read_config
+from dexwire.server.look_alikes import Unknown
 from dexwire.server.settings_table import settings_table
 from shared.errors import ConfigError
 from tests.support import ROOT, Process

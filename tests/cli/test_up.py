@@ -269,7 +269,12 @@ def test_a_live_run_has_no_replay_and_no_upstream_of_ours() -> None:
     env = told(UpSettings())
 
     assert list(env) == ["aggregator", "fetcher", "api", "ws"]
-    assert env["fetcher"] == {"REDIS_URL": "unix:///x", "REDIS_PREFIX": "", "LOG_JSON": "true"}
+    assert env["fetcher"] == {
+        "REDIS_URL": "unix:///x",
+        "REDIS_PREFIX": "",
+        "STARTED_BY": "dexwire up",
+        "LOG_JSON": "true",
+    }
     assert env["api"]["API_PORT"] == "1"
     assert env["ws"]["WS_HOST"] == "127.0.0.1"
     assert env["ws"]["WS_ORIGINS"] == "http://127.0.0.1:1,http://localhost:1"
