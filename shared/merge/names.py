@@ -11,17 +11,20 @@ import unicodedata
 from functools import lru_cache
 from typing import Final
 
+from shared.merge.joiners import EMOJI_STYLE, JOINERS, is_tag, keep_joiners
+
 LONGEST: Final = {"token_name": 64, "token_ticker": 24, "protocol": 64}  # characters
 _MARKS: Final = 3  # on one letter; no language needs more, and towers of them hide other rows
 
-# Not of the classes below and yet nothing to see: fillers, a blank Braille cell, joiners and
-# selectors that are marks. U+FE0F stays: it makes an emoji of a sign.
+# Not of the classes below and yet nothing to see: fillers, a blank Braille cell, selectors that
+# are marks. What joins, and U+FE0F, is judged by its neighbours (shared/merge/joiners.py).
 _UNSEEN: Final = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0e\uffa0"
-    "\U000e0000-\U000e0fff]"
+    "\U000e0000-\U000e001f\U000e0080-\U000e0fff]"
 )
 # Control, format (zero width, bidi), surrogates, private use.
 _HIDDEN: Final = frozenset(("Cc", "Cf", "Cs", "Co"))
+_UNCOMPARED: Final = re.compile(f"[{JOINERS}{EMOJI_STYLE}]")
 
 
 def shown(field: str, text: str) -> str | None:
@@ -35,15 +38,20 @@ def _shown(text: str, longest: int) -> str | None:
         clean = text
     else:
         spaced = " ".join(text.split())  # first: a line break parts two words
-        clean = _without_towers("".join(c for c in _UNSEEN.sub("", spaced) if _is_seen(c)))
+        seen = "".join(c for c in _UNSEEN.sub("", spaced) if _is_seen(c) or _may_join(c))
+        clean = _without_towers(keep_joiners(seen))
     clean = " ".join(clean.split())
     if len(clean) > longest:
-        clean = clean[: longest - 1].rstrip() + "…"
-    return clean if any(unicodedata.category(c)[0] != "M" for c in clean) else None
+        clean = clean[: longest - 1].rstrip(JOINERS).rstrip() + "…"
+    return clean if any(unicodedata.category(c)[0] not in "MC" for c in clean) else None
 
 
 def _is_seen(character: str) -> bool:
     return unicodedata.category(character) not in _HIDDEN
+
+
+def _may_join(character: str) -> bool:
+    return character in JOINERS or is_tag(character)
 
 
 def _without_towers(text: str) -> str:
@@ -57,6 +65,9 @@ def _without_towers(text: str) -> str:
 
 @lru_cache(maxsize=65_536)
 def ticker_key(ticker: str) -> str:
-    """Return what look-alikes have in common: compatibility forms and cases are one."""
+    """Return what look-alikes have in common: compatibility forms and cases are one.
+
+    Joiners are left out, also where they stay in the name: they are too easily overlooked.
+    """
     plain = unicodedata.normalize("NFKC", ticker).casefold()
-    return unicodedata.normalize("NFKC", plain).replace("\ufe0f", "").removeprefix("$").strip()
+    return _UNCOMPARED.sub("", unicodedata.normalize("NFKC", plain)).removeprefix("$").strip()
