@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
+from html import escape
 from typing import Final
 
 from services.replay.answers import Json, Refused, find_tokens, split_ids
@@ -61,7 +62,7 @@ def _counts(flow: Flow) -> Json:
 
 def _pool_name(pool: Pool) -> str:
     fee = {"v3": " 0.3%", "v4": " 1%"}.get(pool.labels[0] if pool.labels else "", "")
-    return f"{pool.base.symbol} / {pool.quote.symbol}{fee}"
+    return escape(f"{pool.base.symbol} / {pool.quote.symbol}{fee}")
 
 
 def _flawed(state: PoolState, now_ms: int) -> bool:
@@ -122,8 +123,8 @@ def _included_token(token: Token) -> Json:
         "type": "token",
         "attributes": {
             "address": token.canonical,
-            "name": token.name,
-            "symbol": token.symbol,
+            "name": escape(token.name),  # as the real one does
+            "symbol": escape(token.symbol),
             "decimals": token.decimals,
             "image_url": token.icon or ("missing.png" if mix(token.key, 0x93) & 1 else None),
             "coingecko_coin_id": token.gecko_id,

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from msgspec import UNSET
 
 from services.fetcher.sources import dexscreener, geckoterminal
+from shared.merge.names import shown
 from shared.model import Reading
 
 CASES = Path(__file__).parents[1] / "cases"
@@ -106,3 +108,88 @@ def test_addresses_are_encoded_in_what_is_asked() -> None:
     assert geckoterminal.ask_tokens("sui", [generic]).path == (
         "/networks/sui-network/tokens/multi/0x2::lp::LP%3C0x2::a::A%2C0x2::b::B%3E"
     )
+
+
+def test_geckoterminals_entities_are_text() -> None:
+    (reading,) = from_geckoterminal("h3-31-html-entities-gecko")
+
+    assert (reading.token_name, reading.token_ticker) == ("Procter & Gamble's", "P&G")
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("A &lt;b&gt; &quot;C&quot;", 'A <b> "C"'),
+        ("&#x1F600; &apos;", "😀 '"),
+        ("&amp;amp;", "&amp;"),  # once
+        ("AT&T &copy R&D; &nosuch;", "AT&T &copy R&D; &nosuch;"),
+        ("&", "&"),
+    ],
+)
+def test_an_entity_is_unescaped_once(written: str, meant: str) -> None:
+    assert geckoterminal_token(written).token_name == meant
+
+
+def geckoterminal_token(name: str) -> Reading:
+    body = {
+        "data": {
+            "id": "eth_0x00",
+            "type": "token",
+            "attributes": {"address": "0x00", "name": name, "symbol": "S"},
+        }
+    }
+    (reading,) = geckoterminal.read_page(msgspec.json.encode(body), NOW).readings
+    return reading
+
+
+def test_another_sources_entities_are_what_somebody_called_a_token() -> None:
+    pair = {
+        "chainId": "solana",
+        "pairAddress": "P",
+        "baseToken": {"address": "T", "name": "P&amp;G", "symbol": "&lt;"},
+    }
+
+    (reading,) = dexscreener.read_pairs(msgspec.json.encode([pair]), NOW).readings
+
+    assert (reading.token_name, reading.token_ticker) == ("P&amp;G", "&lt;")
+
+
+@pytest.mark.parametrize(
+    ("pool", "base", "quote", "ticker"),
+    [
+        ("P&amp;G / WETH 1%", "0x11", "0x22", "P&G"),
+        ("ezETH-WETH-BPT / ezETH / WETH 0.04%", "0xff", "0x22", "ezETH-WETH-BPT"),
+        ("TRI / CRYPTO / WETH", "0x11", "0x22", "TRI"),
+        ("WETH / CRYPTO / TRI", "WETH", "0x22", "CRYPTO"),
+        ("WETH / TOKEN 0.3%", "WETH", "0x22", "TOKEN"),
+        ("A / B / C / D", "0x11", "0x22", "A"),
+        ("rsETH / WETH / rsETH / WETH 0.01%", "0xff", "0x22", None),  # its own symbol has one
+        ("only", "0x11", "0x22", None),
+    ],
+)
+def test_a_pools_name_has_the_ticker_of_each_side(
+    pool: str, base: str, quote: str, ticker: str | None
+) -> None:
+    weth = "0xc02aaa39b223fe8d0a0e5c4f27ead9083c756cc2"
+    tokens = {"base": weth if base == "WETH" else base, "quote": quote}
+    record = {
+        "id": "eth_0xff",
+        "type": "pool",
+        "attributes": {"address": "0xff", "name": pool},
+        "relationships": {
+            f"{side}_token": {"data": {"id": f"eth_{address}"}} for side, address in tokens.items()
+        },
+    }
+
+    body = msgspec.json.encode({"data": [record]})
+    (reading,) = geckoterminal.read_page(body, NOW).readings
+
+    assert reading.token_ticker == (UNSET if ticker is None else ticker)
+
+
+def test_emoji_and_persian_keep_their_joiners() -> None:
+    (reading,) = from_dexscreener("h3-36-zwj-in-names")
+
+    name, ticker = str(reading.token_name), str(reading.token_ticker)
+    assert shown("token_name", name) == name == "Family 👨‍👩‍👧 🏳️‍🌈 می‌رود"
+    assert shown("token_ticker", ticker) == ticker == "👨‍👩‍👧"

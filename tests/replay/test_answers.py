@@ -6,6 +6,7 @@ import asyncio
 import socket
 import time
 from contextlib import suppress
+from html import unescape
 from statistics import median
 
 import httpx
@@ -67,7 +68,7 @@ async def test_one_token_is_the_same_in_all_three() -> None:
             assert [float(p) for p in seen] == pytest.approx(
                 [prices[mint]["usdPrice"]] * 3, rel=0.05
             )
-            assert pair["baseToken"]["name"] == gecko[mint]["name"]
+            assert pair["baseToken"]["name"] == unescape(gecko[mint]["name"])
             compared += 1
     assert compared > 15
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from html import unescape
 from typing import Annotated, Final
 from urllib.parse import quote
 
@@ -20,6 +21,7 @@ from pydantic_settings import SettingsConfigDict
 
 from services.fetcher.pools import (
     SeenPool,
+    Side,
     Trading,
     by_token,
     join_addresses,
@@ -52,6 +54,7 @@ NAME: Final = "geckoterminal"
 BATCH: Final = 30  # addresses that /tokens/multi takes
 _INCLUDE: Final = ("include", "base_token,quote_token,dex")
 _FEE = re.compile(r" [0-9.]+%\Z")  # "GOSLINGS / ETH 1%"
+_ENTITY = re.compile(r"&(?:[A-Za-z][A-Za-z0-9]{1,30}|#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6});")
 
 
 # -- the wire -----------------------------------------------------------------------------------
@@ -258,16 +261,27 @@ def _seen_pool(wire: WirePool, named: Mapping[str, WireToken]) -> SeenPool | str
     )
     token = named.get(f"{network}_{other if pair.side == 'quote' else base}")
     if token:
-        return SeenPool(pair, text(token.attributes.name), text(token.attributes.symbol), pool)
-    return SeenPool(pair, None, _ticker(figures.name, quoted=pair.side == "quote"), pool)
+        return SeenPool(pair, _text(token.attributes.name), _text(token.attributes.symbol), pool)
+    # A Balancer pool may hold its own token, whose symbol may have slashes itself.
+    whole = pair.pool_address not in {base, other}
+    return SeenPool(pair, None, _ticker(figures.name, pair.side, whole=whole), pool)
 
 
-def _ticker(pool_name: str | None, *, quoted: bool) -> str | None:
-    """Return one part of "BASE / QUOTE 0.3%"; None when it has no two parts."""
-    base, slash, other = (pool_name or "").partition(" / ")
-    if not slash:
+def _text(value: str | None) -> str | None:
+    """Return free text; this source escapes it for HTML, once, and it is unescaped once."""
+    return text(_ENTITY.sub(lambda found: unescape(found[0]), value or ""))
+
+
+def _ticker(pool_name: str | None, side: Side, *, whole: bool) -> str | None:
+    """Return one part of "BASE / QUOTE 0.3%" or "BASE / QUOTE / THIRD"; None when it is unclear.
+
+    Two or three parts are in the order of the pool's tokens; of more they are so when `whole`
+    says that no token of the pool is the pool itself.
+    """
+    parts = _FEE.sub("", pool_name or "").split(" / ")
+    if len(parts) < 2 or (len(parts) > 3 and not whole):
         return None
-    return text(_FEE.sub("", other) if quoted else base)
+    return _text(parts[side == "quote"])
 
 
 def _token_reading(wire: WireToken, observed_ms: int) -> Reading | str:
@@ -283,8 +297,8 @@ def _token_reading(wire: WireToken, observed_ms: int) -> Reading | str:
         chain=chain,
         token_address=address,
         observed_ms=observed_ms,
-        token_name=given(text(figures.name)),
-        token_ticker=given(text(figures.symbol)),
+        token_name=given(_text(figures.name)),
+        token_ticker=given(_text(figures.symbol)),
         price=maybe(figures.price_usd, price),
         fdv=maybe(figures.fdv_usd, amount),
         market_cap=maybe(figures.market_cap_usd, amount),

@@ -6,8 +6,10 @@ a pool come from DexScreener where both have it, a token's price from its deepes
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
+from html import unescape
 from math import isfinite
 from typing import Any, Final, TypeAlias
 
@@ -174,7 +176,7 @@ def _read_geckoterminal(found: Recordings, body: Json) -> None:
 def _read_gecko_token(found: Recordings, token: str, attributes: Json) -> None:
     network, address = token.rsplit("_", 1)
     facts = _facts(found, _id(network, address), attributes["address"])
-    _name(facts, attributes["name"], attributes["symbol"])
+    _name(facts, unescape(attributes["name"]), unescape(attributes["symbol"]))
     facts.decimals = facts.decimals or attributes.get("decimals")
     facts.icon = facts.icon or attributes.get("image_url")
     facts.gecko_id = facts.gecko_id or attributes.get("coingecko_coin_id")
@@ -194,8 +196,8 @@ def _created_ms(iso: str | None) -> int:
 def _read_gecko_pool(found: Recordings, item: Json) -> None:
     attributes, links = item["attributes"], item["relationships"]
     sides = []
-    names = attributes["name"].split(" / ")
-    for side, name in (("base", names[0]), ("quote", names[-1].rsplit(" ", 1)[0])):
+    names = re.sub(r" [0-9.]+%$", "", unescape(attributes["name"])).split(" / ")
+    for side, name in zip(("base", "quote"), names, strict=False):  # a third may follow
         network, address = links[f"{side}_token"]["data"]["id"].rsplit("_", 1)
         token = _id(network, address)
         _name(_facts(found, token, address), name, name)
