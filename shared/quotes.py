@@ -6,11 +6,14 @@ One table (shared/chains.toml, with the origin of each address) decides which si
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from typing import Final, NamedTuple
 
 from shared.chain_table import CHAINS, Chain
 from shared.spellings import canonical_address
 
+MANY: Final = 3  # tokens that are quoted in it, for a token to be taken for a quote asset
 # How pools write the native coin of an EVM chain; no contract lives at either address.
 NATIVE_PLACEHOLDERS: Final = frozenset(
     {
@@ -48,11 +51,43 @@ def is_quote_asset(chain: str, address: str) -> bool:
     return address in QUOTE_ASSETS.get(chain, NATIVE_PLACEHOLDERS)
 
 
-def subject_side(chain: str, base: str, quote: str) -> str:
+def is_charted(chain: str) -> bool:
+    """Return whether the table names quote assets of this chain."""
+    return chain in CHAINS and bool(CHAINS[chain].quotes)
+
+
+def often_quoted(sides: Iterable[tuple[str, str, str]]) -> frozenset[tuple[str, str]]:
+    """Return (chain, address) of what the pools of one body show to be quote assets.
+
+    `sides` are (chain, base, quote) of each pool, canonical. Only of chains that the table does
+    not chart. A quote asset is the quote side of MANY tokens, and of more than it is the base side
+    of: in a list of one token's pools that token stands first. Neither order nor repetition of the
+    pools makes a difference.
+    """
+    quoted: dict[tuple[str, str], set[str]] = {}
+    listed: dict[tuple[str, str], set[str]] = {}
+    for chain, base, quote in sides:
+        quoted.setdefault((chain, quote), set()).add(base)
+        listed.setdefault((chain, base), set()).add(quote)
+    return frozenset(
+        token
+        for token, bases in quoted.items()
+        if len(bases) >= MANY
+        and len(bases) > len(listed.get(token, ()))
+        and not is_charted(token[0])
+    )
+
+
+def subject_side(
+    chain: str, base: str, quote: str, often: AbstractSet[tuple[str, str]] = frozenset()
+) -> str:
     """Return "base" or "quote": the side of a pool that dexwire lists.
 
-    The base side, unless it is a quote asset and the other is not. Of two quote assets it is the
-    base, so that asking for a quote asset still answers.
+    The base side, unless it is a quote asset, or in `often`, and the other is not. Of two quote
+    assets it is the base, so that asking for a quote asset still answers.
     """
-    swapped = is_quote_asset(chain, base) and not is_quote_asset(chain, quote)
-    return "quote" if swapped else "base"
+
+    def is_quote(address: str) -> bool:
+        return is_quote_asset(chain, address) or (chain, address) in often
+
+    return "quote" if is_quote(base) and not is_quote(quote) else "base"

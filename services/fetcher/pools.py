@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Final, Literal
 from urllib.parse import quote
@@ -26,7 +27,7 @@ from services.fetcher.wire import (
 )
 from shared.chains import canonical_chain, token_id
 from shared.model import PoolReading, Reading
-from shared.quotes import subject_side
+from shared.quotes import is_charted, often_quoted, subject_side
 from shared.spellings import canonical_address
 
 Side = Literal["base", "quote"]
@@ -72,22 +73,45 @@ def join_addresses(addresses: Iterable[str]) -> str:
     return ",".join(quote(each, safe=":") for each in addresses)
 
 
-def name_pair(chain: str, pool: str, base: str, quote: str | None) -> Pair | str:
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """A pool and both of its tokens as a source names them."""
+
+    chain: str
+    pool: str
+    base: str
+    quote: str | None
+
+
+Often = AbstractSet[tuple[str, str]]  # see shared.quotes.often_quoted
+
+
+def quotes_in(body: Iterable[Sides]) -> Often:
+    """Return what the pools of one body show to be quote assets, of chains that no table charts."""
+    named = []
+    for each in body:
+        chain = canonical_chain(each.chain)
+        if chain is None or is_charted(chain) or not each.quote:
+            continue
+        base, quoted = canonical_address(chain, each.base), canonical_address(chain, each.quote)
+        if base and quoted:
+            named.append((chain, base, quoted))
+    return often_quoted(named)
+
+
+def name_pair(sides: Sides, often: Often = frozenset()) -> Pair | str:
     """Return the pair under canonical names, or the reason for which it is refused."""
-    canonical = canonical_chain(chain)
-    if canonical is None:
+    chain = canonical_chain(sides.chain)
+    if chain is None:
         return "chain"
-    pool_address, base_address = (
-        canonical_address(canonical, pool),
-        canonical_address(canonical, base),
-    )
-    if pool_address is None or base_address is None:
+    pool, base = canonical_address(chain, sides.pool), canonical_address(chain, sides.base)
+    if pool is None or base is None:
         return "address"
     # Without a known quote side the base is the token.
-    quote_address = canonical_address(canonical, quote) if quote else None
-    if quote_address and subject_side(canonical, base_address, quote_address) == "quote":
-        return Pair(canonical, pool_address, quote_address, "quote")
-    return Pair(canonical, pool_address, base_address, "base")
+    other = canonical_address(chain, sides.quote) if sides.quote else None
+    if other and subject_side(chain, base, other, often) == "quote":
+        return Pair(chain, pool, other, "quote")
+    return Pair(chain, pool, base, "base")
 
 
 def pool_reading(

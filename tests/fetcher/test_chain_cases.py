@@ -193,3 +193,33 @@ def test_emoji_and_persian_keep_their_joiners() -> None:
     name, ticker = str(reading.token_name), str(reading.token_ticker)
     assert shown("token_name", name) == name == "Family 👨‍👩‍👧 🏳️‍🌈 می‌رود"
     assert shown("token_ticker", ticker) == ticker == "👨‍👩‍👧"
+
+
+def new_chain(*pools: tuple[str, str]) -> dict[str, tuple[str, ...]]:
+    """Return the pools per token of a body of both sources; they must agree."""
+    pairs = [
+        {"chainId": "nova", "pairAddress": f"P{n}"}
+        | {"baseToken": {"address": base}, "quoteToken": {"address": quote}}
+        for n, (base, quote) in enumerate(pools)
+    ]
+    records = [
+        {"id": f"nova_P{n}", "type": "pool", "attributes": {"address": f"P{n}"}}
+        | {
+            "relationships": {
+                "base_token": {"data": {"id": f"nova_{base}"}},
+                "quote_token": {"data": {"id": f"nova_{quote}"}},
+            }
+        }
+        for n, (base, quote) in enumerate(pools)
+    ]
+    ours = dexscreener.read_pairs(msgspec.json.encode(pairs), NOW).readings
+    theirs = geckoterminal.read_page(msgspec.json.encode({"data": records}), NOW).readings
+    assert ours == theirs
+    return {r.token_address: tuple(pool.pool_address for pool in r.pools) for r in ours}
+
+
+def test_on_a_chain_without_a_table_the_quote_of_many_pools_is_the_quote() -> None:
+    pools = (("W", "D"), ("A", "W"), ("B", "W"), ("C", "W"), ("A", "U"))
+
+    assert new_chain(*pools) == {"D": ("P0",), "A": ("P1", "P4"), "B": ("P2",), "C": ("P3",)}
+    assert new_chain(*pools[:3]) == {"W": ("P0",), "A": ("P1",), "B": ("P2",)}

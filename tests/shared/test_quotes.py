@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from shared.chain_table import CHAINS
-from shared.quotes import NATIVE, is_quote_asset, subject_side
+from shared.quotes import NATIVE, is_quote_asset, often_quoted, subject_side
 
 TOKEN = "0x00000000000000000000000000000000000000aa"
 ZERO = "0x0000000000000000000000000000000000000000"
@@ -75,3 +77,38 @@ def test_no_address_is_there_twice() -> None:
     for chain in CHAINS.values():
         addresses = [each.address for each in chain.quotes]
         assert sorted(addresses) == sorted(set(addresses))
+
+
+NEW = "a-chain-of-next-year"
+LIST = [(NEW, "A", "W"), (NEW, "B", "W"), (NEW, "C", "W"), (NEW, "W", "D"), (NEW, "W", "U")]
+
+
+@given(st.permutations([*LIST, *LIST[:2]]))
+def test_on_a_new_chain_the_side_of_many_pools_is_the_quote(
+    body: list[tuple[str, str, str]],
+) -> None:
+    often = often_quoted(body)
+
+    assert often == {(NEW, "W")}
+    assert subject_side(NEW, "W", "D", often) == "quote"
+    assert subject_side(NEW, "A", "W", often) == "base"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        [(NEW, "A", "W"), (NEW, "B", "W"), (NEW, "W", "D")],  # two are not many
+        [(NEW, "A", "W")] * 9,  # many pools of one token
+        [(NEW, "T", quote) for quote in "WUVXYZ"] + [(NEW, base, "T") for base in "ABC"],
+        [("solana", base, "W") for base in "ABCD"],  # the table charts this chain
+    ],
+)
+def test_a_token_is_not_taken_for_a_quote_asset(body: list[tuple[str, str, str]]) -> None:
+    assert often_quoted(body) == frozenset()
+
+
+def test_two_quote_assets_of_a_new_chain_are_of_the_base() -> None:
+    often = {(NEW, "W"), (NEW, "U")}
+
+    assert subject_side(NEW, "W", "U", often) == "base"
+    assert subject_side(NEW, "U", "W", often) == "base"

@@ -16,12 +16,15 @@ from pydantic import Field, PositiveInt
 from pydantic_settings import SettingsConfigDict
 
 from services.fetcher.pools import (
+    Often,
     SeenPool,
+    Sides,
     Trading,
     by_token,
     join_addresses,
     name_pair,
     pool_reading,
+    quotes_in,
     reading_id,
 )
 from services.fetcher.settings import HttpUrl, PerMinute, Seconds, SourceSettings
@@ -129,9 +132,10 @@ def normalize_pairs(
     pairs: Iterable[WirePair], observed_ms: int, refused: Counter[str]
 ) -> list[Reading]:
     """Return one reading per token with its pools; a pair without usable names is refused."""
-    seen = []
-    for pair in pairs:
-        one = _seen_pool(pair)
+    seen, body = [], list(pairs)
+    often = quotes_in(map(_sides, body))
+    for pair in body:
+        one = _seen_pool(pair, often)
         if isinstance(one, str):
             refused[one] += 1
         else:
@@ -144,12 +148,16 @@ def _records(body: bytes) -> list[Raw]:
     return answer if isinstance(answer, list) else answer.pairs or []
 
 
-def _seen_pool(wire: WirePair) -> SeenPool | str:
-    other = wire.quote_token or WireToken()
-    pair = name_pair(wire.chain_id, wire.pair_address, wire.base_token.address or "", other.address)
+def _sides(wire: WirePair) -> Sides:
+    other = wire.quote_token.address if wire.quote_token else None
+    return Sides(wire.chain_id, wire.pair_address, wire.base_token.address or "", other)
+
+
+def _seen_pool(wire: WirePair, often: Often) -> SeenPool | str:
+    pair = name_pair(_sides(wire), often)
     if isinstance(pair, str):
         return pair
-    token = other if pair.side == "quote" else wire.base_token
+    token = wire.quote_token if pair.side == "quote" and wire.quote_token else wire.base_token
     base_price = price(wire.price_usd)
     seen = Trading(
         base_price=base_price,

@@ -20,13 +20,16 @@ from pydantic import AfterValidator, PositiveInt
 from pydantic_settings import SettingsConfigDict
 
 from services.fetcher.pools import (
+    Often,
     SeenPool,
     Side,
+    Sides,
     Trading,
     by_token,
     join_addresses,
     name_pair,
     pool_reading,
+    quotes_in,
     reading_id,
 )
 from services.fetcher.settings import HttpUrl, PerMinute, Seconds, SourceSettings
@@ -183,9 +186,10 @@ def normalize_page(
     refused: Counter[str],
 ) -> list[Reading]:
     """Return one reading per token: its own figures, and the pools that it is the token of."""
-    seen = []
-    for pool in pools:
-        one = _seen_pool(pool, named)
+    seen, body = [], list(pools)
+    often = quotes_in(each for each in map(_sides, body) if each)
+    for pool in body:
+        one = _seen_pool(pool, named, often)
         if isinstance(one, str):
             refused[one] += 1
         else:
@@ -229,18 +233,23 @@ def _address(relation: WireRelation | None, network: str) -> str | None:
     return name.removeprefix(f"{network}_") if name.startswith(f"{network}_") else None
 
 
-def _seen_pool(wire: WirePool, named: Mapping[str, WireToken]) -> SeenPool | str:
+def _sides(wire: WirePool) -> Sides | None:
+    """Return the network, the pool and its tokens; None without a network."""
+    network, relations = _network(wire.id, wire.attributes.address), wire.relationships
+    if network is None:
+        return None
+    base = _address(relations.base_token, network) or ""
+    return Sides(network, wire.attributes.address, base, _address(relations.quote_token, network))
+
+
+def _seen_pool(wire: WirePool, named: Mapping[str, WireToken], often: Often) -> SeenPool | str:
     figures, relations = wire.attributes, wire.relationships
     if figures.token_price_usd not in {None, figures.base_token_price_usd}:
         figures = _unowned(wire).attributes
-    network = _network(wire.id, figures.address)
-    if network is None:
+    sides = _sides(wire)
+    if sides is None:
         return "id"
-    base, other = (
-        _address(relations.base_token, network),
-        _address(relations.quote_token, network),
-    )
-    pair = name_pair(network, figures.address, base or "", other)
+    pair = name_pair(sides, often)
     if isinstance(pair, str):
         return pair
     seen = Trading(
@@ -259,11 +268,12 @@ def _seen_pool(wire: WirePool, named: Mapping[str, WireToken]) -> SeenPool | str
         protocol=relations.dex.data.id if relations.dex and relations.dex.data else None,
         created_ms=iso_ms(figures.pool_created_at),
     )
-    token = named.get(f"{network}_{other if pair.side == 'quote' else base}")
+    mine = sides.quote if pair.side == "quote" else sides.base
+    token = named.get(f"{sides.chain}_{mine}")
     if token:
         return SeenPool(pair, _text(token.attributes.name), _text(token.attributes.symbol), pool)
     # A Balancer pool may hold its own token, whose symbol may have slashes itself.
-    whole = pair.pool_address not in {base, other}
+    whole = sides.pool not in {sides.base, sides.quote}
     return SeenPool(pair, None, _ticker(figures.name, pair.side, whole=whole), pool)
 
 
