@@ -240,7 +240,8 @@ class Connection:
             await self._send(*self._resume_requests())
 
     def _on_beat(self, frame: Beat) -> None:
-        self._report(status=frame.st, epoch=frame.e, version=frame.v, age_ms=frame.age_ms)
+        age_ms = frame.age_ms if isinstance(frame.age_ms, int) else None
+        self._report(status=frame.st, epoch=frame.e, version=frame.v, age_ms=age_ms)
 
     def _on_ok(self, frame: Ok) -> None:
         asked = self._asked.pop(frame.id, None) if isinstance(frame.id, int) else None

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Final, Literal, TypeAlias
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from dexwire.client.errors import Malformed
 from dexwire.client.rows import Patch, Row
@@ -104,12 +104,14 @@ class Events(Struct, frozen=True, kw_only=True, tag_field="t", tag="ev"):
 
 
 class Beat(Struct, frozen=True, kw_only=True, tag_field="t", tag="hb"):
-    """Everything through `v` has been told. `age_ms`: since the aggregator was last heard."""
+    """Everything through `v` has been told. `age_ms`: since the aggregator was last heard, absent
+    while it never was.
+    """  # noqa: D205
 
     e: str
     v: int
     ts: int = 0
-    age_ms: int = 0
+    age_ms: int | UnsetType = UNSET
     st: Health = "live"
 
 

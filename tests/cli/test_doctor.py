@@ -107,8 +107,11 @@ def test_nothing_is_wrong_with_a_good_server() -> None:
         (replace(GOOD, logged=False), ["fail store"]),
         (replace(GOOD, info={}, meta=Meta(), lease_ms=None, logged=False,
                  denied=frozenset(["info", "data", "aggregator", "store"])), []),
-        (replace(GOOD, sources={"jupiter": {"state": "down", "last_error": "HTTP 401"}}),
+        (replace(GOOD, sources={"jupiter": {"state": "down", "last_error": "HTTP 401"},
+                                "dexscreener": {"state": "ok"}}),
          ["fail source jupiter"]),
+        (replace(GOOD, sources={"jupiter": {"state": "down"}, "dexscreener": {"state": "off"}}),
+         ["fail source jupiter", "fail sources"]),
         (replace(GOOD, sources={"jupiter": {"state": "degraded"}}), ["warn source jupiter"]),
     ],
 )  # fmt: skip

@@ -55,7 +55,12 @@ def judge(facts: Facts) -> list[Result]:
         ("store", _store),
     ):
         results.append(ok(name, _DENIED) if name in facts.denied else judged(facts))
-    return results + [_source(name, status) for name, status in facts.sources.items()]
+    results += [_source(name, status) for name, status in facts.sources.items()]
+    on = [status for status in facts.sources.values() if status.get("state") != "off"]
+    if on and all(status.get("state") == "down" for status in on):
+        fix = "check this machine's network, DNS, the firewall and FETCH_PROXY"
+        results.append(fail("sources", "no source answers; is this machine online?", fix))
+    return results
 
 
 def _reachable(facts: Facts) -> Result:
