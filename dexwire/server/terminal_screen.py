@@ -115,9 +115,11 @@ class TerminalScreen(Screen):
         self._rest()
 
     def interrupted(self) -> None:
-        """Go on below the ^C that the terminal shows."""
+        """Go on below the ^C that the terminal shows; a spinner's line goes with it."""
+        spinning = self._live is not None
         self.end_steps()
-        self._write_text(Text())
+        if not spinning:
+            self._write_text(Text())
 
     async def animate(self) -> None:
         """Turn the spinner; cancel it to end."""

@@ -111,7 +111,10 @@ async def up(settings: UpSettings, *, verbose: bool = False) -> int:
         children = services(settings, ports, url)
         screen.begin("services", ", ".join(child.name for child in children))
         async with _alongside(
-            _keep_server(server, screen), _show(settings, ports, screen), screen.animate()
+            _keep_server(server, screen),
+            tell_when_ready(settings, ports, screen),
+            write_summaries(settings, ports, screen),
+            screen.animate(),
         ):
             code = await supervisor.run(children)
         held.close()  # the server last: the aggregator has flushed its window into it
@@ -128,11 +131,6 @@ def _screen(settings: UpSettings, *, verbose: bool) -> Screen:
 
     chosen = "log_level" in settings.model_fields_set and settings.log_level in {"DEBUG", "INFO"}
     return TerminalScreen(names, verbose=verbose or chosen)
-
-
-async def _show(settings: UpSettings, ports: Ports, screen: Screen) -> None:
-    await tell_when_ready(settings, ports, screen)
-    await write_summaries(settings, ports, screen)
 
 
 def _claim_folder(settings: UpSettings, held: contextlib.ExitStack) -> RunFile | None:
