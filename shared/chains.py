@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from difflib import get_close_matches
 from typing import Final
 
 from shared.chain_table import CHAINS
@@ -36,6 +37,12 @@ def source_chain(source: str, chain: str) -> str:
 def is_known_chain(chain: str) -> bool:
     """Return whether the table has this canonical chain id."""
     return chain in CHAINS
+
+
+def similar_chain(chain: str) -> str | None:
+    """Return the known canonical chain whose id or other name is spelled most like this one."""
+    found = get_close_matches(chain, [*CHAINS, *_CANONICAL], n=1, cutoff=0.75)
+    return canonical_chain(found[0]) if found else None
 
 
 def token_id(chain: str, address: str) -> str:

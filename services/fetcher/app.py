@@ -70,6 +70,9 @@ async def run_sources(
         if not await unless_stopped(stop, wait_for_redis(redis, settings.redis)):
             return
         log.info("fetcher_started", sources=names(sources), factor=settings.fetch_rate_factor)
+        for source in sources:
+            for warning in source.warnings:
+                log.warning("source_setting_doubtful", source=source.name, warning=warning)
         status = StatusBoard()
         for name in off:
             status[name].facts["state"] = "off"

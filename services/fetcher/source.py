@@ -89,6 +89,7 @@ class Source:
     rates: Mapping[str, float]
     jobs: tuple[Job, ...]
     headers: Mapping[str, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()  # what in its settings may be a mistake, for a log line each
 
     @property
     def host(self) -> str:

@@ -356,6 +356,7 @@ async def test_each_source_is_asked_and_what_it_says_is_told(
         monkeypatch.setenv("DEXSCREENER_URL", f"http://127.0.0.1:{replay}/dexscreener")
         monkeypatch.setenv("JUPITER_URL", f"http://127.0.0.1:{nobody}")
         monkeypatch.setenv("GECKOTERMINAL_URL", f"http://127.0.0.1:{busy_port}/api")
+        monkeypatch.setenv("GECKOTERMINAL_NETWORKS", "etherium,solana")
 
         found = {one.name: one for one in await upstreams(FetcherSettings())}
 
@@ -364,6 +365,7 @@ async def test_each_source_is_asked_and_what_it_says_is_told(
     assert found["upstream jupiter"].verdict == "fail"
     assert found["upstream jupiter"].seen == f"127.0.0.1:{nobody}: ConnectError"
     assert found["upstream geckoterminal"].verdict == "warn"
+    assert "etherium" in found["setting of geckoterminal"].seen
 
 
 async def test_a_source_that_is_off_or_wrongly_set_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -122,6 +122,37 @@ def test_each_source_has_its_own_variables(monkeypatch: pytest.MonkeyPatch) -> N
     assert (gecko.refreshes("ethereum"), gecko.refreshes("solana")) == (True, False)
 
 
+@pytest.mark.parametrize(
+    ("networks", "asked", "warnings"),
+    [
+        ("cronos", ["cro"], ()),
+        ("cro,cronos, CRO", ["cro"], ()),
+        ("xdai,starknet,one", ["xdai", "starknet-alpha", "one"], ()),
+        (
+            "etherium,solana",
+            ["etherium", "solana"],
+            ("GECKOTERMINAL_NETWORKS: etherium is in no table of chains; did you mean ethereum?",),
+        ),
+        (
+            "zzz-9",
+            ["zzz-9"],
+            ("GECKOTERMINAL_NETWORKS: zzz-9 is in no table of chains",),
+        ),
+    ],
+)
+def test_networks_are_asked_for_under_the_sources_names_and_unknown_ones_named(
+    monkeypatch: pytest.MonkeyPatch, networks: str, asked: list[str], warnings: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("GECKOTERMINAL_NETWORKS", networks)
+
+    gecko = sources()["geckoterminal"]
+    (trending,) = [job for job in gecko.jobs if job.name == "trending"]
+
+    assert isinstance(trending, Discovery)
+    assert [call.path.split("/")[2] for call in trending.calls] == asked
+    assert gecko.warnings == warnings
+
+
 def test_a_source_can_be_switched_off(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JUPITER_ENABLED", "false")
 

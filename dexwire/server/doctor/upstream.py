@@ -13,6 +13,8 @@ from services.fetcher.source import Call, Discovery, Source, find_sources
 from shared.errors import ConfigError
 from shared.settings import read_settings
 
+_NAMES = "nothing, if the source has it; /health shows what it answers"
+
 
 async def upstreams(settings: FetcherSettings) -> list[Result]:
     """Return one result per source."""
@@ -25,7 +27,11 @@ async def upstreams(settings: FetcherSettings) -> list[Result]:
                 results.append(fail(f"upstream {spec.name}", str(error), "see docs/SETTINGS.md"))
                 continue
             if found.enabled:
-                results.append(await _ask(client, spec.build(found)))
+                source = spec.build(found)
+                results.append(await _ask(client, source))
+                results += [
+                    warn(f"setting of {spec.name}", each, _NAMES) for each in source.warnings
+                ]
             else:
                 results.append(ok(f"upstream {spec.name}", "off"))
     return results

@@ -48,7 +48,7 @@ from services.fetcher.wire import (
     price,
     text,
 )
-from shared.chains import canonical_chain, source_chain
+from shared.chains import canonical_chain, is_known_chain, similar_chain, source_chain
 from shared.model import Reading
 from shared.settings import Words
 from shared.spellings import canonical_address
@@ -322,7 +322,7 @@ def _check_chains(names: tuple[str, ...]) -> tuple[str, ...]:
     chains = [canonical_chain(name) for name in names]
     if None in chains:
         raise ValueError("must be chain names, separated by commas")
-    return tuple(chain for chain in chains if chain)
+    return tuple(dict.fromkeys(chain for chain in chains if chain))
 
 
 Chains = Annotated[Words, AfterValidator(_check_chains)]
@@ -367,6 +367,13 @@ def ask_tokens(chain: str, addresses: Sequence[str]) -> Call:
     return Call(path, read_page, query=(("include", "top_pools"),))
 
 
+def _doubt(chain: str) -> str:
+    """Return a sentence about a chain that may be a new one, or misspelt: only calls can tell."""
+    similar = similar_chain(chain)
+    asked = f"; did you mean {similar}?" if similar else ""
+    return f"GECKOTERMINAL_NETWORKS: {chain} is in no table of chains{asked}"
+
+
 def build(settings: GeckoTerminalSettings) -> Source:
     """Return the source as these settings want it."""
     networks = [network_of(chain) for chain in settings.networks]
@@ -382,6 +389,7 @@ def build(settings: GeckoTerminalSettings) -> Source:
         url=settings.url,
         rates={"default": settings.calls_per_minute},
         headers={"accept": "application/json;version=20230302"},
+        warnings=tuple(_doubt(each) for each in settings.networks if not is_known_chain(each)),
         jobs=(
             Discovery("trending", settings.trending_interval_s, lists("trending_pools")),
             Discovery("new", settings.new_interval_s, lists("new_pools")),
