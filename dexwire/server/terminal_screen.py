@@ -8,6 +8,8 @@ process.
 from __future__ import annotations
 
 import asyncio
+import io
+import sys
 import time
 from collections.abc import Callable, Sequence
 from typing import Final
@@ -34,6 +36,8 @@ class TerminalScreen(Screen):
     def __init__(self, names: list[str], *, verbose: bool) -> None:
         super().__init__(names)
         self._verbose = verbose
+        if isinstance(sys.stdout, io.TextIOWrapper):  # a terminal that knows fewer letters
+            sys.stdout.reconfigure(errors="backslashreplace")
         self._console = Console(highlight=False, markup=False, emoji=False)
         self._ascii = not self._console.encoding.startswith("utf")
         self._styles = {name: _COLOURS[i % len(_COLOURS)] for i, name in enumerate(names)}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import re
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -16,6 +18,7 @@ from dexwire.server.ports import Ports
 from dexwire.server.screen import Screen
 from dexwire.server.settings import UpSettings
 from dexwire.server.summary import Sample, summary, write_summaries
+from dexwire.server.terminal_screen import TerminalScreen
 from tests.support import eventually, happening
 from tests.support_pty import Terminal, shown
 
@@ -152,6 +155,21 @@ def test_a_trace_is_kept_line_by_line() -> None:
 
 def test_a_terminal_shows_what_was_written_last() -> None:
     assert shown("\x1b[32m  one\x1b[0m\r\x1b[2K  two\r\n\x1b[1A\x1b[2Kthree\n") == "three\n"
+
+
+def test_a_terminal_of_few_letters_shows_the_others_by_number(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="ascii"))
+    screen = TerminalScreen(["api"], verbose=False)
+
+    screen.done("tokens", "ready")
+    screen.line("api", '{"event":"e","level":"error","error":"\\u732b"}')
+    sys.stdout.flush()
+
+    assert written.getvalue().splitlines()[0].split() == [b"ok", b"tokens", b"ready"]
+    assert b"error=\\u732b" in written.getvalue()
 
 
 # -- the line of a minute --------------------------------------------------------------------------
