@@ -5,9 +5,11 @@ BIN    := $(VENV)/bin
 # A stamp is newer than its lock file when the environment matches it.
 RUN_STAMP := $(VENV)/.locked-run
 DEV_STAMP := $(VENV)/.locked-dev
-# uv installs the same hash-locked files faster; pip does without it.
+# uv installs the same hash-locked files faster; pip does without it, as with `make setup UV=`.
+ifeq ($(origin UV),undefined)
 UV := $(shell command -v uv 2>/dev/null)
-ifdef UV
+endif
+ifneq ($(UV),)
 INSTALL = VIRTUAL_ENV=$(VENV) $(UV) pip install --quiet
 else
 INSTALL = $(BIN)/pip install --quiet --disable-pip-version-check
@@ -20,7 +22,7 @@ MODEL_SCHEDULES ?= 3200
 AND_MARKED = $(if $(MARKED), and $(MARKED))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run verify test model chaos deploy-check observe check page format documents lock clean
+.PHONY: help setup demo run verify test model chaos deploy-check observe check page format documents lock compile-locks lock-check clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -69,12 +71,24 @@ format: $(DEV_STAMP) ## put the code into its one format
 documents: $(DEV_STAMP) ## write openapi.json, asyncapi.json, the Postman collection, docs/SETTINGS.md, .env.example
 	$(BIN)/python -m dexwire.server.documents
 
-lock: ## renew both lock files (needs uv)
-	@command -v uv >/dev/null || { echo "make lock needs uv: pip install uv"; exit 1; }
-	uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-header --no-annotate \
-	  pyproject.toml --group build -o requirements.lock
-	uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-header --no-annotate \
-	  pyproject.toml --group build --group dev -c requirements.lock -o requirements-dev.lock
+# What is locked already stays, unless COMPILE_ARGS=--upgrade.
+COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras \
+  --no-header --no-annotate $(COMPILE_ARGS) pyproject.toml --group build
+LOCKS ?= .
+
+lock: COMPILE_ARGS = --upgrade
+lock: compile-locks ## renew both lock files (needs uv)
+
+compile-locks:
+	@test -n "$(UV)" || { echo "make lock needs uv: pip install uv"; exit 1; }
+	$(COMPILE) -o $(LOCKS)/requirements.lock
+	$(COMPILE) --group dev -c $(LOCKS)/requirements.lock -o $(LOCKS)/requirements-dev.lock
+
+lock-check: ## whether both lock files are what pyproject.toml gives (needs uv)
+	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && cp *.lock "$$folder" \
+	  && $(MAKE) --no-print-directory --silent compile-locks LOCKS="$$folder" \
+	  && for lock in *.lock; do diff -u "$$lock" "$$folder/$$lock" \
+	  || { echo "$$lock is not what pyproject.toml gives: run make lock" >&2; exit 1; }; done
 
 clean: ## remove the environment and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
