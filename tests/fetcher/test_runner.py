@@ -165,6 +165,21 @@ async def test_a_list_publishes_its_readings_and_offers_its_tokens(
     assert USD1 not in due
 
 
+async def test_a_network_that_a_source_does_not_have_is_named_in_its_status(
+    server: Upstream, source: Source, runner: Make, store: Store
+) -> None:
+    path = "/networks/etherium/trending_pools"
+    server.answer(path, status=404)
+    job = Discovery("trending", 60, (Call(path, dexscreener.read_pairs),))
+    mine = with_jobs(source, job)
+    one = runner([mine])
+
+    await one.cycle(mine, job)
+    await one.status.write(store.redis, store.keys)
+
+    assert (await store.status("test"))["last_error"] == f"test {path}: HTTP 404"
+
+
 async def test_a_token_that_was_only_named_is_asked_for_first(
     server: Upstream, source: Source, runner: Make, store: Store
 ) -> None:
