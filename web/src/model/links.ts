@@ -1,14 +1,6 @@
 /** Where each source shows a token itself. Addresses are checked by the server; encoded all the same. */
 import type { Row } from "../client";
-
-// Where GeckoTerminal's network id is not the canonical one (shared/chains.py).
-const GECKOTERMINAL_NETWORK: Record<string, string> = {
-  avalanche: "avax",
-  ethereum: "eth",
-  fantom: "ftm",
-  polygon: "polygon_pos",
-  sui: "sui-network",
-};
+import { GECKOTERMINAL_NETWORK } from "./networks";
 
 export interface SourceLink {
   name: string;
