@@ -5,11 +5,14 @@ from __future__ import annotations
 import sys
 from typing import Final
 
+from dexwire.output import prepare
+
 _CLI: Final = {"typer", "rich"}  # what `dexwire[cli]` brings
 
 
 def main() -> None:
     """Run the command line; never returns."""
+    prepare()
     try:
         from dexwire.cli import main as run  # noqa: PLC0415 - it may be missing
     except ModuleNotFoundError as error:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
+import os
 from collections.abc import AsyncIterator, Iterable, Mapping
+from decimal import Decimal
 from typing import Any, Final, TypeVar
 from urllib.parse import quote
 
@@ -10,7 +13,8 @@ import httpx
 import msgspec
 from msgspec import Struct
 
-from dexwire.client.errors import Malformed, Problem, Unreachable
+from dexwire.client.errors import ClientError, Malformed, Problem, Unreachable
+from dexwire.client.proxies import PROXY_VARIABLES, is_here, through, unusable
 from dexwire.client.rows import Row
 
 PAGE: Final = 100  # tokens of a page, at most
@@ -72,7 +76,16 @@ class Api:
 
     def __init__(self, url: str, *, timeout_s: float) -> None:
         self._url = url.rstrip("/")
-        self._http = httpx.AsyncClient(timeout=timeout_s, headers={"Accept": "application/json"})
+        # A transport of our own keeps httpx from looking for proxies.
+        direct = httpx.AsyncHTTPTransport() if is_here(url) else None
+        try:
+            self._http = httpx.AsyncClient(
+                timeout=timeout_s, headers={"Accept": "application/json"}, transport=direct
+            )
+        except (ImportError, ValueError, httpx.InvalidURL) as error:
+            if not any(os.environ.get(name) for name in PROXY_VARIABLES):
+                raise
+            raise ClientError(unusable(url, os.environ, error)) from None
 
     async def close(self) -> None:
         """Close every connection."""
@@ -148,16 +161,26 @@ class Api:
         parameters: Mapping[str, object],
         **more: Any,  # noqa: ANN401 - httpx's own arguments
     ) -> httpx.Response:
-        said = {name: str(value) for name, value in parameters.items() if value is not None}
+        said = {name: _text(value) for name, value in parameters.items() if value is not None}
         try:
             return await self._http.request(method, self._url + path, params=said, **more)
         except httpx.InvalidURL as error:
             raise Unreachable(f"{self._url} is no address: {error}") from None
         except httpx.TimeoutException:
-            raise Unreachable(f"{self._url} does not answer in time") from None
+            raise Unreachable(f"{self._url} does not answer in time{self._through()}") from None
         except httpx.TransportError as error:
             why = str(error) or type(error).__name__
-            raise Unreachable(f"{self._url} does not answer: {why}") from None
+            raise Unreachable(f"{self._url} does not answer{self._through()}: {why}") from None
+
+    def _through(self) -> str:
+        return through(self._url, os.environ)
+
+
+def _text(value: object) -> str:
+    """Return a parameter as the api reads it: numbers without exponents (1e-9, 5e6)."""
+    if isinstance(value, float) and math.isfinite(value):
+        return f"{Decimal(repr(value)):f}"
+    return str(value)
 
 
 def _decode(response: httpx.Response, kind: type[T]) -> T:

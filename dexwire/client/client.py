@@ -10,7 +10,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from dexwire.client.api import Api, Page, Receipt
 from dexwire.client.connection import OPEN_S
-from dexwire.client.ranking import Filters, Order, Ranking, Sort, Window
+from dexwire.client.ranking import Filters, Order, PageFilters, Ranking, Sort, Window
 from dexwire.client.rows import Row
 from dexwire.client.stream import Stream
 from dexwire.client.view import View
@@ -109,7 +109,7 @@ class Client:
         window: Window | None = None,
         order: Order | None = None,
         chain: str | None = None,
-        **filters: Unpack[Filters],
+        **filters: Unpack[PageFilters],
     ) -> AsyncIterator[Row]:
         """Iterate over a list, page by page; `limit` tokens, all of them without.
 
@@ -136,7 +136,7 @@ class Client:
         chain: str | None = None,
         limit: int | None = None,
         cursor: str | None = None,
-        **filters: Unpack[Filters],
+        **filters: Unpack[PageFilters],
     ) -> Page:
         """Return one page with the exact state (epoch, version) that it is of."""
         given = {"sort": sort, "window": window, "order": order, "chain": chain, **filters}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +17,13 @@ from typing import Final
 
 import msgspec
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
+from websockets.exceptions import (
+    ConnectionClosed,
+    InvalidHandshake,
+    InvalidProxy,
+    InvalidStatus,
+    InvalidURI,
+)
 from websockets.typing import Subprotocol
 
 from dexwire.client import retry
@@ -42,6 +49,7 @@ from dexwire.client.frames import (
     decode,
     encode,
 )
+from dexwire.client.proxies import is_here, through, unusable
 from dexwire.client.rule import WATCHLIST, Rule
 
 OPEN_S: Final = 5.0
@@ -106,8 +114,11 @@ class Connection:
                 raise Refused("bad_url", str(wrong)) from None
             except TimeoutError:
                 error = "no answer"
+            except (ImportError, InvalidProxy) as wrong:
+                raise Refused("bad_proxy", unusable(self._url, os.environ, wrong)) from None
             except (OSError, InvalidHandshake, EOFError) as failed:
-                error = str(failed) or type(failed).__name__
+                why = str(failed) or type(failed).__name__
+                error = f"{why}{through(self._url, os.environ)}"
             self._backoff.lasted(time.monotonic() - started)
             self._report(status="offline", error=error)
             await asyncio.sleep(self._backoff.next_s())
@@ -134,6 +145,7 @@ class Connection:
         async with connect(
             self._url,
             subprotocols=[Subprotocol(SUBPROTOCOL)],
+            proxy=None if is_here(self._url) else True,
             max_size=MESSAGE_MAX,
             ping_interval=None,  # silence is noticed by the heartbeats
             open_timeout=self._open_s,

@@ -25,7 +25,7 @@ from dexwire.client.api import Page, Receipt
 from dexwire.client.client import Client
 from dexwire.client.errors import ClientError, Unreachable
 from dexwire.client.events import Event, State
-from dexwire.client.ranking import Filters, Order, Sort, Window
+from dexwire.client.ranking import Filters, Order, PageFilters, Sort, Window
 from dexwire.client.rows import Row
 from dexwire.client.view import View
 
@@ -190,7 +190,7 @@ class SyncClient:
         window: Window | None = None,
         order: Order | None = None,
         chain: str | None = None,
-        **filters: Unpack[Filters],
+        **filters: Unpack[PageFilters],
     ) -> Iterator[Row]:
         """Iterate over a list, page by page."""
         walk = self._client.discover(
@@ -207,7 +207,7 @@ class SyncClient:
         chain: str | None = None,
         limit: int | None = None,
         cursor: str | None = None,
-        **filters: Unpack[Filters],
+        **filters: Unpack[PageFilters],
     ) -> Page:
         """Return one page."""
         return self._loop.call(

@@ -47,6 +47,17 @@ class Filters(TypedDict, total=False):
     max_age_minutes: float
 
 
+class PageFilters(Filters, total=False):
+    """What pages can be filtered by beside that: exact words, which live views do not know.
+
+    `protocol` and `source` are names, `q` words of ticker and name.
+    """
+
+    protocol: str
+    source: str
+    q: str
+
+
 def score_field(sort: str, window: str) -> str:
     """Return the row's field that a sort and window look at.
 

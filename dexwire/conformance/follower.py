@@ -26,6 +26,7 @@ from dexwire.client.frames import (
     decode,
     encode,
 )
+from dexwire.client.proxies import is_here
 from dexwire.client.rows import Row
 from dexwire.client.rule import Rule
 from dexwire.client.table import Table
@@ -143,6 +144,7 @@ async def following(
     async with connect(
         url,
         subprotocols=[Subprotocol(SUBPROTOCOL)],
+        proxy=None if is_here(url) else True,
         max_size=8 << 20,
         ping_interval=None,
         open_timeout=5,

@@ -17,6 +17,7 @@ from dexwire.client.frames import Err, Ok, Ping
 from dexwire.client.ranking import Ranking
 from dexwire.conformance.check import Check
 from dexwire.conformance.follower import Follower, following, send
+from dexwire.output import print_json
 
 StoreCheck: TypeAlias = Callable[[Check, Follower], Awaitable[None]]
 _LISTS: Final = (
@@ -56,7 +57,7 @@ async def conformance(
         except (OSError, WebSocketException) as error:
             raise Unreachable(f"{client.ws_url} does not serve the stream: {error}") from None
     if as_json:
-        print(msgspec.json.encode(run.checks).decode())
+        print_json(msgspec.json.encode(run.checks))
     else:
         print(_report(run.checks))
     return 1 if any(check.wrong or not check.looked_at for check in run.checks) else 0

@@ -23,6 +23,7 @@ from pydantic_settings import (
     SecretsSettingsSource,
 )
 
+from dexwire.output import print_json
 from dexwire.server.look_alikes import Unknown, lines_of, unknown_variables
 from dexwire.server.settings_table import (
     Setting,
@@ -79,7 +80,7 @@ def config(service: str | None, *, as_json: bool, changed: bool) -> int:
         kept = [value for value in found.settings if value.origin != _DEFAULT]
         found = msgspec.structs.replace(found, settings=kept)
     if as_json:
-        print(msgspec.json.format(msgspec.json.encode(found)).decode())
+        print_json(msgspec.json.format(msgspec.json.encode(found)))
     else:
         print(_shown(found))
     for line in complaints(found):

@@ -20,6 +20,7 @@ import msgspec
 from redis.exceptions import ResponseError
 
 from dexwire.conformance.check import Check
+from dexwire.output import print_json
 from dexwire.runfile import DEFAULT_FOLDER, find_running
 from dexwire.server.audit import LogCheck, Look, TokenChecks, state_checks
 from dexwire.server.net import check_redis
@@ -76,7 +77,7 @@ async def verify(settings: ServiceSettings, data_dir: Path | None, *, as_json: b
         print(f"dexwire verify: {error}", file=sys.stderr)
         return EXIT_UNREACHABLE
     if as_json:
-        print(msgspec.json.encode(report).decode())
+        print_json(msgspec.json.encode(report))
     else:
         if demo:
             print(BANNER)

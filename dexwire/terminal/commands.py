@@ -6,7 +6,7 @@ import importlib
 import sys
 from collections.abc import Callable
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -24,6 +24,13 @@ class SortName(StrEnum):
     newest = "newest"
 
 
+class OrderName(StrEnum):
+    """The direction of a list."""
+
+    desc = "desc"
+    asc = "asc"
+
+
 class WindowName(StrEnum):
     """The span of time that its figures are of."""
 
@@ -31,6 +38,19 @@ class WindowName(StrEnum):
     h1 = "1h"
     h6 = "6h"
     h24 = "24h"
+
+
+FIGURES: Final = (
+    "price", "liquidity", "market_cap", "volume", "price_change", "transactions", "age_minutes",
+)  # fmt: skip
+FILTERS: Final = (
+    *(f"{end}_{figure}" for figure in FIGURES for end in ("min", "max")),
+    "q", "protocol", "source",
+)  # fmt: skip
+
+
+def _filter(text: str) -> Any:  # noqa: ANN401 - typer's own
+    return typer.Option(help=text, rich_help_panel="Filters")
 
 
 Url = Annotated[
@@ -81,9 +101,9 @@ def tail(
     topics: Annotated[
         list[str],
         typer.Argument(
-            metavar="TOPIC…",
+            metavar="TOPIC...",
             help="all, chain:<chain>, token:<chain>:<address>, "
-            "list:<sort>:<window>:<order>:<chain|*>:<n>, tokens, alerts, alerts:<chain>, …",
+            "list:<sort>:<window>:<order>:<chain|*>:<n>, tokens, alerts, alerts:<chain>, ...",
         ),
     ],
     *,
@@ -103,16 +123,61 @@ def query(
     *,
     sort: Sort = SortName.volume,
     window: Window = WindowName.h24,
-    asc: Ascending = False,
+    order: Annotated[OrderName, typer.Option(help="The direction of the sort.")] = OrderName.desc,
+    asc: Annotated[bool, typer.Option("--asc", help="The same as --order asc.")] = False,
     chain: Chain = None,
-    limit: Annotated[int, typer.Option(min=1, max=100, help="Rows.")] = 20,
+    limit: Annotated[
+        int | None,
+        typer.Option(min=1, max=100, help="Rows of a page. Default: 20, with --all 100."),
+    ] = None,
+    cursor: Annotated[
+        str | None, typer.Option(help="The page that follows this cursor of an earlier page.")
+    ] = None,
+    every: Annotated[
+        bool, typer.Option("--all", help="Every page; with --json, one page a line.")
+    ] = False,
+    q: Annotated[str | None, _filter("Words in the ticker or the name.")] = None,
+    protocol: Annotated[str | None, _filter("Only tokens of this protocol.")] = None,
+    source: Annotated[str | None, _filter("Only tokens that this source knows.")] = None,
+    min_price: Annotated[float | None, _filter("Lowest price in USD.")] = None,
+    max_price: Annotated[float | None, _filter("Highest price in USD.")] = None,
+    min_liquidity: Annotated[float | None, _filter("Lowest liquidity in USD.")] = None,
+    max_liquidity: Annotated[float | None, _filter("Highest liquidity in USD.")] = None,
+    min_market_cap: Annotated[float | None, _filter("Lowest market cap in USD.")] = None,
+    max_market_cap: Annotated[float | None, _filter("Highest market cap in USD.")] = None,
+    min_volume: Annotated[float | None, _filter("Lowest volume of the window in USD.")] = None,
+    max_volume: Annotated[float | None, _filter("Highest volume of the window in USD.")] = None,
+    min_price_change: Annotated[
+        float | None, _filter("Lowest price change in the window, in percent.")
+    ] = None,
+    max_price_change: Annotated[
+        float | None, _filter("Highest price change in the window, in percent.")
+    ] = None,
+    min_transactions: Annotated[
+        float | None, _filter("Lowest number of transactions in the window.")
+    ] = None,
+    max_transactions: Annotated[
+        float | None, _filter("Highest number of transactions in the window.")
+    ] = None,
+    min_age_minutes: Annotated[float | None, _filter("Lowest age in minutes.")] = None,
+    max_age_minutes: Annotated[float | None, _filter("Highest age in minutes.")] = None,
     as_json: AsJson = False,
     url: Url = None,
 ) -> None:
-    """Print one page of the list."""
-    ask = _load("dexwire.terminal.query", "query")
-    ranking = _ranking(sort, window, asc=asc, chain=chain, limit=limit)
-    _run(lambda client: ask(client, ranking, as_json=as_json), url, None)
+    """Print one page of the list, or all of them."""
+    given = {name: value for name, value in locals().items() if name in FILTERS}
+    filters = {name: value for name, value in given.items() if value is not None}
+    direction = "asc" if asc else order.value
+    size = limit or (100 if every else 20)
+    ranking = _load("dexwire.client.ranking", "Ranking")(
+        sort.value, window.value, direction, chain, size
+    )
+    show = _load("dexwire.terminal.query", "query")
+    _run(
+        lambda client: show(client, ranking, filters, cursor, every=every, as_json=as_json),
+        url,
+        None,
+    )
 
 
 def conformance(

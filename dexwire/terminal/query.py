@@ -1,38 +1,89 @@
-"""`dexwire query`: one page, as a table or as JSON."""
+"""`dexwire query`: pages, as a table or as JSON."""
 
 from __future__ import annotations
 
+import os
 import time
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, Final
 
 import msgspec
 from rich.console import Console
 
-from dexwire.client import Client
+from dexwire.client import Client, Page, Row
 from dexwire.client.ranking import WINDOWED, Ranking
-from dexwire.terminal.table import BANNER, rows_table
+from dexwire.output import print_json
+from dexwire.terminal.table import BANNER, Paper, rows_table
+
+_WIDE: Final = 240  # of what nobody looks at through a terminal: nothing has to leave
 
 
-async def query(client: Client, ranking: Ranking, *, as_json: bool) -> int:
-    """Print the page. Raises ClientError."""
+async def query(
+    client: Client,
+    ranking: Ranking,
+    filters: Mapping[str, Any],
+    cursor: str | None,
+    *,
+    every: bool,
+    as_json: bool,
+) -> int:
+    """Print one page, or with `every` all from `cursor` on. Raises ClientError."""
+    rows: list[Row] = []
+    last: Page | None = None
     async with client:
+        async for page in _pages(client, ranking, filters, cursor):
+            if as_json:
+                print_json(msgspec.json.encode(page))
+            rows += page.tokens
+            last = page
+            if not every:
+                break
+        demo = not as_json and bool((await client.health()).get("demo"))
+    if last is not None and not as_json:
+        _print_table(rows, ranking, last, demo=demo)
+    return 0
+
+
+async def _pages(
+    client: Client, ranking: Ranking, filters: Mapping[str, Any], cursor: str | None
+) -> AsyncIterator[Page]:
+    figures = {ranking.sort, *(name.partition("_")[2] for name in filters)}
+    while True:
         page = await client.page(
             sort=ranking.sort,
-            window=ranking.window if ranking.sort in WINDOWED else None,
+            window=ranking.window if figures & WINDOWED else None,
             order=ranking.order,
             chain=ranking.chain,
             limit=ranking.limit,
+            cursor=cursor,
+            **filters,
         )
-        if as_json:
-            print(msgspec.json.encode(page).decode())
-            return 0
-        health = await client.health()
-    console = Console(width=None if Console().is_terminal else 140)
-    if health.get("demo"):
+        yield page
+        cursor = page.next_cursor
+        if cursor is None:
+            return
+
+
+def _print_table(rows: list[Row], ranking: Ranking, last: Page, *, demo: bool) -> None:
+    console = console_of_output()
+    if demo:
         console.print(BANNER, style="bold yellow")
-    console.print(rows_table(page.tokens, ranking, time.time() * 1000))
+    paper = Paper(console.width, console.encoding)
+    console.print(rows_table(rows, ranking, time.time() * 1000, paper=paper))
     console.print(
-        f"{len(page.tokens)} of {page.total}, version {page.version} of epoch {page.epoch}",
+        f"{len(rows)} of {last.total}, version {last.version} of epoch {last.epoch}",
         style="dim",
         highlight=False,
+        soft_wrap=True,
     )
-    return 0
+    if last.next_cursor is not None:
+        more = f"next page: --cursor {last.next_cursor}"
+        console.print(more, style="dim", highlight=False, soft_wrap=True)
+
+
+def console_of_output() -> Console:
+    """Return standard output: as wide as its terminal or COLUMNS, else wide enough for all."""
+    console = Console()
+    if console.is_terminal or "COLUMNS" in os.environ:
+        return console
+    return Console(width=_WIDE)

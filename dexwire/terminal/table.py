@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final, cast
 
 from rich.table import Table
@@ -12,6 +13,8 @@ from dexwire import format as fmt
 from dexwire.client.events import State
 from dexwire.client.ranking import WINDOWED, Ranking, score_field
 from dexwire.client.rows import Row
+from dexwire.output import encodable
+from dexwire.terminal.columns import Column, drawn, line
 
 BANNER: Final = "DEMO: replayed market, not live data"
 FLASH_S: Final = 0.8  # a changed figure stays coloured for so long
@@ -48,69 +51,96 @@ class Flashes:
         return "bold green" if direction > 0 else "bold red"
 
 
+@dataclass(frozen=True, slots=True)
+class Paper:
+    """What a table is drawn on: its width in cells (None: as wide as it needs), its encoding."""
+
+    width: int | None = None
+    encoding: str = "utf-8"
+
+
 def rows_table(
-    rows: Sequence[Row], ranking: Ranking, now_ms: float, flashes: Flashes | None = None
+    rows: Sequence[Row],
+    ranking: Ranking,
+    now_ms: float,
+    flashes: Flashes | None = None,
+    paper: Paper = Paper(),
 ) -> Table:
-    """Return the table of a list; figures of its window, the sorted one marked."""
-    window = ranking.window
-    columns = (
-        ("price", "price", fmt.price),
-        (f"chg {window}", f"price_change_{window}", fmt.percent),
-        (f"vol {window}", f"volume_{window}", fmt.amount),
-        ("liquidity", "liquidity", fmt.amount),
-        ("mcap", "market_cap", fmt.amount),
-        (f"txns {window}", f"transactions_{window}", fmt.count),
-    )
+    """Return the table of a list; figures of its window, the sorted one marked.
+
+    What is too wide leaves by column, the least important one first, and no figure is cut.
+    """
     sorted_by = score_field(ranking.sort, ranking.window)
     mark = " ▾" if ranking.order == "desc" else " ▴"
-    table = Table(box=None, padding=(0, 1), header_style="bold", expand=False)
-    table.add_column("#", justify="right", style="dim")
-    table.add_column("token", no_wrap=True, max_width=24)
-    table.add_column("chain", no_wrap=True)
-    for title, name, _ in columns:
-        table.add_column(title + (mark if name == sorted_by else ""), justify="right", no_wrap=True)
-    table.add_column("age" + (mark if sorted_by == "created_ms" else ""), justify="right")
-    now_s = now_ms / 1000
-    for number, row in enumerate(rows, start=1):
-        figures = cast("Mapping[str, Any]", row)
-        cells = [
-            _cell(figures, name, write(figures.get(name)), flashes, now_s)
-            for _, name, write in columns
-        ]
-        created = figures.get("created_ms")
-        table.add_row(
-            str(number),
-            _name(row),
-            row.get("chain", fmt.UNKNOWN),
-            *cells,
-            fmt.age(None if created is None else now_ms - created),
-            style="dim" if row.get("stale") else "",
-        )
-    return table
+    columns = [
+        Column("#", [Text(str(n)) for n, _ in enumerate(rows, start=1)], leaves=10, style="dim"),
+        Column("token", [_name(row) for row in rows], leaves=0, cut=True, left=True),
+        Column("chain", [Text(row.get("chain", fmt.UNKNOWN)) for row in rows], leaves=8, left=True),
+    ]
+    for title, name, write, leaves, least in _figures(ranking.window, now_ms):
+        cells = [_cell(row, name, write, flashes, now_ms) for row in rows]
+        marked = name == sorted_by
+        columns.append(Column(title + mark * marked, cells, 0 if marked else leaves, least))
+    shown = [replace(c, cells=[_encodable(text, paper) for text in c.cells]) for c in columns]
+    return drawn(shown, ["dim" if row.get("stale") else "" for row in rows], paper.width)
 
 
-def status_line(ranking: Ranking, state: State, version: tuple[str, int], shown: int) -> Text:
+def _figures(
+    window: str, now_ms: float
+) -> tuple[tuple[str, str, Callable[[float | None], str], int, int], ...]:
+    """Return (title, field, how it is written, when it leaves, least width) of every figure."""
+    return (
+        ("price", "price", fmt.price, 1, 9),
+        (f"chg {window}", f"price_change_{window}", fmt.percent, 2, 9),
+        (f"vol {window}", f"volume_{window}", fmt.amount, 3, 6),
+        ("liquidity", "liquidity", fmt.amount, 4, 6),
+        ("mcap", "market_cap", fmt.amount, 5, 6),
+        (f"txns {window}", f"transactions_{window}", fmt.count, 9, 5),
+        ("age", "created_ms", lambda at: fmt.age(None if at is None else now_ms - at), 6, 7),
+    )
+
+
+def status_line(
+    ranking: Ranking,
+    state: State,
+    version: tuple[str, int],
+    shown: int,
+    width: int | None = None,
+) -> Text:
     """Return one line: what is shown, how fresh it is, how far away the server is."""
-    line = Text(no_wrap=True, overflow="ellipsis")
-    line.append(state.status, style=f"bold {_STATUS_STYLE.get(state.status, 'red')}")
+    status = Text(state.status, style=f"bold {_STATUS_STYLE.get(state.status, 'red')}")
     if state.error:
-        line.append(f" ({state.error})", style="red")
+        status.append(f" ({state.error})", style="red")
     of = ranking.sort + (f" {ranking.window}" if ranking.sort in WINDOWED else "")
-    line.append(f"  {of} {ranking.order}  {ranking.chain or 'all chains'}  {shown} rows")
-    line.append(f"  version {version[1]}", style="dim")
-    line.append(f"  latency {_ms(state.latency_ms)}  data age {_ms(state.age_ms)}")
-    line.append(f"  rtt {_ms(state.rtt_ms)}", style="dim")
-    return line
+    parts = [
+        (0, status),
+        (1, Text(f"{of} {ranking.order}")),
+        (3, Text(ranking.chain or "all chains")),
+        (4, Text(f"{shown} rows")),
+        (6, Text(f"version {version[1]}", style="dim")),
+        (5, Text(f"latency {_ms(state.latency_ms)}")),
+        (2, Text(f"data age {_ms(state.age_ms)}")),
+        (7, Text(f"rtt {_ms(state.rtt_ms)}", style="dim")),
+    ]
+    return line(parts, width)
 
 
 def _cell(
-    figures: Mapping[str, Any], name: str, text: str, flashes: Flashes | None, now_s: float
+    row: Row,
+    name: str,
+    write: Callable[[float | None], str],
+    flashes: Flashes | None,
+    now_ms: float,
 ) -> Text:
-    style = flashes.style(figures["id"], name, now_s) if flashes else ""
-    value = figures.get(name)
+    style = flashes.style(row["id"], name, now_ms / 1000) if flashes else ""
+    value = cast("Mapping[str, Any]", row).get(name)
     if not style and name.startswith("price_change") and value:
         style = "green" if value > 0 else "red"
-    return Text(text, style=style)
+    return Text(write(value), style=style)
+
+
+def _encodable(text: Text, paper: Paper) -> Text:
+    return Text(encodable(text.plain, paper.encoding), style=text.style)
 
 
 def _name(row: Row) -> Text:

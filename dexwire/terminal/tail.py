@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import sys
 from collections.abc import Sequence
 from typing import Any, cast
 
@@ -11,6 +10,7 @@ import msgspec
 
 from dexwire import format as fmt
 from dexwire.client import Alert, Client, Diff, Event, Gap, Snapshot, State, Unreachable
+from dexwire.output import print_json
 
 _SHOWN = 3  # changed tokens of a diff that are named
 _encode = msgspec.json.Encoder().encode
@@ -28,8 +28,10 @@ async def tail(
                     raise Unreachable(f"{client.ws_url} does not answer: {event.error}")
                 begun = begun or event.status in {"live", "stale", "resync"}
             begun = begun or isinstance(event, Snapshot)
-            sys.stdout.write((_encode(event).decode() if as_json else line(event)) + "\n")
-            sys.stdout.flush()
+            if as_json:
+                print_json(_encode(event))
+            else:
+                print(line(event), flush=True)
     return 0
 
 

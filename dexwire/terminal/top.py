@@ -17,7 +17,8 @@ from rich.text import Text
 
 from dexwire.client import Client, Row, Unreachable, View
 from dexwire.client.ranking import WINDOWS, Ranking, Sort
-from dexwire.terminal.table import BANNER, Flashes, rows_table, status_line
+from dexwire.terminal.query import console_of_output
+from dexwire.terminal.table import BANNER, Flashes, Paper, rows_table, status_line
 
 REDRAW_S: Final = 0.25
 FIRST_S: Final = 10.0  # for the first rows, where nothing may be drawn before them
@@ -32,6 +33,7 @@ _KEYS: Final[dict[str, Sort]] = {
 _HELP: Final = (
     "v volume  l liquidity  m mcap  p change  t txns  n newest  w window  o order  q quit"
 )
+_SHORT_HELP: Final = "vlmptn sort  w window  o order  q quit"
 _CHROME_LINES: Final = 5  # banner, status, header, help, and the last line
 
 
@@ -102,9 +104,11 @@ class Top:
         parts: list[RenderableType] = []
         if self._demo:
             parts.append(Text(BANNER, style="bold yellow"))
-        parts.append(status_line(self._ranking, view.state, view.version, len(rows)))
-        parts.append(rows_table(rows, self._ranking, now_ms, self._flashes))
-        parts.append(Text(_HELP, style="dim"))
+        width = self._console.width
+        paper = Paper(width, self._console.encoding)
+        parts.append(status_line(self._ranking, view.state, view.version, len(rows), width))
+        parts.append(rows_table(rows, self._ranking, now_ms, self._flashes, paper))
+        parts.append(Text(_HELP if len(_HELP) <= width else _SHORT_HELP, style="dim"))
         return Group(*parts)
 
 
@@ -123,7 +127,8 @@ async def top(client: Client, ranking: Ranking) -> int:
 
 
 async def _print_once(client: Client, ranking: Ranking, *, demo: bool) -> None:
-    console = Console(width=140)
+    console = console_of_output()
+    width, paper = console.width, Paper(console.width, console.encoding)
     async with open_view(client, ranking) as view:
         try:
             async with asyncio.timeout(FIRST_S):
@@ -134,8 +139,8 @@ async def _print_once(client: Client, ranking: Ranking, *, demo: bool) -> None:
         rows = view.rows
         if demo:
             console.print(BANNER, style="bold yellow")
-        console.print(status_line(ranking, view.state, view.version, len(rows)))
-        console.print(rows_table(rows, ranking, time.time() * 1000))
+        console.print(status_line(ranking, view.state, view.version, len(rows), width))
+        console.print(rows_table(rows, ranking, time.time() * 1000, paper=paper))
 
 
 def open_view(client: Client, ranking: Ranking) -> View:

@@ -12,6 +12,7 @@ import msgspec
 from pydantic_settings import BaseSettings
 from redis.exceptions import RedisError
 
+from dexwire.output import print_json
 from dexwire.runfile import DEFAULT_FOLDER, Running, find_running
 from dexwire.server.config import masked, read_config
 from dexwire.server.doctor import machine
@@ -39,7 +40,7 @@ async def doctor(
     """Print what was found; return 1 when a check failed."""
     results = [result async for result in examine(redis_url, upstream=upstream, clean=clean)]
     if as_json:
-        print(msgspec.json.format(msgspec.json.encode(results)).decode())
+        print_json(msgspec.json.format(msgspec.json.encode(results)))
     else:
         print(shown(results))
     return int(any(result.verdict == "fail" for result in results))
