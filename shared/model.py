@@ -96,10 +96,14 @@ class PoolReading(Struct, frozen=True, kw_only=True, omit_defaults=True):
     Where the token is the pool's quote side (`side="quote"`), the normalizer has already taken the
     quote's price and swapped buys and sells, and left out what describes the base token (market
     cap, fdv, price changes). A pool is always taken whole, so None is simply "not known".
+
+    `against_unknown`: the pool's other token is no known quote asset (shared/quotes.py), so its
+    figures in USD are only as good as that token's own price. None also when nobody knows.
     """
 
     pool_address: Address
     side: Literal["base", "quote"] = "base"
+    against_unknown: bool | None = None
     protocol: Text | None = None
     created_ms: Millis | None = None
     price: Amount | None = None

@@ -78,6 +78,14 @@ def often_quoted(sides: Iterable[tuple[str, str, str]]) -> frozenset[tuple[str, 
     )
 
 
+def is_unknown_asset(chain: str, other: str | None) -> bool:
+    """Return whether a pool's other token is known to be no quote asset.
+
+    False when it has no address, and on a chain of which no quote asset is known.
+    """
+    return other is not None and is_charted(chain) and not is_quote_asset(chain, other)
+
+
 def subject_side(
     chain: str, base: str, quote: str, often: AbstractSet[tuple[str, str]] = frozenset()
 ) -> str:

@@ -27,7 +27,7 @@ from services.fetcher.wire import (
 )
 from shared.chains import canonical_chain, token_id
 from shared.model import PoolReading, Reading
-from shared.quotes import is_charted, often_quoted, subject_side
+from shared.quotes import is_charted, is_unknown_asset, often_quoted, subject_side
 from shared.spellings import canonical_address
 
 Side = Literal["base", "quote"]
@@ -42,6 +42,7 @@ class Pair:
     pool_address: str
     token_address: str
     side: Side
+    against_unknown: bool = False  # the other side is no known quote asset
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +112,7 @@ def name_pair(sides: Sides, often: Often = frozenset()) -> Pair | str:
     other = canonical_address(chain, sides.quote) if sides.quote else None
     if other and subject_side(chain, base, other, often) == "quote":
         return Pair(chain, pool, other, "quote")
-    return Pair(chain, pool, base, "base")
+    return Pair(chain, pool, base, "base", is_unknown_asset(chain, other))
 
 
 def pool_reading(
@@ -130,6 +131,7 @@ def pool_reading(
     return PoolReading(
         pool_address=pair.pool_address,
         side=pair.side,
+        against_unknown=pair.against_unknown or None,
         protocol=text(protocol),
         created_ms=created_ms,
         price=seen.quote_price if quoted else seen.base_price,
