@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final, get_args
 
-from shared.merge.explained import Role, ToldPool, dead_words, number, thin_words, too_old
+from shared.merge.explained import (
+    Role,
+    ToldPool,
+    dead_words,
+    number,
+    outvoted_words,
+    thin_words,
+    too_old,
+    untraded_words,
+)
 from shared.merge.policy import MergeRules
-from shared.merge.pools import depth, is_deep
 from shared.merge.readings import SourceReading, StampedPool, is_dead
 from shared.merge.rules import Case, PricePick
+from shared.merge.standing import Weight, weigh
+from shared.model import PoolReading
 
-_ORDER = ("price", "counts", "thin", "other_view", "dead", "stale", "ignored")
+_ORDER: Final = get_args(Role)
 
 
 def tell_pools(
@@ -27,15 +38,21 @@ def tell_pools(
         for source in sorted(readings)
         for stamped in readings[source].pools.values()
     ]
-    told.sort(key=lambda each: (depth(each.pool), each.source), reverse=True)
+    told.sort(key=_depth, reverse=True)
     return tuple(sorted(told, key=lambda each: _ORDER.index(each.role)))
+
+
+def _depth(told: ToldPool) -> tuple[float, float, str, str]:
+    pool = told.pool
+    liquidity = -1.0 if pool.liquidity is None else pool.liquidity
+    volume = -1.0 if pool.volume_24h is None else pool.volume_24h
+    return (liquidity, volume, pool.pool_address, told.source)
 
 
 class _Judge:
     def __init__(self, case: Case, pick: PricePick | None, now_ms: int, rules: MergeRules) -> None:
         self._case, self._pick, self._now_ms, self._rules = case, pick, now_ms, rules
         self._adding = {view.pool.pool_address: view.source for view in case.union.sums}
-        self._deep = any(is_deep(view.pool, rules) for view in case.union.quotes)
 
     def tell(self, source: str, stamped: StampedPool) -> ToldPool:
         pool = stamped.pool
@@ -66,22 +83,37 @@ class _Judge:
                 return "other_view", f"the same pool is taken from {other}, so that it counts once"
             if is_dead(pool):
                 return "dead", dead_words(pool)
+            if weigh(pool, self._rules).standing == "untraded":
+                return "untraded", f"{untraded_words()}; nothing of it is added"
             return "other_view", "another source knows that this pool is dead"
+        return self._role_of_adding(pool, weigh(pool, self._rules))
+
+    def _role_of_adding(self, pool: PoolReading, weight: Weight) -> tuple[Role, str]:
+        if weight.standing == "untraded":
+            return "untraded", f"{untraded_words()}; its liquidity is not added"
         if not pool.price:
             return "thin", "it has no price; its volume, liquidity and trades are added"
-        if not is_deep(pool, self._rules):
+        if weight.standing == "thin":
             return "thin", f"{thin_words(pool, self._rules)}; its volume and trades are added"
+        consensus = self._case.consensus
+        if consensus is not None and consensus.contradicts(pool.price):
+            return "outvoted", f"{outvoted_words(consensus)}; its volume and trades are added"
         return "counts", "its volume, liquidity and trades are added"
 
     def _price_words(self) -> str:
         best, pick = self._case.best, self._pick
         assert best is not None  # noqa: S101 - the caller has just compared with it
         pool = best.view.pool
-        if best.thin:
-            said = f"no pool holds {number(self._rules.min_pool_liquidity)} USD; of the thin ones "
-            said += f"it is the most traded ({number(pool.volume_24h)} USD in 24 h)"
+        if best.view.weight.standing == "untraded":
+            said = f"no other price is known, and {untraded_words()}"
+        elif best.thin:
+            least = number(self._rules.min_pool_liquidity)
+            said = f"no pool of {least} USD is traded enough; of the thin ones it is"
+            said += f" the most traded ({number(pool.volume_24h)} USD in 24 h)"
         else:
-            said = f"the deepest pool ({number(pool.liquidity)} USD)"
+            said = f"the deepest pool by what is traded ({number(best.view.weight.say)} USD)"
+        if best.outvoted and self._case.consensus is not None:
+            return f"{said}; but {outvoted_words(self._case.consensus)}"
         if pick is None or pick.label == "weighted":
             return said
         if pick.chosen.giver.view is None:

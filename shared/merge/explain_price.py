@@ -16,16 +16,18 @@ from shared.merge.explained import (
     drained_words,
     number,
     order_in_words,
+    outvoted_words,
     span,
     thin_words,
     too_old,
+    untraded_words,
 )
 from shared.merge.givers import CHANGES, WINDOW_CHANGES, Chosen, choose
 from shared.merge.policy import NOWHERE, MergeRules, rank
-from shared.merge.pools import is_deep
 from shared.merge.prices import spread_pct
 from shared.merge.readings import SourceReading, is_dead
 from shared.merge.rules import Case, PricePick, oldest_change_ms
+from shared.merge.standing import weigh
 from shared.model import PoolReading
 
 
@@ -59,7 +61,8 @@ class PriceTeller:
         self._clock = Clock(now_ms)
         self._cut = case.ages.cut
         self._views = {(v.source, v.pool.pool_address): v for v in case.union.quotes}
-        self._deep = any(is_deep(view.pool, rules) for view in case.union.quotes)
+        self._live = {address for _, address in self._views}
+        self._deep = case.best is not None and not case.best.thin
 
     def fields(self) -> Iterator[tuple[str, Told]]:
         """Yield name and explanation of every field that is known, or that somebody gives."""
@@ -177,13 +180,20 @@ class PriceTeller:
             return _Verdict("stale", too_old(age_ms, self._rules.sums_stale_ms, "a pool"))
         if is_dead(pool):
             return _Verdict("dead_pool", dead_words(pool))
+        standing = weigh(pool, self._rules).standing
+        if standing == "untraded" and (
+            pool.pool_address not in self._live or (offer.source, pool.pool_address) in self._views
+        ):
+            return _Verdict("untraded", untraded_words())
         if (offer.source, pool.pool_address) not in self._views:
             return _Verdict("lower_rank", "the same pool is taken from another source")
         if field != "price" and pool.side == "quote":
             return _Verdict("quote_side", "it describes the pool's other token")
-        thin = not is_deep(pool, self._rules)
-        if thin and (self._deep or field == "market_cap"):
+        if standing == "thin" and (self._deep or field == "market_cap"):
             return _Verdict("thin", thin_words(pool, self._rules))
+        consensus = self._case.consensus
+        if consensus is not None and consensus.contradicts(pool.price or 0.0):
+            return _Verdict("outvoted", outvoted_words(consensus))
         best = self._case.best
         if best is None or (pool is best.view.pool and best.view.steadiness(self._cut) != 1):
             return None
@@ -193,9 +203,11 @@ class PriceTeller:
             return _Verdict("rare", f"not seen for {span(gap_ms)} before; it would come and go")
         if offer.observed_ms <= self._cut.price:
             return _Verdict("stale", too_old(age_ms, self._rules.price_stale_ms, "a price"))
-        behind = "most traded" if best.thin else "deepest"
-        held = pool.volume_24h if best.thin else pool.liquidity
-        return _Verdict("smaller", f"the {behind} pool counts; this one has {number(held)} USD")
+        if best.thin:
+            traded = number(pool.volume_24h)
+            return _Verdict("smaller", f"the most traded pool counts; this one has {traded} USD")
+        backed = number(view.weight.say)
+        return _Verdict("smaller", f"the deepest pool counts; of this one {backed} USD are backed")
 
     def _judge_source(self, offer: _Offer) -> _Verdict | None:
         age_ms = self._now_ms - offer.observed_ms
@@ -207,6 +219,8 @@ class PriceTeller:
         reading = self._readings[offer.source]
         if is_drained(reading, self._cut):
             return _Verdict("drained", drained_words(offer.source, reading))
+        if self._case.consensus is not None and offer.source in self._case.outvoted:
+            return _Verdict("outvoted", outvoted_words(self._case.consensus))
         return None
 
     def _judge_rank(self, field: str, offer: _Offer, chosen: Chosen | None) -> _Verdict:
@@ -240,6 +254,9 @@ class PriceTeller:
             return None
         if own[0].weight <= 0:
             return _Verdict("no_weight", "nobody knows how much liquidity is behind it")
+        outvoted = own[0] not in self._case.agreed and self._case.consensus is not None
+        if outvoted and self._rules.outlier_pct > self._rules.disagree_pct:
+            return None  # it is told with the sources that contradict it
         far = f"more than {number(self._rules.outlier_pct)} % from the weighted median"
         return _Verdict("outlier", far)
 

@@ -12,12 +12,17 @@ from shared.merge.explained import (
     dead_words,
     drained_words,
     number,
+    thin_words,
     too_old,
+    traded_words,
+    untraded_words,
 )
 from shared.merge.policy import MergeRules
-from shared.merge.pools import SUMMED, View, totals
+from shared.merge.pools import SUMMED, View, figures_of, totals
 from shared.merge.readings import SourceReading, is_dead
 from shared.merge.rules import LARGEST, Case
+from shared.merge.standing import weigh
+from shared.model import PoolReading
 
 POOLS = ""  # stands for the sum over pools among the sources
 
@@ -139,12 +144,26 @@ class SumTeller:
         for held in self._readings[source].pools.values():
             pool, value = held.pool, getattr(held.pool, field)
             unfit = self._old(held.observed_ms, "a pool")
-            if unfit is None and is_dead(pool):
-                unfit = ("dead_pool", dead_words(pool))
+            if unfit is None:
+                unfit = self._unbacked(pool, field)
             if value and unfit is not None:
                 yield self._clock.passed(
                     source, value, held.observed_ms, *unfit, pool=pool.pool_address
                 )
+
+    def _unbacked(self, pool: PoolReading, field: str) -> tuple[Reason, str] | None:
+        """Return why a fresh pool's figure is not added, or not all of it."""
+        if is_dead(pool):
+            return "dead_pool", dead_words(pool)
+        weight = weigh(pool, self._rules)
+        if weight.standing == "untraded":
+            return "untraded", untraded_words()
+        if field != "liquidity" or weight.counted == pool.liquidity:
+            return None
+        if pool.against_unknown:
+            return "unbacked", thin_words(pool, self._rules)
+        counted = number(weight.counted or 0.0)
+        return "unbacked", f"{counted} USD of it count: {traded_words(pool)}"
 
     def _old(self, observed_ms: int, what: str) -> tuple[Reason, str] | None:
         if observed_ms > self._case.ages.cut.sums:
@@ -154,4 +173,4 @@ class SumTeller:
 
 
 def _figure(view: View, field: str) -> object:
-    return getattr(view.pool, field)
+    return figures_of(view)[SUMMED.index(field)]

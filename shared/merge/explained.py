@@ -6,6 +6,7 @@ from typing import Final, Literal, TypeAlias
 
 from msgspec import Struct
 
+from shared.merge.consensus import Consensus
 from shared.merge.policy import MergeRules
 from shared.merge.readings import Scalar, SourceReading
 from shared.model import PoolReading
@@ -22,6 +23,9 @@ Reason: TypeAlias = Literal[
     "outlier",  # too far from the others
     "no_weight",  # no known liquidity behind it
     "thin",  # too little liquidity to be believed
+    "untraded",  # nobody has traded in the pool for a day
+    "unbacked",  # more liquidity than its trades back
+    "outvoted",  # more sources agree on another price
     "dead_pool",  # next to no liquidity at all
     "drained",  # the source itself says that there is next to no liquidity
     "quote_side",  # it describes the other token of the pool
@@ -29,7 +33,17 @@ Reason: TypeAlias = Literal[
     "later",  # of creations the earliest counts
     "unreadable",  # a name of which nothing can be seen
 ]
-Role: TypeAlias = Literal["price", "counts", "thin", "dead", "stale", "other_view", "ignored"]
+Role: TypeAlias = Literal[
+    "price",
+    "counts",
+    "outvoted",
+    "thin",
+    "untraded",
+    "dead",
+    "stale",
+    "other_view",
+    "ignored",
+]
 
 
 class Passed(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -154,6 +168,31 @@ def drained_words(source: str, reading: SourceReading) -> str:
 
 
 def thin_words(pool: PoolReading, rules: MergeRules) -> str:
-    """Return why a pool with little liquidity does not set the price."""
+    """Return why a pool with little liquidity, or little trading, does not set the price."""
     held = "an unknown sum" if pool.liquidity is None else f"{number(pool.liquidity)} USD"
-    return f"the pool holds {held}, less than {number(rules.min_pool_liquidity)} USD"
+    if pool.liquidity is None or pool.liquidity < rules.min_pool_liquidity:
+        return f"the pool holds {held}, less than {number(rules.min_pool_liquidity)} USD"
+    if pool.against_unknown:
+        return f"the pool holds {held}, but trades against a token that is no known quote asset"
+    return f"the pool holds {held}, but {traded_words(pool)}"
+
+
+def traded_words(pool: PoolReading) -> str:
+    """Return how much was traded in a pool."""
+    trades = "" if pool.transactions_24h is None else f" in {pool.transactions_24h} trades"
+    return f"only {number(pool.volume_24h)} USD were traded{trades} in 24 h"
+
+
+def untraded_words() -> str:
+    """Return why a pool without trades sets and adds nothing."""
+    return "nobody has traded in it for 24 h"
+
+
+def outvoted_words(consensus: Consensus) -> str:
+    """Return which prices have more sources behind them."""
+    prices = consensus.prices
+    about = number(prices[0])
+    if prices[-1] != prices[0]:
+        about += f" to {number(prices[-1])}"
+    far = f"more than {number((consensus.factor - 1) * 100)} % away"
+    return f"{consensus.sources} of {consensus.voters} sources agree on {about}; this is {far}"

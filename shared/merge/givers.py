@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Final
 
 from msgspec import Struct
@@ -35,9 +35,10 @@ class Giver(Struct, frozen=True):
                 return None
             value, observed_ms = stamped.value, stamped.observed_ms
         else:
-            # These describe the base token; and a thin pool says nothing of a market's size.
-            foreign = field != "price" and self.view.pool.side == "quote"
-            if foreign or (self.thin and field == "market_cap"):
+            # These describe the base token, or trades that nobody made; and a thin pool says
+            # nothing of a market's size.
+            alone = self.view.pool.side == "quote" or self.view.weight.standing == "untraded"
+            if (alone and field != "price") or (self.thin and field == "market_cap"):
                 return None
             value, observed_ms = getattr(self.view.pool, field, None), self.view.observed_ms
         if value is None or isinstance(value, str):
@@ -60,15 +61,17 @@ def find_givers(
     best: PricePool | None,
     rules: MergeRules,
     cut: Cutoffs,
+    outvoted: Container[str] = (),
 ) -> list[Giver]:
-    """Return who may set the price, each with its place in the order."""
+    """Return who may set the price, each with its place in the order; not those `outvoted`."""
     givers = [
         Giver(place, source, reading.fields)
         for source, reading in readings.items()
         if not PRICE_FIELDS.isdisjoint(reading.fields)
+        and source not in outvoted
         and (place := rank(rules.price_order, source)) != NOWHERE
     ]
-    if best is not None:
+    if best is not None and not best.outvoted:
         kind = "thin" if best.thin else "pools"
         if kind in rules.price_order:
             place = float(rules.price_order.index(kind))

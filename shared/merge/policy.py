@@ -20,6 +20,11 @@ class MergeRules(Struct, frozen=True, kw_only=True):
     """
 
     min_pool_liquidity: float = 1_000.0  # USD; a pool below it sets no price while one is above
+    backing_per_volume: float = 100.0  # USD of a pool that each USD of its 24 h volume backs
+    backing_per_trade: float = (
+        20_000.0  # USD of a pool that each of its trades in 24 h backs, at most
+    )
+    liquidity_per_backing: float = 100.0  # USD of liquidity that count per backed USD, at most
     price_stale_ms: int = 120_000
     sums_stale_ms: int = 600_000
     dead_after_ms: int = 24 * 3_600_000
@@ -28,6 +33,7 @@ class MergeRules(Struct, frozen=True, kw_only=True):
     name_order: tuple[str, ...] = ("jupiter", "dexscreener", "geckoterminal", "ingest")
     price_rule: Literal["ranked", "weighted"] = "ranked"
     outlier_pct: float = 20.0  # `weighted` drops prices this far from the weighted median
+    disagree_pct: float = 50.0  # prices further apart than this contradict each other
 
 
 @lru_cache(maxsize=1024)

@@ -9,8 +9,10 @@ from typing import Final
 
 from msgspec import Struct
 
+from shared.merge.consensus import Consensus
 from shared.merge.policy import MergeRules
-from shared.merge.readings import SourceReading, StampedPool, is_dead
+from shared.merge.readings import SourceReading
+from shared.merge.standing import Weight, turnover, weigh
 from shared.model import LIMIT, WINDOWS, PoolReading
 
 
@@ -23,12 +25,13 @@ class Cutoffs(Struct, frozen=True):
 
 
 class View(Struct, frozen=True, gc=False):
-    """A pool as one source sees it."""
+    """A pool as one source sees it, and how much that counts."""
 
     source: str
     pool: PoolReading
     observed_ms: int
-    before_ms: int = 0
+    before_ms: int
+    weight: Weight
 
     def steadiness(self, cut: Cutoffs) -> int:
         """Return how far its price can be relied on: 2 steadily, 1 for now, 0 not any more.
@@ -44,10 +47,15 @@ class View(Struct, frozen=True, gc=False):
 
 
 class PricePool(Struct, frozen=True):
-    """The pool that tells the price; thin when no pool has the depth to be believed."""
+    """The pool that tells the price, or would.
+
+    `thin`: no pool is traded enough to be believed. `outvoted`: none agrees with most sources, so
+    that this one tells nothing.
+    """
 
     view: View
     thin: bool
+    outvoted: bool = False
 
 
 class Union(Struct, frozen=True):
@@ -62,33 +70,68 @@ class Union(Struct, frozen=True):
     quotes: list[View]
 
 
-def unite(readings: Mapping[str, SourceReading], sources: tuple[str, ...], cut: Cutoffs) -> Union:
-    """Return the pools that count: fresh, and not known to be dead."""
+class Pools(Struct, frozen=True):
+    """All fresh pools: by source as each sees them, and each once, traded ones and others apart."""
+
+    by_source: dict[str, list[View]]
+    traded: Union
+    untraded: Union
+
+
+def look_at_pools(readings: Mapping[str, SourceReading], rules: MergeRules, cut: Cutoffs) -> Pools:
+    """Return the fresh pools of the sources whose pools are used."""
+    by_source: dict[str, list[View]] = {}
+    for source in rules.pool_sources:
+        reading = readings.get(source)
+        if reading is not None and reading.pools:
+            by_source[source] = [
+                View(source, held.pool, held.observed_ms, held.before_ms, weigh(held.pool, rules))
+                for held in reading.pools.values()
+                if held.observed_ms > cut.sums
+            ]
+    return _unite(by_source, cut)
+
+
+def _unite(by_source: dict[str, list[View]], cut: Cutoffs) -> Pools:
+    """Take each pool from one source; a trade that one has seen was made, whatever others say."""
     sums: dict[str, View] = {}
     quotes: dict[str, View] = {}
-    for source in sources:
-        reading = readings.get(source)
-        if reading is None:
-            continue
-        for address, stamped in reading.pools.items():
-            if stamped.observed_ms <= cut.sums:
-                continue
+    for views in by_source.values():
+        for view in views:
+            address = view.pool.pool_address
             held = quotes.get(address)
             if held is None:
-                sums[address] = quotes[address] = _view(source, stamped)
-            elif held.steadiness(cut) < 2:
-                view = _view(source, stamped)
-                if view.steadiness(cut) > held.steadiness(cut):
-                    quotes[address] = view
-    live = [address for address, view in sums.items() if not is_dead(view.pool)]
-    return Union(
-        [sums[address] for address in live],
-        [quotes[address] for address in live if not is_dead(quotes[address].pool)],
-    )
+                sums[address] = quotes[address] = view
+                continue
+            if _is_untraded(sums[address]) and not _is_untraded(view):
+                sums[address] = view
+            if _is_better(view, held, cut):
+                quotes[address] = view
+    traded, untraded = Union([], []), Union([], [])
+    for address, view in sums.items():
+        standing, quote = view.weight.standing, quotes[address]
+        if standing != "dead":
+            union = untraded if standing == "untraded" else traded
+            union.sums.append(view)
+            if quote.weight.standing != "dead":
+                union.quotes.append(quote)
+    return Pools(by_source, traded, untraded)
 
 
-def _view(source: str, stamped: StampedPool) -> View:
-    return View(source, stamped.pool, stamped.observed_ms, stamped.before_ms)
+def join(union: Union, other: Union) -> Union:
+    """Return the pools of both."""
+    return Union([*union.sums, *other.sums], [*union.quotes, *other.quotes])
+
+
+def _is_better(view: View, held: View, cut: Cutoffs) -> bool:
+    if _is_untraded(view) != _is_untraded(held):
+        return _is_untraded(held)
+    steadiness = held.steadiness(cut)
+    return steadiness < 2 and view.steadiness(cut) > steadiness
+
+
+def _is_untraded(view: View) -> bool:
+    return view.weight.standing == "untraded"
 
 
 # What is added up over pools.
@@ -104,10 +147,10 @@ _summed_of = attrgetter(*SUMMED)
 def totals(union: Union) -> dict[str, float | int]:
     """Return the sums by field over the pools that know it; absent where none does.
 
-    A sum that no honest figure reaches is not known either. Exact, so that it does not depend on
-    the order of the pools.
+    Of liquidity the backed part counts. A sum that no honest figure reaches is not known either.
+    Exact, so that it does not depend on the order of the pools.
     """
-    columns = zip(*[_summed_of(view.pool) for view in union.sums], strict=True)
+    columns = zip(*[figures_of(view) for view in union.sums], strict=True)
     sums: dict[str, float | int] = {}
     for field, column in zip(SUMMED, columns, strict=False):  # no columns where there is no pool
         known = [figure for figure in column if figure is not None]
@@ -118,34 +161,50 @@ def totals(union: Union) -> dict[str, float | int]:
     return sums
 
 
-def price_pool(union: Union, rules: MergeRules, cut: Cutoffs) -> PricePool | None:
+def figures_of(view: View) -> tuple[float | int | None, ...]:
+    """Return what a pool adds to the sums, in the order of SUMMED; an untraded one only zeros."""
+    _, *traded = _summed_of(view.pool)
+    if view.weight.standing == "untraded":
+        traded = [figure if figure == 0 else None for figure in traded]
+    return (view.weight.counted, *traded)
+
+
+def price_pool(pools: Pools, cut: Cutoffs, consensus: Consensus | None) -> PricePool | None:
     """Return the pool that tells the price, None when none has one.
 
-    The deepest at or above the floor; only when there is none, the most-traded below it. Among
-    either, those whose price is seen steadily come first, then the fresh, then the last to be so.
+    The deep one with the most to say; only when there is none, the most-traded thin one. Among
+    either, those that do not contradict the consensus come first, then those whose price is seen
+    steadily, then the fresh, then the last to be so.
     """
-    priced = [view for view in union.quotes if view.pool.price]
-    deep = [view for view in priced if is_deep(view.pool, rules)]
-    if deep:
-        return PricePool(max(_freshest(deep, cut), key=lambda view: depth(view.pool)), thin=False)
-    if priced:
-        return PricePool(max(_freshest(priced, cut), key=lambda v: turnover(v.pool)), thin=True)
-    return None
+    priced = [view for view in pools.traded.quotes if view.pool.price]
+    if not priced:
+        return None
+    deep = [view for view in priced if view.weight.standing == "deep"]
+    views, thin = (deep, False) if deep else (priced, True)
+    outvoted = False
+    if consensus is not None:
+        agreed = [view for view in views if not consensus.contradicts(view.pool.price or 0.0)]
+        views, outvoted = agreed or views, not agreed
+    return PricePool(max(_freshest(views, cut), key=by_turnover if thin else say), thin, outvoted)
 
 
-def is_deep(pool: PoolReading, rules: MergeRules) -> bool:
-    """Tell whether a pool has a price and the depth to be believed."""
-    return bool(pool.price) and (pool.liquidity or 0.0) >= rules.min_pool_liquidity
+def last_resort(pools: Pools, rules: MergeRules, cut: Cutoffs) -> PricePool | None:
+    """Return the untraded pool that tells the price where nothing else does."""
+    priced = [view for view in pools.untraded.quotes if view.pool.price]
+    if not priced or "thin" not in rules.price_order:
+        return None
+    known = [view for view in priced if not view.pool.against_unknown] or priced
+    return PricePool(max(_freshest(known, cut), key=say), thin=True)
 
 
-def depth(pool: PoolReading) -> tuple[float, float, str]:
-    """Order pools by liquidity, then 24 h volume, then address."""
-    return (_known(pool.liquidity), _known(pool.volume_24h), pool.pool_address)
+def say(view: View) -> tuple[float, float, float, str]:
+    """Order pools by what is backed, then liquidity, then 24 h volume, then address."""
+    pool = view.pool
+    return (view.weight.say, _known(pool.liquidity), _known(pool.volume_24h), pool.pool_address)
 
 
-def turnover(pool: PoolReading) -> tuple[float, float, str]:
-    """Order pools by 24 h volume, then liquidity, then address."""
-    return (_known(pool.volume_24h), _known(pool.liquidity), pool.pool_address)
+def by_turnover(view: View) -> tuple[float, float, float, str]:
+    return turnover(view.pool)
 
 
 def _known(value: float | None) -> float:
@@ -153,6 +212,8 @@ def _known(value: float | None) -> float:
 
 
 def _freshest(views: list[View], cut: Cutoffs) -> list[View]:
+    if len(views) == 1:
+        return views
     steadiness = [view.steadiness(cut) for view in views]
     most = max(steadiness)
     if most:

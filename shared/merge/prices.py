@@ -7,10 +7,11 @@ from math import fsum
 
 from msgspec import Struct
 
+from shared.merge.consensus import Consensus, agree, find_consensus
 from shared.merge.policy import NOWHERE, MergeRules, rank
-from shared.merge.pools import Cutoffs, Union, depth, is_deep, turnover
-from shared.merge.readings import SourceReading, is_dead
-from shared.model import LIMIT, PoolReading
+from shared.merge.pools import Cutoffs, Pools, View, by_turnover, say
+from shared.merge.readings import SourceReading
+from shared.model import LIMIT
 
 
 class SourcePrice(Struct, frozen=True, gc=False):
@@ -22,52 +23,107 @@ class SourcePrice(Struct, frozen=True, gc=False):
     thin: bool = False
 
 
-def source_prices(
-    readings: Mapping[str, SourceReading], union: Union, rules: MergeRules, cut: Cutoffs
-) -> list[SourcePrice]:
+class Opinions(Struct, frozen=True):
+    """Every fresh price that may be the token's, by source.
+
+    `thin`: no pool is deep, so the views are of thin ones. `views`: of pools, `whole`: of the token
+    as a whole.
+    """
+
+    thin: bool
+    views: dict[str, list[View]]
+    whole: dict[str, SourcePrice]
+
+
+def find_opinions(
+    readings: Mapping[str, SourceReading], pools: Pools, rules: MergeRules, cut: Cutoffs
+) -> Opinions:
+    """Return what the sources say now. A thin pool has no say while any of the token is deep."""
+    thin = not any(view.weight.standing == "deep" for view in pools.traded.quotes)
+    views: dict[str, list[View]] = {}
+    if ("thin" if thin else "pools") in rules.price_order:
+        standing = "thin" if thin else "deep"
+        cutoff_ms = max(cut.price, cut.sums)
+        for source, seen in pools.by_source.items():
+            found = [
+                view
+                for view in seen
+                if view.weight.standing == standing
+                and view.observed_ms > cutoff_ms
+                and view.pool.price
+            ]
+            if found:
+                views[source] = found
+    whole = {}
+    for source in readings:
+        price = _of_fields(source, readings[source], rules, cut)
+        if price is not None:
+            whole[source] = price
+    return Opinions(thin, views, whole)
+
+
+def settle(opinions: Opinions, rules: MergeRules) -> Consensus | None:
+    """Return what most sources agree on where deep pools and sources contradict each other.
+
+    None where they do not, which is nearly always, and where no two agree. Thin pools have no vote:
+    anybody can move them, and two sources that see the same thin pool are one witness.
+    """
+    factor = 1 + rules.disagree_pct / 100
+    voting = {} if opinions.thin else opinions.views
+    said: dict[str, list[float]] = {
+        source: [view.pool.price or 0.0 for view in views] for source, views in voting.items()
+    }
+    for source, price in opinions.whole.items():
+        said.setdefault(source, []).append(price.price)
+    if len(said) < 2:
+        return None
+    everything = [price for prices in said.values() for price in prices]
+    everything += [view.pool.price or 0.0 for views in opinions.views.values() for view in views]
+    if agree(min(everything), max(everything), factor):
+        return None
+    return find_consensus(said, factor)
+
+
+def find_outvoted(opinions: Opinions, consensus: Consensus | None) -> frozenset[str]:
+    """Return the sources whose price of the whole token contradicts the consensus."""
+    if consensus is None:
+        return frozenset()
+    return frozenset(
+        source for source, price in opinions.whole.items() if consensus.contradicts(price.price)
+    )
+
+
+def source_prices(opinions: Opinions, consensus: Consensus | None) -> list[SourcePrice]:
     """Return each source's own fresh price, by source; of a source with pools, its best pool's.
 
-    A thin pool has no say while any pool of the token is deep.
+    With a consensus, only those that do not contradict it.
     """
-    deep = any(is_deep(view.pool, rules) for view in union.quotes)
     prices = []
-    for source in sorted(readings):
-        reading = readings[source]
-        price = _of_pools(source, reading, rules, cut, deep) or _of_fields(
-            source, reading, rules, cut
+    for source in sorted({*opinions.views, *opinions.whole}):
+        price = _of_pools(source, opinions, consensus) or _agreed(
+            opinions.whole.get(source), consensus
         )
         if price is not None:
             prices.append(price)
     return prices
 
 
-def _of_pools(
-    source: str,
-    reading: SourceReading,
-    rules: MergeRules,
-    cut: Cutoffs,
-    deep: bool,  # noqa: FBT001
-) -> SourcePrice | None:
-    kind = "pools" if deep else "thin"
-    if source not in rules.pool_sources or kind not in rules.price_order:
+def _of_pools(source: str, opinions: Opinions, consensus: Consensus | None) -> SourcePrice | None:
+    views = opinions.views.get(source)
+    if views and consensus is not None:
+        views = [view for view in views if not consensus.contradicts(view.pool.price or 0.0)]
+    if not views:
         return None
-    cutoff_ms = max(cut.price, cut.sums)
-    priced = [
-        stamped.pool
-        for stamped in reading.pools.values()
-        if stamped.observed_ms > cutoff_ms
-        and (is_deep(stamped.pool, rules) if deep else _is_thin(stamped.pool))
-    ]
-    if not priced:
-        return None
-    best = max(priced, key=depth if deep else turnover)
+    best = max(views, key=by_turnover if opinions.thin else say)
     # Only pools that may set the price weigh, or a crowd of thin ones would move it after all.
-    weight = fsum([pool.liquidity or 0.0 for pool in priced])
-    return SourcePrice(source, best.price or 0.0, weight, thin=not deep)
+    weight = fsum([view.weight.weight for view in views])
+    return SourcePrice(source, best.pool.price or 0.0, weight, thin=opinions.thin)
 
 
-def _is_thin(pool: PoolReading) -> bool:
-    return bool(pool.price) and not is_dead(pool)
+def _agreed(price: SourcePrice | None, consensus: Consensus | None) -> SourcePrice | None:
+    if price is None or consensus is None or not consensus.contradicts(price.price):
+        return price
+    return None
 
 
 def _of_fields(

@@ -13,12 +13,31 @@ from typing import Any, Final
 from msgspec import Struct
 
 from shared.merge.ages import Ages, find_ages
+from shared.merge.consensus import Consensus
 from shared.merge.drained import believe
 from shared.merge.givers import WINDOW_CHANGES, Chosen, Giver, choose, find_givers, label
 from shared.merge.names import shown
 from shared.merge.policy import MergeRules, rank
-from shared.merge.pools import Cutoffs, PricePool, Union, price_pool, totals, unite
-from shared.merge.prices import SourcePrice, blend, source_prices, spread_pct
+from shared.merge.pools import (
+    Cutoffs,
+    Pools,
+    PricePool,
+    Union,
+    join,
+    last_resort,
+    look_at_pools,
+    price_pool,
+    totals,
+)
+from shared.merge.prices import (
+    SourcePrice,
+    blend,
+    find_opinions,
+    find_outvoted,
+    settle,
+    source_prices,
+    spread_pct,
+)
 from shared.merge.readings import FIRST_BLOCK_MS, SourceReading, pool_created_ms
 from shared.model import ROW_FIELDS, WINDOWS
 
@@ -48,16 +67,24 @@ class Merged(Struct, frozen=True):
 class Case(Struct, frozen=True):
     """What the values of a token are decided from, here and where they are explained.
 
-    `believed`: the readings without what drained sources say of price and trades.
+    `believed`: the readings without what drained sources say of price and trades. `union`: the
+    pools that count; untraded ones only where nothing else tells a price. `best`: the pool that
+    tells the price, or would. `prices`: every source's own, `agreed`: those that do not contradict
+    the consensus. `chosen`: whose price is taken by the order.
     """
 
     ages: Ages
     believed: Mapping[str, SourceReading]
+    pools: Pools
     union: Union
     best: PricePool | None
     ranked: list[str]  # sources in name order
     givers: list[Giver]
     prices: list[SourcePrice]
+    agreed: list[SourcePrice]
+    consensus: Consensus | None
+    outvoted: frozenset[str]  # sources whose own price contradicts the consensus
+    chosen: Chosen | None
 
 
 class PricePick(Struct, frozen=True):
@@ -74,17 +101,33 @@ def examine(readings: Mapping[str, SourceReading], now_ms: int, rules: MergeRule
     ages = find_ages(readings, now_ms, rules)
     if ages is None or now_ms >= ages.newest_ms + rules.dead_after_ms:
         return None
-    believed = believe(readings, ages.cut)
-    union = unite(believed, rules.pool_sources, ages.cut)
-    best = price_pool(union, rules, ages.cut)
+    cut = ages.cut
+    believed = believe(readings, cut)
+    pools = look_at_pools(believed, rules, cut)
+    opinions = find_opinions(believed, pools, rules, cut)
+    prices, consensus = source_prices(opinions, None), settle(opinions, rules)
+    best = price_pool(pools, cut, consensus)
+    outvoted = find_outvoted(opinions, consensus)
+    givers = find_givers(believed, best, rules, cut, outvoted)
+    chosen, union = choose(givers, "price", cut), pools.traded
+    if chosen is None and pools.untraded.sums:
+        best = last_resort(pools, rules, cut) or best
+        givers = find_givers(believed, best, rules, cut, outvoted)
+        chosen = choose(givers, "price", cut)
+        union = join(union, pools.untraded)
     return Case(
         ages=ages,
         believed=believed,
+        pools=pools,
         union=union,
         best=best,
         ranked=sorted(readings, key=lambda source: (rank(rules.name_order, source), source)),
-        givers=find_givers(believed, best, rules, ages.cut),
-        prices=source_prices(believed, union, rules, ages.cut),
+        givers=givers,
+        prices=prices,
+        agreed=prices if consensus is None else source_prices(opinions, consensus),
+        consensus=consensus,
+        outvoted=outvoted,
+        chosen=chosen,
     )
 
 
@@ -171,10 +214,10 @@ def _set_price(row: dict[str, Any], case: Case, rules: MergeRules) -> None:
 
 def pick_price(case: Case, rules: MergeRules) -> PricePick | None:
     """Decide the price by the rule that is set; None when nobody gives one."""
-    chosen = choose(case.givers, "price", case.ages.cut)
+    chosen = case.chosen
     if chosen is None:
         return None
-    blended = blend(case.prices, rules.outlier_pct) if rules.price_rule == "weighted" else None
+    blended = blend(case.agreed, rules.outlier_pct) if rules.price_rule == "weighted" else None
     if blended is None:
         name = label(chosen.giver.source, chosen.giver.thin)
         return PricePick(chosen.value, name, chosen)
