@@ -46,6 +46,12 @@ class MergeSettings(ServiceSettings):
 
     min_pool_liquidity: float = Field(default=_DEFAULT.min_pool_liquidity, ge=0, lt=1e15)
     """USD that a pool needs so that its price counts before thin ones."""
+    backing_per_volume: float = Field(default=_DEFAULT.backing_per_volume, gt=0, lt=1e9)
+    """USD of a pool's liquidity that each USD traded in 24 h backs."""
+    backing_per_trade: float = Field(default=_DEFAULT.backing_per_trade, gt=0, lt=1e15)
+    """USD of a pool's liquidity that each trade of 24 h backs at most."""
+    liquidity_per_backing: float = Field(default=_DEFAULT.liquidity_per_backing, ge=1, lt=1e9)
+    """USD of liquidity that are added per backed USD at most; more is not believed."""
     price_stale_s: int = Field(default=_DEFAULT.price_stale_ms // 1000, ge=1, le=86_400)
     """After so long without news a source's price no longer counts."""
     sums_stale_s: int = Field(default=_DEFAULT.sums_stale_ms // 1000, ge=1, le=86_400)
@@ -56,6 +62,8 @@ class MergeSettings(ServiceSettings):
     """ranked: the first fresh source of PRICE_ORDER; weighted: a mean by liquidity."""
     price_outlier_pct: float = Field(default=_DEFAULT.outlier_pct, gt=0, le=1000)
     """With `weighted`: prices further from the weighted median are dropped."""
+    price_disagree_pct: float = Field(default=_DEFAULT.disagree_pct, gt=0, le=1e6)
+    """Prices further apart contradict each other; the more sources are then believed."""
     price_order: Annotated[Words, AfterValidator(_check_price_order)] = _DEFAULT.price_order
     """Whose price and changes are taken, best first."""
     name_order: Annotated[Words, AfterValidator(_check_name_order)] = _DEFAULT.name_order
@@ -75,6 +83,9 @@ class MergeSettings(ServiceSettings):
         """Return the rules as the merge takes them."""
         return MergeRules(
             min_pool_liquidity=self.min_pool_liquidity,
+            backing_per_volume=self.backing_per_volume,
+            backing_per_trade=self.backing_per_trade,
+            liquidity_per_backing=self.liquidity_per_backing,
             price_stale_ms=self.price_stale_s * 1000,
             sums_stale_ms=self.sums_stale_s * 1000,
             dead_after_ms=self.dead_after_s * 1000,
@@ -83,4 +94,5 @@ class MergeSettings(ServiceSettings):
             name_order=self.name_order,
             price_rule=self.price_rule,
             outlier_pct=self.price_outlier_pct,
+            disagree_pct=self.price_disagree_pct,
         )

@@ -21,9 +21,7 @@ class MergeRules(Struct, frozen=True, kw_only=True):
 
     min_pool_liquidity: float = 1_000.0  # USD; a pool below it sets no price while one is above
     backing_per_volume: float = 100.0  # USD of a pool that each USD of its 24 h volume backs
-    backing_per_trade: float = (
-        20_000.0  # USD of a pool that each of its trades in 24 h backs, at most
-    )
+    backing_per_trade: float = 20_000.0  # and at most for each of its trades
     liquidity_per_backing: float = 100.0  # USD of liquidity that count per backed USD, at most
     price_stale_ms: int = 120_000
     sums_stale_ms: int = 600_000

@@ -19,6 +19,10 @@ def test_the_environment_sets_every_rule_of_both_services_alike(
 ) -> None:
     for name, value in {
         "MIN_POOL_LIQUIDITY": "250",
+        "BACKING_PER_VOLUME": "50",
+        "BACKING_PER_TRADE": "5000",
+        "LIQUIDITY_PER_BACKING": "10",
+        "PRICE_DISAGREE_PCT": "30",
         "PRICE_STALE_S": "60",
         "SUMS_STALE_S": "300",
         "DEAD_AFTER_S": "3600",
@@ -31,6 +35,10 @@ def test_the_environment_sets_every_rule_of_both_services_alike(
         monkeypatch.setenv(name, value)
     told = MergeRules(
         min_pool_liquidity=250.0,
+        backing_per_volume=50.0,
+        backing_per_trade=5000.0,
+        liquidity_per_backing=10.0,
+        disagree_pct=30.0,
         price_stale_ms=60_000,
         sums_stale_ms=300_000,
         dead_after_ms=3_600_000,
