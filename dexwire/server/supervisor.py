@@ -98,7 +98,9 @@ class Supervisor:
                 self.stop.set()
                 return
             delay_s = next_delay_s(delay_s, time.monotonic() - started)
-            self._screen.say(f"{service.name} {_ending(code)}; starting it again in {delay_s:g} s")
+            self._screen.alert(
+                f"{service.name} {_ending(code)}; starting it again in {delay_s:g} s"
+            )
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.stop.wait(), delay_s)
 
@@ -147,7 +149,7 @@ class Supervisor:
         hurry.cancel()
         late = [name for name in keepers if name in self._running]
         if late:
-            self._screen.say("killing " + ", ".join(late))
+            self._screen.alert("killing " + ", ".join(late))
             self._signal(late, signal.SIGKILL)
         await everybody
 

@@ -218,7 +218,7 @@ async def _keep_server(server: EmbeddedServer | None, screen: Screen) -> None:
         delay_s = next_delay_s(delay_s, time.monotonic() - started)
         for line in server.log_tail().splitlines():
             screen.line("redis", line)
-        screen.say(f"the embedded server ended ({code}); starting it again in {delay_s:g} s")
+        screen.alert(f"the embedded server ended ({code}); starting it again in {delay_s:g} s")
         await asyncio.sleep(delay_s)
         started = time.monotonic()
         with contextlib.suppress(StoreError):  # poll() keeps the old exit code: tried again
