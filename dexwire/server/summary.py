@@ -14,6 +14,7 @@ from dexwire.server.screen import Screen
 from dexwire.server.settings import UpSettings
 
 _EVERY_S: Final = 60.0
+_START_S: Final = 0.5  # until services answer for the first time
 _NO_SOURCE: Final = "no_source"
 
 
@@ -75,11 +76,10 @@ def summary(before: Sample, now: Sample) -> str:
     """Return the line of the time between two samples."""
     calls, failed = max(0, now.calls - before.calls), max(0, now.failed - before.failed)
     commits = now.version - before.version if now.epoch == before.epoch else now.version
-    line = (
+    return (
         f"{_count(calls, 'call')} ({failed} failed), {_count(commits, 'commit')}; "
         f"now {_count(now.tokens, 'token')}, {_count(now.clients, 'client')}"
     )
-    return f"{line}; {now.trouble}" if now.trouble else line
 
 
 async def write_summaries(
@@ -91,8 +91,10 @@ async def write_summaries(
         now = await take_sample(settings, ports)
         if before is not None and now is not None:
             screen.summary(summary(before, now))
+            if now.trouble:
+                screen.alert(now.trouble)
         before = now or before
-        await asyncio.sleep(every_s)
+        await asyncio.sleep(_START_S if before is None else every_s)
 
 
 def _count(number: int, thing: str) -> str:

@@ -184,10 +184,6 @@ def test_a_terminal_of_few_letters_shows_the_others_by_number(
             {"epoch": "f", "version": 1, "tokens": 1, "failed": 5},
             "0 calls (2 failed), 1 commit; now 1 token, 1 client",
         ),
-        (
-            {"trouble": NO_SOURCE},
-            f"0 calls (0 failed), 0 commits; now 41 tokens, 1 client; {NO_SOURCE}",
-        ),
     ],
 )
 def test_the_line_of_a_minute_says_what_was_done(now: dict[str, int | str], line: str) -> None:
