@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from services.ws.core.topics import BadTopic, parse_topic
+from services.ws.core.topics import BadTopic, parse_topic, split_names
 
 
 @pytest.mark.parametrize(
@@ -103,3 +103,11 @@ def test_every_list_that_a_page_can_show_is_a_topic() -> None:
 
     assert [parse_topic(name).name for name in names] == names
     assert len(names) == 300
+
+
+def test_names_in_an_address_are_joined_by_commas_outside_of_types() -> None:
+    generic = "token:sui:0x2::lp::LP<0x2::a::A,0x2::b::B>"
+
+    assert split_names(f"all,{generic},chain:sui") == ["all", generic, "chain:sui"]
+    assert split_names("all,,c<d") == ["all", "", "c<d"]
+    assert split_names("") == [""]

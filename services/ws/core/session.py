@@ -23,6 +23,7 @@ from services.ws.core.topics import (
     Topic,
     parse_token_id,
     parse_topic,
+    split_names,
     watch_topic,
 )
 
@@ -118,13 +119,13 @@ class Session:
                 limits={"topics": TOPICS, "ids": IDS, "in_per_s": IN_PER_S, "in_bytes": IN_BYTES},
             )
         )
-        wanted = [] if topics is None else topics.split(",")
+        wanted = [] if topics is None else split_names(topics)
         if watch is not None:
             wanted.append(TOKENS.name)
         if wanted:
             try:
                 if watch is not None:
-                    self._watched = _edited({}, watch.split(","), "set")
+                    self._watched = _edited({}, split_names(watch), "set")
                 self._start(None, dict.fromkeys(wanted))
             except (Refused, BadTopic, Full) as error:
                 self._refuse(None, error)

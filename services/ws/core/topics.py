@@ -15,6 +15,7 @@ Kind = Literal["rows", "token", "list", "tokens", "alerts"]
 COUNTS: Final = (10, 25, 50, 100, 200)  # lengths of lists
 _ORDERS: Final = ("asc", "desc")
 _QUOTED: Final = 64  # characters of the input that an error repeats
+_COMMA = re.compile(r",(?![^<>]*>)")
 _LEVEL = re.compile(r"(?:\A|:)L([1-4])\Z")
 
 
@@ -62,6 +63,11 @@ ALL: Final = Topic("all")
 TOKENS: Final = Topic("tokens", kind="tokens")
 
 
+def split_names(joined: str) -> list[str]:
+    """Split names that commas join; those within the `<…>` of a generic type join nothing."""
+    return _COMMA.split(joined)
+
+
 def chain_topic(chain: str) -> Topic:
     """Return the topic of a canonical chain id."""
     return Topic(f"chain:{chain}", chain=chain)
@@ -90,7 +96,7 @@ def parse_token_id(written: str) -> str:
 def parse_topic(name: str) -> Topic:
     """Parse what a client wrote (docs/STREAM.md, "Topics").
 
-    Chains may be given by any name that a source uses (`eth`), EVM addresses in any case; the
+    Chains may be given by any name that a source uses (`eth`), addresses in any spelling; the
     result has the canonical name, which is the one that frames carry. The topic of `tokens` has no
     ids: they belong to the connection.
 
