@@ -1,14 +1,17 @@
 /** Puts the parts together: the address, the market, the table, the keyboard and the chrome's state. */
-import type { AlertEvent } from "./client";
-import type { ChromeState, Config, Health, Panel } from "./chrome/state";
+import type { AlertEvent, Row } from "./client";
+import { beep } from "./chrome/beep";
+import type { ChromeState, Panel } from "./chrome/state";
 import { NO_LINE } from "./model/history";
 import { Market } from "./model/market";
+import { Names } from "./model/names";
 import { DEFAULTS, formatQuery, isSearch, orderOf, parseQuery, usualSort, type Order, type Query } from "./model/query";
+import { Server } from "./model/server";
 import { keep, kept, KeptSet, Store } from "./model/store";
+import { title } from "./model/title";
 import type { COLUMNS } from "./table/columns";
 import { Table } from "./table/table";
 
-const HEALTH_EVERY_MS = 5_000;
 const AGES_EVERY_MS = 2_000; // how late a row leaves that became too old
 const ALERTS_KEPT = 200;
 const WATCHED_MAX = 500; // the gateway's limit of ids
@@ -20,9 +23,14 @@ export class App {
   private table: Table | null = null;
   private selected = "";
   private sortBefore: Order = DEFAULTS.sort; // of a search, for when it is over
+  private detail: Row | null = null;
   private counting = 0;
   private toastTimer: ReturnType<typeof setTimeout> | undefined;
-  private audio: AudioContext | null = null;
+  private readonly server = new Server({
+    onError: (error) => this.store.set({ error }),
+    onHealth: (health) => this.store.set({ health }),
+  });
+  private readonly names = new Names();
 
   constructor() {
     this.store = new Store<ChromeState>({
@@ -45,6 +53,7 @@ export class App {
       unread: 0,
       sound: kept("dexwire:sound") === "on",
       panel: "",
+      hints: kept("dexwire:hints") !== "dismissed",
       theme: theme(),
       palette: kept("dexwire:palette") === "safe" ? "safe" : "classic",
       toast: "",
@@ -59,8 +68,8 @@ export class App {
   /** Find the gateway and begin; the page stays useful while that is not possible. */
   async start(): Promise<void> {
     addEventListener("popstate", () => this.show(parseQuery(location.search)));
-    void this.watchHealth();
-    const config = await this.configure();
+    void this.server.watchHealth();
+    const config = await this.server.configure();
     const url = new URL(config.ws_url, location.href.replace(/^http/, "ws")).href;
     this.store.set({ config, error: "" });
     this.market = new Market(url, this.state.query, this.starred, {
@@ -180,6 +189,18 @@ export class App {
     this.changed();
   }
 
+  /** The row of the token whose details are open, also when no stream or list has it. */
+  openRow(): Row | undefined {
+    const { token } = this.state.query;
+    return this.market?.row(token) ?? (this.detail?.id === token ? this.detail : undefined);
+  }
+
+  /** What the server says of the open token, for when it is in no list. */
+  learn(row: Row): void {
+    this.detail = row;
+    this.changed();
+  }
+
   /** Something of the market changed: draw it, and count for the chrome twice a second. */
   private changed(): void {
     this.table?.invalidate();
@@ -193,6 +214,7 @@ export class App {
   }
 
   private count(): void {
+    document.title = title(this.openRow());
     const market = this.market;
     if (market === null) return;
     // Chips stay where they are once they are there, also when the list is narrowed to one.
@@ -295,6 +317,11 @@ export class App {
     this.store.set({ panel: next, ...(next === "alerts" ? { unread: 0 } : {}) });
   }
 
+  dismissHints(): void {
+    keep("dexwire:hints", "dismissed");
+    this.store.set({ hints: false });
+  }
+
   setTheme(theme: "dark" | "light"): void {
     keep("dexwire:theme", theme);
     this.store.set({ theme });
@@ -310,7 +337,7 @@ export class App {
   setSound(sound: boolean): void {
     keep("dexwire:sound", sound ? "on" : "off");
     this.store.set({ sound });
-    if (sound) this.beep();
+    if (sound) beep();
   }
 
   private paint(): void {
@@ -321,54 +348,18 @@ export class App {
 
   private alert(events: AlertEvent[]): void {
     const seenMs = Date.now();
-    const fresh = events.map((event) => ({
-      ...event,
-      seenMs,
-      ticker: this.market?.row(event.id)?.token_ticker ?? event.id.split(":").pop()!.slice(0, 6),
-    }));
+    const fresh = events.map((event) => ({ ...event, seenMs, ...this.names.of(event.id, this.market?.row(event.id)) }));
     const unread = this.state.panel === "alerts" ? 0 : this.state.unread + fresh.length;
     this.store.set({ alerts: [...fresh.reverse(), ...this.state.alerts].slice(0, ALERTS_KEPT), unread });
-    if (this.state.sound) this.beep();
+    if (this.state.sound) beep();
+    for (const { id, ticker, name } of fresh) if (ticker === "" && name === "") void this.nameAlerts(id);
   }
 
-  private beep(): void {
-    this.audio ??= new AudioContext();
-    const tone = this.audio.createOscillator();
-    const volume = this.audio.createGain();
-    tone.frequency.value = 880;
-    volume.gain.setValueAtTime(0.08, this.audio.currentTime);
-    volume.gain.exponentialRampToValueAtTime(0.0001, this.audio.currentTime + 0.25);
-    tone.connect(volume).connect(this.audio.destination);
-    tone.start();
-    tone.stop(this.audio.currentTime + 0.25);
-  }
-
-  // -- the server -----------------------------------------------------------------------------
-  private async configure(): Promise<Config> {
-    for (let wait = 500; ; wait = Math.min(8_000, wait * 2)) {
-      try {
-        const answer = await fetch("/config.json");
-        if (answer.ok) return (await answer.json()) as Config;
-      } catch {
-        // told below, like an answer that is not one
-      }
-      this.store.set({ error: "The server does not answer. Is dexwire running?" });
-      await new Promise((resolve) => setTimeout(resolve, wait));
-    }
-  }
-
-  private async watchHealth(): Promise<void> {
-    for (;;) {
-      if (!document.hidden) {
-        try {
-          const answer = await fetch("/health");
-          this.store.set({ health: (await answer.json()) as Health });
-        } catch {
-          this.store.set({ health: null });
-        }
-      }
-      await new Promise((resolve) => setTimeout(resolve, HEALTH_EVERY_MS));
-    }
+  /** Give the alerts of a token that no list here shows its name, as soon as the server has said. */
+  private async nameAlerts(id: string): Promise<void> {
+    const named = await this.names.ask(id);
+    if (named === null) return;
+    this.store.set({ alerts: this.state.alerts.map((alert) => (alert.id === id ? { ...alert, ...named } : alert)) });
   }
 }
 

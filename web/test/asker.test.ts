@@ -95,6 +95,14 @@ test("pages of two epochs are never one answer", async () => {
   expect(answers).toEqual([]);
 });
 
+test("the reason why there is no list is said", async () => {
+  reply = async () => json(503, { code: "warming", reason: "no_source", detail: "no source answers; is this machine online?" });
+  asker().ask({ path: "/discover?sort=volume", rows: 1, everyMs: null });
+  await vi.advanceTimersByTimeAsync(10);
+
+  expect(problems.at(-1)?.reason).toBe("no_source");
+});
+
 test("a question that is wrong is told with what is wrong in it and not asked again", async () => {
   reply = async () => json(400, { code: "bad_q", detail: "too many words", param: "q" });
   asker().ask({ path: "/search?q=a", rows: 1, everyMs: 2_000 });
@@ -102,7 +110,7 @@ test("a question that is wrong is told with what is wrong in it and not asked ag
 
   expect(fetched.length).toBe(1);
   expect(problems).toEqual([
-    { status: 400, code: "bad_q", detail: "too many words", param: "q", retryAt: null },
+    { status: 400, code: "bad_q", reason: "", detail: "too many words", param: "q", retryAt: null },
   ]);
 });
 

@@ -1,5 +1,6 @@
 import type { App } from "../app";
 import { age, percent, price } from "../format/number";
+import { chainName } from "./filters";
 import type { ChromeState, SeenAlert } from "./state";
 
 export function Alerts({ app, state }: { app: App; state: ChromeState }) {
@@ -40,7 +41,7 @@ export function AlertList({ app, alerts, named = false }: ListProps) {
         <li key={alert.i}>
           <button type="button" data-level={alert.lvl ?? 1} onClick={() => app.ask({ token: alert.id })}>
             <span class="what">
-              {named && <b>{alert.ticker}</b>} {alert.type} {alert.w ?? ""}
+              {named && <Who alert={alert} />} {alert.type} {alert.w ?? ""}
             </span>
             <span class="figure" data-trend={alert.dir === "down" ? "down" : "up"}>
               {percent(alert.chg)}
@@ -53,5 +54,20 @@ export function AlertList({ app, alerts, named = false }: ListProps) {
         </li>
       ))}
     </ul>
+  );
+}
+
+/** The token's ticker and name; its chain while neither is known. */
+function Who({ alert }: { alert: SeenAlert }) {
+  if (alert.ticker === "" && alert.name === "") {
+    return <b title={alert.id}>A token on {chainName(alert.id.slice(0, alert.id.indexOf(":")))}</b>;
+  }
+  return (
+    <>
+      <b class="ticker" title={alert.id}>
+        {alert.ticker || alert.name}
+      </b>{" "}
+      {alert.ticker !== "" && alert.name !== alert.ticker && <span class="muted name">{alert.name}</span>}
+    </>
   );
 }

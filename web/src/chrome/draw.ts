@@ -18,13 +18,14 @@ export async function draw(place: HTMLElement): Promise<Line> {
     layout: { attributionLogo: false, fontSize: 11 },
     grid: { vertLines: { visible: false } },
     rightPriceScale: { borderVisible: false, scaleMargins: { top: 0.15, bottom: 0.1 } },
-    timeScale: { borderVisible: false, timeVisible: true, secondsVisible: true },
+    timeScale: { borderVisible: false, timeVisible: true, secondsVisible: true, allowBoldLabels: false },
     handleScroll: false,
     handleScale: false,
   });
   let span = 0; // of the prices shown: the scale's labels must differ
   const series = chart.addSeries(AreaSeries, {
     lineWidth: 2,
+    lastValueVisible: false, // it would cover the scale's own labels; the price stands above the chart
     priceFormat: { type: "custom", formatter: (price: number) => priceOnScale(price, span), minMove: 1e-12 },
   });
   const look = () => {

@@ -4,6 +4,7 @@ import type { Row } from "../client";
 import * as format from "../format/number";
 import { copies } from "../model/copies";
 import { sourceLink } from "../model/links";
+import { tokenPath } from "../model/query";
 import { hue, initials } from "../table/dom";
 import { trend } from "../table/columns";
 import { AlertList } from "./alerts";
@@ -65,15 +66,16 @@ export function Drawer({ app, id, state }: { app: App; id: string; state: Chrome
   const close = useRef<HTMLButtonElement>(null);
   useEffect(() => {
     close.current?.focus();
-    const [chain = "", ...rest] = id.split(":");
-    const path = `/tokens/${encodeURIComponent(chain)}/${encodeURIComponent(rest.join(":"))}`;
     let over = false;
     const load = async () => {
       try {
-        const answer = await fetch(path);
+        const answer = await fetch(tokenPath(id));
         const said = (await answer.json()) as Detail & { detail?: string };
         if (over) return;
-        if (answer.ok) setDetail(said);
+        if (answer.ok) {
+          setDetail(said);
+          app.learn(said.token);
+        }
         setProblem(answer.ok ? "" : (said.detail ?? "This token cannot be shown."));
       } catch {
         if (!over) setProblem("The server does not answer; trying again.");
@@ -87,8 +89,8 @@ export function Drawer({ app, id, state }: { app: App; id: string; state: Chrome
       clearInterval(again);
       clearInterval(redraw);
     };
-  }, [id]);
-  const row = app.market?.row(id) ?? detail?.token;
+  }, [app, id]);
+  const row = app.openRow();
   const ticker = row?.token_ticker ?? "Token";
   return (
     <aside class="side drawer" aria-label={`Details of ${ticker}`}>
@@ -189,7 +191,7 @@ function Figures({ app, row }: { app: App; row: Row }) {
               <th scope="row">Change</th>
               {WINDOWS.map((window) => (
                 <td key={window} data-trend={trend(row[`price_change_${window}`])} title={format.full(row[`price_change_${window}`])}>
-                  {format.percent(row[`price_change_${window}`])}
+                  {format.percent(row[`price_change_${window}`]).replace(/^[▲▼] /, "")}
                 </td>
               ))}
             </tr>

@@ -51,49 +51,50 @@ export function Filters({ app, state }: { app: App; state: ChromeState }) {
           </select>
         )}
       </div>
-      <span class="grow" />
-      <Limit
-        label="Liquidity"
-        wrong={state.problem?.param === "min_liquidity"}
-        value={query.minLiquidity}
-        options={AMOUNTS.map((amount) => [amount, `≥ ${money(amount).replace(".00", "")}`])}
-        write={(value) => `≥ ${money(value)}`}
-        onPick={(minLiquidity) => app.ask({ minLiquidity })}
-      />
-      <Limit
-        label="Volume"
-        wrong={state.problem?.param === "min_volume"}
-        value={query.minVolume}
-        options={AMOUNTS.map((amount) => [amount, `≥ ${money(amount).replace(".00", "")}`])}
-        write={(value) => `≥ ${money(value)}`}
-        onPick={(minVolume) => app.ask({ minVolume })}
-      />
-      <Limit
-        label="Age"
-        wrong={state.problem?.param === "max_age_minutes"}
-        value={query.maxAgeHours}
-        options={AGES.map(([hours, words]) => [hours, `≤ ${words}`])}
-        write={(value) => `≤ ${value} hours`}
-        onPick={(maxAgeHours) => app.ask({ maxAgeHours })}
-      />
-      <label class="limit">
-        <span>Show</span>
-        <select value={query.depth} onChange={(event) => app.ask({ depth: event.currentTarget.value as Depth })}>
-          {DEPTHS.map((depth) => (
-            <option key={depth} value={depth}>
-              {depth === "all" ? "everything" : `top ${depth}`}
-            </option>
-          ))}
-        </select>
-      </label>
-      <Chip on={query.starred} onClick={() => app.ask({ starred: !query.starred })}>
-        <span aria-hidden="true">★ </span>Watchlist{state.starredCount > 0 && ` ${state.starredCount}`}
-      </Chip>
-      {narrowed && (
-        <button type="button" class="reset" onClick={() => app.reset()}>
-          Reset
-        </button>
-      )}
+      <div class="limits">
+        <Limit
+          label="Liquidity"
+          wrong={state.problem?.param === "min_liquidity"}
+          value={query.minLiquidity}
+          options={AMOUNTS.map((amount) => [amount, `≥ ${money(amount).replace(".00", "")}`])}
+          write={(value) => `≥ ${money(value)}`}
+          onPick={(minLiquidity) => app.ask({ minLiquidity })}
+        />
+        <Limit
+          label="Volume"
+          wrong={state.problem?.param === "min_volume"}
+          value={query.minVolume}
+          options={AMOUNTS.map((amount) => [amount, `≥ ${money(amount).replace(".00", "")}`])}
+          write={(value) => `≥ ${money(value)}`}
+          onPick={(minVolume) => app.ask({ minVolume })}
+        />
+        <Limit
+          label="Age"
+          wrong={state.problem?.param === "max_age_minutes"}
+          value={query.maxAgeHours}
+          options={AGES.map(([hours, words]) => [hours, `≤ ${words}`])}
+          write={(value) => `≤ ${value} hours`}
+          onPick={(maxAgeHours) => app.ask({ maxAgeHours })}
+        />
+        <label class="limit">
+          <span>Show</span>
+          <select value={query.depth} onChange={(event) => app.ask({ depth: event.currentTarget.value as Depth })}>
+            {DEPTHS.map((depth) => (
+              <option key={depth} value={depth}>
+                {depth === "all" ? "everything" : `top ${depth}`}
+              </option>
+            ))}
+          </select>
+        </label>
+        <Chip on={query.starred} onClick={() => app.ask({ starred: !query.starred })}>
+          <span aria-hidden="true">★ </span>Watchlist{state.starredCount > 0 && ` ${state.starredCount}`}
+        </Chip>
+        {narrowed && (
+          <button type="button" class="reset" onClick={() => app.reset()}>
+            Reset
+          </button>
+        )}
+      </div>
     </div>
   );
 }
@@ -159,7 +160,7 @@ function Limit({ label, value, options, write, onPick, wrong }: LimitProps) {
 }
 
 /** A chain as people write it. */
-function chainName(chain: string): string {
+export function chainName(chain: string): string {
   return chain.length <= 3 ? chain.toUpperCase() : chain.charAt(0).toUpperCase() + chain.slice(1);
 }
 

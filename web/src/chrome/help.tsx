@@ -1,5 +1,7 @@
 import { useEffect, useRef } from "preact/hooks";
 import type { App } from "../app";
+import { Legend } from "./legend";
+import type { ChromeState } from "./state";
 
 const KEYS: [string, string][] = [
   ["j  k", "next and previous row"],
@@ -12,34 +14,54 @@ const KEYS: [string, string][] = [
   ["?", "this help"],
 ];
 
-export function Help({ app }: { app: App }) {
+export function Help({ app, state }: { app: App; state: ChromeState }) {
   const dialog = useRef<HTMLDialogElement>(null);
   useEffect(() => dialog.current?.showModal(), []);
   return (
     <dialog
       ref={dialog}
       class="help"
-      aria-label="Keyboard"
+      aria-label="Help"
       onClose={() => app.state.panel === "help" && app.open("")}
       onClick={(event) => event.target === dialog.current && dialog.current?.close()}
     >
-      <h2>Keyboard</h2>
-      <dl>
-        {KEYS.map(([key, meaning]) => (
-          <div key={key}>
-            <dt>
-              {key.split("  ").map((one) => (
-                <kbd key={one}>{one}</kbd>
-              ))}
-            </dt>
-            <dd>{meaning}</dd>
-          </div>
-        ))}
-      </dl>
-      <p class="muted">Prices are those of the sources, not advice. A dash is unknown, never zero.</p>
-      <button type="button" onClick={() => dialog.current?.close()}>
-        Close
-      </button>
+      <header>
+        <h2>Help</h2>
+        <button type="button" class="close" aria-label="Close the help" onClick={() => dialog.current?.close()}>
+          ×
+        </button>
+      </header>
+      <section>
+        <h3>How to read the list</h3>
+        <Legend />
+        <p class="muted">
+          Tap or click a row for its details, a column’s head to sort by it, ★ to put a token on the watchlist. A dash is unknown, never
+          zero. Prices are those of the sources, not advice.
+        </p>
+      </section>
+      <label class="check">
+        <input
+          type="checkbox"
+          checked={state.palette === "safe"}
+          onChange={(event) => app.setPalette(event.currentTarget.checked ? "safe" : "classic")}
+        />
+        Colours that are told apart without red and green
+      </label>
+      <section class="keyboard">
+        <h3>Keyboard</h3>
+        <dl class="keys">
+          {KEYS.map(([key, meaning]) => (
+            <div key={key}>
+              <dt>
+                {key.split("  ").map((one) => (
+                  <kbd key={one}>{one}</kbd>
+                ))}
+              </dt>
+              <dd>{meaning}</dd>
+            </div>
+          ))}
+        </dl>
+      </section>
     </dialog>
   );
 }

@@ -31,7 +31,7 @@ export function PriceLine({ app, id }: { app: App; id: string }) {
     };
   }, [app, id]);
   return (
-    <figure class="line">
+    <figure class="line" data-empty={seen < 2}>
       <div ref={place} class="chart" role="img" aria-label="Prices seen since this page was opened" />
       {seen < 2 && <p class="muted">The line begins with the next change of price.</p>}
       <figcaption class="muted">

@@ -4,10 +4,18 @@ import type { Problem } from "../model/asker";
 import { isFiltered } from "./filters";
 import type { ChromeState } from "./state";
 
+const NO_SOURCE = "no_source"; // the reason in /health and in the 503 of lists
+const NOBODY = "No source answers; is this machine online?";
+
 /** What stands in the place of rows while there are none: why, and what to do. */
 export function Notice({ app, state }: { app: App; state: ChromeState }) {
   const { query, problem } = state;
-  if (state.shown > 0) return problem === null ? null : <Strip problem={problem} />;
+  const silent = problem?.reason === NO_SOURCE || state.health?.reason === NO_SOURCE;
+  if (state.shown > 0) {
+    if (silent) return <Strip heading={NOBODY} words="These figures are from before." />;
+    if (problem === null) return null;
+    return <Strip heading={heading(problem)} words={problem.retryAt === null ? problem.detail : again(problem)} />;
+  }
   if (state.error !== "") {
     return (
       <div class="notice" role="alert">
@@ -17,6 +25,7 @@ export function Notice({ app, state }: { app: App; state: ChromeState }) {
       </div>
     );
   }
+  if (silent) return <NoSource />;
   if (problem !== null) return <Trouble app={app} problem={problem} />;
   if (!state.loaded) {
     return (
@@ -95,11 +104,22 @@ function Trouble({ app, problem }: { app: App; problem: Problem }) {
   );
 }
 
+/** The server runs, but nothing that it could list answers. */
+function NoSource() {
+  return (
+    <div class="notice" role="alert">
+      <b>{NOBODY}</b>
+      <p>The list fills by itself as soon as a source answers; the dots above say how each is doing.</p>
+      <p class="muted">`make demo` starts everything offline.</p>
+    </div>
+  );
+}
+
 /** The rows are of before: what is wrong now. */
-function Strip({ problem }: { problem: Problem }) {
+function Strip({ heading, words }: { heading: string; words: string }) {
   return (
     <p class="strip" role="alert">
-      <b>{heading(problem)}</b> {problem.retryAt === null ? problem.detail : again(problem)}
+      <b>{heading}</b> {words}
     </p>
   );
 }

@@ -4,6 +4,7 @@ import { Alerts } from "./alerts";
 import { Drawer } from "./drawer";
 import { Filters, isFiltered } from "./filters";
 import { Help } from "./help";
+import { Hints } from "./legend";
 import { orderOf } from "../model/query";
 import { Notice } from "./notice";
 import { TopBar } from "./topbar";
@@ -46,15 +47,18 @@ export function Page({ app }: { app: App }) {
         <Filters app={app} state={state} />
         <div class="stage">
           <div class="list" data-phase={trust(state)} data-busy={!state.loaded && state.shown > 0}>
-            <div class="table" ref={place} />
-            <Notice app={app} state={state} />
-            {state.frozen && (state.paused || state.moved > 0) && (
-              <button type="button" class="moved" onClick={() => app.settle()}>
-                {state.paused ? "Paused" : "Order held"}
-                {" · "}
-                {state.moved === 1 ? "1 row moved" : `${state.moved} rows moved`}
-              </button>
-            )}
+            {state.hints && <Hints app={app} />}
+            <div class="pane">
+              <div class="table" ref={place} />
+              <Notice app={app} state={state} />
+              {state.frozen && (state.paused || state.moved > 0) && (
+                <button type="button" class="moved" onClick={() => app.settle()}>
+                  {state.paused ? "Paused" : "Order held"}
+                  {" · "}
+                  {state.moved === 1 ? "1 row moved" : `${state.moved} rows moved`}
+                </button>
+              )}
+            </div>
           </div>
           {state.query.token !== "" && <Drawer key={state.query.token} app={app} id={state.query.token} state={state} />}
           {state.panel === "alerts" && <Alerts app={app} state={state} />}
@@ -78,7 +82,7 @@ export function Page({ app }: { app: App }) {
           </span>
         </span>
       </footer>
-      {state.panel === "help" && <Help app={app} />}
+      {state.panel === "help" && <Help app={app} state={state} />}
       <div class="toast" role="status" aria-live="polite" data-shown={state.toast !== ""}>
         {state.toast}
       </div>

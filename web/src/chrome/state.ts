@@ -1,6 +1,7 @@
 /** What the chrome around the table shows. */
 import type { AlertEvent, Phase, Status } from "../client";
 import type { Problem } from "../model/asker";
+import type { Named } from "../model/names";
 import type { Query } from "../model/query";
 
 export interface SourceHealth {
@@ -12,9 +13,11 @@ export interface SourceHealth {
 export interface Health {
   status: string;
   sources: Record<string, SourceHealth>;
+  reason?: string; // why it is degraded: `no_source`, `warming`, …
+  detail?: string;
   warming?: boolean;
   token_count?: number;
-  data_age_ms?: number;
+  data_age_ms?: number | null; // null: there is no commit yet
 }
 
 export interface Config {
@@ -23,9 +26,8 @@ export interface Config {
   version: string;
 }
 
-export interface SeenAlert extends AlertEvent {
+export interface SeenAlert extends AlertEvent, Named {
   seenMs: number;
-  ticker: string;
 }
 
 export type Panel = "" | "alerts" | "help";
@@ -50,6 +52,7 @@ export interface ChromeState {
   unread: number;
   sound: boolean;
   panel: Panel;
+  hints: boolean; // what a first visit is told, until it is dismissed
   theme: "dark" | "light";
   palette: "classic" | "safe";
   toast: string;

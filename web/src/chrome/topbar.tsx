@@ -90,7 +90,7 @@ export function TopBar({ app, state, search }: Props) {
             )}
           </svg>
         </button>
-        <button type="button" class="tool wide" aria-label="Keyboard and help" title="Keyboard (?)" onClick={() => app.open("help")}>
+        <button type="button" class="tool" aria-label="Help" title="Help (?)" onClick={() => app.open("help")}>
           ?
         </button>
       </span>
@@ -103,7 +103,7 @@ function Pill({ app, state }: { app: App; state: ChromeState }) {
   const { phase, latencyMs, reason } = state.status;
   const word = trust(state);
   const ageMs = state.polling ? (state.health?.data_age_ms ?? null) : state.status.ageMs;
-  const seconds = ageMs === null ? "" : `${(ageMs / 1_000).toFixed(1)} s`;
+  const seconds = ageMs === null ? "" : ageMs < 60_000 ? `${(ageMs / 1_000).toFixed(1)} s` : age(ageMs);
   const because = reason === "" ? "" : ` (${reason})`;
   const title = [
     state.polling ? `No stream${because}: the list is asked for every 2 s` : `Stream: ${phase}${because}`,

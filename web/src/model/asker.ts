@@ -17,6 +17,7 @@ export interface Answer {
 export interface Problem {
   status: number;
   code: string;
+  reason: string; // why more exactly: `no_source`, or ""
   detail: string;
   param: string;
   retryAt: number | null;
@@ -47,7 +48,7 @@ interface Body {
 class Refused extends Error {
   constructor(
     readonly status: number,
-    readonly body: { code?: string; detail?: string; param?: string },
+    readonly body: { code?: string; reason?: string; detail?: string; param?: string },
     readonly retryAfterMs: number | null,
   ) {
     super(body.detail ?? `the server answered ${status}`);
@@ -127,6 +128,7 @@ export class Asker {
     const problem = {
       status: refused?.status ?? 0,
       code: refused?.body.code ?? "",
+      reason: refused?.body.reason ?? "",
       detail: refused?.message ?? "The server does not answer.",
       param: refused?.body.param ?? "",
       retryAt: hopeless ? null : Date.now() + waitMs,

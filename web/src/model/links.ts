@@ -26,7 +26,8 @@ export function sourceLink(source: string, row: Row): SourceLink {
         credit: "DexScreener",
       };
     case "geckoterminal": {
-      const network = GECKOTERMINAL_NETWORK[row.chain ?? ""] ?? chain;
+      const known = Object.hasOwn(GECKOTERMINAL_NETWORK, row.chain ?? ""); // not "constructor"
+      const network = known ? GECKOTERMINAL_NETWORK[row.chain ?? ""] : chain;
       return {
         name: "GeckoTerminal",
         short: "G",

@@ -156,6 +156,12 @@ export function wanted(query: Query): Wanted {
   return { path: `/discover?${said}`, rows: depth };
 }
 
+/** Where the API tells of one token. Addresses may have slashes and colons of their own. */
+export function tokenPath(id: string): string {
+  const at = id.indexOf(":");
+  return `/tokens/${encodeURIComponent(id.slice(0, at))}/${encodeURIComponent(id.slice(at + 1))}`;
+}
+
 function oneOf<T extends string>(known: readonly T[], given: string | null, usual: T): T {
   return known.find((word) => word === given) ?? usual;
 }

@@ -58,6 +58,7 @@ export class Table {
   private frame = 0;
   private agedAt = 0;
   private shape = "";
+  private headHeight = 36;
 
   constructor(
     root: HTMLElement,
@@ -111,7 +112,7 @@ export class Table {
       getScrollElement: () => this.scroller,
       estimateSize: () => this.rowHeight(),
       overscan: OVERSCAN,
-      scrollPaddingStart: 36,
+      scrollPaddingStart: this.headHeight,
       scrollToFn: elementScroll,
       observeElementRect,
       observeElementOffset,
@@ -140,6 +141,7 @@ export class Table {
     });
     this.body.addEventListener("pointerleave", () => this.actions.onHover(false));
     new ResizeObserver(() => {
+      this.headHeight = this.head.offsetHeight;
       this.virtual.measure();
       this.invalidate();
     }).observe(this.scroller);
@@ -271,8 +273,9 @@ function headCell(column: (typeof COLUMNS)[number], query: Query): HTMLElement {
   const button = node.appendChild(
     element("button", "", { type: "button", "data-sort": column.key }),
   );
-  button.textContent = title;
+  // Beside the title, on the side away from the figures' edge, so that the title stays above it.
   const arrow = button.appendChild(element("i", "arrow", { "aria-hidden": "true" }));
   arrow.textContent = active ? (falling ? "↓" : "↑") : "";
+  button.appendChild(element("span", "title")).textContent = title;
   return node;
 }

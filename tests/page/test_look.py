@@ -1,0 +1,271 @@
+"""How the page looks at each width, and what it says to somebody who sees it for the first time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, Route
+
+from tests.page.browser import ROWS, Stack, Watched, address, cell, phase, token, until
+
+# Where a text ends: its own box, without the padding of what holds it.
+EDGES = """() => {
+  const edge = (node) => {
+    const range = document.createRange();
+    range.selectNodeContents(node);
+    return range.getBoundingClientRect().right;
+  };
+  const found = {};
+  for (const head of document.querySelectorAll(".head .numeric")) {
+    if (getComputedStyle(head).display === "none") continue;
+    const figures = [...document.querySelectorAll(
+      `.rows [data-col="${head.dataset.col}"] .figure`)].slice(0, 8);
+    const title = edge(head.querySelector(".title") ?? head);
+    found[head.dataset.col] = Math.max(...figures.map((each) => Math.abs(edge(each) - title)));
+  }
+  return found;
+}"""
+# What stands out of the window, and figures that run into the column before them.
+CUT = """() => {
+  const wide = document.documentElement.clientWidth;
+  const shown = [...document.querySelectorAll(
+    ".top *, .filters *, .hints *, .head > *, .row > *, footer *, .side *")];
+  const out = shown.filter((each) => {
+    if (wide <= 720 && each.closest(".filters")) return false;  // a phone's scroll sideways
+    const box = each.getBoundingClientRect();
+    return box.width > 1 && (box.right > wide + 0.5 || box.left < -0.5);
+  });
+  const scroller = document.querySelector(".scroller");
+  const cells = [...document.querySelectorAll(".rows .row")].flatMap((row) => {
+    const boxes = [...row.querySelectorAll(":scope > .numeric")]
+      .filter((each) => each.offsetWidth > 0)
+      .map((each) => {
+        const range = document.createRange();
+        range.selectNodeContents(each);
+        return [range.getBoundingClientRect(), each];
+      })
+      .filter(([box]) => box.width > 0)
+      .sort(([a], [b]) => a.left - b.left);
+    return boxes.filter(([box], at) => at > 0 && box.top < boxes[at - 1][0].bottom
+      && box.bottom > boxes[at - 1][0].top && box.left < boxes[at - 1][0].right);
+  });
+  return [
+    ...out.map((each) => `out: ${each.outerHTML.slice(0, 90)}`),
+    ...cells.map(([, each]) => `overlap: ${each.outerHTML.slice(0, 120)}`),
+    ...(scroller.scrollWidth > scroller.clientWidth ? ["the list scrolls sideways"] : []),
+  ];
+}"""
+# Every text that is drawn on a canvas, with its box in the page, per drawing of that canvas.
+SPY = """() => {
+  window.drawn = new Map();
+  const proto = CanvasRenderingContext2D.prototype;
+  const fill = proto.fillText;
+  proto.fillText = function (text, x, y) {
+    const { a, e, d, f } = this.getTransform();
+    const size = this.measureText(text);
+    const ratio = this.canvas.width / this.canvas.getBoundingClientRect().width;
+    const place = this.canvas.getBoundingClientRect();
+    const left = place.left + (x * a + e) / ratio
+      - (size.actualBoundingBoxLeft * a) / ratio;
+    const right = left + ((size.actualBoundingBoxLeft + size.actualBoundingBoxRight) * a) / ratio;
+    const middle = place.top + (y * d + f) / ratio;
+    if (!window.drawn.has(this.canvas)) window.drawn.set(this.canvas, []);
+    window.drawn.get(this.canvas).push({
+      text, left, right, frame: document.timeline.currentTime,
+      top: middle - (size.actualBoundingBoxAscent * d) / ratio,
+      bottom: middle + (size.actualBoundingBoxDescent * d) / ratio,
+    });
+    return fill.call(this, text, x, y);
+  };
+}"""
+DRAWN = """() => [...window.drawn.entries()]
+  .filter(([canvas]) => canvas.isConnected)
+  .flatMap(([, texts]) => texts.filter((each) => each.frame === texts.at(-1).frame))"""
+
+
+@pytest.mark.parametrize("width", [1440, 1280, 1024, 768, 380])
+def test_nothing_is_cut_off_and_heads_stand_above_their_figures(
+    watched: Watched, width: int
+) -> None:
+    with watched.open(width=width, height=760) as page:
+        until(lambda: phase(page) == "live")
+        page.keyboard.press("p")
+        assert page.evaluate(CUT) == []
+        page.click(".dismiss")
+        edges = page.evaluate(EDGES)
+        assert {"price", "volume", "change-24h"} <= set(edges)
+        assert {column: off for column, off in edges.items() if off > 1} == {}
+
+
+def test_the_chart_s_texts_do_not_overlap_on_a_phone(watched: Watched, stack: Stack) -> None:
+    ident = f"solana:{address(80)}"
+    stack.ingest(token(address(80), price=0.00000262, volume=2e14), ack=True)
+    with watched.open(width=380, height=760) as page:
+        page.evaluate(SPY)
+        until(lambda: phase(page) == "live")
+        page.click(f'[data-id="{ident}"] .ticker')
+        page.wait_for_selector(".line[data-empty=true] >> text=The line begins")
+        assert (
+            page.locator(".line .chart").evaluate("e => getComputedStyle(e).visibility") == "hidden"
+        )
+        for price in (0.00000263, 0.000002635, 0.00000261, 0.00000264):
+            stack.ingest(token(address(80), price=price, volume=2e14), ack=True)
+            page.wait_for_timeout(1_050)  # the chart has one point a second
+        texts = until(lambda: labels(page))
+    assert overlaps(texts) == []
+
+
+def labels(page: Page) -> list[dict[str, Any]]:
+    """Return the texts of both scales, once there are some."""
+    found: list[dict[str, Any]] = page.evaluate(DRAWN)
+    return found if len(found) >= 4 else []
+
+
+def overlaps(texts: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    return [
+        (one["text"], other["text"])
+        for at, one in enumerate(texts)
+        for other in texts[:at]
+        if (one["text"], one["left"]) != (other["text"], other["left"])  # drawn twice
+        and one["left"] < other["right"]
+        and other["left"] < one["right"]
+        and one["top"] < other["bottom"]
+        and other["top"] < one["bottom"]
+    ]
+
+
+def test_the_tab_s_title_has_the_open_token_and_its_price_live(
+    watched: Watched, stack: Stack
+) -> None:
+    ident = f"solana:{address(81)}"
+    named = {"token_ticker": "TITLE", "volume": 2e14}
+    stack.ingest(token(address(81), **named, price=0.105), ack=True)
+    with watched.open() as page:
+        page.click(f'[data-id="{ident}"] .ticker')
+        until(lambda: page.title() == "TITLE $0.1050 · dexwire")
+        stack.ingest(token(address(81), **named, price=0.25), ack=True)
+        until(lambda: page.title() == "TITLE $0.2500 · dexwire")
+        page.keyboard.press("Escape")
+        until(lambda: page.title() == "dexwire")
+
+
+def test_hints_are_there_until_they_are_dismissed_once(watched: Watched) -> None:
+    with watched.open() as page:
+        hints = page.get_by_role("complementary", name="How to read the list")
+        assert hints.locator("[data-sign]").count() == 3
+        for words in ("Seen", "first of 2", "Jupiter"):
+            assert words in hints.inner_text()
+        page.get_by_role("button", name="Got it: hide these hints").press("Enter")
+        hints.wait_for(state="detached")
+        page.reload()
+        page.wait_for_selector(ROWS)
+        assert hints.count() == 0
+
+
+def test_hints_say_only_what_a_phone_s_list_shows(watched: Watched) -> None:
+    with watched.open(width=380) as page:
+        shown = "[...document.querySelectorAll('.hints [data-sign]')].filter(e => e.offsetWidth)"
+        assert page.evaluate(f"{shown}.map(e => e.dataset.sign)") == ["token"]
+
+
+def test_a_phone_has_the_help_and_the_safe_palette_in_it(watched: Watched) -> None:
+    with watched.open(width=380, height=760) as page:
+        page.get_by_role("button", name="Help").click()
+        dialog = page.get_by_role("dialog", name="Help")
+        for words in ("How to read the list", "Seen", "first of 2", "GeckoTerminal"):
+            assert words in dialog.inner_text()
+        box = dialog.bounding_box()
+        assert box is not None
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= 380
+        dialog.get_by_label("Colours that are told apart").check()
+        assert page.locator("html").get_attribute("data-palette") == "safe"
+        page.get_by_role("button", name="Close the help").click()
+        dialog.wait_for(state="detached")
+
+
+def test_an_alert_of_a_token_that_no_list_shows_has_its_name(
+    watched: Watched, stack: Stack
+) -> None:
+    hostile = '<b onclick="1">Lost & found'
+    ident = f"solana:{address(82)}"
+    names = {"token_ticker": "LOST", "token_name": hostile}
+    stack.ingest(token(address(82), **names, volume=0.5), ack=True)
+    event = """id => {
+      const stream = window.dexwire.market.stream;
+      const v = stream.state.versions.get("alerts");
+      if (v === undefined) return false;
+      const ev = [{i: `${v + 1}.0`, type: "price", id, w: "5m", dir: "up", chg: 31.4, from: 1,
+                   to: 1.314, lvl: 2}];
+      stream.follow({t: "ev", k: "alerts", pv: v, v: v + 1, ev});
+      return true;
+    }"""
+    with watched.open() as page:
+        until(lambda: page.evaluate(event, ident))
+        page.click("button[title=Alerts]")
+        alert = page.locator(f".alerts li:has([title='{ident}'])")
+        until(lambda: alert.locator(".ticker").inner_text() == "LOST")
+        assert alert.locator(".name").inner_text() == hostile
+        assert address(82)[:6] not in alert.inner_text()
+
+
+def test_a_name_from_right_to_left_turns_nothing_beside_it(watched: Watched, stack: Stack) -> None:
+    ident = f"solana:{address(83)}"
+    names = {"token_ticker": "عملة", "token_name": "عملة 123"}
+    stack.ingest(token(address(83), **names, volume=2e14), ack=True)
+    with watched.open() as page:
+        page.wait_for_selector(f'[data-id="{ident}"]')
+        left = "e => e.getBoundingClientRect().left"
+        ticker, name = (
+            page.locator(f'[data-id="{ident}"] .{each}').evaluate(left)
+            for each in ("ticker", "name")
+        )
+        assert ticker < name
+        assert cell(page, ident, "price") == "$1.00"
+
+
+def test_a_machine_that_is_not_online_is_named_as_the_reason(watched: Watched) -> None:
+    detail = "no source answers; is this machine online?"
+
+    def refuse(route: Route) -> None:
+        body = {"code": "warming", "reason": "no_source", "detail": detail, "status": 503}
+        route.fulfill(status=503, json=body, headers={"retry-after": "1"})
+
+    def fail(route: Route) -> None:
+        body: Any = route.fetch().json()
+        route.fulfill(json=body | {"status": "degraded", "reason": "no_source", "detail": detail})
+
+    def open_offline(page: Page) -> None:
+        page.route("**/discover?*", refuse)
+        page.route("**/health", fail)
+
+    words = "No source answers; is this machine online?"
+    with watched.open() as page:  # rows that are there stay, and are said to be old
+        page.route("**/health", fail)
+        page.wait_for_selector(f".strip[role=alert] >> text={words}")
+        assert page.locator(ROWS).count() > 5
+        open_offline(page)
+        page.goto(watched.url + "/?chain=nothinghere")
+        page.wait_for_selector(f".notice[role=alert] >> text={words}")
+        assert "being built up" not in page.inner_text("main")
+        page.unroute("**/discover?*")
+        page.unroute("**/health")
+        page.wait_for_selector(f"text={words}", state="detached")
+        watched.complaints = [each for each in watched.complaints if "503" not in each]
+
+
+def test_new_tokens_of_the_demo_trade_and_have_no_made_up_holders(
+    watched: Watched, stack: Stack
+) -> None:
+    with watched.open("/?sort=newest") as page:
+        until(lambda: phase(page) == "live")
+        rows = stack.get("/discover?sort=newest&limit=30")["tokens"]
+        generated = [row for row in rows if not row["token_name"].startswith("Test ")]
+        traded = [row for row in generated if row.get("volume_24h", 0) > 0]
+        assert len(traded) >= 0.9 * len(generated) > 10
+        assert [row["id"] for row in generated if "holders" in row] == []
+        page.click(f'[data-id="{generated[0]["id"]}"] .ticker')
+        page.locator(
+            ".drawer .stats div:has(dt:text-is('Holders')) dd:text-is('\N{EN DASH}')"
+        ).wait_for()
