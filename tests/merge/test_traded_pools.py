@@ -210,13 +210,14 @@ def test_a_pool_is_not_untraded_where_one_source_has_seen_a_trade() -> None:
     assert (found["price"], found["liquidity"], found["volume_24h"]) == (2.2, 40_000.0, 1100.0)
 
 
-def test_recorded_two_made_up_pools_of_two_billion_are_no_liquidity() -> None:
+def test_recorded_a_copy_of_usd1_is_no_pool_of_two_billion() -> None:
     found = of(
-        tape("dexscreener", "latest-dex-tokens_solana-usd1_2025-11-06"),
-        token="solana:USD1ttGY1N17NEEHLmELoaybftRBUSErhqYiQzvEmuB",
+        tape("dexscreener", "latest-dex-search_usd1_2025-11-06"),
+        token="solana:AKuUqLaZ7raFP4HsoxgeDMNphihvcH7TpVZdKxVEi9o4",
     )
-    assert found["liquidity"] == 15_394_684.97  # 4.4 billion before
-    assert found["price"] == 0.9989
+    assert found["liquidity"] == 39_900.0  # 2,155,806,857 before; 3.99 USD were traded
+    assert found["price_source"] == "dexscreener:thin"
+    assert "market_cap" not in found
 
 
 # -- sources that disagree ------------------------------------------------------------------------
