@@ -144,11 +144,17 @@ def _encodable(text: Text, paper: Paper) -> Text:
 
 
 def _name(row: Row) -> Text:
-    """Ticker and name are whatever somebody has written on a chain: shown as plain text."""
+    return Text(token_name(row) or row["id"])
+
+
+def token_name(row: Mapping[str, Any]) -> str:
+    """Return ticker and name as plain text; "" when there is neither.
+
+    They are whatever somebody has written on a chain.
+    """
     ticker, name = row.get("token_ticker"), row.get("token_name")
     said = " ".join(part for part in (ticker, name if name != ticker else None) if part)
-    shown = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in said)
-    return Text(shown or row["id"])
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in said)
 
 
 def _ms(milliseconds: float | None) -> str:

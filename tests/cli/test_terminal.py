@@ -18,11 +18,11 @@ from typing import Any
 
 import pytest
 
-from dexwire.client import Alert, Diff, Gap, Snapshot, State
+from dexwire.client import Alert, Client, Diff, Gap, Snapshot, State
 from dexwire.client.ranking import Ranking
 from dexwire.runfile import Running
 from dexwire.terminal.table import FLASH_S, Flashes
-from dexwire.terminal.tail import line
+from dexwire.terminal.tail import Names, line
 from dexwire.terminal.top import pressed
 from tests.support import Process, eventually, free_port
 
@@ -219,6 +219,26 @@ def test_a_figure_that_moved_is_coloured_for_a_moment() -> None:
 )
 def test_an_event_is_one_line(event: Any, said: str) -> None:  # noqa: ANN401
     assert line(event) == said
+
+
+async def test_tail_calls_tokens_by_ticker_and_name(demo: Running) -> None:
+    async with Client(demo.api) as client:
+        row = (await client.page(limit=1)).tokens[0]
+        names = Names(client)
+        alert = Alert(topic="alerts", version=5, key="5.0", kind="price", token_id=row["id"])
+        await names.learn(alert)
+
+    said = line(alert, names.known)
+    assert said.endswith(f"{row['token_ticker']} {row['token_name']} ({row['chain']})")
+
+
+async def test_tail_learns_names_from_snapshots() -> None:
+    names = Names(Client("http://127.0.0.1:9"))
+    await names.learn(
+        Snapshot(topic="all", epoch="e", version=5, rows=[{"id": "s:A", "token_ticker": "CAT"}])
+    )
+    diff = Diff(topic="all", prev=5, version=6, set=[{"id": "s:A", "price": 2.0}], removed=["s:A"])
+    assert line(diff, names.known) == "all  5 → 6  ~CAT (s) $2.00  -CAT (s)"
 
 
 # -- conformance -----------------------------------------------------------------------------------
