@@ -18,11 +18,14 @@ endif
 # How many random schedules `make model` plays; the suite plays 160.
 MODEL_SCHEDULES ?= 3200
 
+# The servers of `make test-containers`; a registry's address may stand before a name.
+IMAGES ?= redis:7 redis:8 valkey/valkey:8
+
 # `make test MARKED=store` runs only what has that mark (pyproject.toml lists them).
 AND_MARKED = $(if $(MARKED), and $(MARKED))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run verify test model chaos deploy-check observe check page format documents dist lock compile-locks lock-check clean
+.PHONY: help setup demo run verify test test-containers model chaos deploy-check observe check page format documents dist lock compile-locks lock-check clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +44,9 @@ verify: $(RUN_STAMP) ## audit the store of what runs here (make demo, make run)
 test: $(DEV_STAMP) ## the whole suite: unit, integration, end to end
 	$(BIN)/python -m pytest -n auto --dist loadgroup -m "not alone$(AND_MARKED)" $(ARGS)
 	$(BIN)/python -m pytest -m "alone$(AND_MARKED)" $(ARGS) || test $$? -eq 5 # 5: none
+
+test-containers: $(DEV_STAMP) ## the store's tests on the images of IMAGES, where a Docker engine is
+	@$(BIN)/python -m tests.containers $(IMAGES) -- $(MAKE) test MARKED=store
 
 model: $(DEV_STAMP) ## the stream's model check, long: MODEL_SCHEDULES random schedules of faults
 	MODEL_SCHEDULES=$(MODEL_SCHEDULES) $(BIN)/python -m pytest tests/model -n auto -rP $(ARGS)
