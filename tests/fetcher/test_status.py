@@ -5,10 +5,22 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from fakeredis import FakeAsyncRedis
 
 from services.fetcher.status import SourceStatus, StatusBoard, state_of
 from shared.connect import Redis
 from shared.keys import Keys
+
+
+@pytest.fixture
+def redis() -> Redis:
+    """Plain commands in one transaction: no server is needed."""
+    return FakeAsyncRedis()
+
+
+@pytest.fixture
+def keys() -> Keys:
+    return Keys("")
 
 
 @pytest.mark.parametrize(
