@@ -21,11 +21,14 @@ MODEL_SCHEDULES ?= 3200
 # The servers of `make test-containers`; a registry's address may stand before a name.
 IMAGES ?= redis:7 redis:8 valkey/valkey:8
 
+# How many damaged bodies of each source `make fuzz` reads; the suite reads 300.
+FUZZ_MUTATIONS ?= 100000
+
 # `make test MARKED=store` runs only what has that mark (pyproject.toml lists them).
 AND_MARKED = $(if $(MARKED), and $(MARKED))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run verify test test-containers model chaos deploy-check observe check page format documents dist lock compile-locks lock-check clean
+.PHONY: help setup demo run verify test test-containers model fuzz chaos deploy-check observe check page format documents dist lock compile-locks lock-check clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +53,9 @@ test-containers: $(DEV_STAMP) ## the store's tests on the images of IMAGES, wher
 
 model: $(DEV_STAMP) ## the stream's model check, long: MODEL_SCHEDULES random schedules of faults
 	MODEL_SCHEDULES=$(MODEL_SCHEDULES) $(BIN)/python -m pytest tests/model -n auto -rP $(ARGS)
+
+fuzz: $(DEV_STAMP) ## damage recorded upstream bodies at random, long: FUZZ_MUTATIONS of each source
+	FUZZ_MUTATIONS=$(FUZZ_MUTATIONS) $(BIN)/python -m pytest tests/fetcher/test_fuzz.py -n auto -rP $(ARGS)
 
 chaos: $(DEV_STAMP) ## 200 clients under kills and failovers, slow readers beside healthy ones; in full
 	CHAOS=full $(BIN)/python -m pytest tests/chaos tests/ws/test_crowd.py -rP $(ARGS)

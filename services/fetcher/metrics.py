@@ -94,7 +94,7 @@ def export(metrics: Metrics, counts: Counts) -> None:
         )
         yield counter(
             "upstream_records_refused",
-            "Records of answers left out, by source and reason.",
+            "Records left out, by source and reason; value_...: values, their record is kept.",
             {(n, why): k for n, s in sources.items() for why, k in dict(s.refused).items()},
             "source",
             "reason",

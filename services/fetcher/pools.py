@@ -14,6 +14,7 @@ from services.fetcher.wire import (
     NO_TRADE_WINDOWS,
     NO_TRADES,
     NO_WINDOWS,
+    FreeText,
     Number,
     Trades,
     TradeWindows,
@@ -116,7 +117,7 @@ def name_pair(sides: Sides, often: Often = frozenset()) -> Pair | str:
 
 
 def pool_reading(
-    pair: Pair, seen: Trading, *, protocol: str | None, created_ms: int | None
+    pair: Pair, seen: Trading, *, protocol: FreeText, created_ms: int | None
 ) -> PoolReading:
     """Return the pool from its token's point of view (shared.model.PoolReading).
 

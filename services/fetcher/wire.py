@@ -11,11 +11,14 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import datetime
-from typing import Final, TypeAlias, TypeVar
+from functools import cache
+from types import NoneType
+from typing import Final, TypeAlias, TypeVar, cast, get_args
 
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
+from services.fetcher.repair import repaired
 from shared.errors import Malformed
 from shared.model import LIMIT
 
@@ -26,8 +29,14 @@ _DECIMAL = re.compile(r"\A-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,3})?\Z")
 
 Number: TypeAlias = str | int | float | None
 MaybeNumber: TypeAlias = str | int | float | UnsetType | None
+# A name or ticker: "1000" arrives as 1000 now and then.
+FreeText: TypeAlias = str | int | float | None
 T = TypeVar("T")
 N = TypeVar("N", int, float)
+# What msgspec raises; the last two are no MsgspecError although they come from it.
+_UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+_ERROR_MEMBERS: Final = ("message", "error", "errors", "detail", "code")
+_MEMBERS: Final = msgspec.json.Decoder(dict[str, Raw])
 
 
 class Windows(Struct, frozen=True):
@@ -103,9 +112,19 @@ def total(*parts: N | None) -> N | None:
     return sum(known) if known else None
 
 
-def text(value: str | None) -> str | None:
-    """Return free text cut to 128 characters; empty or blank is None."""
-    return (value or "").strip()[:TEXT_MAX].strip() or None
+def text(value: FreeText) -> str | None:
+    """Return free text cut to 128 characters; empty or blank is None.
+
+    Without the U+FFFD that stands for broken characters: no address can hold it, a name can.
+    """
+    if not isinstance(value, str):
+        value = _digits(value)
+    return value.replace("\ufffd", "").strip()[:TEXT_MAX].strip() or None
+
+
+def _digits(value: float | None) -> str:
+    """Return a number that is a name; one that no name would be is empty."""
+    return "" if value is None or abs(value) >= LIMIT else str(value)
 
 
 def iso_ms(value: str | None) -> int | None:
@@ -146,23 +165,124 @@ def given(value: T | None) -> T | UnsetType:
     return UNSET if value is None else value
 
 
-def decode_body(decoder: msgspec.json.Decoder[T], body: bytes | Raw) -> T:
-    """Decode a whole body; raise Malformed when it is not what the endpoint documents."""
+def decode_body(decoder: msgspec.json.Decoder[T], body: bytes | Raw, refused: Counter[str]) -> T:
+    """Decode a whole body; what is no valid JSON costs its value or its record, not the others.
+
+    `refused` counts what that cost. Raises Malformed when the body as a whole is not what the
+    endpoint documents.
+    """
     try:
         return decoder.decode(body)
-    # The last two are no MsgspecError although they come from it.
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise Malformed(f"body is not what is documented: {str(error)[:120]}") from None
+    except _UNREADABLE as error:
+        why = f"body is not what is documented: {str(error)[:120]}"
+    counted: Counter[str] = Counter()
+    container = _struct_in(decoder.type)
+    members = [each.encode_name for each in _fields(container)] if container else []
+    clean = repaired(bytes(body), members, counted)
+    try:
+        whole = decoder.decode(clean)
+    except _UNREADABLE:
+        fitted = _fit(container, clean, counted) if container else None
+        if fitted is None:
+            raise Malformed(why) from None
+        whole = cast("T", fitted)
+    refused.update(counted)
+    return whole
+
+
+def refuse_error(body: bytes) -> None:
+    """Raise Malformed when a body without records says that something went wrong.
+
+    Such an answer comes with status 200 now and then; it does not mean that there are no tokens.
+    """
+    try:
+        members = _MEMBERS.decode(repaired(body, (), Counter()))
+    except (*_UNREADABLE, Malformed):
+        return
+    said = [name for name in _ERROR_MEMBERS if members.get(name, Raw(b"null")) != Raw(b"null")]
+    if said:
+        raise Malformed(f"an error with status 200: {bytes(members[said[0]])[:80]!r}")
 
 
 def decode_each(
     decoder: msgspec.json.Decoder[T], records: Iterable[Raw], refused: Counter[str]
 ) -> list[T]:
-    """Decode records one by one; a bad one is refused alone, counted as "shape"."""
+    """Decode records one by one; a bad one is refused alone, counted as "shape".
+
+    A bad value is unknown and spoils neither: counted as "value_…".
+    """
     good = []
     for record in records:
         try:
             good.append(decoder.decode(record))
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            refused["shape"] += 1
+        except _UNREADABLE:
+            counted: Counter[str] = Counter()
+            salvaged = _salvage(decoder.type, record, counted)
+            if salvaged is None:
+                refused["shape"] += 1
+            else:
+                refused.update(counted)
+                good.append(cast("T", salvaged))
     return good
+
+
+def _salvage(kind: object, record: Raw, refused: Counter[str]) -> Struct | None:
+    """Return a record without its bad values, or None when it cannot do without one."""
+    struct = _struct_in(kind)
+    try:
+        return _fit(struct, repaired(b"[%s]" % bytes(record), (), refused)[1:-1], refused)
+    except Malformed:
+        return None
+
+
+def _fit(kind: type[Struct] | None, record: bytes | Raw, refused: Counter[str]) -> Struct | None:
+    """Decode a record field by field. A bad value is null, or left out where null is nothing.
+
+    Return None when the record is no object, or when a field it must have is missing or bad.
+    """
+    if kind is None:
+        return None
+    try:
+        members = _MEMBERS.decode(record)
+    except _UNREADABLE:
+        return None
+    values: dict[str, object] = {}
+    for each in _fields(kind):
+        given_value = members.get(each.encode_name)
+        if given_value is None:
+            if each.required:
+                return None
+            continue
+        try:
+            values[each.name] = _decoder_of(each.type).decode(given_value)
+        except _UNREADABLE:
+            fitted = _fit(_struct_in(each.type), given_value, refused)
+            if fitted is None:
+                if each.required:
+                    return None
+                refused["value_shape"] += 1
+            if fitted is not None or _nullable(each.type):
+                values[each.name] = fitted
+    return kind(**values)
+
+
+def _struct_in(kind: object) -> type[Struct] | None:
+    """Return the struct that a type is, or that a union holds."""
+    for each in get_args(kind) or (kind,):
+        if isinstance(each, type) and issubclass(each, Struct):
+            return each
+    return None
+
+
+def _nullable(kind: object) -> bool:
+    return NoneType in get_args(kind)
+
+
+@cache
+def _fields(kind: type[Struct]) -> tuple[msgspec.structs.FieldInfo, ...]:
+    return msgspec.structs.fields(kind)
+
+
+@cache
+def _decoder_of(kind: object) -> msgspec.json.Decoder[object]:
+    return msgspec.json.Decoder(kind)

@@ -272,16 +272,16 @@ def test_a_bad_record_is_refused_alone() -> None:
     page = read_pairs(body, AT)
 
     assert len(page.readings) == 1
-    assert page.refused == {"shape": 3, "chain": 1, "address": 2}
+    assert page.refused == {"shape": 2, "value_shape": 1, "chain": 1, "address": 2}
 
 
-def test_invalid_utf8_spoils_its_record_only() -> None:
+def test_invalid_utf8_spoils_its_value_only() -> None:
     good = msgspec.json.encode(PAIR)
     bad = good.replace(b'"Bee"', b'"B\xe9e"')
 
     page = read_pairs(b"[" + good + b"," + bad + b"]", AT)
 
-    assert (len(page.readings), page.refused) == (1, {"shape": 1})
+    assert (len(page.readings), page.refused) == (1, {"value_text": 1})
 
 
 @pytest.mark.parametrize("price", ["NaN", "1,000", "", "0", "-1", "1e999", "Infinity", None])
@@ -300,7 +300,8 @@ def test_figures_out_of_range_are_unknown() -> None:
         txns={"h24": {"buys": -1, "sells": 2}, "h1": {"buys": 1.5}},
         marketCap=True,
     )
-    assert page.refused == {"shape": 1}  # a boolean is no number at all
+    # A number of 400 digits is none, and a boolean neither.
+    assert page.refused == {"value_number": 1, "value_shape": 1}
 
     pool = (
         one_pair(

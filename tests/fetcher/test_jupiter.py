@@ -168,8 +168,12 @@ def test_bad_records_are_refused_alone() -> None:
     tokens = [{"id": JUP}, {"id": "../x"}, {"name": "no id"}, 5, {"id": SOL, "mcap": []}]
     prices = {JUP: {"usdPrice": 1}, SOL: {"usdPrice": {}}, "x": {}}
 
-    assert read_tokens(msgspec.json.encode(tokens), AT).refused == {"address": 1, "shape": 3}
-    assert read_prices(msgspec.json.encode(prices), AT).refused == {"address": 1, "shape": 1}
+    assert read_tokens(msgspec.json.encode(tokens), AT).refused == {
+        "address": 1,
+        "shape": 2,
+        "value_shape": 1,
+    }
+    assert read_prices(msgspec.json.encode(prices), AT).refused == {"address": 1, "value_shape": 1}
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"5", b'{"error":"x"}', b"[", b"[" * 10_000])

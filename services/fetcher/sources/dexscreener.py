@@ -30,6 +30,7 @@ from services.fetcher.pools import (
 from services.fetcher.settings import HttpUrl, PerMinute, Seconds, SourceSettings
 from services.fetcher.source import Call, Discovery, Page, Refresh, Source, SourceSpec
 from services.fetcher.wire import (
+    FreeText,
     Number,
     TradeWindows,
     Windows,
@@ -39,6 +40,7 @@ from services.fetcher.wire import (
     decode_each,
     millis,
     price,
+    refuse_error,
     text,
 )
 from shared.chains import canonical_chain, token_id
@@ -58,8 +60,8 @@ class WireToken(Struct, frozen=True):
     """One side of a pair; a quote side may have no address."""
 
     address: str | None = None
-    name: str | None = None
-    symbol: str | None = None
+    name: FreeText = None
+    symbol: FreeText = None
 
 
 class WireLiquidity(Struct, frozen=True):
@@ -75,7 +77,7 @@ class WirePair(Struct, frozen=True, rename="camel"):
     pair_address: str
     base_token: WireToken
     quote_token: WireToken | None = None
-    dex_id: str | None = None
+    dex_id: FreeText = None
     price_native: Number = None
     price_usd: Number = None
     txns: TradeWindows | None = None
@@ -95,9 +97,12 @@ class WireListed(Struct, frozen=True, rename="camel"):
 
 
 class WireAnswer(Struct, frozen=True):
-    """The older endpoints put their pairs into an object; null when there are none."""
+    """The older endpoints put their pairs into an object; null when there are none.
 
-    pairs: list[Raw] | None = None
+    An object without pairs is an error in words.
+    """
+
+    pairs: list[Raw] | None
 
 
 _ANSWER: Final = msgspec.json.Decoder(list[Raw] | WireAnswer)
@@ -109,23 +114,23 @@ _LISTED: Final = msgspec.json.Decoder(WireListed)
 def read_pairs(body: bytes, observed_ms: int) -> Page:
     """Read any endpoint that answers with pairs."""
     refused: Counter[str] = Counter()
-    pairs = decode_each(_PAIR, _records(body), refused)
+    pairs = decode_each(_PAIR, _records(body, refused), refused)
     readings = normalize_pairs(pairs, observed_ms, refused)
-    return Page(tuple(readings), tuple(reading_id(each) for each in readings), refused)
+    return Page(tuple(readings), tuple(reading_id(each) for each in readings), +refused)
 
 
 def read_listed(body: bytes, observed_ms: int) -> Page:  # noqa: ARG001 - lists carry no figures
     """Read boosts and profiles: the token ids that they name, each once."""
     refused: Counter[str] = Counter()
     found: dict[str, None] = {}
-    for listed in decode_each(_LISTED, _records(body), refused):
+    for listed in decode_each(_LISTED, _records(body, refused), refused):
         chain = canonical_chain(listed.chain_id)
         address = canonical_address(chain, listed.token_address) if chain else None
         if chain is None or address is None:
             refused["chain" if chain is None else "address"] += 1
         else:
             found[token_id(chain, address)] = None
-    return Page((), tuple(found), refused)
+    return Page((), tuple(found), +refused)
 
 
 def normalize_pairs(
@@ -143,9 +148,12 @@ def normalize_pairs(
     return by_token(seen, observed_ms)
 
 
-def _records(body: bytes) -> list[Raw]:
-    answer = decode_body(_ANSWER, body)
-    return answer if isinstance(answer, list) else answer.pairs or []
+def _records(body: bytes, refused: Counter[str]) -> list[Raw]:
+    answer = decode_body(_ANSWER, body, refused)
+    records = answer if isinstance(answer, list) else answer.pairs or []
+    if not records:
+        refuse_error(body)
+    return records
 
 
 def _sides(wire: WirePair) -> Sides:

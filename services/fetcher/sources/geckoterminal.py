@@ -35,6 +35,7 @@ from services.fetcher.pools import (
 from services.fetcher.settings import HttpUrl, PerMinute, Seconds, SourceSettings
 from services.fetcher.source import Call, Discovery, Page, Refresh, Source, SourceSpec
 from services.fetcher.wire import (
+    FreeText,
     MaybeNumber,
     Number,
     TradeWindows,
@@ -46,6 +47,7 @@ from services.fetcher.wire import (
     iso_ms,
     maybe,
     price,
+    refuse_error,
     text,
 )
 from shared.chains import canonical_chain, is_known_chain, similar_chain, source_chain
@@ -120,8 +122,8 @@ class WireTokenFigures(Struct, frozen=True):
     """Token-wide figures; null where nobody knows, missing where only names were asked for."""
 
     address: str
-    name: str | None = None
-    symbol: str | None = None
+    name: FreeText = None
+    symbol: FreeText = None
     price_usd: MaybeNumber = UNSET
     fdv_usd: MaybeNumber = UNSET
     market_cap_usd: MaybeNumber = UNSET
@@ -150,7 +152,7 @@ class WireAnswer(Struct, frozen=True):
 
 
 _ANSWER: Final = msgspec.json.Decoder(WireAnswer)
-_RECORDS: Final = msgspec.json.Decoder(list[Raw])
+_DATA: Final = msgspec.json.Decoder(list[Raw])
 _KIND: Final = msgspec.json.Decoder(WireKind)
 _POOL: Final = msgspec.json.Decoder(WirePool)
 _TOKEN: Final = msgspec.json.Decoder(WireToken)
@@ -160,13 +162,14 @@ _TOKEN: Final = msgspec.json.Decoder(WireToken)
 def read_page(body: bytes, observed_ms: int) -> Page:
     """Read any answer of pools or tokens; records of another type are refused as "type"."""
     refused: Counter[str] = Counter()
-    answer = decode_body(_ANSWER, body)
-    many = bytes(answer.data).lstrip().startswith(b"[")
-    records = decode_body(_RECORDS, answer.data) if many else [answer.data]
+    answer = decode_body(_ANSWER, body, refused)
+    records = _asked(answer.data)
     asked, included = _by_kind(records, refused), _by_kind(answer.included or [], Counter())
     refused["type"] += sum(len(asked[kind]) for kind in asked if kind not in {"pool", "token"})
     tokens = decode_each(_TOKEN, asked.get("token", []), refused)
     pools = decode_each(_POOL, asked.get("pool", []), refused)
+    if not tokens and not pools:
+        refuse_error(body)
     # A pool that came along with tokens may speak of the one that was asked for.
     mine = {each.id for each in tokens}
     for pool in decode_each(_POOL, included.get("pool", []), refused):
@@ -204,6 +207,14 @@ def normalize_page(
         pooled = readings.get(name)
         readings[name] = msgspec.structs.replace(reading, pools=pooled.pools if pooled else ())
     return list(readings.values())
+
+
+def _asked(data: Raw) -> list[Raw]:
+    """Return the records of `data`: a list, or one record."""
+    try:
+        return _DATA.decode(data)
+    except msgspec.ValidationError:
+        return [data]
 
 
 def _unowned(pool: WirePool) -> WirePool:
@@ -277,9 +288,11 @@ def _seen_pool(wire: WirePool, named: Mapping[str, WireToken], often: Often) -> 
     return SeenPool(pair, None, _ticker(figures.name, pair.side, whole=whole), pool)
 
 
-def _text(value: str | None) -> str | None:
+def _text(value: FreeText) -> str | None:
     """Return free text; this source escapes it for HTML, once, and it is unescaped once."""
-    return text(_ENTITY.sub(lambda found: unescape(found[0]), value or ""))
+    if isinstance(value, str):
+        value = _ENTITY.sub(lambda found: unescape(found[0]), value)
+    return text(value)
 
 
 def _ticker(pool_name: str | None, side: Side, *, whole: bool) -> str | None:

@@ -20,6 +20,7 @@ from services.fetcher.pools import reading_id
 from services.fetcher.settings import HttpUrl, PerMinute, Seconds, SourceSettings
 from services.fetcher.source import Call, Discovery, Page, Refresh, Source, SourceSpec
 from services.fetcher.wire import (
+    FreeText,
     MaybeNumber,
     amount,
     both,
@@ -31,6 +32,7 @@ from services.fetcher.wire import (
     maybe,
     percent,
     price,
+    refuse_error,
     text,
 )
 from shared.model import Reading
@@ -64,14 +66,14 @@ class WireToken(Struct, frozen=True, rename="camel"):
     """An item of the token lists and of search; the keys it has come and go."""
 
     id: str
-    name: str | None = None
-    symbol: str | None = None
+    name: FreeText = None
+    symbol: FreeText = None
     usd_price: MaybeNumber = UNSET
     mcap: MaybeNumber = UNSET
     fdv: MaybeNumber = UNSET
     liquidity: MaybeNumber = UNSET
     holder_count: MaybeNumber = UNSET
-    launchpad: str | None = None
+    launchpad: FreeText = None
     first_pool: WireFirstPool | None = None
     stats_5m: WireStats | None = msgspec.field(name="stats5m", default=None)
     stats_1h: WireStats | None = msgspec.field(name="stats1h", default=None)
@@ -99,7 +101,7 @@ _NO_STATS: Final = WireStats()
 def read_tokens(body: bytes, observed_ms: int) -> Page:
     """Read a token list or the answer of a search."""
     refused: Counter[str] = Counter()
-    records = decode_body(_RECORDS, body)
+    records = decode_body(_RECORDS, body, refused)
     tokens = decode_each(_TOKEN, records, refused)
     return _page(normalize_tokens(tokens, observed_ms, refused), refused)
 
@@ -108,12 +110,14 @@ def read_prices(body: bytes, observed_ms: int) -> Page:
     """Read /price/v3: entries by mint. A mint without a reliable price is left out, or null."""
     refused: Counter[str] = Counter()
     prices = {}
-    for mint, record in decode_body(_PRICES, body).items():
+    for mint, record in decode_body(_PRICES, body, refused).items():
         if not _MINT.match(mint):
             refused["address"] += 1
             continue
         for entry in decode_each(_PRICE, [record], refused):
             prices[mint] = entry
+    if not prices:
+        refuse_error(body)
     return _page(normalize_prices(prices, observed_ms), refused)
 
 
@@ -149,7 +153,7 @@ def normalize_prices(prices: Mapping[str, WirePrice | None], observed_ms: int) -
 
 
 def _page(readings: list[Reading], refused: Counter[str]) -> Page:
-    return Page(tuple(readings), tuple(reading_id(each) for each in readings), refused)
+    return Page(tuple(readings), tuple(reading_id(each) for each in readings), +refused)
 
 
 def _token_reading(token: WireToken, observed_ms: int) -> Reading:
