@@ -1,7 +1,7 @@
 """The one place that calls upstreams: limits, retries, deadlines, sizes.
 
-The rules are data and pure functions (`verdict`, `wait_asked_s`); the class is a thin shell around
-one httpx client. No redirect is followed, no cookie kept, no body decoded that is not JSON.
+The rules are data and pure functions (`verdict`, waits.py); the class is a thin shell around one
+httpx client. No redirect is followed, no cookie kept, no body decoded that is not JSON.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import time
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Final
 
@@ -22,7 +21,9 @@ import tenacity
 from services.fetcher.breaker import Breaker, State
 from services.fetcher.budget import Budget
 from services.fetcher.counts import Counts
+from services.fetcher.inflate import Inflater
 from services.fetcher.source import Call, Source
+from services.fetcher.waits import wait_asked_s
 from shared.errors import Malformed, Resting, SourceError, Throttled, Unavailable
 
 CONNECT_S: Final = 2.0
@@ -33,8 +34,6 @@ MAX_HEADERS: Final = 64 * 1024
 ATTEMPTS: Final = 3
 BACKOFF_S: Final = 0.25
 BACKOFF_MAX_S: Final = 10.0
-DEFAULT_WAIT_S: Final = 1.0  # a 429 that does not say how long, or says it unreadably
-MAX_WAIT_S: Final = 120.0
 FATAL_WAIT_S: Final = 60.0  # a wrong key or a firewall does not get better by asking
 RETRY_SHARE: Final = 0.1
 
@@ -65,45 +64,6 @@ def is_json(content_type: str) -> bool:
     return kind == "application/json" or (
         kind.startswith("application/") and kind.endswith("+json")
     )
-
-
-def wait_asked_s(status: int, headers: Mapping[str, str], now_s: float) -> float:
-    """Return for how long nobody should call this host, in seconds; 0 when it did not ask.
-
-    `Retry-After` counts with 429 and 5xx, `x-ratelimit-reset` (Unix seconds) with 429 and when
-    nothing remains. Capped at 120 s.
-    """
-    asked = None
-    if status == 429 or 500 <= status <= 599:
-        asked = _retry_after_s(headers.get("retry-after"), now_s)
-    if asked is None and (status == 429 or _none_remain(headers)):
-        asked = _seconds(headers.get("x-ratelimit-reset"))
-        asked = None if asked is None else asked - now_s
-    if asked is None or asked <= 0:
-        return DEFAULT_WAIT_S if status == 429 else 0.0
-    return min(MAX_WAIT_S, asked)
-
-
-def _retry_after_s(value: str | None, now_s: float) -> float | None:
-    if value is None:
-        return None
-    seconds = _seconds(value)
-    if seconds is not None:
-        return seconds
-    try:
-        return parsedate_to_datetime(value).timestamp() - now_s
-    except (ValueError, OverflowError, TypeError):
-        return DEFAULT_WAIT_S
-
-
-def _seconds(value: str | None) -> float | None:
-    value = (value or "").strip()
-    return float(value) if value.isascii() and value.isdigit() and len(value) <= 20 else None
-
-
-def _none_remain(headers: Mapping[str, str]) -> bool:
-    remaining = headers.get("x-ratelimit-remaining", "").strip()
-    return remaining == "0" or (remaining.startswith("-") and remaining[1:].isdigit())
 
 
 @dataclass(slots=True)
@@ -300,16 +260,16 @@ async def _read(response: httpx.Response, where: str) -> bytes:
     if encoding not in {"identity", "gzip"}:
         raise Malformed(f"{where}: content-encoding is not gzip")
     # httpx would inflate a whole chunk at once: 64 KB of a bomb become 64 MB.
-    inflater = zlib.decompressobj(zlib.MAX_WBITS | 16) if encoding == "gzip" else None
+    inflater = Inflater(MAX_BODY + 1) if encoding == "gzip" else None
     body, received = bytearray(), 0
     async for chunk in response.aiter_raw():
         received += len(chunk)
         try:
-            body += inflater.decompress(chunk, MAX_BODY + 1 - len(body)) if inflater else chunk
+            body += inflater.feed(chunk) if inflater else chunk
         except zlib.error:
             raise Malformed(f"{where}: broken gzip") from None
         if len(body) > MAX_BODY or received > MAX_BODY:
             raise Malformed(f"{where}: body over {MAX_BODY} bytes")
-    if inflater and not inflater.eof:
+    if inflater and not inflater.whole:
         raise Unavailable(f"{where}: body ends early")
     return bytes(body)

@@ -9,10 +9,12 @@ import time
 import zlib
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from services.fetcher.http import MAX_BODY, Upstreams
+from services.fetcher.inflate import Inflater
 from services.fetcher.source import Call, Page, Source
 from shared.connect import Redis
 from shared.errors import Malformed, SourceError, Throttled, Unavailable
@@ -66,6 +68,46 @@ async def test_gzip_is_inflated(server: Upstream, source: Source, upstreams: Mak
     server.answer_gzip("/x", b'"' + b"a" * 100_000 + b'"')
 
     assert len((await upstreams().get(source, ask())).body) == 100_002
+
+
+CASES = Path(__file__).resolve().parents[1] / "cases"
+
+
+async def test_all_members_of_a_gzip_body_are_read(
+    server: Upstream, source: Source, upstreams: Make
+) -> None:
+    packed = (CASES / "h3-20-gzip-two-members" / "body.json.gz").read_bytes()
+    server.answer("/x", packed, content_encoding="gzip")
+
+    body = (await upstreams().get(source, ask())).body
+
+    assert body == gzip.decompress(packed)
+
+
+@pytest.mark.parametrize("behind", [b"\0" * 512, b"\x1f", b"<!-- -->", gzip.compress(b"")])
+async def test_what_follows_gzip_and_is_none_is_ignored(
+    server: Upstream, source: Source, upstreams: Make, behind: bytes
+) -> None:
+    server.answer("/x", gzip.compress(b"[1]") + behind, content_encoding="gzip")
+
+    assert (await upstreams().get(source, ask())).body == b"[1]"
+
+
+async def test_a_second_member_that_ends_early_is_a_torn_body(
+    server: Upstream, source: Source, upstreams: Make
+) -> None:
+    server.answer("/x", gzip.compress(b"[") + gzip.compress(b"]")[:-4], content_encoding="gzip")
+
+    with pytest.raises(Unavailable, match="ends early"):
+        await upstreams(source.host).get(source, ask())
+
+
+def test_members_cut_anywhere_are_one_body() -> None:
+    packed = gzip.compress(b"one ") + gzip.compress(b"two")
+    inflater = Inflater(100)
+
+    assert b"".join(inflater.feed(packed[at : at + 1]) for at in range(len(packed))) == b"one two"
+    assert inflater.whole
 
 
 @pytest.mark.parametrize(
@@ -261,6 +303,19 @@ async def test_a_429_holds_every_replica_back_and_no_other_host(
     assert not waiting.done()
     assert server.asked == {"/x": 1, "/other/x": 1}
     waiting.cancel()
+
+
+async def test_a_wait_of_a_fraction_is_kept_to(
+    server: Upstream, source: Source, upstreams: Make, redis: Redis, keys: Keys
+) -> None:
+    head = (CASES / "h3-18-retry-after-fraction" / "headers.txt").read_bytes().strip()
+    server.raw("/x", head.replace(b"\n", b"\r\n") + b"\r\ncontent-length: 0\r\n\r\n")
+
+    with pytest.raises(Throttled) as raised:
+        await upstreams(source.host, retries=0).get(source, ask())
+
+    assert raised.value.retry_after_s == 2.5
+    assert 2_000 < await redis.pttl(keys.fetch_hold(source.host)) <= 2_500
 
 
 async def test_after_a_short_hold_the_call_goes_on(

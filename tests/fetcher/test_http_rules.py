@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from services.fetcher.http import RetryBudget, Verdict, verdict, wait_asked_s
+from services.fetcher.http import RetryBudget, Verdict, verdict
+from services.fetcher.waits import wait_asked_s
 
 NOW = 1_700_000_000.0
 JSON = {"content-type": "application/json; charset=utf-8"}
@@ -56,7 +57,21 @@ def test_verdict(status: int, headers: dict[str, str], meaning: Verdict) -> None
         (429, {"retry-after": "Tue, 14 Nov 2093 22:13:10 GMT"}, 120),
         (429, {"retry-after": "soon"}, 1),
         (429, {"retry-after": "-5"}, 1),
-        (429, {"retry-after": "1.5"}, 1),
+        (429, {"retry-after": "1.5"}, 1.5),
+        (429, {"retry-after": "2.5"}, 2.5),
+        (503, {"retry-after": "0.25"}, 0.25),
+        (429, {"retry-after": "2,5"}, 1),
+        (429, {"x-ratelimit-reset": "7"}, 7),
+        (429, {"x-ratelimit-reset": "7.5"}, 7.5),
+        (429, {"x-ratelimit-reset": "1700000009500"}, 9.5),
+        (429, {"x-ratelimit-reset": "Tue, 14 Nov 2023 22:13:50 GMT"}, 30),
+        (429, {"ratelimit-reset": "8"}, 8),
+        (429, {"ratelimit": "limit=10, remaining=0, reset=6"}, 6),
+        (429, {"ratelimit": '"default";r=0;t=5'}, 5),
+        (200, {"ratelimit-remaining": "0", "ratelimit-reset": "3"}, 3),
+        (200, {"ratelimit": '"default";r=0;t=5'}, 5),
+        (200, {"ratelimit": '"default";r=10;t=5'}, 0),
+        (200, {"ratelimit": "limit=10, remaining=4, reset=6"}, 0),
         (429, {"retry-after": "\u0667"}, 1),
         (429, {"x-ratelimit-reset": "1700000009"}, 9),
         (429, {"x-ratelimit-reset": "1600000000"}, 1),
