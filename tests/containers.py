@@ -5,6 +5,7 @@ The command finds the server in `TEST_REDIS_URL`. Exit codes: 0 when it succeede
 """
 
 import os
+import signal
 import subprocess
 import sys
 from contextlib import closing
@@ -51,7 +52,8 @@ def main(arguments: list[str]) -> int:
     images, command = arguments[:split], arguments[split + 1 :]
     if not engine_answers():
         return NO_ENGINE
-    testcontainers_config.ryuk_disabled = True  # `with` removes what it starts
+    testcontainers_config.ryuk_disabled = True  # `with` removes what it starts, so end by it
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     results = {image: run_on(image, command) for image in images}
     for image, passed in results.items():
         print(f"{image}: {'passed' if passed else 'FAILED'}")
