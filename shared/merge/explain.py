@@ -71,7 +71,7 @@ class _Teller:
             yield "pool_address", self._of(best.view.source, value, best.view.observed_ms, rule)
         if case.union.sums:
             sources = sorted({view.source for view in case.union.sums})
-            rule = "fresh pools that are not dead, each once"
+            rule = "fresh pools that add to the sums, each once"
             yield (
                 "pool_count",
                 Told(value=len(case.union.sums), source="+".join(sources), rule=rule),

@@ -85,6 +85,9 @@ class _Judge:
                 return "dead", dead_words(pool)
             if weigh(pool, self._rules).standing == "untraded":
                 return "untraded", f"{untraded_words()}; nothing of it is added"
+            consensus = self._case.of_sums
+            if consensus is not None and pool.pool_address in self._case.outvoted_pools:
+                return "outvoted", f"{outvoted_words(consensus)}; nothing of it is added"
             return "other_view", "another source knows that this pool is dead"
         return self._role_of_adding(pool, weigh(pool, self._rules))
 

@@ -12,6 +12,7 @@ from shared.merge.explained import (
     dead_words,
     drained_words,
     number,
+    outvoted_words,
     thin_words,
     too_old,
     traded_words,
@@ -158,6 +159,9 @@ class SumTeller:
         weight = weigh(pool, self._rules)
         if weight.standing == "untraded":
             return "untraded", untraded_words()
+        consensus = self._case.of_sums
+        if consensus is not None and pool.pool_address in self._case.outvoted_pools:
+            return "outvoted", outvoted_words(consensus)
         if field != "liquidity" or weight.counted == pool.liquidity:
             return None
         if pool.against_unknown:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from math import fsum
 from operator import attrgetter
 from typing import Final
@@ -121,6 +121,37 @@ def _unite(by_source: dict[str, list[View]], cut: Cutoffs) -> Pools:
 def join(union: Union, other: Union) -> Union:
     """Return the pools of both."""
     return Union([*union.sums, *other.sums], [*union.quotes, *other.quotes])
+
+
+def sizable(union: Union, rules: MergeRules) -> list[View]:
+    """Return the priced views of pools that claim liquidity enough to be a market.
+
+    The price of a smaller pool moves with any trade. On a curve, whose liquidity is not known, it
+    stands still after the token moved on, but what was traded there before was traded.
+    """
+    least = rules.min_pool_liquidity
+    return [
+        view for view in union.quotes if view.pool.price and (view.pool.liquidity or 0.0) >= least
+    ]
+
+
+def outvoted_pools(union: Union, consensus: Consensus | None, rules: MergeRules) -> frozenset[str]:
+    """Return the addresses of the pools whose price contradicts the consensus: they add nothing."""
+    if consensus is None:
+        return frozenset()
+    return frozenset(
+        view.pool.pool_address
+        for view in sizable(union, rules)
+        if consensus.contradicts(view.pool.price or 0.0)
+    )
+
+
+def without(union: Union, addresses: Collection[str]) -> Union:
+    """Return the union without what these pools add; their prices stay."""
+    if not addresses:
+        return union
+    sums = [view for view in union.sums if view.pool.pool_address not in addresses]
+    return Union(sums, union.quotes)
 
 
 def _is_better(view: View, held: View, cut: Cutoffs) -> bool:

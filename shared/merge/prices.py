@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from shared.merge.consensus import Consensus, agree, find_consensus
 from shared.merge.policy import NOWHERE, MergeRules, rank
-from shared.merge.pools import Cutoffs, Pools, View, by_turnover, say
+from shared.merge.pools import Cutoffs, Pools, Union, View, by_turnover, say, sizable
 from shared.merge.readings import SourceReading
 from shared.model import LIMIT
 
@@ -79,6 +79,32 @@ def settle(opinions: Opinions, rules: MergeRules) -> Consensus | None:
         return None
     everything = [price for prices in said.values() for price in prices]
     everything += [view.pool.price or 0.0 for views in opinions.views.values() for view in views]
+    if agree(min(everything), max(everything), factor):
+        return None
+    return find_consensus(said, factor)
+
+
+def settle_sums(
+    opinions: Opinions, union: Union, rules: MergeRules, cut: Cutoffs
+) -> Consensus | None:
+    """Return what most agree on where a pool that claims to be a market contradicts it.
+
+    All pools are one voter beside the sources' prices of the token: a second source of the same
+    pools must not change what is added. Pools whose price is thin or stale do not vote.
+    """
+    factor = 1 + rules.disagree_pct / 100
+    said = {source: [price.price] for source, price in opinions.whole.items()}
+    voting = [
+        view.pool.price
+        for view in union.quotes
+        if view.weight.standing == "deep" and view.observed_ms > cut.price and view.pool.price
+    ]
+    if voting:
+        said["pools"] = voting
+    claimed = [view.pool.price or 0.0 for view in sizable(union, rules)]
+    if len(said) < 2 or not claimed:
+        return None
+    everything = [*claimed, *[price for prices in said.values() for price in prices]]
     if agree(min(everything), max(everything), factor):
         return None
     return find_consensus(said, factor)

@@ -26,8 +26,10 @@ from shared.merge.pools import (
     join,
     last_resort,
     look_at_pools,
+    outvoted_pools,
     price_pool,
     totals,
+    without,
 )
 from shared.merge.prices import (
     SourcePrice,
@@ -35,6 +37,7 @@ from shared.merge.prices import (
     find_opinions,
     find_outvoted,
     settle,
+    settle_sums,
     source_prices,
     spread_pct,
 )
@@ -84,6 +87,10 @@ class Case(Struct, frozen=True):
     agreed: list[SourcePrice]
     consensus: Consensus | None
     outvoted: frozenset[str]  # sources whose own price contradicts the consensus
+    of_sums: Consensus | None  # as `consensus`, with all pools as one voter
+    outvoted_pools: frozenset[
+        str
+    ]  # addresses of pools that contradict it, so that they add nothing
     chosen: Chosen | None
 
 
@@ -115,11 +122,13 @@ def examine(readings: Mapping[str, SourceReading], now_ms: int, rules: MergeRule
         givers = find_givers(believed, best, rules, cut, outvoted)
         chosen = choose(givers, "price", cut)
         union = join(union, pools.untraded)
+    of_sums = settle_sums(opinions, pools.traded, rules, cut)
+    contradicting = outvoted_pools(union, of_sums, rules)
     return Case(
         ages=ages,
         believed=believed,
         pools=pools,
-        union=union,
+        union=without(union, contradicting),
         best=best,
         ranked=sorted(readings, key=lambda source: (rank(rules.name_order, source), source)),
         givers=givers,
@@ -127,6 +136,8 @@ def examine(readings: Mapping[str, SourceReading], now_ms: int, rules: MergeRule
         agreed=prices if consensus is None else source_prices(opinions, consensus),
         consensus=consensus,
         outvoted=outvoted,
+        of_sums=of_sums,
+        outvoted_pools=contradicting,
         chosen=chosen,
     )
 

@@ -155,7 +155,44 @@ def test_a_pool_washed_with_more_than_the_market_is_outvoted_with_the_help_of_a_
     assert found["price_spread_pct"] > 100
     assert passed.reason == "outvoted"
     assert passed.why == "2 of 2 sources agree on 2 to 2.1; this is more than 50 % away"
-    assert [each.role for each in told.pools] == ["price", "outvoted"]
+    assert [(each.role, each.adds) for each in told.pools] == [("price", True), ("outvoted", False)]
+    over = {(each.pool, each.value, each.reason) for each in told.fields["liquidity"].passed_over}
+    assert over == {("Fake", 900_000_000.0, "outvoted")}
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [{**RICH, **washed(5e6, 900)}, {**RICH, "liquidity": {"usd": 5_000}}, one_trade(1e6)],
+    ids=["washed", "of the size of a market", "one large trade"],
+)
+def test_a_pool_at_an_outvoted_price_adds_nothing(claims: dict[str, Any]) -> None:
+    fake = pair("Fake", **claims)
+    found = of(dex(REAL, fake), jup())
+    assert (found["liquidity"], found["volume_24h"], found["pool_count"]) == (30_000.0, 20_000.0, 1)
+    assert (found["transactions_24h"], found["buys_24h"], found["sells_24h"]) == (30, 20, 10)
+
+
+def test_a_pool_at_an_outvoted_price_adds_nothing_when_that_price_is_stale() -> None:
+    fake = pair("Fake", **RICH, **washed(5e6, 900))
+    found = of(dex(fake, at_ms=T0 - 3 * MIN), dex(REAL), jup())
+    assert (found["liquidity"], found["volume_24h"], found["pool_count"]) == (30_000.0, 20_000.0, 1)
+
+
+def test_where_every_pool_is_outvoted_only_sources_say_how_much_is_traded() -> None:
+    found = of(dex(pair(priceUsd="6")), jup(liquidity=700.0), posted(price=2.0))
+    assert (found["price"], found["liquidity"], found["pool_address"]) == (2.1, 700.0, "PoolA")
+    assert {"volume_24h", "transactions_24h", "pool_count"}.isdisjoint(found)
+
+
+@pytest.mark.parametrize(
+    ("liquidity", "added"), [(None, 50_000.0), ({"usd": 20}, 50_020.0)], ids=["curve", "tiny"]
+)
+def test_what_was_traded_in_a_pool_that_claims_no_market_still_counts(
+    liquidity: object, added: float
+) -> None:
+    other = pair("Other", liquidity=liquidity, priceUsd="0.5", volume={"h24": 50_000})
+    found = of(dex(pair(), other), jup())
+    assert (found["price"], found["volume_24h"], found["liquidity"]) == (2.0, 51_000.0, added)
 
 
 # -- quiet, new, stale and unknown ----------------------------------------------------------------
