@@ -24,7 +24,7 @@ atexit.register(lambda: print("MODULES", *sys.modules))
 from dexwire.__main__ import main
 main()
 """
-# A machine that has none of these is one with Windows.
+# A machine that has none of these is one with Windows (the shared cases' h3-62).
 WINDOWS = """
 import os, sys
 for name in ("fcntl", "resource", "termios", "tty", "pwd", "grp"):

@@ -105,6 +105,7 @@ def test_a_name_in_letters_that_an_encoding_lacks_keeps_its_width() -> None:
 
 
 # -- as processes ----------------------------------------------------------------------------------
+# The shared cases' h3-57 is cp1252.
 @pytest.mark.parametrize("encoding", ["cp1252", "ascii", "latin-1", "koi8-r"])
 @pytest.mark.parametrize("command", [("query", "--limit", "100"), ("top", "--limit", "50")])
 def test_pages_are_printed_in_any_encoding(

@@ -51,7 +51,7 @@ def test_a_cursor_goes_on_where_a_page_ended(spawn_dexwire: Spawn, demo: Running
     assert {row["id"] for row in first["tokens"]}.isdisjoint(row["id"] for row in second["tokens"])
 
 
-# -- proxies ---------------------------------------------------------------------------------------
+# -- proxies (the shared cases' h3-60) -------------------------------------------------------------
 @pytest.mark.parametrize("name", ["ALL_PROXY", "all_proxy", "HTTP_PROXY", "http_proxy"])
 @pytest.mark.parametrize("value", [SOCKS, "http://127.0.0.1:9"])
 def test_what_runs_here_is_requested_directly(
