@@ -317,6 +317,7 @@ async def load(store: Store, replica: Replica, before: Meta) -> bool:
     """
     replica.reset(before.epoch)
     replica.version, replica.committed_ms = before.version, before.committed_ms
+    replica.native = dict(before.native)
     for token_id, fields in (await store.rows(await store.token_ids())).items():
         replica.load_row(token_id, fields)
     replica.gone = await store.gone()

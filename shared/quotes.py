@@ -38,6 +38,23 @@ def _native(chain: Chain) -> NativeAsset:
 NATIVE: Final = {name: _native(chain) for name, chain in CHAINS.items() if chain.native}
 
 
+def _native_addresses(name: str, chain: Chain) -> tuple[str, ...]:
+    own = {chain.wrapped, f"{chain.native}.native"}
+    listed = (each.address for each in chain.quotes if each.symbol in own)
+    return (*(canonical_address(name, each) or each for each in listed), *NATIVE_PLACEHOLDERS)
+
+
+# The first one of each stands for the coin.
+NATIVE_ADDRESSES: Final = {
+    name: _native_addresses(name, chain) for name, chain in CHAINS.items() if chain.native
+}
+
+
+def is_native(chain: str, address: str) -> bool:
+    """Return whether this is the chain's own coin, or the token that wraps it."""
+    return address in NATIVE_ADDRESSES.get(chain, ())
+
+
 def _quotes(name: str, chain: Chain) -> frozenset[str]:
     addresses = (*(each.address for each in chain.quotes), *NATIVE_PLACEHOLDERS)
     return frozenset(canonical_address(name, each) or each for each in addresses)

@@ -12,7 +12,7 @@ from shared import row as rows_
 from shared.errors import Diverged
 from shared.orders import Orders
 from shared.row import Fields
-from shared.wire import Commit
+from shared.wire import Commit, NativePrice, change_natives
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,7 @@ class Replica:
     seeding: bool = True
     horizon: int = 0  # removals at or below this version are forgotten
     rows: dict[str, bytes] = field(default_factory=dict)
+    native: dict[str, NativePrice] = field(default_factory=dict)  # chain → its own coin's price
     gone: dict[str, int] = field(default_factory=dict)  # removed id → version of its removal
     orders: Orders = field(default_factory=Orders)
     _hashes: dict[str, int] = field(default_factory=dict)
@@ -45,6 +46,7 @@ class Replica:
         self.epoch, self.version, self.digest = epoch, 0, 0
         self.committed_ms, self.seeding, self.horizon = 0, True, 0
         self.rows, self.gone, self.orders, self._hashes = {}, {}, Orders(), {}
+        self.native = {}
 
     def load_row(self, token_id: str, fields: Fields) -> None:
         """Take over one row as the store holds it."""
@@ -83,6 +85,8 @@ class Replica:
         for token_id in commit.del_:
             self._remove(token_id)
             self.gone[token_id] = commit.v
+        if commit.native:
+            self.native = change_natives(self.native, commit.native)
         self.version, self.committed_ms, self.seeding = commit.v, commit.ts, commit.seeding
         self.forget_removals(commit.horizon)
         if not torn and rows_.format_digest(self.digest) != commit.digest:

@@ -16,6 +16,7 @@ from shared.keys import ALERTS_MAX_ENTRIES, LEASE_MS, Keys
 from shared.measure import ServerLoad
 from shared.model import METRICS, ROW_FIELDS
 from shared.row import Fields
+from shared.wire import NativePrice, decode_natives
 
 _INDEX_NUMBER: Final = {metric: number for number, metric in enumerate(METRICS, start=1)}
 _LABELS: Final = tuple(f'"{name}":' for name in ROW_FIELDS)
@@ -62,6 +63,7 @@ class Meta:
     tokens: int = 0
     horizon: int = 0
     seeding: bool = True
+    native: Mapping[str, NativePrice] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,7 @@ class CommitPlan:
     readings: dict[str, dict[str, bytes]] = field(default_factory=dict)  # id → source → JSON
     events: list[bytes] = field(default_factory=list)  # entries of the message's `ev`
     alert_bases: dict[str, dict[str, bytes]] = field(default_factory=dict)  # id → window → JSON
+    native: bytes = b""  # prices of the chains' own coins as JSON, all of them; empty: unchanged
     log_from: int = 0  # the oldest version that the log keeps
 
 
@@ -300,6 +303,7 @@ def _commit_args(plan: CommitPlan, keys: Keys) -> list[Any]:
         "1" if plan.seeding else "",
         keys.alert_base(""),
         ALERTS_MAX_ENTRIES,
+        plan.native,
     ]
     args.append(len(plan.rows))
     for row in plan.rows:
@@ -347,4 +351,5 @@ def decode_meta(hash_: Mapping[bytes, bytes]) -> Meta:
         tokens=int(found["tokens"]),
         horizon=int(found["horizon"]),
         seeding=bool(found["seeding"]),
+        native=decode_natives(hash_.get(b"native")),
     )

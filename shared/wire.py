@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import UNSET, Raw, Struct, UnsetType
 
 from shared.model import SCHEMA
+
+
+class NativePrice(Struct, frozen=True, array_like=True, gc=False):
+    """The USD price of a chain's own coin, and when a source last saw it."""
+
+    price: float
+    observed_ms: int
 
 
 class Commit(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="t", tag="d"):
@@ -22,6 +30,7 @@ class Commit(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="t
     add: list[Raw] = []  # full rows, new or replaced
     del_: list[str] = msgspec.field(default_factory=list, name="del")
     ev: list[Raw] = []  # Alert
+    native: dict[str, NativePrice | None] = {}  # changed ones by chain; null = became unknown
     acks: list[str] = []  # batches whose last reading is in this commit
     digest: str  # of the state at v
     horizon: int = 0  # removals at or below this version are forgotten
@@ -40,6 +49,8 @@ class Alert(Struct, frozen=True, kw_only=True):
     from_: float = msgspec.field(name="from")  # committed one window ago
     to: float  # committed now
     lvl: int  # 1-4
+    token_name: str | UnsetType = UNSET  # as the row says with this commit; absent: unknown
+    token_ticker: str | UnsetType = UNSET
 
 
 class Heartbeat(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="t", tag="hb"):
@@ -83,3 +94,27 @@ def encode_alert(alert: Alert) -> bytes:
 def decode_alert(data: bytes | Raw) -> Alert:
     """Decode an entry of `ev`. Raises msgspec.MsgspecError (a ValueError)."""
     return _alert_decoder.decode(data)
+
+
+_natives_decoder = msgspec.json.Decoder(dict[str, NativePrice])
+
+
+def encode_natives(prices: Mapping[str, NativePrice]) -> bytes:
+    """Return the JSON that `state:meta` holds of the prices of the chains' own coins."""
+    return _encoder.encode(dict(sorted(prices.items())))
+
+
+def decode_natives(data: bytes | None) -> dict[str, NativePrice]:
+    """Decode what `encode_natives` gave; of nothing, and of what is none of ours, nothing."""
+    try:
+        return _natives_decoder.decode(data) if data else {}
+    except ValueError:
+        return {}
+
+
+def change_natives(
+    prices: Mapping[str, NativePrice], changes: Mapping[str, NativePrice | None]
+) -> dict[str, NativePrice]:
+    """Return the prices after a commit's changes."""
+    changed = {**prices, **changes}
+    return {chain: price for chain, price in changed.items() if price is not None}

@@ -109,6 +109,7 @@ class Client:
         window: Window | None = None,
         order: Order | None = None,
         chain: str | None = None,
+        quote: str | None = None,
         **filters: Unpack[PageFilters],
     ) -> AsyncIterator[Row]:
         """Iterate over a list, page by page; `limit` tokens, all of them without.
@@ -118,6 +119,7 @@ class Client:
         Unreachable, Malformed.
         """
         given = {"sort": sort, "window": window, "order": order, "chain": chain, **filters}
+        given |= {"quote": quote}
         return self._walk(given, limit)
 
     async def _walk(self, given: Mapping[str, object], limit: int | None) -> AsyncIterator[Row]:
@@ -136,10 +138,12 @@ class Client:
         chain: str | None = None,
         limit: int | None = None,
         cursor: str | None = None,
+        quote: str | None = None,
         **filters: Unpack[PageFilters],
     ) -> Page:
         """Return one page with the exact state (epoch, version) that it is of."""
         given = {"sort": sort, "window": window, "order": order, "chain": chain, **filters}
+        given |= {"quote": quote}
         return await self._api.page({**given, "limit": limit, "cursor": cursor}, Page)
 
     async def token(self, chain: str, address: str) -> dict[str, Any]:

@@ -57,6 +57,8 @@ class Alert(Struct, frozen=True, kw_only=True, tag_field="event", tag="alert"):
     before: float | None = None
     after: float | None = None
     level: int | None = None
+    token_name: str | None = None
+    token_ticker: str | None = None
 
 
 class Gap(Struct, frozen=True, kw_only=True, tag_field="event", tag="gap"):

@@ -89,6 +89,8 @@ class Occurrence(Struct, frozen=True, kw_only=True):
     from_: float | None = msgspec.field(default=None, name="from")
     to: float | None = None
     lvl: int | None = None
+    token_name: str | None = None
+    token_ticker: str | None = None
 
 
 class Events(Struct, frozen=True, kw_only=True, tag_field="t", tag="ev"):

@@ -155,6 +155,8 @@ class Rule:
                 before=one.from_,
                 after=one.to,
                 level=one.lvl,
+                token_name=one.token_name,
+                token_ticker=one.token_ticker,
             )
             for part in said
             for one in part.ev

@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 
 from services.aggregator.memory import Memory
+from services.aggregator.natives import Natives
 from shared.logs import get_logger
 from shared.measure import STAGE_S, Histogram
 from shared.merge.readings import ReadingError, decode_reading
@@ -37,6 +38,7 @@ class Intake:
 
     memory: Memory
     include_quote_assets: bool
+    natives: Natives = field(default_factory=Natives)
     waiting: dict[str, Waiting] = field(default_factory=dict)  # batch id → who waits
     dropped: Counter[str] = field(default_factory=Counter)
     accepted: int = 0
@@ -84,6 +86,8 @@ class Intake:
 
     def _merge(self, source: str, raw: msgspec.Raw, now_ms: int) -> str:
         reading = decode_reading(raw, now_ms)
+        if is_quote_asset(reading.chain, reading.token_address):
+            self.natives.add(source, reading)
         if not self.include_quote_assets and is_quote_asset(reading.chain, reading.token_address):
             raise ReadingError("quote_asset", reading.token_address)
         self.age.observe((now_ms - reading.observed_ms) / 1000)

@@ -10,8 +10,9 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import islice
+from types import MappingProxyType
 from typing import Final
 
 from redis.exceptions import OutOfMemoryError, RedisError
@@ -29,7 +30,7 @@ from shared.keys import HEARTBEAT_S, LEASE_RENEW_S, Keys
 from shared.logs import get_logger
 from shared.replica import Change, Replica
 from shared.store import CommitPlan, Meta, Store
-from shared.wire import Heartbeat, encode
+from shared.wire import Heartbeat, NativePrice, encode
 
 log = get_logger(__name__)
 
@@ -229,9 +230,10 @@ class Leader:
                         committed += len(last)
                     last = piece
             last += self._leftovers(computed)
-            if last or acks:
+            native = self._changed_natives(now_ms)
+            if last or acks or native:
                 filled = rows or any(item.added for item in last)
-                await self._commit(last, acks, seeding=not filled)
+                await self._commit(last, acks, seeding=not filled, native=native)
         except BaseException:
             memory.touch(tokens, now_ms)
             for item in computed[committed:]:
@@ -250,7 +252,19 @@ class Leader:
         rows = self._replica.rows.keys() | {item.token_id for item in computed}
         return [Item(token, removed=True) for token in self._inherited if token not in rows]
 
-    async def _commit(self, items: list[Item], acks: tuple[str, ...], *, seeding: bool) -> None:
+    def _changed_natives(self, now_ms: int) -> dict[str, NativePrice | None]:
+        window = self._window
+        committed = self._replica.native
+        return self._intake.natives.changes(committed, now_ms, window.rules, window.floors)
+
+    async def _commit(
+        self,
+        items: list[Item],
+        acks: tuple[str, ...],
+        *,
+        seeding: bool,
+        native: Mapping[str, NativePrice | None] = MappingProxyType({}),
+    ) -> None:
         started = time.perf_counter()
         version = self._replica.version + 1
         weight = sum(item.weight for item in items)
@@ -262,6 +276,7 @@ class Leader:
             log_from=self._history.log_from(version, weight * _BYTES_PER_FIELD),
             seeding=seeding,
             acks=acks,
+            native=native,
         )
         plan, message = plan_commit(self._replica, items, stamp)
         async with self._writing:

@@ -20,11 +20,20 @@ from shared.model import METRICS
 from shared.replica import Replica
 from shared.row import Fields
 from shared.store import CommitPlan, RowWrite
-from shared.wire import Alert, Commit, encode, encode_alert
+from shared.wire import (
+    Alert,
+    Commit,
+    NativePrice,
+    change_natives,
+    encode,
+    encode_alert,
+    encode_natives,
+)
 
 _METRIC_OF_FIELD: Final = {name: metric for metric, name in METRICS.items()}
 _OVERHEAD: Final = 5  # what a token costs besides its fields
 _ALERT_WEIGHT: Final = 8  # an event or a stored track, in fields
+_NAMES: Final = ("token_name", "token_ticker")
 _encode_json = msgspec.json.encode
 _decode_json = msgspec.json.Decoder(dict[str, Any]).decode
 
@@ -132,6 +141,7 @@ class Stamp:
     log_from: int
     seeding: bool
     acks: tuple[str, ...] = ()
+    native: Mapping[str, NativePrice | None] = field(default_factory=dict)
 
 
 def plan_commit(replica: Replica, items: Iterable[Item], stamp: Stamp) -> tuple[CommitPlan, Commit]:
@@ -148,6 +158,7 @@ def plan_commit(replica: Replica, items: Iterable[Item], stamp: Stamp) -> tuple[
         add=draft.adds,
         del_=draft.removed,
         ev=[msgspec.Raw(event) for event in draft.events],
+        native=dict(stamp.native),
         acks=list(stamp.acks),
         digest=rows_.format_digest(draft.digest),
         horizon=stamp.horizon,
@@ -172,6 +183,9 @@ def plan_commit(replica: Replica, items: Iterable[Item], stamp: Stamp) -> tuple[
         readings=draft.readings,
         events=draft.events,
         alert_bases=draft.alert_bases,
+        native=encode_natives(change_natives(replica.native, stamp.native))
+        if stamp.native
+        else b"",
         log_from=stamp.log_from,
     )
     return plan, message
@@ -205,8 +219,10 @@ class _Draft:
             self.readings[item.token_id] = item.readings
         if item.tracks:
             self.alert_bases[item.token_id] = {w: encode_track(t) for w, t in item.tracks.items()}
-        for crossing in item.crossings:
-            self.events.append(self._event(item.token_id, crossing))
+        if item.crossings:
+            names = self._names(item)
+            for crossing in item.crossings:
+                self.events.append(self._event(item.token_id, crossing, names))
         if not item.changed:
             return
         changed = {**item.changed, "rv": self._rv}
@@ -223,7 +239,13 @@ class _Draft:
             self.sets.append(msgspec.Raw(rows_.encode_row({"id": before["id"], **changed})))
         self._write(item, changed)
 
-    def _event(self, token: str, crossing: Crossing) -> bytes:
+    def _names(self, item: Item) -> dict[str, str]:
+        """Return what a token is called with this commit."""
+        held = {} if item.added else self._replica.fields(item.token_id)
+        fields = rows_.patch(held, item.changed)
+        return {name: rows_.text(fields[name]) for name in _NAMES if name in fields}
+
+    def _event(self, token: str, crossing: Crossing, names: Mapping[str, str]) -> bytes:
         return encode_alert(
             Alert(
                 i=f"{self.version}.{len(self.events)}",
@@ -235,6 +257,7 @@ class _Draft:
                 from_=crossing.move.base,
                 to=crossing.move.value,
                 lvl=crossing.level,
+                **names,
             )
         )
 

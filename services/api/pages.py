@@ -19,6 +19,7 @@ from services.api.lists import order_of, still_passing
 from services.api.live import Live, Stamp
 from services.api.problem import Problem
 from services.api.query import DiscoverQuery, bad_cursor
+from services.api.quoting import encode_prices, quoted, wanted_prices
 from services.api.storage import storage, warming
 from services.api.views import Views
 from shared.keys import id_hash
@@ -36,6 +37,7 @@ class Slice:
     ids: Sequence[str]
     total: int
     next_offset: int | None  # where the next page starts, None at the end
+    native: bytes | None = None  # JSON of the prices that rows are quoted in; None: not asked for
 
 
 class Pages:
@@ -47,7 +49,7 @@ class Pages:
 
     async def live_page(self, query: DiscoverQuery) -> tuple[Stamp, TaggedAnswer]:
         """Return a page of the live order and the state it is of. Raises Problem."""
-        if query.chain is None and not query.filters:
+        if query.chain is None and not query.filters and query.quote is None:
             found = await self._read_store(query)
         else:
             found = slice_order(self._live, await self._live.exact(), query)
@@ -142,9 +144,9 @@ class Pages:
         next_position = None
         if len(found) > query.limit:
             next_position = cursor.position + found[query.limit][0]
-        rows = [replica.rows[i] for i in ids]
         state = (replica.epoch, replica.version, replica.committed_ms)
-        return Slice(*state, rows, ids, part.total, None), part.version, next_position
+        rows, native = rows_of(replica, ids, query.quote)
+        return Slice(*state, rows, ids, part.total, None, native), part.version, next_position
 
     def _present(
         self,
@@ -167,23 +169,37 @@ def slice_order(live: Live, replica: Replica, query: DiscoverQuery) -> Slice:
     order = order_of(live, replica, query)
     end = query.offset + query.limit
     ids = order[query.offset : end]
+    rows, native = rows_of(replica, ids, query.quote)
     return Slice(
         replica.epoch,
         replica.version,
         replica.committed_ms,
-        [replica.rows[i] for i in ids],
+        rows,
         ids,
         len(order),
         end if end < len(order) else None,
+        native,
     )
+
+
+def rows_of(
+    replica: Replica, ids: Sequence[str], quote: str | None
+) -> tuple[list[bytes], bytes | None]:
+    """Return rows as they are shown, and the prices that they are quoted in."""
+    rows = [replica.rows[i] for i in ids]
+    if quote is None:
+        return rows, None
+    prices = wanted_prices(quote, replica.native)
+    return quoted(rows, prices), encode_prices(prices)
 
 
 def encode_page(page: Slice, next_cursor: str | None, *, order_version: int | None = None) -> bytes:
     """Return a page's JSON; the rows go in as they are."""
     walk = b"" if order_version is None else b'"order_version":%d,' % order_version
+    native = b"" if page.native is None else b',"native_prices":' + page.native
     following = b"null" if next_cursor is None else b'"%s"' % next_cursor.encode()
     return (
-        b'{"epoch":"%s","version":%d,%s"as_of_ms":%d,"tokens":[%s],"nextCursor":%s,"total":%d}'
+        b'{"epoch":"%s","version":%d,%s"as_of_ms":%d,"tokens":[%s],"nextCursor":%s,"total":%d%s}'
         % (
             page.epoch.encode(),
             page.version,
@@ -192,6 +208,7 @@ def encode_page(page: Slice, next_cursor: str | None, *, order_version: int | No
             b",".join(page.rows),
             following,
             page.total,
+            native,
         )
     )
 

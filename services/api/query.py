@@ -15,6 +15,7 @@ from urllib.parse import unquote_to_bytes
 from services.api.filters import NO_FILTERS, Filters, follows_window, parse_filters
 from services.api.filters import PARAMETERS as FILTERS
 from services.api.problem import Problem, clip
+from services.api.quoting import parse_quote
 from shared.chains import canonical_chain
 from shared.model import SORTS, WINDOWED, WINDOWS, metric_of
 
@@ -41,6 +42,7 @@ class DiscoverQuery:
     limit: int = LIMIT_DEFAULT
     offset: int = 0  # a plain integer cursor
     cursor: str | None = None  # an opaque one, not yet checked
+    quote: str | None = None  # in what rows are quoted beside USD
 
     @property
     def metric(self) -> str:
@@ -54,7 +56,7 @@ class DiscoverQuery:
     def binding(self) -> bytes:
         """Return the 8 bytes that bind a cursor to this list.
 
-        `limit` is left out: a walker may change the size of his pages on the way.
+        `limit` and `quote` are left out: a walker may change how pages look on the way.
         """
         text = f"{self.sort}:{self.window}:{self.order}:{self.chain or '*'}"
         if self.filters:
@@ -83,7 +85,7 @@ def parse_parameters(query_string: bytes, known: Collection[str]) -> dict[str, s
     return found
 
 
-_DISCOVER: Final = ("sort", "window", "order", "chain", "limit", "cursor", *FILTERS)
+_DISCOVER: Final = ("sort", "window", "order", "chain", "limit", "cursor", "quote", *FILTERS)
 
 
 def parse_discover(query_string: bytes) -> DiscoverQuery:
@@ -104,6 +106,7 @@ def parse_discover(query_string: bytes) -> DiscoverQuery:
         limit=parse_limit(given.get("limit")),
         offset=offset,
         cursor=cursor,
+        quote=parse_quote(given.get("quote")),
     )
 
 

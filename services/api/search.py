@@ -17,11 +17,12 @@ from services.api.answer import TaggedAnswer, weak_tag
 from services.api.live import Live
 from services.api.problem import Problem
 from services.api.query import parse_limit, parse_parameters
+from services.api.quoting import encode_prices, parse_quote, quoted, wanted_prices
 from services.api.texts import Texts, parse_text
 from shared.orders import Orders
 from shared.replica import Replica
 
-PARAMETERS: Final = ("q", "limit")
+PARAMETERS: Final = ("q", "limit", "quote")
 MATCHES: Final = ("address", "ticker", "ticker_prefix", "words")  # as the tiers of texts.Found
 _MARK: Final = b'"same_ticker":'
 _NO: Final = (0.0, None)
@@ -39,21 +40,29 @@ class Search:
         if "q" not in given:
             raise Problem(400, "bad_q", "q is what to search for", param="q")
         text, limit = parse_text(given["q"]), parse_limit(given.get("limit"))
+        quote = parse_quote(given.get("quote"))
         replica = await self._live.exact()
-        page = TaggedAnswer(*hits(self._live.texts, replica, text, limit))
+        page = TaggedAnswer(*hits(self._live.texts, replica, text, limit, quote))
         await page.for_request(scope)(scope, receive, send)
 
 
-def hits(texts: Texts, replica: Replica, text: str, limit: int) -> tuple[bytes, bytes]:
+def hits(
+    texts: Texts, replica: Replica, text: str, limit: int, quote: str | None = None
+) -> tuple[bytes, bytes]:
     """Return the answer's JSON and its tag."""
     found = texts.find(text)
     rows: list[bytes] = []
     marks = Marks(texts, replica.orders)
+    prices = wanted_prices(quote, replica.native)
     for tier, match in zip(found.tiers(), MATCHES, strict=True):
         room = limit - len(rows)
         best = replica.orders.greatest(tier, "liquidity", room) if tier and room else []
-        rows += [_hit(replica.rows[token], match, marks.of(token)) for token in best]
-    return encode_hits(replica, rows, len(found)), weak_tag(replica.epoch.encode(), *rows)
+        shown = [replica.rows[token] for token in best]
+        if prices:
+            shown = quoted(shown, prices)
+        rows += [_hit(*each, match, marks) for each in zip(shown, best, strict=True)]
+    native = None if quote is None else encode_prices(prices)
+    return encode_hits(replica, rows, len(found), native), weak_tag(replica.epoch.encode(), *rows)
 
 
 class Marks:
@@ -92,19 +101,24 @@ class Marks:
         return None if self._orders.score(first, "liquidity") is None else first
 
 
-def encode_hits(replica: Replica, rows: Iterable[bytes], total: int) -> bytes:
-    """Return the JSON of an answer; the rows go in as they are."""
-    return b'{"epoch":"%s","version":%d,"as_of_ms":%d,"tokens":[%s],"total":%d}' % (
+def encode_hits(
+    replica: Replica, rows: Iterable[bytes], total: int, native: bytes | None = None
+) -> bytes:
+    """Return the JSON of an answer; the rows, and the prices they are quoted in, go in as is."""
+    more = b"" if native is None else b',"native_prices":' + native
+    return b'{"epoch":"%s","version":%d,"as_of_ms":%d,"tokens":[%s],"total":%d%s}' % (
         replica.epoch.encode(),
         replica.version,
         replica.committed_ms,
         b",".join(rows),
         total,
+        more,
     )
 
 
-def _hit(row: bytes, match: str, mark: dict[str, Any] | None) -> bytes:
+def _hit(row: bytes, token: str, match: str, marks: Marks) -> bytes:
     """Return a row with how it was found, and its mark unless it carries one already."""
+    mark = marks.of(token)
     more = b',"match":"%s"' % match.encode()
     if mark is not None and _MARK not in row:
         more += b"," + _MARK + msgspec.json.encode(mark)

@@ -10,6 +10,7 @@ from starlette.types import Receive, Scope, Send
 from services.api.answer import json_answer
 from services.api.problem import Problem, clip
 from services.api.query import parse_parameters
+from services.api.quoting import encode_prices, parse_quote, quoted, wanted_prices
 from services.api.storage import storage, warming
 from shared.chains import canonical_chain, token_id
 from shared.connect import Redis
@@ -21,10 +22,11 @@ from shared.merge.policy import MergeRules
 from shared.merge.readings import ReadingError, SourceReading, decode_source_reading
 from shared.row import Fields, encode_row
 from shared.spellings import canonical_address
+from shared.wire import decode_natives
 
 log = get_logger(__name__)
 
-_META: Final = ("epoch", "version", "committed_ms", "seeding")
+_META: Final = ("epoch", "version", "committed_ms", "seeding", "native")
 
 
 class Token:
@@ -37,24 +39,29 @@ class Token:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer. Raises Problem: 400 for what cannot be a token, 404 for one not known here."""
-        parse_parameters(scope["query_string"], ())
+        given = parse_parameters(scope["query_string"], ("quote",))
+        quote = parse_quote(given.get("quote"))
         params = scope["path_params"]
         wanted = parse_token(params["chain"], params["address"])
         async with storage():
             time_us, meta, row, readings = await self._read(wanted)
-        epoch, version, committed_ms, seeding = meta
+        epoch, version, committed_ms, seeding, native = meta
         if epoch is None or seeding:
             raise warming()
         if not row:
             raise Problem(404, "unknown_token", f"{clip(wanted)} is not known here")
         now_ms = int(time_us[0]) * 1000 + int(time_us[1]) // 1000
+        prices = wanted_prices(quote, decode_natives(native))
+        (token,) = quoted([encode_row(_named(row))], prices)
         content = {
             "epoch": epoch.decode(),
             "version": int(version),
             "as_of_ms": int(committed_ms),
-            "token": Raw(encode_row(_named(row))),
+            "token": Raw(token),
             **describe(_named(readings), now_ms, self._rules),
         }
+        if quote is not None:
+            content["native_prices"] = Raw(encode_prices(prices))
         await json_answer(200, content)(scope, receive, send)
 
     async def _read(self, wanted: str) -> Any:  # noqa: ANN401 - one reply per command

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from statistics import median
 from typing import Final, Literal
 from urllib.parse import quote
 
@@ -28,7 +29,14 @@ from services.fetcher.wire import (
 )
 from shared.chains import canonical_chain, token_id
 from shared.model import PoolReading, Reading
-from shared.quotes import is_charted, is_unknown_asset, often_quoted, subject_side
+from shared.quotes import (
+    NATIVE_ADDRESSES,
+    is_charted,
+    is_native,
+    is_unknown_asset,
+    often_quoted,
+    subject_side,
+)
 from shared.spellings import canonical_address
 
 Side = Literal["base", "quote"]
@@ -44,6 +52,7 @@ class Pair:
     token_address: str
     side: Side
     against_unknown: bool = False  # the other side is no known quote asset
+    other_address: str | None = None  # of the other side, where it is known
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +121,8 @@ def name_pair(sides: Sides, often: Often = frozenset()) -> Pair | str:
     # Without a known quote side the base is the token.
     other = canonical_address(chain, sides.quote) if sides.quote else None
     if other and subject_side(chain, base, other, often) == "quote":
-        return Pair(chain, pool, other, "quote")
-    return Pair(chain, pool, base, "base", is_unknown_asset(chain, other))
+        return Pair(chain, pool, other, "quote", other_address=base)
+    return Pair(chain, pool, base, "base", is_unknown_asset(chain, other), other)
 
 
 def pool_reading(
@@ -158,6 +167,34 @@ def pool_reading(
 
 def _transactions(trades: Trades | None) -> int | None:
     return total(count(trades.buys), count(trades.sells)) if trades else None
+
+
+class NativePrices:
+    """The USD prices of the chains' own coins that the pools of one body imply."""
+
+    def __init__(self) -> None:
+        self._prices: dict[str, list[float]] = {}
+
+    def note(self, pair: Pair, seen: Trading) -> None:
+        """Take in a pool; it speaks of the chain's own coin where that is one of its sides."""
+        prices = [seen.base_price, seen.quote_price]
+        if pair.side == "quote":
+            prices.reverse()
+        for address, price in zip((pair.token_address, pair.other_address), prices, strict=True):
+            if price and address and is_native(pair.chain, address):
+                self._prices.setdefault(pair.chain, []).append(price)
+
+    def readings(self, observed_ms: int) -> tuple[Reading, ...]:
+        """Return one reading per chain: the median, since each pool rounds to a few digits."""
+        return tuple(
+            Reading(
+                chain=chain,
+                token_address=NATIVE_ADDRESSES[chain][0],
+                observed_ms=observed_ms,
+                price=float(median(prices)),
+            )
+            for chain, prices in sorted(self._prices.items())
+        )
 
 
 def by_token(seen: Iterable[SeenPool], observed_ms: int) -> list[Reading]:

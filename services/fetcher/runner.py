@@ -140,7 +140,8 @@ class Runner:
 
     async def _hand_on(self, source: Source, page: Page, *, naming: bool) -> None:
         if page.readings:
-            unheard = await publish(self.redis, self.keys, source.name, page.readings, _now_ms())
+            readings = (*page.readings, *page.natives)
+            unheard = await publish(self.redis, self.keys, source.name, readings, _now_ms())
             self.counts[source.name].unheard += unheard
             if unheard:
                 log.debug("batch_unheard", source=source.name, messages=unheard)

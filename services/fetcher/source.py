@@ -24,12 +24,14 @@ class Page:
     """What one response body says.
 
     `found` are the token ids that it names, with or without figures, in its order; `refused`
-    counts the records that were left out, by reason.
+    counts the records that were left out, by reason. `natives` are readings of the chains' own
+    coins that its pools imply; they are published, and neither counted nor offered to be refreshed.
     """
 
     readings: tuple[Reading, ...] = ()
     found: tuple[str, ...] = ()
     refused: Mapping[str, int] = field(default_factory=dict)
+    natives: tuple[Reading, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

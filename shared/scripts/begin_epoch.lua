@@ -8,5 +8,5 @@ local info = redis.call('INFO', 'server', 'replication')
 local run = (info:match('run_id:(%x+)') or '') .. ':' .. (info:match('master_replid:(%x+)') or '')
 for i = 2, #KEYS do redis.call('DEL', KEYS[i]) end
 redis.call('HSET', KEYS[1], 'epoch', ARGV[2], 'run_id', run, 'version', '0', 'commit_id', '',
-  'committed_ms', '0', 'digest', '0000000000000000', 'tokens', '0', 'horizon', '0', 'seeding', '1')
+  'native', '', 'committed_ms', '0', 'digest', '0000000000000000', 'tokens', '0', 'horizon', '0', 'seeding', '1')
 return 1

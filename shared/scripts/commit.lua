@@ -6,8 +6,8 @@
 -- KEYS  1 meta, 2 gone, 3 log, 4 alerts, 5… one index per metric, in the order of METRICS
 -- ARGV  1 fence, 2 epoch, 3 commit id, 4 pv, 5 v, 6 message, 7 channel, 8 prefix of row keys,
 --       9 prefix of reading keys, 10 oldest version the log keeps, 11 ts, 12 digest, 13 tokens,
---       14 horizon, 15 seeding ("1" or ""), 16 prefix of alert bases, 17 events kept, then the
---       blocks below, each with its count in front.
+--       14 horizon, 15 seeding ("1" or ""), 16 prefix of alert bases, 17 events kept,
+--       18 prices of native coins or "", then the blocks below, each with its count in front.
 local head = redis.call('HMGET', KEYS[1], 'fence', 'epoch', 'commit_id', 'version', 'run_id')
 if head[1] ~= ARGV[1] then return redis.error_reply('FENCED ' .. tostring(head[1])) end
 if head[2] ~= ARGV[2] then return redis.error_reply('EPOCH ' .. tostring(head[2])) end
@@ -17,7 +17,7 @@ local info = redis.call('INFO', 'server', 'replication')
 local run = (info:match('run_id:(%x+)') or '') .. ':' .. (info:match('master_replid:(%x+)') or '')
 if head[5] ~= run then return redis.error_reply('RUN ' .. run) end
 
-local at = 18
+local at = 19
 local function take()
   at = at + 1
   return ARGV[at - 1]
@@ -64,6 +64,7 @@ end
 redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', ARGV[14])
 redis.call('HSET', KEYS[1], 'version', ARGV[5], 'commit_id', ARGV[3], 'committed_ms', ARGV[11],
   'digest', ARGV[12], 'tokens', ARGV[13], 'horizon', ARGV[14], 'seeding', ARGV[15])
+if ARGV[18] ~= '' then redis.call('HSET', KEYS[1], 'native', ARGV[18]) end
 redis.call('XADD', KEYS[3], 'MINID', ARGV[10], ARGV[5] .. '-0', 'm', ARGV[6])
 redis.call('PUBLISH', ARGV[7], ARGV[6])
 return ARGV[5]

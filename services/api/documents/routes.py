@@ -62,6 +62,13 @@ _LIMIT: Final = Parameter(
     {"type": "integer", "minimum": 1, "maximum": query.LIMIT_MAX, "default": query.LIMIT_DEFAULT},
     "Rows of a page.",
 )
+_QUOTE: Final = Parameter(
+    "quote",
+    {"type": "string", "minLength": 1, "maxLength": 16},
+    "Adds `price_native` and `market_cap_native`: `native`, of every row in its chain's own coin; "
+    "`SOL`, `ETH`, `BNB` …, of rows of the chains whose coin it is.",
+    example="SOL",
+)
 _EXAMPLE: Final = "So1Example"
 _OPAQUE: Final = "([0-9]{1,15}|[A-Za-z0-9_-]{64,2048})"
 
@@ -110,6 +117,7 @@ OPERATIONS: Final = (
             400: (
                 *_QUERY,
                 *("bad_sort", "bad_window", "bad_order", "bad_chain", "bad_limit", "bad_cursor"),
+                "bad_quote",
                 *_FILTERS,
             ),
             410: ("cursor_expired",),
@@ -145,6 +153,7 @@ OPERATIONS: Final = (
             ),
             Parameter("source", _text(filters.SOURCE), "Tokens that this source speaks of."),
             Parameter("q", _Q, "Tokens that `/search` would find.", example="pepe"),
+            _QUOTE,
         ),
         tagged=True,
     ),
@@ -153,7 +162,7 @@ OPERATIONS: Final = (
         "search",
         "Tokens by address, ticker and name",
         {200: schemas.SearchPage},
-        {400: (*_QUERY, "bad_q", "bad_limit"), 429: ("rate",), 503: _READ},
+        {400: (*_QUERY, "bad_q", "bad_limit", "bad_quote"), 429: ("rate",), 503: _READ},
         description=(
             "The best first: a whole address or id, the exact ticker, a ticker that begins so, "
             "names of which words begin so; within each by liquidity."
@@ -161,6 +170,7 @@ OPERATIONS: Final = (
         parameters=(
             Parameter("q", _Q, "What to look for.", required=True, example="wif"),
             _LIMIT,
+            _QUOTE,
         ),
         tagged=True,
     ),
@@ -170,7 +180,7 @@ OPERATIONS: Final = (
         "One token, and what each source says of it",
         {200: schemas.TokenDetail},
         {
-            400: (*_QUERY, "bad_chain", "bad_address"),
+            400: (*_QUERY, "bad_chain", "bad_address", "bad_quote"),
             404: ("unknown_token", "not_found"),
             429: ("rate",),
             503: _READ,
@@ -185,6 +195,7 @@ OPERATIONS: Final = (
                 required=True,
                 example=_EXAMPLE,
             ),
+            _QUOTE,
         ),
     ),
     Operation(

@@ -15,6 +15,9 @@ from shared.merge.explained import Role, Told
 from shared.model import PoolReading
 
 Usd: TypeAlias = Annotated[float, Meta(description="USD")] | UnsetType
+Native: TypeAlias = (
+    Annotated[float, Meta(description="in the coin of the token's chain; with `quote`")] | UnsetType
+)
 Percent: TypeAlias = Annotated[float, Meta(description="percent")] | UnsetType
 Count: TypeAlias = Annotated[int, Meta(ge=0)] | UnsetType
 Millis: TypeAlias = Annotated[int, Meta(ge=0, description="Unix milliseconds")]
@@ -72,6 +75,26 @@ class Row(Struct, frozen=True, kw_only=True):
     rv: Version | UnsetType = UNSET
 
 
+class QuotedRow(Row, frozen=True, kw_only=True):
+    """A row; with `quote` its prices in the coin of its chain too, as far as they are known."""
+
+    price_native: Native = UNSET
+    market_cap_native: Native = UNSET
+
+
+class NativePrice(Struct, frozen=True, kw_only=True):
+    """The price of a chain's own coin."""
+
+    symbol: str
+    price: Annotated[float, Meta(description="USD")]
+    observed_ms: Millis
+
+
+NativePrices: TypeAlias = (
+    Annotated[dict[str, NativePrice], Meta(description="by chain; with `quote`")] | UnsetType
+)
+
+
 class Page(Struct, frozen=True, kw_only=True):
     """A page of the list, all of one state."""
 
@@ -81,12 +104,13 @@ class Page(Struct, frozen=True, kw_only=True):
         Annotated[int, Meta(description="of the order that a walk goes through")] | UnsetType
     ) = UNSET
     as_of_ms: Millis
-    tokens: list[Row]
+    tokens: list[QuotedRow]
     nextCursor: str | None  # noqa: N815 - the name on the wire
     total: Annotated[int, Meta(ge=0, description="tokens of the whole list, filters applied")]
+    native_prices: NativePrices = UNSET
 
 
-class Hit(Row, frozen=True, kw_only=True):
+class Hit(QuotedRow, frozen=True, kw_only=True):
     """A row, and how it was found."""
 
     match: Literal["address", "ticker", "ticker_prefix", "words"]
@@ -100,6 +124,7 @@ class SearchPage(Struct, frozen=True, kw_only=True):
     as_of_ms: Millis
     tokens: list[Hit]
     total: Annotated[int, Meta(ge=0, description="matches, shown or not")]
+    native_prices: NativePrices = UNSET
 
 
 class ToldValue(Struct, frozen=True, kw_only=True):
@@ -135,12 +160,13 @@ class TokenDetail(Struct, frozen=True, kw_only=True):
     epoch: Epoch
     version: Version
     as_of_ms: Millis
-    token: Row
+    token: QuotedRow
     raw_name: str | None
     raw_ticker: str | None
     explanation: dict[str, Told]
     readings: dict[str, SourceReading]
     pools: list[TokenPool]
+    native_prices: NativePrices = UNSET
 
 
 class Post(Struct, frozen=True, kw_only=True):

@@ -16,6 +16,7 @@ from pydantic import Field, PositiveInt
 from pydantic_settings import SettingsConfigDict
 
 from services.fetcher.pools import (
+    NativePrices,
     Often,
     SeenPool,
     Sides,
@@ -115,8 +116,10 @@ def read_pairs(body: bytes, observed_ms: int) -> Page:
     """Read any endpoint that answers with pairs."""
     refused: Counter[str] = Counter()
     pairs = decode_each(_PAIR, _records(body, refused), refused)
-    readings = normalize_pairs(pairs, observed_ms, refused)
-    return Page(tuple(readings), tuple(reading_id(each) for each in readings), +refused)
+    natives = NativePrices()
+    readings = normalize_pairs(pairs, observed_ms, refused, natives)
+    found = tuple(reading_id(each) for each in readings)
+    return Page(tuple(readings), found, +refused, natives.readings(observed_ms))
 
 
 def read_listed(body: bytes, observed_ms: int) -> Page:  # noqa: ARG001 - lists carry no figures
@@ -134,13 +137,16 @@ def read_listed(body: bytes, observed_ms: int) -> Page:  # noqa: ARG001 - lists 
 
 
 def normalize_pairs(
-    pairs: Iterable[WirePair], observed_ms: int, refused: Counter[str]
+    pairs: Iterable[WirePair],
+    observed_ms: int,
+    refused: Counter[str],
+    natives: NativePrices | None = None,
 ) -> list[Reading]:
     """Return one reading per token with its pools; a pair without usable names is refused."""
     seen, body = [], list(pairs)
     often = quotes_in(map(_sides, body))
     for pair in body:
-        one = _seen_pool(pair, often)
+        one = _seen_pool(pair, often, natives)
         if isinstance(one, str):
             refused[one] += 1
         else:
@@ -161,7 +167,7 @@ def _sides(wire: WirePair) -> Sides:
     return Sides(wire.chain_id, wire.pair_address, wire.base_token.address or "", other)
 
 
-def _seen_pool(wire: WirePair, often: Often) -> SeenPool | str:
+def _seen_pool(wire: WirePair, often: Often, natives: NativePrices | None) -> SeenPool | str:
     pair = name_pair(_sides(wire), often)
     if isinstance(pair, str):
         return pair
@@ -177,6 +183,8 @@ def _seen_pool(wire: WirePair, often: Often) -> SeenPool | str:
         change=wire.price_change,
         trades=wire.txns,
     )
+    if natives is not None:
+        natives.note(pair, seen)
     pool = pool_reading(pair, seen, protocol=wire.dex_id, created_ms=millis(wire.pair_created_at))
     return SeenPool(pair, text(token.name), text(token.symbol), pool)
 

@@ -20,6 +20,7 @@ from pydantic import AfterValidator, PositiveInt
 from pydantic_settings import SettingsConfigDict
 
 from services.fetcher.pools import (
+    NativePrices,
     Often,
     SeenPool,
     Side,
@@ -177,22 +178,25 @@ def read_page(body: bytes, observed_ms: int) -> Page:
         pools.append(pool if base and base.id in mine else _unowned(pool))
     named = {each.id: each for each in decode_each(_TOKEN, included.get("token", []), Counter())}
     named |= {each.id: each for each in tokens}
-    readings = normalize_page(tokens, pools, named, observed_ms, refused)
-    return Page(tuple(readings), tuple(reading_id(each) for each in readings), +refused)
+    natives = NativePrices()
+    readings = normalize_page(tokens, pools, named, observed_ms, refused, natives)
+    found = tuple(reading_id(each) for each in readings)
+    return Page(tuple(readings), found, +refused, natives.readings(observed_ms))
 
 
-def normalize_page(
+def normalize_page(  # noqa: PLR0917 - what a body holds, and what is noted of it
     tokens: Iterable[WireToken],
     pools: Iterable[WirePool],
     named: Mapping[str, WireToken],
     observed_ms: int,
     refused: Counter[str],
+    natives: NativePrices | None = None,
 ) -> list[Reading]:
     """Return one reading per token: its own figures, and the pools that it is the token of."""
     seen, body = [], list(pools)
     often = quotes_in(each for each in map(_sides, body) if each)
     for pool in body:
-        one = _seen_pool(pool, named, often)
+        one = _seen_pool(pool, named, often, natives)
         if isinstance(one, str):
             refused[one] += 1
         else:
@@ -253,7 +257,12 @@ def _sides(wire: WirePool) -> Sides | None:
     return Sides(network, wire.attributes.address, base, _address(relations.quote_token, network))
 
 
-def _seen_pool(wire: WirePool, named: Mapping[str, WireToken], often: Often) -> SeenPool | str:
+def _seen_pool(
+    wire: WirePool,
+    named: Mapping[str, WireToken],
+    often: Often,
+    natives: NativePrices | None,
+) -> SeenPool | str:
     figures, relations = wire.attributes, wire.relationships
     if figures.token_price_usd not in {None, figures.base_token_price_usd}:
         figures = _unowned(wire).attributes
@@ -273,6 +282,8 @@ def _seen_pool(wire: WirePool, named: Mapping[str, WireToken], often: Often) -> 
         change=figures.price_change_percentage,
         trades=figures.transactions,
     )
+    if natives is not None:
+        natives.note(pair, seen)
     pool = pool_reading(
         pair,
         seen,
