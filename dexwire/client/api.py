@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import httpx
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from dexwire.client.errors import ClientError, Malformed, Problem, Unreachable
 from dexwire.client.proxies import PROXY_VARIABLES, is_here, through, unusable
@@ -22,7 +22,10 @@ T = TypeVar("T")
 
 
 class Page(Struct, frozen=True, kw_only=True, rename={"next_cursor": "nextCursor"}):
-    """A part of a list at one exact state; `total` is the length of the whole list."""
+    """A part of a list at one exact state; `total` is the length of the whole list.
+
+    `native_prices`, with `quote`: by chain its coin's symbol, its price in USD and the time of it.
+    """
 
     epoch: str
     version: int
@@ -31,6 +34,7 @@ class Page(Struct, frozen=True, kw_only=True, rename={"next_cursor": "nextCursor
     total: int
     next_cursor: str | None = None
     order_version: int | None = None
+    native_prices: dict[str, dict[str, Any]] | UnsetType = UNSET
 
 
 class Rejected(Struct, frozen=True, kw_only=True):
@@ -109,14 +113,16 @@ class Api:
                 return
             left = None if left is None else left - len(found.tokens)
 
-    async def token(self, chain: str, address: str) -> dict[str, Any]:
+    async def token(self, chain: str, address: str, quoted_in: str | None = None) -> dict[str, Any]:
         """Return the answer of `/tokens/{chain}/{address}`: row, readings per source, pools."""
         path = f"/tokens/{quote(chain, safe='')}/{quote(address, safe='')}"
-        return await self._get(path, dict[str, Any], {})
+        return await self._get(path, dict[str, Any], {"quote": quoted_in})
 
-    async def search(self, query: str, limit: int | None) -> list[Row]:
+    async def search(
+        self, query: str, limit: int | None, quoted_in: str | None = None
+    ) -> list[Row]:
         """Return the rows that `/search` finds."""
-        found = await self._get("/search", _Found, {"q": query, "limit": limit})
+        found = await self._get("/search", _Found, {"q": query, "limit": limit, "quote": quoted_in})
         return found.tokens
 
     async def health(self) -> dict[str, Any]:

@@ -146,13 +146,15 @@ class Client:
         given |= {"quote": quote}
         return await self._api.page({**given, "limit": limit, "cursor": cursor}, Page)
 
-    async def token(self, chain: str, address: str) -> dict[str, Any]:
+    async def token(self, chain: str, address: str, *, quote: str | None = None) -> dict[str, Any]:
         """Return everything known of one token. Raises Problem: 404 `unknown_token`."""
-        return await self._api.token(chain, address)
+        return await self._api.token(chain, address, quote)
 
-    async def search(self, query: str, *, limit: int | None = None) -> list[Row]:
+    async def search(
+        self, query: str, *, limit: int | None = None, quote: str | None = None
+    ) -> list[Row]:
         """Return tokens by address, ticker or name. Raises Problem."""
-        return await self._api.search(query, limit)
+        return await self._api.search(query, limit, quote)
 
     async def health(self) -> dict[str, Any]:
         """Return what `/health` says, whatever its status."""

@@ -222,13 +222,15 @@ class SyncClient:
             )
         )
 
-    def token(self, chain: str, address: str) -> dict[str, Any]:
+    def token(self, chain: str, address: str, *, quote: str | None = None) -> dict[str, Any]:
         """Return everything known of one token."""
-        return self._loop.call(self._client.token(chain, address))
+        return self._loop.call(self._client.token(chain, address, quote=quote))
 
-    def search(self, query: str, *, limit: int | None = None) -> list[Row]:
+    def search(
+        self, query: str, *, limit: int | None = None, quote: str | None = None
+    ) -> list[Row]:
         """Return tokens by address, ticker or name."""
-        return self._loop.call(self._client.search(query, limit=limit))
+        return self._loop.call(self._client.search(query, limit=limit, quote=quote))
 
     def health(self) -> dict[str, Any]:
         """Return what `/health` says."""

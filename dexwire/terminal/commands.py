@@ -136,6 +136,10 @@ def query(
     every: Annotated[
         bool, typer.Option("--all", help="Every page; with --json, one page a line.")
     ] = False,
+    quote: Annotated[
+        str | None,
+        typer.Option(help="Also the price in the chain's own coin: native, SOL, ETH, BNB, ..."),
+    ] = None,
     q: Annotated[str | None, _filter("Words in the ticker or the name.")] = None,
     protocol: Annotated[str | None, _filter("Only tokens of this protocol.")] = None,
     source: Annotated[str | None, _filter("Only tokens that this source knows.")] = None,
@@ -174,7 +178,9 @@ def query(
     )
     show = _load("dexwire.terminal.query", "query")
     _run(
-        lambda client: show(client, ranking, filters, cursor, every=every, as_json=as_json),
+        lambda client: show(
+            client, ranking, filters, cursor, quote=quote, every=every, as_json=as_json
+        ),
         url,
         None,
     )

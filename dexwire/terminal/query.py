@@ -24,6 +24,7 @@ async def query(
     filters: Mapping[str, Any],
     cursor: str | None,
     *,
+    quote: str | None = None,
     every: bool,
     as_json: bool,
 ) -> int:
@@ -31,7 +32,7 @@ async def query(
     rows: list[Row] = []
     last: Page | None = None
     async with client:
-        async for page in _pages(client, ranking, filters, cursor):
+        async for page in _pages(client, ranking, filters, cursor, quote):
             if as_json:
                 print_json(msgspec.json.encode(page))
             rows += page.tokens
@@ -40,12 +41,16 @@ async def query(
                 break
         demo = not as_json and bool((await client.health()).get("demo"))
     if last is not None and not as_json:
-        _print_table(rows, ranking, last, demo=demo)
+        _print_table(rows, ranking, last, quote=quote, demo=demo)
     return 0
 
 
 async def _pages(
-    client: Client, ranking: Ranking, filters: Mapping[str, Any], cursor: str | None
+    client: Client,
+    ranking: Ranking,
+    filters: Mapping[str, Any],
+    cursor: str | None,
+    quote: str | None,
 ) -> AsyncIterator[Page]:
     figures = {ranking.sort, *(name.partition("_")[2] for name in filters)}
     while True:
@@ -56,6 +61,7 @@ async def _pages(
             chain=ranking.chain,
             limit=ranking.limit,
             cursor=cursor,
+            quote=quote,
             **filters,
         )
         yield page
@@ -64,12 +70,14 @@ async def _pages(
             return
 
 
-def _print_table(rows: list[Row], ranking: Ranking, last: Page, *, demo: bool) -> None:
+def _print_table(
+    rows: list[Row], ranking: Ranking, last: Page, *, quote: str | None, demo: bool
+) -> None:
     console = console_of_output()
     if demo:
         console.print(BANNER, style="bold yellow")
     paper = Paper(console.width, console.encoding)
-    console.print(rows_table(rows, ranking, time.time() * 1000, paper=paper))
+    console.print(rows_table(rows, ranking, time.time() * 1000, paper=paper, quote=quote))
     console.print(
         f"{len(rows)} of {last.total}, version {last.version} of epoch {last.epoch}",
         style="dim",

@@ -65,9 +65,12 @@ def rows_table(
     now_ms: float,
     flashes: Flashes | None = None,
     paper: Paper = Paper(),
+    *,
+    quote: str | None = None,
 ) -> Table:
     """Return the table of a list; figures of its window, the sorted one marked.
 
+    With `quote` the price in the chain's own coin stands beside the one in USD.
     What is too wide leaves by column, the least important one first, and no figure is cut.
     """
     sorted_by = score_field(ranking.sort, ranking.window)
@@ -77,7 +80,7 @@ def rows_table(
         Column("token", [_name(row) for row in rows], leaves=0, cut=True, left=True),
         Column("chain", [Text(row.get("chain", fmt.UNKNOWN)) for row in rows], leaves=8, left=True),
     ]
-    for title, name, write, leaves, least in _figures(ranking.window, now_ms):
+    for title, name, write, leaves, least in _figures(ranking.window, now_ms, quote):
         cells = [_cell(row, name, write, flashes, now_ms) for row in rows]
         marked = name == sorted_by
         columns.append(Column(title + mark * marked, cells, 0 if marked else leaves, least))
@@ -86,11 +89,13 @@ def rows_table(
 
 
 def _figures(
-    window: str, now_ms: float
+    window: str, now_ms: float, quote: str | None
 ) -> tuple[tuple[str, str, Callable[[float | None], str], int, int], ...]:
     """Return (title, field, how it is written, when it leaves, least width) of every figure."""
+    native = f"in {quote}" if quote else ""
     return (
         ("price", "price", fmt.price, 1, 9),
+        *([(native, "price_native", _coins, 1, 9)] if quote else []),
         (f"chg {window}", f"price_change_{window}", fmt.percent, 2, 9),
         (f"vol {window}", f"volume_{window}", fmt.amount, 3, 6),
         ("liquidity", "liquidity", fmt.amount, 4, 6),
@@ -155,6 +160,10 @@ def token_name(row: Mapping[str, Any]) -> str:
     ticker, name = row.get("token_ticker"), row.get("token_name")
     said = " ".join(part for part in (ticker, name if name != ticker else None) if part)
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in said)
+
+
+def _coins(price: float | None) -> str:
+    return fmt.price(price).replace("$", "")
 
 
 def _ms(milliseconds: float | None) -> str:

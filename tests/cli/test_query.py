@@ -52,6 +52,23 @@ def test_a_cursor_goes_on_where_a_page_ended(spawn_dexwire: Spawn, demo: Running
 
 
 # -- proxies (the shared cases' h3-60) -------------------------------------------------------------
+def test_quote_adds_the_price_in_the_chains_own_coin(spawn_dexwire: Spawn, demo: Running) -> None:
+    words = ("query", "--chain", "solana", "--quote", "SOL", "--limit", "5", "--url", demo.api)
+    process = spawn_dexwire(*words, "--json")
+    assert process.wait(20) == 0, process.output()
+    page = json.loads(process.output())
+    shown = spawn_dexwire(*words)
+    assert shown.wait(20) == 0, shown.output()
+
+    coin = page["native_prices"]["solana"]["price"]
+    priced = [row for row in page["tokens"] if "price" in row]
+    assert [row["price_native"] * coin for row in priced] == pytest.approx(
+        [row["price"] for row in priced], rel=1e-8
+    )
+    assert "in SOL" in shown.output()
+
+
+# -- proxies ---------------------------------------------------------------------------------------
 @pytest.mark.parametrize("name", ["ALL_PROXY", "all_proxy", "HTTP_PROXY", "http_proxy"])
 @pytest.mark.parametrize("value", [SOCKS, "http://127.0.0.1:9"])
 def test_what_runs_here_is_requested_directly(
