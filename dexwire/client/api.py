@@ -15,7 +15,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from dexwire.client.errors import ClientError, Malformed, Problem, Unreachable
 from dexwire.client.proxies import PROXY_VARIABLES, is_here, through, unusable
-from dexwire.client.rows import Row
+from dexwire.client.rows import QuotedRow
 
 PAGE: Final = 100  # tokens of a page, at most
 T = TypeVar("T")
@@ -30,7 +30,7 @@ class Page(Struct, frozen=True, kw_only=True, rename={"next_cursor": "nextCursor
     epoch: str
     version: int
     as_of_ms: int
-    tokens: list[Row]
+    tokens: list[QuotedRow]
     total: int
     next_cursor: str | None = None
     order_version: int | None = None
@@ -72,7 +72,7 @@ class _Problem(Struct, kw_only=True):
 
 
 class _Found(Struct):
-    tokens: list[Row]
+    tokens: list[QuotedRow]
 
 
 class Api:
@@ -120,7 +120,7 @@ class Api:
 
     async def search(
         self, query: str, limit: int | None, quoted_in: str | None = None
-    ) -> list[Row]:
+    ) -> list[QuotedRow]:
         """Return the rows that `/search` finds."""
         found = await self._get("/search", _Found, {"q": query, "limit": limit, "quote": quoted_in})
         return found.tokens

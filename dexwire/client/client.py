@@ -11,7 +11,7 @@ from urllib.parse import urlsplit, urlunsplit
 from dexwire.client.api import Api, Page, Receipt
 from dexwire.client.connection import OPEN_S
 from dexwire.client.ranking import Filters, Order, PageFilters, Ranking, Sort, Window
-from dexwire.client.rows import Row
+from dexwire.client.rows import QuotedRow
 from dexwire.client.stream import Stream
 from dexwire.client.view import View
 
@@ -111,7 +111,7 @@ class Client:
         chain: str | None = None,
         quote: str | None = None,
         **filters: Unpack[PageFilters],
-    ) -> AsyncIterator[Row]:
+    ) -> AsyncIterator[QuotedRow]:
         """Iterate over a list, page by page; `limit` tokens, all of them without.
 
         No token comes twice and none that was there all the time is missed, however ranks change
@@ -122,7 +122,9 @@ class Client:
         given |= {"quote": quote}
         return self._walk(given, limit)
 
-    async def _walk(self, given: Mapping[str, object], limit: int | None) -> AsyncIterator[Row]:
+    async def _walk(
+        self, given: Mapping[str, object], limit: int | None
+    ) -> AsyncIterator[QuotedRow]:
         left = limit
         async for page in self._api.pages(given, limit):
             for row in page.tokens if left is None else page.tokens[:left]:
@@ -152,7 +154,7 @@ class Client:
 
     async def search(
         self, query: str, *, limit: int | None = None, quote: str | None = None
-    ) -> list[Row]:
+    ) -> list[QuotedRow]:
         """Return tokens by address, ticker or name. Raises Problem."""
         return await self._api.search(query, limit, quote)
 

@@ -26,7 +26,7 @@ from dexwire.client.client import Client
 from dexwire.client.errors import ClientError, Unreachable
 from dexwire.client.events import Event, State
 from dexwire.client.ranking import Filters, Order, PageFilters, Sort, Window
-from dexwire.client.rows import Row
+from dexwire.client.rows import QuotedRow, Row
 from dexwire.client.view import View
 
 T = TypeVar("T")
@@ -191,7 +191,7 @@ class SyncClient:
         order: Order | None = None,
         chain: str | None = None,
         **filters: Unpack[PageFilters],
-    ) -> Iterator[Row]:
+    ) -> Iterator[QuotedRow]:
         """Iterate over a list, page by page."""
         walk = self._client.discover(
             limit=limit, sort=sort, window=window, order=order, chain=chain, **filters
@@ -228,7 +228,7 @@ class SyncClient:
 
     def search(
         self, query: str, *, limit: int | None = None, quote: str | None = None
-    ) -> list[Row]:
+    ) -> list[QuotedRow]:
         """Return tokens by address, ticker or name."""
         return self._loop.call(self._client.search(query, limit=limit, quote=quote))
 

@@ -57,6 +57,13 @@ class Row(TypedDict, total=False):
     rv: int
 
 
+class QuotedRow(Row, total=False):
+    """A row as pages and searches give it: with `quote` also in its chain's own coin."""
+
+    price_native: float
+    market_cap_native: float
+
+
 class Patch(TypedDict, total=False):
     """The changed fields of one token; None: the field became unknown."""
 
