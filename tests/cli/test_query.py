@@ -50,10 +50,6 @@ def test_a_cursor_goes_on_where_a_page_ended(spawn_dexwire: Spawn, demo: Running
     assert len(second["tokens"]) == 5
     assert {row["id"] for row in first["tokens"]}.isdisjoint(row["id"] for row in second["tokens"])
 
-
-# -- proxies (the shared cases' h3-60) -------------------------------------------------------------
-def test_quote_adds_the_price_in_the_chains_own_coin(spawn_dexwire: Spawn, demo: Running) -> None:
-    words = ("query", "--chain", "solana", "--quote", "SOL", "--limit", "5", "--url", demo.api)
     process = spawn_dexwire(*words, "--json")
     assert process.wait(20) == 0, process.output()
     page = json.loads(process.output())
@@ -68,7 +64,7 @@ def test_quote_adds_the_price_in_the_chains_own_coin(spawn_dexwire: Spawn, demo:
     assert "in SOL" in shown.output()
 
 
-# -- proxies ---------------------------------------------------------------------------------------
+# -- proxies (the shared cases' h3-60) -------------------------------------------------------------
 @pytest.mark.parametrize("name", ["ALL_PROXY", "all_proxy", "HTTP_PROXY", "http_proxy"])
 @pytest.mark.parametrize("value", [SOCKS, "http://127.0.0.1:9"])
 def test_what_runs_here_is_requested_directly(
