@@ -50,6 +50,9 @@ def test_a_cursor_goes_on_where_a_page_ended(spawn_dexwire: Spawn, demo: Running
     assert len(second["tokens"]) == 5
     assert {row["id"] for row in first["tokens"]}.isdisjoint(row["id"] for row in second["tokens"])
 
+
+def test_quote_adds_the_price_in_the_chains_own_coin(spawn_dexwire: Spawn, demo: Running) -> None:
+    words = ("query", "--chain", "solana", "--quote", "SOL", "--limit", "5", "--url", demo.api)
     process = spawn_dexwire(*words, "--json")
     assert process.wait(20) == 0, process.output()
     page = json.loads(process.output())
