@@ -207,17 +207,25 @@ class _Body:
             start = token.start(token.lastindex or 0)
             try:
                 key, at = self._key(start)
-                members[key], at = self._member(key, at)
+                member, at = self._member(key, at)
+                self._check_follows(at, b"}")
+                members[key] = member
             except _BrokenError:
                 self._give_up()
                 at = self._find(self._next_member if self._lists else _NEXT_ENTRY, start)
-            if at == len(body) and not self._lists and _NESTED_ENTRY.search(body, start + 1):
+            if at == len(body) and key in members and self._swallowed(start):
                 # The last entry lacked a bracket, took the body's, and the entries before that.
-                members.pop(key)
+                del members[key]
                 self._give_up()
                 at = self._find(_NEXT_ENTRY, start)
         self._note_tear()
         return members
+
+    def _swallowed(self, start: int) -> bool:
+        """Return whether an entry holds others, although the body has ended."""
+        return not (self._lists or self._spent) and bool(
+            _NESTED_ENTRY.search(self._body, start + 1)
+        )
 
     def _key(self, at: int) -> tuple[bytes, int]:
         key = _TOKEN.match(self._body, at)
@@ -250,7 +258,7 @@ class _Body:
             try:
                 record, at = self._value(start)
                 start = at - 1 if record.startswith(b"{") else start
-                self._check_follows(at)
+                self._check_follows(at, b"]")
                 records.append(record)
             except _BrokenError:
                 self._give_up()
@@ -258,9 +266,9 @@ class _Body:
         self._note_tear()
         return records, len(body)
 
-    def _check_follows(self, at: int) -> None:
+    def _check_follows(self, at: int, end: bytes) -> None:
         follows = _TOKEN.match(self._body, at)
-        if follows and follows[_MARK] not in {b",", b"]"}:
+        if follows and follows[_MARK] not in {b",", end}:
             raise _BrokenError
 
     def _give_up(self) -> None:
@@ -313,7 +321,9 @@ def repaired(body: bytes, members: Collection[str], refused: Counter[str]) -> by
 def _as_utf8(body: bytes) -> bytes:
     """Return the body as UTF-8 without a byte order mark; it may be UTF-16 or UTF-32."""
     encoding = json.detect_encoding(body)
-    if encoding == "utf-8":
+    marked = body.startswith((b"\xff\xfe", b"\xfe\xff", b"\0\0\xfe\xff", b"\xef\xbb\xbf"))
+    # Without a mark it is guessed by the zero bytes at the start, of which others may hold one.
+    if encoding == "utf-8" or not (marked or 3 * body.count(0) > len(body)):
         return body
     if encoding == "utf-8-sig":
         return body[3:]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -151,3 +152,34 @@ def test_a_byte_order_mark_is_skipped(encoding: str) -> None:
     body = (b"[%s]" % GOOD).decode().encode(encoding)
 
     assert jupiter.read_tokens(body, AT) == jupiter.read_tokens(b"[%s]" % GOOD, AT)
+
+
+def test_a_zero_byte_at_the_start_does_not_make_a_body_utf_16() -> None:
+    page = jupiter.read_tokens(b'[\0{"id":"%s"},%s]' % (JUP.encode(), GOOD), AT)
+
+    assert the_reading(page, SOL).price == 2
+
+
+@pytest.mark.parametrize("damaged", [b'":":"J', b'"a":{"b":', b'"a":{"b":1', b'\0a":{"b":1}'])
+def test_a_broken_entry_takes_no_other_with_it(damaged: bytes) -> None:
+    page = jupiter.read_prices(b'{%s,"%s":{"usdPrice":2}}' % (damaged, SOL.encode()), AT)
+
+    assert the_reading(page, SOL).price == 2
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[" * 2_000_000,
+        b'[{"a":' + b"[" * 2_000_000,
+        b"[" + b',{"a":' * 400_000,
+        b'{"data":[' + b'],"data":' * 200_000,
+    ],
+)
+def test_a_body_made_to_be_slow_takes_a_bounded_time(body: bytes) -> None:
+    began = time.process_time()
+    for read in (jupiter.read_tokens, geckoterminal.read_page):
+        with pytest.raises(Malformed):
+            read(body, AT)
+
+    assert time.process_time() - began < 10
