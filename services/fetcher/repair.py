@@ -197,7 +197,7 @@ class _Body:
 
     def _members(self, at: int) -> dict[bytes, bytes]:
         """Read the members of the body's object: lists of records, or one record each."""
-        body, members, key, start = self._body, dict[bytes, bytes](), b"", 0
+        body, members = self._body, dict[bytes, bytes]()
         while token := _TOKEN.match(body, at):
             mark, at = token[_MARK], token.end()
             if mark == b"}" and _END.match(body, at):
@@ -209,23 +209,19 @@ class _Body:
                 key, at = self._key(start)
                 member, at = self._member(key, at)
                 self._check_follows(at, b"}")
+                if not self._lists:
+                    self._check_alone(start, at, _NESTED_ENTRY)
                 members[key] = member
             except _BrokenError:
                 self._give_up()
                 at = self._find(self._next_member if self._lists else _NEXT_ENTRY, start)
-            if at == len(body) and key in members and self._swallowed(start):
-                # The last entry lacked a bracket, took the body's, and the entries before that.
-                del members[key]
-                self._give_up()
-                at = self._find(_NEXT_ENTRY, start)
         self._note_tear()
         return members
 
-    def _swallowed(self, start: int) -> bool:
-        """Return whether an entry holds others, although the body has ended."""
-        return not (self._lists or self._spent) and bool(
-            _NESTED_ENTRY.search(self._body, start + 1)
-        )
+    def _check_alone(self, start: int, at: int, other: re.Pattern[bytes]) -> None:
+        """Raise when a value ends with the body and holds others: it took their bracket."""
+        if not _TOKEN.match(self._body, at) and other.search(self._body, start + 1):
+            raise _BrokenError
 
     def _key(self, at: int) -> tuple[bytes, int]:
         key = _TOKEN.match(self._body, at)
@@ -257,6 +253,7 @@ class _Body:
             start = token.start(token.lastindex or 0)
             try:
                 record, at = self._value(start)
+                self._check_alone(start, at, _NEXT_RECORD)
                 start = at - 1 if record.startswith(b"{") else start
                 self._check_follows(at, b"]")
                 records.append(record)

@@ -167,6 +167,15 @@ def test_a_broken_entry_takes_no_other_with_it(damaged: bytes) -> None:
     assert the_reading(page, SOL).price == 2
 
 
+@pytest.mark.parametrize("damaged", [b'{"id":"a","x":[', b'{"id":"a","x":[1', b'[{"id":"a"}'])
+def test_a_list_that_is_not_closed_takes_no_other_record_with_it(damaged: bytes) -> None:
+    tail = b',{"chainId":"base","pairAddress":"0xp","baseToken":{"address":"0xb"}}],"pair":null}'
+
+    page = dexscreener.read_pairs(b'{"pairs":[%s%s' % (damaged, tail), AT)
+
+    assert page.found == ("base:0xb",)
+
+
 @pytest.mark.parametrize(
     "body",
     [
