@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import msgspec
+import pytest
 
+from services.aggregator.alerts import Crossing, Move
 from services.aggregator.history import LOG_MAX_BYTES, History
 from services.aggregator.memory import Memory
 from services.aggregator.noise import NoiseFloors
@@ -186,3 +188,45 @@ def test_the_horizon_follows_fifteen_minutes_behind() -> None:
     assert history.horizon == 10
     history.tick(31, T0 + GONE_KEEP_MS + 60_000)
     assert history.horizon == 20
+
+
+RISE = Crossing("price", "5m", Move(50.0, 2.0, 3.0), 3)
+
+
+@pytest.mark.parametrize(
+    ("changed", "names"),
+    [
+        ({}, {"token_name": "Cat", "token_ticker": "CAT"}),
+        ({"token_name": b'"Dog"'}, {"token_name": "Dog", "token_ticker": "CAT"}),
+        ({"token_ticker": b"null"}, {"token_name": "Cat"}),
+        (
+            {"token_name": b'"\\ud83d\\udc31 \\"x\\""'},
+            {"token_name": '🐱 "x"', "token_ticker": "CAT"},
+        ),
+    ],
+    ids=["as before", "renamed by this commit", "ticker became unknown", "escaped"],
+)
+def test_an_alert_names_its_token_as_the_row_of_its_commit_does(
+    changed: dict[str, bytes], names: dict[str, str]
+) -> None:
+    window = world()
+    hear(window, "A", price=2.0, token_name="Cat", token_ticker="CAT")
+    write(window, T0)
+
+    _, message = plan_commit(
+        window.replica, [Item("solana:A", changed=changed, crossings=[RISE])], STAMP
+    )
+
+    (event,) = [msgspec.json.decode(raw) for raw in message.ev]
+    assert event.items() >= {"i": "2.0", "type": "price", "id": "solana:A", "lvl": 3}.items()
+    assert {name: event[name] for name in event if name.startswith("token_")} == names
+
+
+def test_an_alert_of_a_token_without_a_name_has_none() -> None:
+    window = world()
+    hear(window, "A", price=2.0)
+    write(window, T0)
+
+    _, message = plan_commit(window.replica, [Item("solana:A", crossings=[RISE])], STAMP)
+
+    assert b"token_" not in bytes(message.ev[0])
