@@ -30,6 +30,14 @@ def test_openapi_is_valid() -> None:
     validate(msgspec.json.decode(msgspec.json.encode(openapi())))
 
 
+def test_every_operation_has_one_tag_that_is_described() -> None:
+    document = openapi()
+    described = {tag["name"] for tag in document["tags"] if tag["description"]}
+    used = [tuple(one["tags"]) for path in document["paths"].values() for one in path.values()]
+
+    assert {tag for (tag,) in used} == described == {"tokens", "ingest", "health"}
+
+
 def test_asyncapi_is_valid() -> None:
     need_package("@asyncapi/parser")
     document = ROOT / "services/api/documents/asyncapi.json"

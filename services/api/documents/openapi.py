@@ -12,6 +12,7 @@ from services.api.documents.routes import (
     JSON,
     OPERATIONS,
     PROBLEM,
+    TAGS,
     Operation,
     Parameter,
 )
@@ -46,6 +47,7 @@ def openapi() -> dict[str, Any]:
             "license": {"name": "MIT", "identifier": "MIT"},
         },
         "servers": [{"url": "/"}],
+        "tags": [{"name": name, "description": text} for name, text in TAGS.items()],
         "paths": paths,
         "components": {
             "schemas": dict(sorted(components.items())),
@@ -67,7 +69,11 @@ def encoded(document: dict[str, Any]) -> bytes:
 
 
 def _operation(operation: Operation) -> dict[str, Any]:
-    made: dict[str, Any] = {"operationId": operation.name, "summary": operation.summary}
+    made: dict[str, Any] = {
+        "operationId": operation.name,
+        "summary": operation.summary,
+        "tags": [operation.tag],
+    }
     if operation.description:
         made["description"] = operation.description
     if operation.parameters:

@@ -15,6 +15,13 @@ JSON: Final = "application/json"
 PROBLEM: Final = "application/problem+json"
 
 
+TAGS: Final = {
+    "tokens": "The list, the search, and one token.",
+    "ingest": "Readings of your own.",
+    "health": "How the pipeline and this process are.",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Parameter:
     """A parameter of a query, a path or a header; parameters of a path are required."""
@@ -36,6 +43,7 @@ class Operation:
     summary: str
     answers: dict[int, type]
     problems: dict[int, tuple[str, ...]]
+    tag: str = "tokens"
     method: str = "get"
     description: str = ""
     parameters: tuple[Parameter, ...] = ()
@@ -218,6 +226,7 @@ OPERATIONS: Final = (
             503: ("no_consumer", *_STORE, *_FULL),
             504: ("outcome_unknown",),
         },
+        tag="ingest",
         method="post",
         description="202: taken. 200: committed in `version`, with `ack=commit`.",
         parameters=(
@@ -243,13 +252,15 @@ OPERATIONS: Final = (
         "How the whole pipeline does",
         {200: schemas.HealthReport, 503: schemas.HealthReport},
         {400: _QUERY, 429: ("rate",), 503: ("overloaded",)},
+        tag="health",
     ),
-    Operation("/livez", "livez", "The process is alive", {200: schemas.Alive}, {}),
+    Operation("/livez", "livez", "The process is alive", {200: schemas.Alive}, {}, tag="health"),
     Operation(
         "/readyz",
         "readyz",
         "Requests are welcome here",
         {200: schemas.Ready},
         {503: ("warming", "stale", "stuck", "draining", *_STORE)},
+        tag="health",
     ),
 )
