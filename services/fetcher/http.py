@@ -7,6 +7,7 @@ httpx client. No redirect is followed, no cookie kept, no body decoded that is n
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import enum
 import time
 import zlib
@@ -17,9 +18,10 @@ from typing import Final
 
 import httpx
 import tenacity
+from aiolimiter import AsyncLimiter
 
 from services.fetcher.breaker import Breaker, State
-from services.fetcher.budget import Budget
+from services.fetcher.budget import Budget, burst_of
 from services.fetcher.counts import Counts
 from services.fetcher.inflate import Inflater
 from services.fetcher.source import Call, Source
@@ -108,6 +110,19 @@ class _Deadline:
         self.left_s -= time.monotonic() - self._since
 
 
+@dataclass(frozen=True, slots=True)
+class _Pace:
+    """The attempts of this process at one host and rate class: how fast, and in which order."""
+
+    limiter: AsyncLimiter
+    line: asyncio.Lock
+
+    @classmethod
+    def of(cls, per_minute: float) -> _Pace:
+        burst = burst_of(per_minute)
+        return cls(AsyncLimiter(burst, burst * 60 / per_minute), asyncio.Lock())
+
+
 def open_client(*, concurrency: int, proxy: str | None = None) -> httpx.AsyncClient:
     """Return a client that keeps connections alive and neither redirects nor keeps cookies."""
     return httpx.AsyncClient(
@@ -144,6 +159,7 @@ class Upstreams:
         self._clock = clock
         self._retries: dict[str, RetryBudget] = {}
         self._breakers: dict[str, Breaker] = {}
+        self._paces: dict[tuple[str, str], _Pace] = {}
 
     def circuit(self, source: Source) -> State:
         """Return whether a source's host is asked at all; "trial": one attempt would be made."""
@@ -185,16 +201,33 @@ class Upstreams:
         raise AssertionError("unreachable")  # pragma: no cover - tenacity returns or raises
 
     async def _in_turn(self, source: Source, call: Call, deadline: _Deadline) -> Answer:
-        """Wait for a slot and the budget, then make one attempt."""
-        while True:
-            async with self._slots:
-                wait_s, held = await self._budget.take(
-                    source.host, call.rate_class, source.rates[call.rate_class]
-                )
-                if not wait_s:
-                    return await self._admitted(source, call, deadline)
-            self._counts[source.name].waited(wait_s, held=held)
-            await asyncio.sleep(wait_s)
+        """Wait for the rate, a slot and the budget, then make one attempt.
+
+        The limiter smooths the attempts of this process to the rate of its class, and only the
+        first one in line requests the shared budget, which has the last word. So the script runs
+        about once a call, and not once for each attempt that waits.
+        """
+        pace = self._pace(source, call.rate_class)
+        await pace.limiter.acquire()
+        async with contextlib.AsyncExitStack() as slot:
+            async with pace.line:
+                while True:
+                    await slot.enter_async_context(self._slots)
+                    wait_s, held = await self._budget.take(
+                        source.host, call.rate_class, source.rates[call.rate_class]
+                    )
+                    if not wait_s:
+                        break
+                    await slot.aclose()
+                    self._counts[source.name].waited(wait_s, held=held)
+                    await asyncio.sleep(wait_s)
+            return await self._admitted(source, call, deadline)
+
+    def _pace(self, source: Source, rate_class: str) -> _Pace:
+        pace = self._paces.get((source.host, rate_class))
+        if pace is None:
+            pace = self._paces[source.host, rate_class] = _Pace.of(source.rates[rate_class])
+        return pace
 
     async def _admitted(self, source: Source, call: Call, deadline: _Deadline) -> Answer:
         """Make one attempt if the circuit allows it, and tell it how that ended."""
