@@ -48,6 +48,10 @@ class Orders:
     def __len__(self) -> int:
         return len(self._slots)
 
+    def has_chain(self, chain: str) -> bool:
+        """Return whether some row is of this canonical chain."""
+        return bool((self._chains == self._chain_codes.get(chain, -2)).any())
+
     def put(self, token_id: str, changed: Mapping[str, bytes], *, whole: bool) -> None:
         """Take over changed fields (JSON values); `whole` forgets what is not in them."""
         slot = self._slots.get(token_id)

@@ -29,7 +29,8 @@ def run_service(
 ) -> int:
     """Run one service until SIGINT or SIGTERM; return the exit code.
 
-    `misspelt` are variables that are no settings: (variable, where it stands, what was meant).
+    `misspelt` are variables that are no settings: (variable, where it stands, what was meant
+    or why none is needed).
 
     `run(settings, stop, metrics)` returns after `stop` is set and everything is put away. An error
     that it does not handle ends the process with code 1 and a log line; the supervisor starts it

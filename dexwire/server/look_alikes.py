@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import ipaddress
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
@@ -25,12 +26,44 @@ _COMPOSE_FILE: Final = Path("docker-compose.yml")
 _SETTINGS_FILE: Final = "deploy/settings.env"  # of docker-compose.yml, unless SETTINGS_FILE says so
 
 
+# What similar systems call a setting (docs/COMING_FROM.md), and which of ours it is.
+_INTERVAL: Final = "DEXSCREENER_LISTS_INTERVAL_S"
+OF_OTHERS: Final[dict[str, str]] = {
+    **dict.fromkeys(("HOST", "SERVER_HOST"), "API_HOST"),
+    **dict.fromkeys(("PORT", "SERVER_PORT", "HTTP_PORT"), "API_PORT"),
+    **dict.fromkeys(("WEBSOCKET_PORT", "SOCKET_PORT"), "WS_PORT"),
+    **dict.fromkeys(("REDIS_HOST", "REDIS_PORT", "REDIS_DB"), "REDIS_URL"),
+    **dict.fromkeys(("CORS_ORIGIN", "CORS_ORIGINS", "ALLOWED_ORIGINS"), "API_ORIGINS"),
+    **dict.fromkeys(("RATE_LIMIT", "RATE_LIMIT_MAX"), "API_RATE"),
+    **dict.fromkeys(
+        (
+            *("POLL_INTERVAL", "POLL_INTERVAL_MS", "POLL_INTERVAL_S", "POLLING_INTERVAL"),
+            *("REFRESH_INTERVAL", "UPDATE_INTERVAL", "FETCH_INTERVAL"),
+        ),
+        _INTERVAL,
+    ),
+    "JUPITER_BASE_URL": "JUPITER_URL",
+    "LOG_FORMAT": "LOG_JSON",
+    "PRICE_CHANGE_THRESHOLD": "ALERT_PRICE_PCT",
+    "VOLUME_SPIKE_THRESHOLD": "ALERT_VOLUME_PCT",
+}
+_CACHED: Final = "none is needed: a page is cached until the next commit"
+NOT_NEEDED: Final[dict[str, str]] = dict.fromkeys(
+    ("CACHE_TTL", "CACHE_TTL_S", "CACHE_TTL_MS", "CACHE_TTL_SECONDS", "REDIS_TTL"), _CACHED
+)
+# Other programs have these too, with other values: HOST is a platform in conda and tcsh, REDIS_PORT
+# an address in Kubernetes.
+_PORTS: Final = {"PORT", "SERVER_PORT", "HTTP_PORT", "SOCKET_PORT", "REDIS_PORT"}
+_HOSTS: Final = {"HOST", "SERVER_HOST"}
+
+
 class Unknown(msgspec.Struct, frozen=True, kw_only=True):
     """A variable that looks like a setting and is none."""
 
     variable: str
     origin: str  # environment, .env, or the file of compose
     meant: str  # the setting it resembles, "" when there is none
+    note: str = ""  # why none is needed
 
 
 def unknown_variables() -> list[Unknown]:
@@ -56,7 +89,7 @@ def lines_of(unknown: Iterable[Unknown]) -> list[str]:
     """Return a line for each."""
     return [
         f"dexwire: {one.variable} ({one.origin}) is no setting"
-        + (f"; did you mean {one.meant}?" if one.meant else "")
+        + (f"; did you mean {one.meant}?" if one.meant else f"; {one.note}" if one.note else "")
         for one in unknown
     ]
 
@@ -68,20 +101,40 @@ def _compose_file(given: Mapping[str, str | None]) -> Path | None:
 
 
 def _unknown(
-    given: Iterable[str], known: Collection[str], origin: str, *, strict: bool = False
+    given: Mapping[str, str | None], known: Collection[str], origin: str, *, strict: bool = False
 ) -> dict[str, Unknown]:
     """Return what is none. `strict`: every name is meant to be a setting, not only a look-alike."""
     words = Counter(name.partition("_")[0] for name in known)
     ours = {word for word, count in words.items() if count >= 6} - _COMMON_WORDS
     ours |= {name.upper() for name in (*SERVICES, "dexwire", "fetch", "redis", "metrics")}
     found = {}
-    for name in (name.upper() for name in given):
+    for name, value in ((name.upper(), value or "") for name, value in given.items()):
         if name in known or name in _COMPOSE:
+            continue
+        if name in NOT_NEEDED:
+            found[name] = Unknown(variable=name, origin=origin, meant="", note=NOT_NEEDED[name])
+            continue
+        if name in OF_OTHERS:
+            if strict or _is_meant(name, value):
+                found[name] = Unknown(variable=name, origin=origin, meant=OF_OTHERS[name])
             continue
         meant = meant_by(name, known, _ALIKE_IN_FILE if strict else _ALIKE)
         if meant or strict or name.partition("_")[0] in ours:
             found[name] = Unknown(variable=name, origin=origin, meant=meant)
     return found
+
+
+def _is_meant(name: str, value: str) -> bool:
+    """Return whether a variable has the kind of value that it has in similar systems."""
+    if name in _PORTS:
+        return value.isdecimal()
+    if name not in _HOSTS or value == "localhost":
+        return True
+    try:
+        ipaddress.ip_address(value)
+    except ValueError:
+        return False
+    return True
 
 
 def meant_by(name: str, known: Collection[str], alike: float = _ALIKE) -> str:

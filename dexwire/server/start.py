@@ -59,8 +59,8 @@ def run_one(name: str) -> int:
         f"services.{name}.app"
     ).run
     unknown = [] if os.environ.get(STARTED_BY) == UP else _look_alikes()  # `up` has named them
-    meant = [(one.variable, one.origin, one.meant) for one in unknown if one.meant]
-    return run_service(name, settings, run, meant)
+    named = [(u.variable, u.origin, u.meant or u.note) for u in unknown if u.meant or u.note]
+    return run_service(name, settings, run, named)
 
 
 def name_look_alikes() -> None:

@@ -14,7 +14,7 @@ from services.api.connection import Manners
 from services.api.counts import Counts, Routes
 from services.api.discover import Discover
 from services.api.documents.files import document_routes
-from services.api.door import Door
+from services.api.door import LISTS, Door
 from services.api.health import Health, Livez, Readyz
 from services.api.ingest import Ingest
 from services.api.live import Live
@@ -88,10 +88,10 @@ def build_api(
     api = Api(live, discover, visitors, counts.problems)
     readers: dict[str, ASGIApp] = {
         **page_routes(settings.ws_public_url, version("dexwire"), demo=settings.demo),
-        "/discover": discover,
+        **dict.fromkeys(LISTS, discover),
         "/search": Search(live),
         **document_routes(),
-        "/tokens/{chain}/{address}": Token(redis, keys, settings.merge_rules()),
+        "/tokens/{chain}/{address}": Token(redis, keys, settings.merge_rules(), live.meant_chain),
         "/health": Health(redis, keys, live, demo=settings.demo),
         "/livez": Livez(),
         "/readyz": Readyz(redis, live, metrics.loop, lambda: api.draining),

@@ -27,6 +27,7 @@ _LINGER_S: Final = 1.0
 _PREFLIGHT_MAX_AGE_S: Final = 600
 PROBLEM: Final = "dexwire.problem"  # in the scope: the code of the problem that was answered
 _UNCOUNTED: Final = ("/livez", "/readyz")  # whoever watches over us is never told to come later
+LISTS: Final = ("/discover", "/tokens")  # one endpoint; others call it /tokens
 _READING: Final = ("GET", "HEAD")
 # Whoever keeps connections, a proxy in front, must not send a post on one that is being closed.
 _LAST: Final = (b"connection", b"close")
@@ -109,7 +110,7 @@ class Door:
         if too_many is not None:
             return problem_answer(too_many)
         try:
-            if path == "/discover" and method in _READING:
+            if path in LISTS and method in _READING:
                 answer = self._cached(scope)
                 if answer is not None:
                     return answer

@@ -77,7 +77,12 @@ class Ingest:
         """Answer. Raises Problem. Nothing of the body is read before the headers are right."""
         post = await self._let_in(scope)
         body = await _read_body(receive)
-        verdict = judge(body, quote_assets=self._quote_assets, now_ms=post.now_ms)
+        verdict = judge(
+            body,
+            quote_assets=self._quote_assets,
+            now_ms=post.now_ms,
+            meant_chain=self._live.meant_chain,
+        )
         self._counts.ingested["accepted"] += len(verdict.accepted)
         self._counts.ingested.update(rejection.code for rejection in verdict.rejected)
         if not verdict.accepted:

@@ -8,6 +8,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
+from services.api.hints import misspelt
 from services.api.storage import storage, warming
 from services.api.texts import Texts
 from shared.connect import Redis
@@ -122,6 +123,16 @@ class Live:
                     await self._moved.wait()
         except TimeoutError:
             raise warming() from None
+
+    def meant_chain(self, chain: str) -> str | None:
+        """Return the known chain that a canonical name is a misspelling of, None when it is none.
+
+        A chain of which a row is here is no misspelling, however new it is.
+        """
+        meant = misspelt(chain)
+        if meant is None or not self._complete() or self.replica.orders.has_chain(chain):
+            return None
+        return meant
 
     def _complete(self) -> bool:
         return self.feed.loaded.is_set() and not self.replica.seeding

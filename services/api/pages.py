@@ -15,6 +15,7 @@ from services.api.cursor import (
     encode_cursor,
     epoch_hash,
 )
+from services.api.hints import did_you_mean
 from services.api.lists import order_of, still_passing
 from services.api.live import Live, Stamp
 from services.api.problem import Problem
@@ -165,8 +166,13 @@ class Pages:
 
 
 def slice_order(live: Live, replica: Replica, query: DiscoverQuery) -> Slice:
-    """Return the part of the replica's own order that a query asks for."""
+    """Return the part of the replica's own order that a query asks for. Raises Problem."""
     order = order_of(live, replica, query)
+    if not order and query.chain is not None:
+        meant = live.meant_chain(query.chain)
+        if meant is not None:
+            detail = did_you_mean(query.chain, meant)
+            raise Problem(400, "bad_chain", detail, param="chain")
     end = query.offset + query.limit
     ids = order[query.offset : end]
     rows, native = rows_of(replica, ids, query.quote)

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
+from services.api import aliases
 from services.api.filters import NO_FILTERS, Filters, follows_window, parse_filters
 from services.api.filters import PARAMETERS as FILTERS
 from services.api.problem import Problem, clip
@@ -64,15 +65,20 @@ class DiscoverQuery:
         return hashlib.blake2b(text.encode(), digest_size=8).digest()
 
 
-def parse_parameters(query_string: bytes, known: Collection[str]) -> dict[str, str]:
-    """Decode a query string. Raises Problem for bad escapes, unknown and repeated parameters."""
+def parse_parameters(
+    query_string: bytes, known: Collection[str], also: Collection[str] = ()
+) -> dict[str, str]:
+    """Decode a query string. Raises Problem for bad escapes, unknown and repeated parameters.
+
+    `also` are names that are taken too, and not named in errors.
+    """
     found: dict[str, str] = {}
     for part in query_string.split(b"&"):
         if not part:
             continue
         raw_name, _, raw_value = part.partition(b"=")
         name = _decode(raw_name, None)
-        if name not in known:
+        if name not in known and name not in also:
             raise Problem(
                 400,
                 "unknown_parameter",
@@ -90,10 +96,21 @@ _DISCOVER: Final = ("sort", "window", "order", "chain", "limit", "cursor", "quot
 
 def parse_discover(query_string: bytes) -> DiscoverQuery:
     """Parse the query of `/discover`. Raises Problem 400."""
-    given = parse_parameters(query_string, _DISCOVER)
+    given, written = aliases.resolve(parse_parameters(query_string, _DISCOVER, aliases.PARAMETERS))
+    # `timeframe` and the like are of whatever has a window; `window` has to be of something.
+    lenient = written.get("window", "window") != "window"
+    try:
+        return _parse_list(given, lenient=lenient)
+    except Problem as problem:
+        problem.param = written.get(problem.param or "", problem.param)
+        raise
+
+
+def _parse_list(given: Mapping[str, str], *, lenient: bool) -> DiscoverQuery:
     sort = _one_of("sort", given.get("sort", "volume"), SORTS)
     window = _one_of("window", given.get("window", "24h"), WINDOWS)
-    if "window" in given and sort not in WINDOWED and not follows_window(given):
+    unused = "window" in given and sort not in WINDOWED and not follows_window(given)
+    if unused and not lenient:
         detail = f"neither sort={sort} nor a filter has a window here"
         raise Problem(400, "bad_window", detail, param="window")
     offset, cursor = _cursor(given.get("cursor"))

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 from msgspec import Raw, structs
 from starlette.types import Receive, Scope, Send
 
 from services.api.answer import json_answer
+from services.api.hints import did_you_mean, misspelt
 from services.api.problem import Problem, clip
 from services.api.query import parse_parameters
 from services.api.quoting import encode_prices, parse_quote, quoted, wanted_prices
 from services.api.storage import storage, warming
-from shared.chains import canonical_chain, token_id
+from shared.chains import canonical_chain, split_token_id, token_id
 from shared.connect import Redis
 from shared.keys import Keys
 from shared.logs import get_logger
@@ -30,9 +32,16 @@ _META: Final = ("epoch", "version", "committed_ms", "seeding", "native")
 
 
 class Token:
-    """The endpoint."""
+    """The endpoint. `meant_chain` returns the known chain that a misspelt one was meant to be."""
 
-    def __init__(self, redis: Redis, keys: Keys, rules: MergeRules) -> None:
+    def __init__(
+        self,
+        redis: Redis,
+        keys: Keys,
+        rules: MergeRules,
+        meant_chain: Callable[[str], str | None] = misspelt,
+    ) -> None:
+        self._meant_chain = meant_chain
         self._rules = rules
         self._redis: Any = redis  # its reply types name every way of decoding
         self._keys = keys
@@ -49,7 +58,7 @@ class Token:
         if epoch is None or seeding:
             raise warming()
         if not row:
-            raise Problem(404, "unknown_token", f"{clip(wanted)} is not known here")
+            raise self._unknown(wanted)
         now_ms = int(time_us[0]) * 1000 + int(time_us[1]) // 1000
         prices = wanted_prices(quote, decode_natives(native))
         (token,) = quoted([encode_row(_named(row))], prices)
@@ -63,6 +72,13 @@ class Token:
         if quote is not None:
             content["native_prices"] = Raw(encode_prices(prices))
         await json_answer(200, content)(scope, receive, send)
+
+    def _unknown(self, wanted: str) -> Problem:
+        chain, _ = split_token_id(wanted)
+        meant = self._meant_chain(chain)
+        if meant is not None:
+            return Problem(400, "bad_chain", did_you_mean(chain, meant), param="chain")
+        return Problem(404, "unknown_token", f"{clip(wanted)} is not known here")
 
     async def _read(self, wanted: str) -> Any:  # noqa: ANN401 - one reply per command
         pipe = self._redis.pipeline(transaction=True)  # all of one exact state

@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import re
 from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import copysign
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypeAlias
 
 import msgspec
 from msgspec import UNSET, DecodeError, Meta, Raw, Struct, UnsetType, ValidationError
 
 from services.api import times
-from services.api.hints import misplaced
+from services.api.hints import did_you_mean, misplaced, misspelt
 from services.api.problem import Problem, clip
 from shared.chains import canonical_chain, token_id
 from shared.model import (
@@ -41,12 +41,16 @@ _DETAIL_MAX: Final = 160
 SOURCE_PATTERN: Final = "[a-z][a-z0-9_-]{0,31}"
 _SOURCE = re.compile(SOURCE_PATTERN)
 _UNKNOWN_FIELD = re.compile(r"unknown field `(.*)`", re.DOTALL)
-# The short names of docs/HTTP.md, for the figures of 24 hours.
+# The short names of docs/HTTP.md.
 SHORT_NAMES: Final = {
     "volume": "volume_24h",
     "transaction_count": "transactions_24h",
     "price_change": "price_change_24h",
+    "price_1hr_change": "price_change_1h",  # as similar systems call it
 }
+
+
+SourceName: TypeAlias = Annotated[str, Meta(max_length=64)]
 
 
 class IngestBody(Struct, frozen=True, forbid_unknown_fields=True):
@@ -89,6 +93,9 @@ class IngestToken(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     volume: MaybeAmount = UNSET
     transaction_count: MaybeCount = UNSET
     price_change: MaybePercent = UNSET
+    price_1hr_change: MaybePercent = UNSET
+    # Taken from others' rows and not read: the source of a reading is the one that posts it.
+    sources_used: Annotated[list[SourceName], Meta(max_length=32)] | UnsetType | None = UNSET
 
 
 class Rejection(Struct, frozen=True):
@@ -129,8 +136,16 @@ _body_decoder: Final = msgspec.json.Decoder(IngestBody)
 _token_decoder: Final = msgspec.json.Decoder(IngestToken)
 
 
-def judge(body: bytes, *, quote_assets: bool, now_ms: int) -> Verdict:
+def judge(
+    body: bytes,
+    *,
+    quote_assets: bool,
+    now_ms: int,
+    meant_chain: Callable[[str], str | None] = misspelt,
+) -> Verdict:
     """Judge a body that arrived at a time.
+
+    `meant_chain` returns the known chain that a canonical name is a misspelling of.
 
     Raises Problem: 400 for what is no JSON, 422 for a wrong shape as a whole.
     """
@@ -151,7 +166,9 @@ def judge(body: bytes, *, quote_assets: bool, now_ms: int) -> Verdict:
     accepted: list[Accepted] = []
     rejected: list[Rejection] = []
     for index, raw in enumerate(parsed.tokens):
-        verdict = _judge_token(index, raw, quote_assets=quote_assets, now_ms=now_ms)
+        verdict = _judge_token(
+            index, raw, quote_assets=quote_assets, now_ms=now_ms, meant_chain=meant_chain
+        )
         (accepted if isinstance(verdict, Accepted) else rejected).append(verdict)  # type: ignore[arg-type]
     return Verdict(parsed.source, tuple(accepted), tuple(rejected))
 
@@ -184,7 +201,14 @@ def _check_source(source: str) -> None:
         raise Problem(422, "bad_source", detail, param="$.source")
 
 
-def _judge_token(index: int, raw: Raw, *, quote_assets: bool, now_ms: int) -> Accepted | Rejection:
+def _judge_token(
+    index: int,
+    raw: Raw,
+    *,
+    quote_assets: bool,
+    now_ms: int,
+    meant_chain: Callable[[str], str | None],
+) -> Accepted | Rejection:
     try:
         token = _token_decoder.decode(raw)
     except ValidationError as error:
@@ -192,16 +216,10 @@ def _judge_token(index: int, raw: Raw, *, quote_assets: bool, now_ms: int) -> Ac
         return Rejection(index, _code(error), detail)
     except (DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise _malformed(error) from None  # such as a lone surrogate: the body is no JSON
-    chain = canonical_chain(token.chain)
-    if chain is None:
-        return Rejection(index, "bad_chain", f"{clip(token.chain)!r} cannot be a chain")
-    address = canonical_address(chain, token.token_address)
-    if address is None:
-        shown = clip(token.token_address)
-        return Rejection(index, "bad_address", f"{shown!r} cannot be an address")
-    elsewhere = misplaced(chain, address)
-    if elsewhere is not None:
-        return Rejection(index, "bad_address", f"{clip(address)!r}: {elsewhere}")
+    place = _place(index, token, meant_chain)
+    if isinstance(place, Rejection):
+        return place
+    chain, address = place
     if not quote_assets and is_quote_asset(chain, address):
         detail = "others are priced in this token; it is not listed"
         return Rejection(index, "quote_asset", detail)
@@ -220,6 +238,26 @@ def _judge_token(index: int, raw: Raw, *, quote_assets: bool, now_ms: int) -> Ac
         return Rejection(index, "no_fields", "this token says nothing but its address")
     observed_ms = None if token.observed_ms is UNSET else token.observed_ms
     return Accepted(index, chain, address, observed_ms, fields)
+
+
+def _place(
+    index: int, token: IngestToken, meant_chain: Callable[[str], str | None]
+) -> tuple[str, str] | Rejection:
+    """Return the canonical chain and address of a token, or why it has none."""
+    chain = canonical_chain(token.chain)
+    if chain is None:
+        return Rejection(index, "bad_chain", f"{clip(token.chain)!r} cannot be a chain")
+    meant = meant_chain(chain)
+    if meant is not None:
+        return Rejection(index, "bad_chain", did_you_mean(chain, meant))
+    address = canonical_address(chain, token.token_address)
+    if address is None:
+        shown = clip(token.token_address)
+        return Rejection(index, "bad_address", f"{shown!r} cannot be an address")
+    elsewhere = misplaced(chain, address)
+    if elsewhere is not None:
+        return Rejection(index, "bad_address", f"{clip(address)!r}: {elsewhere}")
+    return chain, address
 
 
 def _fields(token: IngestToken) -> dict[str, Any]:

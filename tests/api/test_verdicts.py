@@ -98,7 +98,7 @@ def test_a_body_of_the_wrong_shape_is_422_and_says_where(
         (28, b'"prise":1', "unknown_field"),
         (28, b'"pools":[]', "unknown_field"),
         (33, b'"token_address":""', "bad_address"),
-        (33, b'"token_address":"%s"' % (b"A" * 129), "bad_address"),
+        (33, b'"token_address":"%s"' % (b"A" * 257), "bad_address"),
         (33, b'"token_address":"A\\u0000A"', "bad_address"),
         (33, b'"token_address":"AAA\\n"', "bad_address"),
         (33, b'"token_address":"../x"', "bad_address"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from services.api import filters, query, texts
@@ -115,55 +115,65 @@ EVERYWHERE: Final = {
     500: ("internal",),
 }
 
+_DISCOVER: Final = Operation(
+    "/discover",
+    "discover",
+    "The list: sorted, filtered, page by page",
+    {200: schemas.Page},
+    {
+        400: (
+            *_QUERY,
+            *("bad_sort", "bad_window", "bad_order", "bad_chain", "bad_limit", "bad_cursor"),
+            "bad_quote",
+            *_FILTERS,
+        ),
+        410: ("cursor_expired",),
+        429: ("rate", "too_many_walks"),
+        503: (*_READ, *_FULL),
+    },
+    description=(
+        "A token is in the list when the figure that sorts it is known, and every filter "
+        "passes: both ends of a range are included, and what is unknown is in no range. "
+        "Figures with a window follow `window`. Names of similar systems are taken too: `sortBy`, "
+        "`timeframe`, `period`, `offset`, `minVolume`, `sort=marketcap`, `sort=volume_24h` and the "
+        "like. See docs/HTTP.md and docs/COMING_FROM.md."
+    ),
+    parameters=(
+        Parameter("sort", _words(*SORTS, default="volume"), "What the list is ordered by."),
+        Parameter(
+            "window",
+            _words(*reversed(WINDOWS), default="24h"),
+            "Of volume, price_change and transactions, in `sort` and in filters.",
+        ),
+        Parameter("order", _words("desc", "asc", default="desc"), "Its direction."),
+        Parameter("chain", _CHAIN, "Tokens of one chain.", example="solana"),
+        _LIMIT,
+        Parameter(
+            "cursor",
+            _text(_OPAQUE),
+            "`nextCursor` of the page before; or a number of rows to pass over.",
+        ),
+        *_ranges(),
+        Parameter(
+            "protocol",
+            {"type": "string", "minLength": 1, "maxLength": filters.PROTOCOL_MAX},
+            "Tokens of one exchange or launchpad, in any case.",
+            example="raydium",
+        ),
+        Parameter("source", _text(filters.SOURCE), "Tokens that this source speaks of."),
+        Parameter("q", _Q, "Tokens that `/search` would find.", example="pepe"),
+        _QUOTE,
+    ),
+    tagged=True,
+)
+
 OPERATIONS: Final = (
-    Operation(
-        "/discover",
-        "discover",
-        "The list: sorted, filtered, page by page",
-        {200: schemas.Page},
-        {
-            400: (
-                *_QUERY,
-                *("bad_sort", "bad_window", "bad_order", "bad_chain", "bad_limit", "bad_cursor"),
-                "bad_quote",
-                *_FILTERS,
-            ),
-            410: ("cursor_expired",),
-            429: ("rate", "too_many_walks"),
-            503: (*_READ, *_FULL),
-        },
-        description=(
-            "A token is in the list when the figure that sorts it is known, and every filter "
-            "passes: both ends of a range are included, and what is unknown is in no range. "
-            "Figures with a window follow `window`. See docs/HTTP.md."
-        ),
-        parameters=(
-            Parameter("sort", _words(*SORTS, default="volume"), "What the list is ordered by."),
-            Parameter(
-                "window",
-                _words(*reversed(WINDOWS), default="24h"),
-                "Of volume, price_change and transactions, in `sort` and in filters.",
-            ),
-            Parameter("order", _words("desc", "asc", default="desc"), "Its direction."),
-            Parameter("chain", _CHAIN, "Tokens of one chain.", example="solana"),
-            _LIMIT,
-            Parameter(
-                "cursor",
-                _text(_OPAQUE),
-                "`nextCursor` of the page before; or a number of rows to pass over.",
-            ),
-            *_ranges(),
-            Parameter(
-                "protocol",
-                {"type": "string", "minLength": 1, "maxLength": filters.PROTOCOL_MAX},
-                "Tokens of one exchange or launchpad, in any case.",
-                example="raydium",
-            ),
-            Parameter("source", _text(filters.SOURCE), "Tokens that this source speaks of."),
-            Parameter("q", _Q, "Tokens that `/search` would find.", example="pepe"),
-            _QUOTE,
-        ),
-        tagged=True,
+    _DISCOVER,
+    replace(
+        _DISCOVER,
+        path="/tokens",
+        name="tokens",
+        summary="The list, as similar systems call it: the same as `/discover`",
     ),
     Operation(
         "/search",
