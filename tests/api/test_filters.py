@@ -235,7 +235,7 @@ async def test_age_is_counted_to_the_time_of_the_page_itself(writer: Writer, sta
         (b"source=ingest:", "bad_source", "source"),
         (b"q=", "bad_q", "q"),
         (b"q=%E2%80%8B%20", "bad_q", "q"),
-        (b"q=" + b"x" * 201, "bad_q", "q"),
+        (b"q=" + b"x" * 321, "bad_q", "q"),
         (b"q=" + b"x+" * 17, "bad_q", "q"),
         (b"sort=liquidity&window=5m&min_price=1", "bad_window", "window"),
     ],
