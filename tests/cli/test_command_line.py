@@ -44,7 +44,6 @@ def run(
     return subprocess.run(
         [sys.executable, "-c", code, *words],
         capture_output=True,
-        text=True,
         encoding="utf-8",
         env={**os.environ, **(env or {})},
         check=False,
@@ -55,7 +54,6 @@ def dexwire(*words: str, env: dict[str, str] | None = None) -> subprocess.Comple
     return subprocess.run(
         [sys.executable, "-m", "dexwire", *words],
         capture_output=True,
-        text=True,
         encoding="utf-8",
         env={**os.environ, **(env or {})},
         check=False,
@@ -133,7 +131,9 @@ def own_packages(tmp_path: Path) -> Path:
     """A working folder whose `shared` and `services` are somebody else's."""
     for name in ("shared", "services"):
         (tmp_path / name).mkdir()
-        (tmp_path / name / "__init__.py").write_text("raise SystemExit('not this one')\n", "utf-8")
+        (tmp_path / name / "__init__.py").write_text(
+            "raise SystemExit('not this one')\n", encoding="utf-8"
+        )
     return tmp_path
 
 

@@ -111,7 +111,9 @@ def test_the_settings_file_of_compose_is_judged_name_by_name(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     Path("docker-compose.yml").touch()
-    Path("my.env").write_text("STALE_AFTER_PRICE_S=60\nLOG_LEVEL=DEBUG\nCOLOUR=red\n", "utf-8")
+    Path("my.env").write_text(
+        "STALE_AFTER_PRICE_S=60\nLOG_LEVEL=DEBUG\nCOLOUR=red\n", encoding="utf-8"
+    )
     monkeypatch.setenv("SETTINGS_FILE", "my.env")
 
     assert read_config().unknown == [

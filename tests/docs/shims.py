@@ -51,7 +51,7 @@ def dexwire(args: list[str]) -> int:
 
 def _but_for_the_sources(command: list[str]) -> int:
     """Run the doctor where the real sources may not be reachable; all else has to be well."""
-    shown = subprocess.run([*command, "--json"], capture_output=True, text=True, check=False)
+    shown = subprocess.run([*command, "--json"], capture_output=True, encoding="utf-8", check=False)
     failed = [one["name"] for one in json.loads(shown.stdout) if one["verdict"] == "fail"]
     if [name for name in failed if not name.startswith("upstream ")]:
         wrong(shown.stdout)
@@ -93,7 +93,7 @@ def make(args: list[str]) -> int:
         return dexwire([*_LIVE_TARGETS[targets[0]]])
     shown = subprocess.run(
         ["/usr/bin/make", "--no-print-directory", "-n", "-C", str(ROOT), *args],
-        capture_output=True, text=True, check=False,
+        capture_output=True, encoding="utf-8", check=False,
     )  # fmt: skip
     if shown.returncode:
         wrong(shown.stderr.strip())
@@ -108,7 +108,11 @@ def _parse(args: list[str]) -> None:
     """Check that dexwire has the command and its options, without running it."""
     command = [sys.executable, "-m", "dexwire", args[0], "--help"]
     shown = subprocess.run(
-        command, capture_output=True, text=True, check=False, env={**os.environ, "COLUMNS": "200"}
+        command,
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+        env={**os.environ, "COLUMNS": "200"},
     )
     if shown.returncode:
         wrong(f"dexwire {args[0]}: {shown.stderr.strip()}")

@@ -55,7 +55,7 @@ def test_the_commands_of_a_block_work(block: Block, reader: tuple[Path, dict[str
 
     done = subprocess.run(
         ["/bin/bash", "-euo", "pipefail", "-c", block.text],
-        env=env, cwd=folder, capture_output=True, text=True, timeout=110, check=False,
+        env=env, cwd=folder, capture_output=True, encoding="utf-8", timeout=110, check=False,
     )  # fmt: skip
 
     assert done.returncode == 0, done.stdout[-2_000:] + done.stderr[-2_000:]
@@ -80,7 +80,7 @@ def test_a_command_inside_a_sentence_exists(
 
     done = subprocess.run(
         [folder / "bin" / shown[0], *shown[1:]],
-        env={**env, "COLUMNS": "200"}, cwd=folder, capture_output=True, text=True,
+        env={**env, "COLUMNS": "200"}, cwd=folder, capture_output=True, encoding="utf-8",
         timeout=60, check=False,
     )  # fmt: skip
 

@@ -11,7 +11,7 @@ from shared.chain_table import CHAINS
 from shared.chains import canonical_chain, source_chain
 
 RECORDED = Path(__file__).parents[2] / "services/replay/recorded/geckoterminal"
-NETWORKS = json.loads((RECORDED / "networks_2025-11-07.json").read_text())["data"]
+NETWORKS = json.loads((RECORDED / "networks_2025-11-07.json").read_text(encoding="utf-8"))["data"]
 
 
 @pytest.mark.parametrize(
