@@ -35,7 +35,6 @@ def test_lists_are_given_with_commas(monkeypatch: pytest.MonkeyPatch) -> None:
         ("ALERT_PRICE_PCT", "5,10,twenty,50"),
         ("ALERT_PRICE_PCT", "5,10,20,nan"),
         ("ALERT_PRICE_PCT", "5,10,20,inf"),
-        ("ALERT_VOLUME_PCT", ""),
         ("ALERT_PRICE_WINDOWS", "5m,6h"),
         ("ALERT_VOLUME_WINDOWS", "5m,5m"),
         ("ALERT_VOLUME_MIN", "-1"),

@@ -16,7 +16,7 @@ from tests.support import ROOT
 
 def routes_of(app: Any) -> set[tuple[str, str]]:  # noqa: ANN401 - the router behind the door
     return {
-        (route.path, method.lower())
+        (route.path.replace(":path}", "}"), method.lower())  # Starlette's type of a parameter
         for route in app._inner.routes
         if isinstance(route, Route)
         for method in route.methods or ()

@@ -16,7 +16,7 @@ from tests.ws_support import FakeGateway, FakeSink, enter
 @pytest.fixture
 def ledger() -> Ledger:
     ledger = Ledger()
-    ledger.commit(token("A", price=1) | token("0xB", "base", price=2))
+    ledger.commit(token("A", price=1) | token("0xb", "base", price=2))
     return ledger
 
 
@@ -30,13 +30,13 @@ def kinds(frames: list[dict[str, Any]]) -> list[tuple[str, str | None, int]]:
 
 
 def test_each_topic_is_told_its_own_part(ledger: Ledger, gateway: FakeGateway) -> None:
-    _, sink = enter(gateway, "chain:solana", "token:base:0xB")
+    _, sink = enter(gateway, "chain:solana", "token:base:0xb")
     sink.drain()
 
     gateway.follow(ledger.commit(token("A", price=5)))
-    gateway.follow(ledger.commit(token("0xB", "base", price=6)))
+    gateway.follow(ledger.commit(token("0xb", "base", price=6)))
 
-    assert kinds(sink.drain()) == [("d", "chain:solana", 2), ("d", "token:base:0xB", 3)]
+    assert kinds(sink.drain()) == [("d", "chain:solana", 2), ("d", "token:base:0xb", 3)]
 
 
 def test_a_topics_chain_skips_the_commits_that_do_not_concern_it(
@@ -45,7 +45,7 @@ def test_a_topics_chain_skips_the_commits_that_do_not_concern_it(
     _, sink = enter(gateway, "chain:solana")
     sink.drain()
 
-    for put in (token("A", price=5), token("0xB", "base", price=6), token("A", price=7)):
+    for put in (token("A", price=5), token("0xb", "base", price=6), token("A", price=7)):
         gateway.follow(ledger.commit(put))
 
     assert [(f["pv"], f["v"]) for f in sink.drain()] == [(1, 2), (2, 4)]
@@ -81,7 +81,7 @@ def test_listeners_of_equal_topics_are_written_the_same_bytes(
 def test_listeners_of_different_topics_share_the_frames_of_those_they_have_in_common(
     ledger: Ledger, gateway: FakeGateway
 ) -> None:
-    (_, one), (_, two) = enter(gateway, "all"), enter(gateway, "all", "token:base:0xB")
+    (_, one), (_, two) = enter(gateway, "all"), enter(gateway, "all", "token:base:0xb")
     one.drain()
     two.drain()
 
@@ -111,7 +111,7 @@ def test_a_reader_that_falls_far_behind_gets_one_folded_diff_a_topic(
     sink.held += 1000  # full
     for price in range(100, 120):
         gateway.follow(ledger.commit(token("A", price=price)))
-    gateway.follow(ledger.commit(remove=["base:0xB"]))
+    gateway.follow(ledger.commit(remove=["base:0xb"]))
 
     sink.held -= 1000
     sink.drain()
@@ -123,7 +123,7 @@ def test_a_reader_that_falls_far_behind_gets_one_folded_diff_a_topic(
     assert kinds(frames) == [("hb", None, 1), ("d", "all", 22), ("d", "chain:solana", 22)]
     assert [(f["pv"], f["cf"]) for f in frames[1:]] == [(1, 21), (1, 21)]
     assert [row["price"] for row in frames[1]["add"]] == [119]
-    assert frames[1]["del"] == ["base:0xB"]
+    assert frames[1]["del"] == ["base:0xb"]
 
 
 def test_no_heartbeat_names_a_version_that_was_not_written(
