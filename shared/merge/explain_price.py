@@ -256,7 +256,7 @@ class PriceTeller:
             return _Verdict("no_weight", "nobody knows how much liquidity is behind it")
         outvoted = own[0] not in self._case.agreed and self._case.consensus is not None
         if outvoted and self._rules.outlier_pct > self._rules.disagree_pct:
-            return None  # it is told with the sources that contradict it
+            return None  # it is reported with the sources that contradict it
         far = f"more than {number(self._rules.outlier_pct)} % from the weighted median"
         return _Verdict("outlier", far)
 
