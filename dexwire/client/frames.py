@@ -5,6 +5,7 @@ Unknown fields are ignored and unknown kinds are None, so that a newer server ca
 
 from __future__ import annotations
 
+from inspect import cleandoc
 from typing import Annotated, Any, Final, Literal, TypeAlias
 
 import msgspec
@@ -241,7 +242,19 @@ def schemas() -> dict[str, dict[str, Any]]:
     found = {}
     for side, kinds in (("server", SERVER_FRAMES), ("client", CLIENT_FRAMES)):
         for kind in kinds:
-            schema = msgspec.json.schema(kind)
+            schema = _with_even_texts(msgspec.json.schema(kind))
             head = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
             found[f"{side}.{kind.__struct_config__.tag}.json"] = head | schema
     return found
+
+
+def _with_even_texts(schema: Any) -> Any:  # noqa: ANN401 - any part of a schema
+    """Return a schema whose docstrings lost their indentation, as they do from Python 3.13 on."""
+    if isinstance(schema, dict):
+        return {
+            key: cleandoc(part)
+            if key == "description" and isinstance(part, str)
+            else _with_even_texts(part)
+            for key, part in schema.items()
+        }
+    return [_with_even_texts(part) for part in schema] if isinstance(schema, list) else schema

@@ -15,7 +15,7 @@ import msgspec
 
 from dexwire.client.frames import CLIENT_FRAMES, SERVER_FRAMES, SUBPROTOCOL
 from dexwire.server.settings_table import dotenv_example, markdown
-from services.api.documents.openapi import encoded, openapi
+from services.api.documents.openapi import encoded, openapi, with_even_texts
 from services.api.documents.postman import postman
 from shared.chain_table import CHAINS
 from shared.chains import source_chain
@@ -52,6 +52,7 @@ def networks() -> bytes:
 def asyncapi() -> dict[str, Any]:
     """Return the description of the stream (AsyncAPI 3.0)."""
     _, schemas = msgspec.json.schema_components([*SERVER_FRAMES, *CLIENT_FRAMES], ref_template=_REF)
+    schemas = with_even_texts(schemas)
     kinds = {kind.__name__: kind for kind in (*SERVER_FRAMES, *CLIENT_FRAMES)}
     channel = "#/channels/stream"
     return {

@@ -10,6 +10,18 @@ import msgspec
 
 ECHO_MAX: Final = 64  # characters of input that an answer may repeat
 _DETAIL_MAX: Final = 400
+# RFC 9110's names; http.HTTPStatus has them from Python 3.13 on, other ones before.
+_RENAMED: Final = {
+    413: "Content Too Large",
+    414: "URI Too Long",
+    416: "Range Not Satisfiable",
+    422: "Unprocessable Content",
+}
+
+
+def phrase(status: int) -> str:
+    """Return a status in words, the same on every version of Python."""
+    return _RENAMED.get(status) or HTTPStatus(status).phrase
 
 
 class Problem(Exception):
@@ -42,7 +54,7 @@ class Problem(Exception):
     @property
     def phrase(self) -> str:
         """The status in words."""
-        return HTTPStatus(self.status).phrase
+        return phrase(self.status)
 
     def body(self) -> bytes:
         """Return the JSON."""

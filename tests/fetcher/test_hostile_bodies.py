@@ -101,7 +101,7 @@ def test_a_wrapped_answer_is_refused_and_counted() -> None:
         (b'{"id":"%s","stats24h":[1]}', {"value_shape": 1}),
         (b'{"id":"%s","firstPool":"x"}', {"value_shape": 1}),
         (b'{"id":"%s","mcap":1,"mcap":2}', {}),
-        (b'{"id":"%s","x":' + b"[" * 5_000 + b"]" * 5_000 + b"}", {"value_shape": 1}),
+        (b'{"id":"%s","x":' + b"[" * 20_000 + b"]" * 20_000 + b"}", {"value_shape": 1}),
         (b'{"id":"%s","name":"' + b"x" * 100_000 + b'"}', {}),
     ],
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
+from inspect import cleandoc
 from typing import Any, Final
 
 import msgspec
@@ -17,6 +17,7 @@ from services.api.documents.routes import (
     Parameter,
 )
 from services.api.documents.schemas import ProblemBody
+from services.api.problem import phrase
 
 _REF: Final = "#/components/schemas/{name}"
 _HEADERS: Final = {
@@ -33,6 +34,7 @@ def openapi() -> dict[str, Any]:
         if operation.body is not None:
             types.append(operation.body)
     _, components = msgspec.json.schema_components(types, ref_template=_REF)
+    components = with_even_texts(components)
     paths: dict[str, Any] = {}
     for operation in OPERATIONS:
         paths.setdefault(operation.path, {})[operation.method] = _operation(operation)
@@ -61,6 +63,18 @@ def openapi() -> dict[str, Any]:
             },
         },
     }
+
+
+def with_even_texts(schema: Any) -> Any:  # noqa: ANN401 - any part of a JSON document
+    """Return a schema whose docstrings lost their indentation, as they do from Python 3.13 on."""
+    if isinstance(schema, dict):
+        return {
+            key: cleandoc(part)
+            if key == "description" and isinstance(part, str)
+            else with_even_texts(part)
+            for key, part in schema.items()
+        }
+    return [with_even_texts(part) for part in schema] if isinstance(schema, list) else schema
 
 
 def encoded(document: dict[str, Any]) -> bytes:
@@ -113,7 +127,7 @@ def _responses(operation: Operation) -> dict[str, Any]:
     for status in sorted({*operation.problems, *EVERYWHERE}):
         codes = (*operation.problems.get(status, ()), *EVERYWHERE.get(status, ()))
         response = made.setdefault(str(status), {"content": {}})
-        words = f"{HTTPStatus(status).phrase}: " + ", ".join(f"`{code}`" for code in codes)
+        words = f"{phrase(status)}: " + ", ".join(f"`{code}`" for code in codes)
         before = response.get("description")
         response["description"] = words if before is None else f"{before} Or: {words}"
         response["content"][PROBLEM] = {"schema": _ref(ProblemBody)}
