@@ -6,7 +6,6 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -88,14 +87,6 @@ def test_a_command_inside_a_sentence_exists(
     if "--help" in shown:
         for option in (word for word in words if word.startswith("--")):
             assert option in done.stdout
-
-
-@pytest.fixture
-def started() -> Iterator[list[Process]]:
-    processes: list[Process] = []
-    yield processes
-    for process in processes:
-        process.kill()
 
 
 @pytest.mark.parametrize("block", PROGRAMS, ids=str)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -34,14 +33,6 @@ def node() -> list[str]:
     assert major >= 20, f"node {version.stdout.strip()} is too old"
     # 20 warns that its WebSocket is an experiment.
     return [path] if major >= 22 else [path, "--experimental-websocket", "--no-warnings"]
-
-
-@pytest.fixture
-def started() -> Iterator[list[Process]]:
-    processes: list[Process] = []
-    yield processes
-    for process in processes:
-        process.kill()
 
 
 def start(command: list[str], folder: Path, started: list[Process], path: str) -> Process:

@@ -55,14 +55,6 @@ def webhook() -> Iterator[Webhook]:
         thread.join()
 
 
-@pytest.fixture
-def started() -> Iterator[list[Process]]:
-    processes: list[Process] = []
-    yield processes
-    for process in processes:
-        process.kill()
-
-
 async def test_each_alert_of_the_level_reaches_the_webhook_once(
     redis: Redis,
     keys: Keys,
