@@ -85,8 +85,14 @@ class Watched:
     def left_behind(self, least: int) -> tuple[RedisServer, int] | None:
         """Cut the replicas off; return the primary and how many commits it alone has.
 
-        None: not so many yet. On a busy machine the Sentinels may have named another meanwhile.
+        None: not so many yet. On a busy machine the Sentinels may have named another meanwhile,
+        and a server that they turn into a replica closes its connections.
         """
+        with suppress(RedisError):
+            return self._left_behind(least)
+        return None
+
+    def _left_behind(self, least: int) -> tuple[RedisServer, int] | None:
         primary = self.primary()
         if primary is not self._cut_off:
             self._cut_off_from(primary)
