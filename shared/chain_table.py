@@ -20,7 +20,6 @@ class QuoteAsset(Struct, frozen=True, array_like=True):
 class Chain(Struct, frozen=True, forbid_unknown_fields=True):
     """One chain: its other names, its native coin, its quote assets, how it writes addresses."""
 
-    called: dict[str, str] = {}
     names: tuple[str, ...] = ()
     native: str | None = None
     wrapped: str | None = None

@@ -7,12 +7,12 @@ from difflib import get_close_matches
 from typing import Final
 
 from shared.chain_table import CHAINS
+from shared.sources import POLLED
 
 # Every other name, of whatever source, to the canonical id.
 _CANONICAL: Final[dict[str, str]] = {
-    name: chain
-    for chain, facts in CHAINS.items()
-    for name in (*facts.called.values(), *facts.names)
+    **{name: chain for each in POLLED.values() for chain, name in each.chain_names.items()},
+    **{name: chain for chain, facts in CHAINS.items() for name in facts.names},
 }
 
 _CHAIN = re.compile(r"\A[a-z0-9](?:[a-z0-9_-]{0,30}[a-z0-9])?\Z")
@@ -30,8 +30,8 @@ def canonical_chain(name: str) -> str | None:
 
 def source_chain(source: str, chain: str) -> str:
     """Return what a source calls a canonical chain: the name for requests and links."""
-    facts = CHAINS.get(chain)
-    return facts.called.get(source, chain) if facts else chain
+    declared = POLLED.get(source)
+    return declared.chain_names.get(chain, chain) if declared else chain
 
 
 def is_known_chain(chain: str) -> bool:

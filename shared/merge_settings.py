@@ -10,15 +10,15 @@ from typing import Annotated, Final, Literal
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from shared.merge.policy import MergeRules
-from shared.model import BUILT_IN_SOURCES
 from shared.settings import ServiceSettings, Words
+from shared.sources import POLLED
 
 _DEFAULT: Final = MergeRules()
 _PRODUCER: Final = re.compile(r"\Aingest:[a-z][a-z0-9_-]{0,31}\Z")
 
 
 def _check_order(words: tuple[str, ...], classes: tuple[str, ...]) -> tuple[str, ...]:
-    allowed = (*classes, *BUILT_IN_SOURCES)
+    allowed = (*classes, *POLLED)
     for word in words:
         if word not in allowed and not _PRODUCER.match(word):
             raise ValueError(f"{word[:40]!r} is none of {', '.join(allowed)}, ingest:<name>")

@@ -64,9 +64,6 @@ METRICS: Final[dict[str, str]] = {
 }
 SORTS: Final = ("volume", "liquidity", "market_cap", "price_change", "transactions", "newest")
 
-# The built-in sources; other producers are published as `ingest:<name>`.
-BUILT_IN_SOURCES: Final = ("dexscreener", "jupiter", "geckoterminal")
-
 # A float64 holds integers exactly below 2^53; 1e15 leaves room and no honest figure is above it.
 LIMIT: Final = 1e15
 Amount = Annotated[float, Meta(ge=0, lt=LIMIT)]

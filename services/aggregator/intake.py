@@ -13,8 +13,9 @@ from services.aggregator.natives import Natives
 from shared.logs import get_logger
 from shared.measure import STAGE_S, Histogram
 from shared.merge.readings import ReadingError, decode_reading
-from shared.model import BUILT_IN_SOURCES, SCHEMA, RawBatch
+from shared.model import SCHEMA, RawBatch
 from shared.quotes import is_quote_asset
+from shared.sources import is_polled
 
 log = get_logger(__name__)
 
@@ -106,8 +107,8 @@ class Intake:
 
 
 def _kind(source: str) -> str:
-    """Return a built-in source as it is; producers choose their names, so they are one kind."""
-    if source in BUILT_IN_SOURCES:
+    """Return a polled source as it is; producers choose their names, so they are one kind."""
+    if is_polled(source):
         return source
     return "ingest" if source.startswith("ingest:") else "other"
 

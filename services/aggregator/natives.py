@@ -12,13 +12,14 @@ from statistics import median
 
 from services.aggregator.noise import NoiseFloors
 from shared.merge.policy import MergeRules
-from shared.model import BUILT_IN_SOURCES, Reading
+from shared.model import Reading
 from shared.quotes import is_native
+from shared.sources import is_polled
 from shared.wire import NativePrice
 
 
 class Natives:
-    """What each built-in source said last of each chain's own coin."""
+    """What each polled source said last of each chain's own coin."""
 
     def __init__(self) -> None:
         self._held: dict[str, dict[str, NativePrice]] = {}  # chain → source → price
@@ -26,7 +27,7 @@ class Natives:
     def add(self, source: str, reading: Reading) -> None:
         """Take in a reading of a quote asset; only that of the chain's own coin is kept."""
         price = reading.price
-        if source not in BUILT_IN_SOURCES or not isinstance(price, float) or price <= 0:
+        if not is_polled(source) or not isinstance(price, float) or price <= 0:
             return
         if not is_native(reading.chain, reading.token_address):
             return

@@ -19,7 +19,7 @@ from services.api.storage import WARMING_DETAIL, storage
 from shared.connect import Redis
 from shared.keys import SILENCE_S, Keys
 from shared.loop_watch import LoopWatch
-from shared.model import BUILT_IN_SOURCES
+from shared.sources import POLLED
 
 HEALTH_S: Final = 0.8  # a hanging store must not make its own diagnosis hang
 _REFUSED: Final = "refused:"
@@ -57,8 +57,7 @@ class Health:
         state = {k.decode(): v.decode() for k, v in meta.items()}
         known = bool(state.get("epoch"))
         reports = {
-            name: _source(status, now_ms)
-            for name, status in zip(BUILT_IN_SOURCES, sources, strict=True)
+            name: _source(status, now_ms) for name, status in zip(POLLED, sources, strict=True)
         }
         reason = self._reason(state, reports)
         return {
@@ -85,7 +84,7 @@ class Health:
         pipe.time()
         pipe.hgetall(self._keys.meta)
         pipe.info()
-        for name in BUILT_IN_SOURCES:
+        for name in POLLED:
             pipe.hgetall(self._keys.fetch_status(name))
         return await pipe.execute()
 

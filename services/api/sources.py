@@ -11,7 +11,7 @@ from services.api.problem import Problem
 from services.api.storage import storage
 from shared.connect import Redis
 from shared.keys import Keys
-from shared.model import BUILT_IN_SOURCES
+from shared.sources import POLLED
 
 NO_SOURCE: Final = "no_source"
 NO_SOURCE_DETAIL: Final = "no source answers; is this machine online?"
@@ -61,7 +61,7 @@ class Sources:
         return await self._flights.share(None, self._read)
 
     async def _read(self) -> bool:
-        names = BUILT_IN_SOURCES
+        names = POLLED
         try:
             async with storage(_READ_S):
                 pipe = self._redis.pipeline(transaction=False)

@@ -22,7 +22,6 @@ from services.api.hints import did_you_mean, misplaced, misspelt
 from services.api.problem import Problem, clip
 from shared.chains import canonical_chain, token_id
 from shared.model import (
-    BUILT_IN_SOURCES,
     READING_FIELDS,
     MaybeAmount,
     MaybeCount,
@@ -33,6 +32,7 @@ from shared.model import (
     Reading,
 )
 from shared.quotes import is_quote_asset
+from shared.sources import is_polled
 from shared.spellings import canonical_address
 
 TOKENS_MAX: Final = 500
@@ -196,7 +196,7 @@ def _check_source(source: str) -> None:
     if not _SOURCE.fullmatch(source):
         detail = "source must be [a-z][a-z0-9_-]{0,31}"
         raise Problem(422, "bad_source", detail, param="$.source")
-    if source in BUILT_IN_SOURCES:
+    if is_polled(source):
         detail = f"{source} is the name of a built-in source"
         raise Problem(422, "bad_source", detail, param="$.source")
 

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from services.fetcher.settings import SourceSettings
 from shared.model import Reading
+from shared.sources import SourceDeclaration
 
 # A factor may shorten an interval to this and no further: below it leases cost more than calls.
 MIN_INTERVAL_S: Final = 0.05
@@ -131,9 +132,14 @@ S = TypeVar("S", bound=SourceSettings)
 class SourceSpec(Generic[S]):
     """What a source's file exposes as `SOURCE`."""
 
-    name: str
+    declaration: SourceDeclaration
     settings: type[S]
     build: Callable[[S], Source]
+
+    @property
+    def name(self) -> str:
+        """Name of the source, which is the name of its file."""
+        return self.declaration.name
 
 
 def find_sources() -> tuple[SourceSpec[Any], ...]:

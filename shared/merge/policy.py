@@ -7,6 +7,8 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
+from shared.sources import polled
+
 NOWHERE: Final = float("inf")  # the place of what an order leaves out
 
 
@@ -26,9 +28,9 @@ class MergeRules(Struct, frozen=True, kw_only=True):
     price_stale_ms: int = 120_000
     sums_stale_ms: int = 600_000
     dead_after_ms: int = 24 * 3_600_000
-    pool_sources: tuple[str, ...] = ("dexscreener", "geckoterminal")
-    price_order: tuple[str, ...] = ("pools", "jupiter", "thin", "ingest")
-    name_order: tuple[str, ...] = ("jupiter", "dexscreener", "geckoterminal", "ingest")
+    pool_sources: tuple[str, ...] = polled("pools")
+    price_order: tuple[str, ...] = ("pools", *polled("tokens"), "thin", "ingest")
+    name_order: tuple[str, ...] = (*polled("tokens"), *polled("pools"), "ingest")
     price_rule: Literal["ranked", "weighted"] = "ranked"
     outlier_pct: float = 20.0  # `weighted` drops prices this far from the weighted median
     disagree_pct: float = 50.0  # prices further apart than this contradict each other

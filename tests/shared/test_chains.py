@@ -9,6 +9,7 @@ import pytest
 
 from shared.chain_table import CHAINS
 from shared.chains import canonical_chain, source_chain
+from shared.sources import POLLED
 
 RECORDED = Path(__file__).parents[2] / "services/replay/recorded/geckoterminal"
 NETWORKS = json.loads((RECORDED / "networks_2025-11-07.json").read_text(encoding="utf-8"))["data"]
@@ -71,13 +72,13 @@ def test_a_chain_has_coingeckos_name_too() -> None:
 
 
 def test_no_name_stands_for_two_chains() -> None:
-    names = [
-        name
-        for chain, facts in CHAINS.items()
-        for name in {chain, *facts.called.values(), *facts.names}
-    ]
+    names: dict[str, set[str]] = {}
+    for chain, facts in CHAINS.items():
+        called = [each.chain_names.get(chain, chain) for each in POLLED.values()]
+        for name in (chain, *facts.names, *called):
+            names.setdefault(name, set()).add(chain)
 
-    assert sorted(names) == sorted(set(names))
+    assert {name: chains for name, chains in names.items() if len(chains) > 1} == {}
 
 
 def test_a_chain_that_no_table_knows_keeps_its_name() -> None:

@@ -11,7 +11,7 @@ from redis.exceptions import NoPermissionError, ResponseError
 from dexwire.server.doctor.server import Facts
 from shared.connect import Redis
 from shared.keys import Keys
-from shared.model import BUILT_IN_SOURCES
+from shared.sources import POLLED
 from shared.store import Meta, Store
 
 T = TypeVar("T")
@@ -90,7 +90,7 @@ async def _lease_ms(redis: Any, keys: Keys) -> int | None:  # noqa: ANN401 - see
 
 async def _sources(redis: Any, keys: Keys) -> dict[str, dict[str, str]]:  # noqa: ANN401 - see `look`
     found = {}
-    for name in BUILT_IN_SOURCES:
+    for name in POLLED:
         status = await redis.hgetall(keys.fetch_status(name))
         if status:
             found[name] = {k.decode(): v.decode(errors="replace") for k, v in status.items()}

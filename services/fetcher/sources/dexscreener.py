@@ -47,9 +47,18 @@ from services.fetcher.wire import (
 from shared.chains import canonical_chain, token_id
 from shared.model import Reading
 from shared.settings import Words
+from shared.sources import SourceDeclaration
 from shared.spellings import canonical_address
 
-NAME: Final = "dexscreener"
+DECLARATION: Final = SourceDeclaration(
+    name="dexscreener",
+    title="DexScreener",
+    website="https://dexscreener.com",
+    reports="pools",
+    place=1,
+    link="https://dexscreener.com/{chain}/{pool}",
+    replayed=True,
+)
 BATCH: Final = 30  # addresses that /tokens/v1 takes
 # Published limits: 60 a minute for lists, 300 for everything else.
 LISTS: Final = "lists"
@@ -259,7 +268,7 @@ def build(settings: DexScreenerSettings) -> Source:
         "/token-profiles/latest/v1",
     )
     return Source(
-        name=NAME,
+        name=DECLARATION.name,
         url=settings.url,
         rates={LISTS: settings.lists_per_minute, PAIRS: settings.pairs_per_minute},
         jobs=(
@@ -306,4 +315,4 @@ def build(settings: DexScreenerSettings) -> Source:
     )
 
 
-SOURCE: Final = SourceSpec(NAME, DexScreenerSettings, build)
+SOURCE: Final = SourceSpec(DECLARATION, DexScreenerSettings, build)

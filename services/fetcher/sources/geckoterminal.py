@@ -54,9 +54,36 @@ from services.fetcher.wire import (
 from shared.chains import canonical_chain, is_known_chain, similar_chain, source_chain
 from shared.model import Reading
 from shared.settings import Words
+from shared.sources import SourceDeclaration
 from shared.spellings import canonical_address
 
-NAME: Final = "geckoterminal"
+# fmt: off
+DECLARATION: Final = SourceDeclaration(
+    name="geckoterminal",
+    title="GeckoTerminal",
+    website="https://www.geckoterminal.com",
+    reports="pools",
+    place=3,
+    link="https://www.geckoterminal.com/{chain}/tokens/{address}",
+    # Its network list as recorded (services/replay/recorded/geckoterminal/networks_2025-11-07.json)
+    # and, for newer networks, its ids as public clients map them to EVM chain ids.
+    chain_names={
+        "arbitrumnova": "arbitrum_nova", "astar": "astr", "avalanche": "avax",
+        "avalanchedfk": "dfk", "bittorrent": "bttc", "conflux": "cfx", "cronos": "cro",
+        "elastos": "ela", "energi": "nrg", "ethereum": "eth", "ethereumclassic": "ethereum_classic",
+        "ethereumpow": "ethw", "fantom": "ftm", "flowevm": "flow-evm", "gnosischain": "xdai",
+        "harmony": "one", "hedera": "hedera-hashgraph", "iotex": "iotx", "kardiachain": "kai",
+        "lightlink": "lightlink-phoenix", "manta": "manta-pacific", "meter": "mtr",
+        "moonbeam": "glmr", "moonriver": "movr", "neonevm": "neon-evm",
+        "oasissapphire": "oasis-sapphire", "plume": "plume-network", "polygon": "polygon_pos",
+        "polygonzkevm": "polygon-zkevm", "sei": "sei-network", "seiv2": "sei-evm", "shiden": "sdn",
+        "smartbch": "bch", "starknet": "starknet-alpha", "stepnetwork": "step-network",
+        "sui": "sui-network", "sxnetwork": "sxn", "telos": "tlos", "wanchain": "wan",
+        "worldchain": "world-chain", "xlayer": "x-layer", "zora": "zora-network",
+    },
+    replayed=True,
+)
+# fmt: on
 BATCH: Final = 30  # addresses that /tokens/multi takes
 _INCLUDE: Final = ("include", "base_token,quote_token,dex")
 _FEE = re.compile(r" [0-9.]+%\Z")  # "GOSLINGS / ETH 1%"
@@ -382,7 +409,7 @@ class GeckoTerminalSettings(SourceSettings):
 
 def network_of(chain: str) -> str:
     """Return GeckoTerminal's name of a canonical chain."""
-    return source_chain(NAME, chain)
+    return source_chain(DECLARATION.name, chain)
 
 
 def ask_tokens(chain: str, addresses: Sequence[str]) -> Call:
@@ -409,7 +436,7 @@ def build(settings: GeckoTerminalSettings) -> Source:
         )
 
     return Source(
-        name=NAME,
+        name=DECLARATION.name,
         url=settings.url,
         rates={"default": settings.calls_per_minute},
         headers={"accept": "application/json;version=20230302"},
@@ -431,4 +458,4 @@ def build(settings: GeckoTerminalSettings) -> Source:
     )
 
 
-SOURCE: Final = SourceSpec(NAME, GeckoTerminalSettings, build)
+SOURCE: Final = SourceSpec(DECLARATION, GeckoTerminalSettings, build)

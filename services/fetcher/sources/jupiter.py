@@ -36,8 +36,18 @@ from services.fetcher.wire import (
     text,
 )
 from shared.model import Reading
+from shared.sources import SourceDeclaration
 
-NAME: Final = "jupiter"
+DECLARATION: Final = SourceDeclaration(
+    name="jupiter",
+    title="Jupiter",
+    website="https://jup.ag",
+    reports="tokens",
+    place=2,
+    link="https://jup.ag/tokens/{address}",
+    credit="Powered by Jupiter",
+    replayed=True,
+)
 CHAIN: Final = "solana"
 SEARCH_BATCH: Final = 100  # mints that /tokens/v2/search takes
 PRICE_BATCH: Final = 50  # mints that /price/v3 takes
@@ -242,7 +252,7 @@ def build(settings: JupiterSettings) -> Source:
     most = (("limit", "100"),)
     key = settings.api_key.get_secret_value()
     return Source(
-        name=NAME,
+        name=DECLARATION.name,
         url=settings.url,
         rates={"default": settings.calls_per_minute},
         headers={"x-api-key": key} if key else {},
@@ -286,4 +296,4 @@ def build(settings: JupiterSettings) -> Source:
     )
 
 
-SOURCE: Final = SourceSpec(NAME, JupiterSettings, build)
+SOURCE: Final = SourceSpec(DECLARATION, JupiterSettings, build)
