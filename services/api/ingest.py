@@ -1,4 +1,4 @@
-"""`POST /ingest`: the door for producers of one's own readings."""
+"""`POST /ingest`: readings of one's own programs, and of fetchers that post (docs/HTTP.md)."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from services.api.answer import Answer
 from services.api.counts import Counts
 from services.api.live import Live, Stamp
 from services.api.outcome_reader import OutcomeReader
+from services.api.polled import judge_polled
 from services.api.problem import Problem
 from services.api.producers import LOCAL, Producer, authenticate, is_local
 from services.api.query import parse_parameters
@@ -24,7 +25,7 @@ from services.api.storage import storage
 from services.api.verdicts import Verdict, judge, readings
 from services.api.visitors import Visitors
 from shared.errors import StoreError
-from shared.model import Batch
+from shared.model import SCHEMA, Batch, RawBatch
 from shared.origins import spellings
 
 BODY_MAX: Final = 256 * 1024
@@ -39,7 +40,7 @@ _encoder: Final = msgspec.json.Encoder()
 class Post:
     """One post that was let in, before its body is read."""
 
-    producer: str
+    producer: Producer
     now_ms: int  # of its arrival, by the store's clock
     batch_id: str
     repeatable: bool  # the producer named the batch, so a repeat can be told
@@ -77,12 +78,7 @@ class Ingest:
         """Answer. Raises Problem. Nothing of the body is read before the headers are right."""
         post = await self._let_in(scope)
         body = await _read_body(receive)
-        verdict = judge(
-            body,
-            quote_assets=self._quote_assets,
-            now_ms=post.now_ms,
-            meant_chain=self._live.meant_chain,
-        )
+        verdict = self._judge(post, body)
         self._counts.ingested["accepted"] += len(verdict.accepted)
         self._counts.ingested.update(rejection.code for rejection in verdict.rejected)
         if not verdict.accepted:
@@ -96,6 +92,16 @@ class Ingest:
             raise
         await answer(scope, receive, send)
 
+    def _judge(self, post: Post, body: bytes) -> Verdict:
+        if post.producer.polled:
+            return judge_polled(body, now_ms=post.now_ms)
+        return judge(
+            body,
+            quote_assets=self._quote_assets,
+            now_ms=post.now_ms,
+            meant_chain=self._live.meant_chain,
+        )
+
     async def _let_in(self, scope: Scope) -> Post:
         headers: list[tuple[bytes, bytes]] = scope["headers"]
         producer = self._authenticate(scope, headers)
@@ -106,15 +112,18 @@ class Ingest:
         _check_body_headers(headers)
         return Post(
             producer=producer,
-            now_ms=await self._receipts.admit(producer),
+            now_ms=await self._receipts.admit(producer.id),
             batch_id=key or secrets.token_hex(16),
             repeatable=key is not None,
             ack="ack" in parameters,
         )
 
-    def _authenticate(self, scope: Scope, headers: list[tuple[bytes, bytes]]) -> str:
-        if self._producers:
-            proven = authenticate(_all(headers, b"authorization"), self._producers)
+    def _authenticate(self, scope: Scope, headers: list[tuple[bytes, bytes]]) -> Producer:
+        presented = _all(headers, b"authorization")
+        # The keys of fetchers leave it open who else may post.
+        keyless = all(producer.polled for producer in self._producers)
+        if not keyless or (self._producers and presented):
+            proven = authenticate(presented, self._producers)
             if proven is None:
                 raise self._visitors.count(scope) or Problem(
                     401,
@@ -129,13 +138,13 @@ class Ingest:
         if foreign or not is_local(peer, [name for name, _ in headers]):
             detail = "without INGEST_API_KEYS only this machine itself may post"
             raise self._visitors.count(scope) or Problem(403, "loopback_only", detail)
-        return LOCAL
+        return Producer(LOCAL, b"")
 
     async def _take(self, post: Post, verdict: Verdict, body: bytes) -> Answer:
         receipt = Receipt(self._clock.tick(verdict.source, post.now_ms))
         if post.repeatable:
             receipt = await self._receipts.take(
-                post.producer, post.batch_id, body, receipt.received_ms
+                post.producer.id, post.batch_id, body, receipt.received_ms
             )
             if receipt.answer is not None and (receipt.status == 200 or not post.ack):
                 return Answer(receipt.status or 202, receipt.answer)
@@ -151,23 +160,15 @@ class Ingest:
             members |= {"unchanged": unchanged, "epoch": stamp[0], "version": stamp[1]}
         answer = _encoder.encode(members)
         if post.repeatable:
-            await self._receipts.answered(post.producer, post.batch_id, status, answer)
+            await self._receipts.answered(post.producer.id, post.batch_id, status, answer)
         return Answer(status, answer)
 
     async def _publish(self, post: Post, verdict: Verdict, received_ms: int) -> Stamp | None:
         """Publish; with `ack`, return the version in which the batch is committed."""
         # The producer is in front, so that the same key of another is another batch. 500 tokens of
         # a 256 KiB body stay below the 1 MiB that a message may have, longest numbers included.
-        wire_id = f"{post.producer}:{post.batch_id}"
-        message = _encoder.encode(
-            Batch(
-                source=f"ingest:{verdict.source}",
-                batch_id=wire_id,
-                sent_ms=received_ms,
-                tokens=readings(verdict.accepted, received_ms),
-                ack=post.ack,
-            )
-        )
+        wire_id = f"{post.producer.id}:{post.batch_id}"
+        message = _encoder.encode(_batch(verdict, wire_id, received_ms, ack=post.ack))
         if not post.ack:
             await self._accept(message)
             return None
@@ -201,6 +202,26 @@ class Ingest:
         if not receivers:
             detail = "no aggregator is there to take it"
             raise Problem(503, "no_consumer", detail, retry_after_s=1)
+
+
+def _batch(verdict: Verdict, batch_id: str, received_ms: int, *, ack: bool) -> Batch | RawBatch:
+    as_they_came = [token.raw for token in verdict.accepted if token.raw is not None]
+    if as_they_came:
+        return RawBatch(
+            schema=SCHEMA,
+            source=verdict.source,
+            batch_id=batch_id,
+            sent_ms=received_ms,
+            tokens=as_they_came,
+            ack=ack,
+        )
+    return Batch(
+        source=verdict.source,
+        batch_id=batch_id,
+        sent_ms=received_ms,
+        tokens=readings(verdict.accepted, received_ms),
+        ack=ack,
+    )
 
 
 def _verdict_members(post: Post, verdict: Verdict) -> dict[str, Any]:

@@ -51,7 +51,6 @@ class OutcomeReader:
         `before`: its `rows` before it was published. The commit is in this process's copy. Without
         the store the reasons cannot be read; what is said then is said without them.
         """
-        source = f"ingest:{verdict.source}"
         after = self.rows(verdict)
         found: list[Unchanged] = []
         for start in range(0, len(verdict.accepted), _CHUNK):
@@ -65,7 +64,7 @@ class OutcomeReader:
                 reasons: Reasons = {}
                 if _id_of(token) in stored:
                     posted = Posted(
-                        source, token, min(token.observed_ms or received_ms, received_ms)
+                        verdict.source, token, min(token.observed_ms or received_ms, received_ms)
                     )
                     reasons = reasons_of(posted, row, stored[_id_of(token)], now_ms, self._rules)
                 earlier = decode((before or {}).get(_id_of(token)))

@@ -44,7 +44,8 @@ class ApiSettings(MergeSettings, DoorSettings):
     """Where browsers reach the stream: wss://host/ws, /ws behind a proxy, :8001/ws on this host."""
     ingest_api_keys: SecretStr = SecretStr("")
     """Who may post: <id>.<secret> or <id>.sha256:<hex of sha256(secret)>; an id may have two keys.
-    Empty: only this machine may post, without a key.
+    <id>:polled.<secret> is a fetcher's (FETCHER_API_KEY). Without any other key only this machine
+    may post, without a key.
     """
     ingest_rate: float = Field(default=50.0, gt=0, le=1e6)
     """Posts a second that one producer may make."""

@@ -115,11 +115,12 @@ class Accepted:
     address: str
     observed_ms: int | None  # None: the time of receipt
     fields: dict[str, Any]
+    raw: Raw | None = None  # of a polled source: the reading as it came, which is published so
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The judgement of a whole body."""
+    """The judgement of a whole body. `source` is as readings carry it."""
 
     source: str
     accepted: tuple[Accepted, ...]
@@ -149,20 +150,13 @@ def judge(
 
     Raises Problem: 400 for what is no JSON, 422 for a wrong shape as a whole.
     """
-    for mark, detail in _MARKS.items():
-        if body.startswith(mark):
-            raise Problem(400, "malformed_json", detail)
-    try:
-        body.decode()  # msgspec would meet bad UTF-8 only in the tokens, one by one
-        parsed = _body_decoder.decode(body)
-    except ValidationError as error:
-        raise Problem(422, _code(error), _detail(error), param=_path(error)) from None
-    except (DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise _malformed(error) from None
-    _check_source(parsed.source)
-    if not 1 <= len(parsed.tokens) <= TOKENS_MAX:
-        detail = f"tokens must be 1 to {TOKENS_MAX}, not {len(parsed.tokens)}"
-        raise Problem(422, "bad_length", detail, param="$.tokens")
+    parsed = parse(body)
+    if is_polled(parsed.source):
+        detail = (
+            f"{parsed.source} is the name of a polled source; only a key with the right "
+            "`polled` may post as one"
+        )
+        raise Problem(422, "bad_source", detail, param="$.source")
     accepted: list[Accepted] = []
     rejected: list[Rejection] = []
     for index, raw in enumerate(parsed.tokens):
@@ -170,7 +164,28 @@ def judge(
             index, raw, quote_assets=quote_assets, now_ms=now_ms, meant_chain=meant_chain
         )
         (accepted if isinstance(verdict, Accepted) else rejected).append(verdict)  # type: ignore[arg-type]
-    return Verdict(parsed.source, tuple(accepted), tuple(rejected))
+    return Verdict(f"ingest:{parsed.source}", tuple(accepted), tuple(rejected))
+
+
+def parse(body: bytes) -> IngestBody:
+    """Return a body as a whole: 1 to TOKENS_MAX tokens, not decoded yet. Raises Problem."""
+    for mark, detail in _MARKS.items():
+        if body.startswith(mark):
+            raise Problem(400, "malformed_json", detail)
+    try:
+        body.decode()  # msgspec would meet bad UTF-8 only in the tokens, one by one
+        parsed = _body_decoder.decode(body)
+    except ValidationError as error:
+        raise Problem(422, code_of(str(error)), _detail(error), param=_path(error)) from None
+    except (DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise malformed(error) from None
+    if not _SOURCE.fullmatch(parsed.source):
+        detail = f"source must be {SOURCE_PATTERN}"
+        raise Problem(422, "bad_source", detail, param="$.source")
+    if not 1 <= len(parsed.tokens) <= TOKENS_MAX:
+        detail = f"tokens must be 1 to {TOKENS_MAX}, not {len(parsed.tokens)}"
+        raise Problem(422, "bad_length", detail, param="$.tokens")
+    return parsed
 
 
 def readings(accepted: Sequence[Accepted], received_ms: int) -> tuple[Reading, ...]:
@@ -192,15 +207,6 @@ def readings(accepted: Sequence[Accepted], received_ms: int) -> tuple[Reading, .
     )
 
 
-def _check_source(source: str) -> None:
-    if not _SOURCE.fullmatch(source):
-        detail = "source must be [a-z][a-z0-9_-]{0,31}"
-        raise Problem(422, "bad_source", detail, param="$.source")
-    if is_polled(source):
-        detail = f"{source} is the name of a built-in source"
-        raise Problem(422, "bad_source", detail, param="$.source")
-
-
 def _judge_token(
     index: int,
     raw: Raw,
@@ -213,9 +219,9 @@ def _judge_token(
         token = _token_decoder.decode(raw)
     except ValidationError as error:
         detail = _detail(error, f"$.tokens[{index}]", hint=times.hint(str(error), bytes(raw)))
-        return Rejection(index, _code(error), detail)
+        return Rejection(index, code_of(str(error)), detail)
     except (DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise _malformed(error) from None  # such as a lone surrogate: the body is no JSON
+        raise malformed(error) from None  # such as a lone surrogate: the body is no JSON
     place = _place(index, token, meant_chain)
     if isinstance(place, Rejection):
         return place
@@ -272,14 +278,14 @@ def _zero(value: Any) -> Any:  # noqa: ANN401 - a field's value
     return value
 
 
-def _malformed(error: Exception) -> Problem:
+def malformed(error: Exception) -> Problem:
+    """Return the problem of a body that is no JSON."""
     why = "too deep" if isinstance(error, RecursionError) else clip(str(error), 120)
     return Problem(400, "malformed_json", f"the body is not JSON: {why}")
 
 
-def _code(error: ValidationError) -> str:
+def code_of(text: str) -> str:
     """Name the kind of a decoder's complaint."""
-    text = str(error)
     if "unknown field" in text:
         return "unknown_field"
     if "missing required field" in text:

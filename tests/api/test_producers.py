@@ -23,8 +23,20 @@ def test_a_key_is_an_id_and_a_secret_or_its_hash() -> None:
     assert parse_producers("") == ()
 
 
+def test_a_fetcher_s_key_names_its_right_and_is_presented_without_it() -> None:
+    keys = parse_producers(f"fetcher:polled.{SECRET},fetcher.{OTHER}")
+
+    assert [key.polled for key in keys] == [True, False]
+    assert authenticate([f"Bearer fetcher.{SECRET}".encode()], keys) is keys[0]
+    assert authenticate([f"Bearer fetcher.{OTHER}".encode()], keys) is keys[1]
+
+
 @pytest.mark.parametrize(
-    "text", ["bot", f"Bot.{SECRET}", "bot.short", f".{SECRET}", "bot.sha256:ab"]
+    "text",
+    [
+        *("bot", f"Bot.{SECRET}", "bot.short", f".{SECRET}", "bot.sha256:ab"),
+        *(f"bot:admin.{SECRET}", f"bot:.{SECRET}", f"bot:{SECRET}"),
+    ],
 )
 def test_a_bad_key_is_an_error_without_the_secret(text: str) -> None:
     with pytest.raises(ValueError, match="key 1") as caught:
@@ -51,7 +63,9 @@ def test_a_bad_key_is_an_error_without_the_secret(text: str) -> None:
 def test_only_one_whole_key_proves_a_producer(headers: list[str], producer: str | None) -> None:
     keys = parse_producers(f"bot.{SECRET},bot.{OTHER},old.{OTHER}")
 
-    assert authenticate([h.encode("latin-1") for h in headers], keys) == producer
+    proven = authenticate([h.encode("latin-1") for h in headers], keys)
+
+    assert (proven and proven.id) == producer
 
 
 @pytest.mark.parametrize(

@@ -238,7 +238,8 @@ OPERATIONS: Final = (
         },
         tag="ingest",
         method="post",
-        description="202: taken. 200: committed in `version`, with `ack=commit`.",
+        description="202: taken. 200: committed in `version`, with `ack=commit`. A fetcher's key "
+        "(`<id>:polled.<secret>`) posts readings of a polled source instead, with `pools`.",
         parameters=(
             Parameter("ack", _words("commit"), "Wait, at most 2 s, until it is committed."),
             Parameter(
