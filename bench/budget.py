@@ -13,12 +13,12 @@ from typing import Final
 
 import httpx
 
+from dexwire.server.up.embedded import EmbeddedServer
 from services.fetcher.budget import Budget
 from services.fetcher.http import Answer, Upstreams, _Deadline
 from services.fetcher.source import Call, Page, Source
-from shared.connect import open_redis
-from shared.embedded import EmbeddedServer
 from shared.keys import Keys
+from shared.redis.connect import open_redis
 
 SECONDS: Final = 6.0
 WAITING: Final = 16  # attempts at a time in each fetcher: lists, refreshes, retries

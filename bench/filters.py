@@ -17,14 +17,14 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from services.api.lists import order_of
+from services.api.discover.lists import order_of
+from services.api.discover.pages import encode_page, slice_order
+from services.api.discover.query import parse_discover
 from services.api.live import Live
-from services.api.pages import encode_page, slice_order
-from services.api.query import parse_discover
-from services.api.search import hits
-from services.api.texts import parse_text
-from shared.connect import open_redis
+from services.api.search.endpoint import hits
+from services.api.search.name_index import parse_text
 from shared.keys import Keys
+from shared.redis.connect import open_redis
 
 WORDS = ("pepe", "dog", "cat", "moon", "baby", "inu", "trump", "ai", "coin", "elon", "wif", "hat")
 FIGURES = ("price", "liquidity", "market_cap", "volume", "price_change", "transactions")

@@ -18,10 +18,10 @@ from typing import Any
 from prometheus_client import CollectorRegistry
 from prometheus_client import Histogram as LibraryHistogram
 
-from services.api.answer import TaggedAnswer
 from services.api.counts import Counts, Routes
-from services.ws.core.told import Told
-from shared.measure import REQUEST_S, Histogram
+from services.api.edge.answer import TaggedAnswer
+from services.ws.core.counts import Told
+from shared.process.measure import REQUEST_S, Histogram
 
 ROUNDS, CALLS = 1_000, 200
 

@@ -21,11 +21,11 @@ import redis as sync_redis
 from hypothesis import HealthCheck, settings
 
 from dexwire.runfile import DEFAULT_FOLDER, Running, find_running
-from shared.connect import Redis, open_redis
-from shared.embedded import EmbeddedServer
+from dexwire.server.up.embedded import EmbeddedServer
 from shared.keys import Keys
-from shared.redis_address import public_url
-from shared.settings import METRICS_PORTS
+from shared.process.settings import METRICS_PORTS
+from shared.redis.address import public_url
+from shared.redis.connect import Redis, open_redis
 from tests.support import ROOT, Process, free_port_range, start_dexwire
 from tests.support_redis import server_binary
 

@@ -18,8 +18,8 @@ from typing import Any, Final, TypeVar, overload
 
 import pytest
 
-from shared.children import start_child
-from shared.settings import METRICS_PORTS
+from dexwire.server.up.children import start_child
+from shared.process.settings import METRICS_PORTS
 
 # Read before a test's environment is cleaned.
 _TOOLS_PROMISED: Final = bool(os.environ.get("TEST_REQUIRE_TOOLS"))

@@ -9,12 +9,12 @@ from typing import Any
 
 import msgspec
 
-from shared import row as rows_
-from shared.connect import Redis
 from shared.keys import Keys
-from shared.row import Fields
-from shared.store import CommitPlan, RowWrite, Store
-from shared.wire import Alert, Commit, Heartbeat, encode, encode_alert
+from shared.redis.connect import Redis
+from shared.state import row as rows_
+from shared.state.messages import Alert, Commit, Heartbeat, encode, encode_alert
+from shared.state.row import Fields
+from shared.state.store import CommitPlan, RowWrite, Store
 
 Rows = dict[str, dict[str, Any]]  # id → row, as JSON says it
 

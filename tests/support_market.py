@@ -13,11 +13,11 @@ import msgspec
 
 from services.aggregator.app import run
 from services.aggregator.settings import AggregatorSettings
-from shared.connect import Redis
 from shared.keys import Keys
 from shared.model import Batch, PoolReading, Reading
-from shared.settings import read_settings
-from shared.store import Meta, Store
+from shared.process.settings import read_settings
+from shared.redis.connect import Redis
+from shared.state.store import Meta, Store
 from tests.support import eventually
 
 

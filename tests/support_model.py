@@ -19,13 +19,13 @@ from typing import Any, Final, TypeVar, cast
 from services.ws.core.alerts import event
 from services.ws.core.hub import Hub
 from services.ws.core.session import Session
-from shared.connect import Redis
-from shared.feed import Feed
 from shared.keys import Keys
-from shared.replica import Change, Replica
-from shared.row import Fields, format_digest
-from shared.store import Meta
-from shared.wire import Heartbeat, encode
+from shared.redis.connect import Redis
+from shared.state.feed import Feed
+from shared.state.messages import Heartbeat, encode
+from shared.state.replica import Change, Replica
+from shared.state.row import Fields, format_digest
+from shared.state.store import Meta
 from tests.reference_client import RESUME, ReferenceClient
 from tests.support_commits import Ledger
 from tests.ws_support import FakeSink, FakeWorld

@@ -14,8 +14,8 @@ from typing import Final
 
 import redis as sync_redis
 
-from shared.children import start_child
-from shared.embedded import find_server
+from dexwire.server.up.children import start_child
+from dexwire.server.up.embedded import find_server
 
 _READY_S: Final = 10.0
 

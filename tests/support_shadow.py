@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from shared.replica import Replica
-from shared.store import Store
-from shared.wire import Commit, decode
+from shared.state.messages import Commit, decode
+from shared.state.replica import Replica
+from shared.state.store import Store
 
 
 class Shadow:

@@ -19,8 +19,8 @@ from services.ws.core.hub import Cursor, Hub, Member
 from services.ws.core.topics import parse_topic
 from services.ws.gateway import Gateway
 from services.ws.transport import Connection
-from shared.replica import Replica
-from shared.wire import Commit
+from shared.state.messages import Commit
+from shared.state.replica import Replica
 from tests.support_commits import Ledger
 
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 import redis.exceptions
 
 from deploy.checks.table import Table
-from shared.connect import Redis
+from shared.redis.connect import Redis
 
 Connect = Callable[[str, str | None], Awaitable[Redis]]
 # user, a command that it must not run; tests/redis tries every cell of the table

@@ -14,9 +14,9 @@ from typing import Final, Self
 
 from deploy.checks.engine import ROOT, Engine
 from deploy.checks.table import Failed
-from shared.connect import Redis, open_redis
-from shared.redis_address import RedisAddress
-from shared.redis_users import redis_users
+from shared.redis.address import RedisAddress
+from shared.redis.connect import Redis, open_redis
+from shared.redis.users import redis_users
 
 PROJECT: Final = "dexwire-check"
 IMAGE: Final = "dexwire-check"

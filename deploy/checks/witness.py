@@ -12,13 +12,13 @@ from typing import Final
 from redis.exceptions import RedisError
 
 from deploy.checks.table import Failed
-from shared.connect import UNREACHABLE, Redis
 from shared.errors import Diverged
-from shared.feed import load
 from shared.keys import Keys
-from shared.replica import Replica
-from shared.store import Store
-from shared.wire import Commit, decode
+from shared.redis.connect import UNREACHABLE, Redis
+from shared.state.feed import load
+from shared.state.messages import Commit, decode
+from shared.state.replica import Replica
+from shared.state.store import Store
 from tests.support_commits import Ledger
 
 _LOOK_S: Final = 0.5

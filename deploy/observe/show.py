@@ -22,7 +22,7 @@ import yaml
 
 from deploy.observe.load import load
 from dexwire.runfile import DEFAULT_FOLDER, Running, find_running
-from shared.settings import METRICS_PORTS
+from shared.process.settings import METRICS_PORTS
 
 HERE: Final = Path(__file__).parent
 FIRST_PORT: Final = 9401

@@ -13,11 +13,11 @@ import msgspec
 from msgspec import Struct
 
 from dexwire.conformance.check import Check
-from shared import row as rows_
 from shared.model import METRICS, ROW_FIELDS
-from shared.row import Fields
-from shared.store import Meta
-from shared.wire import Commit, decode
+from shared.state import row as rows_
+from shared.state.messages import Commit, decode
+from shared.state.row import Fields
+from shared.state.store import Meta
 
 Scores: TypeAlias = Mapping[str, float | None]  # metric → score in its index
 

@@ -194,7 +194,7 @@ def or_exit(run: Callable[[], T]) -> T:
         return run()
     except ConfigError as error:
         _load("dexwire.server.start", "name_look_alikes")()
-        code: int = _load("shared.settings", "exit_on_config_error")(error)
+        code: int = _load("shared.process.settings", "exit_on_config_error")(error)
     except PipelineError as error:
         print(f"dexwire: {error}", file=sys.stderr)
         code = 1

@@ -32,8 +32,8 @@ from dexwire.server.settings_table import (
     readers,
     settings_table,
 )
-from shared.settings import EX_CONFIG, UNREADABLE, unreadable
-from shared.settings import faults as faults_of
+from shared.process.settings import EX_CONFIG, UNREADABLE, unreadable
+from shared.process.settings import faults as faults_of
 
 MASK: Final = "********"
 _DEFAULT: Final = "default"

@@ -14,7 +14,7 @@ from dotenv import dotenv_values
 from pydantic_settings import DotEnvSettingsSource, EnvSettingsSource
 
 from dexwire.server.settings_table import SERVICES, Setting, settings_table
-from shared.settings import ServiceSettings
+from shared.process.settings import ServiceSettings
 
 # Words that begin the names of others' variables too.
 _COMMON_WORDS: Final = {"MAX", "MIN", "LOG", "NAME", "DATA"}

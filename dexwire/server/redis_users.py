@@ -1,4 +1,4 @@
-"""`dexwire redis-users`: the ACL file of the table in shared/redis_users.py, and its passwords."""
+"""`dexwire redis-users`: the ACL file of the table in shared/redis/users.py, and its passwords."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Final
 
 from shared.errors import ConfigError
-from shared.redis_users import acl_lines
-from shared.redis_users import redis_users as table
-from shared.secret_files import read_secret
-from shared.settings import ServiceSettings, read_settings
+from shared.process.secret_files import read_secret
+from shared.process.settings import ServiceSettings, read_settings
+from shared.redis.users import acl_lines
+from shared.redis.users import redis_users as table
 
 NAMES: Final = tuple(user.name for user in table())
 _PASSWORD_BYTES: Final = 32

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from shared.settings import HostName, ServiceSettings
+from shared.process.settings import HostName, ServiceSettings
 
 DEMO_PREFIX = "demo:"
 DEMO_REPLAY_PORT = 8010

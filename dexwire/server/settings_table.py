@@ -21,7 +21,7 @@ from pydantic_settings import BaseSettings
 
 from dexwire.server.settings import UpSettings
 from services.fetcher.source import find_sources
-from shared.environment import type_parts, variable_of
+from shared.process.environment import type_parts, variable_of
 
 SERVICES: Final = ("fetcher", "aggregator", "api", "ws", "replay")
 UP: Final = "up"  # `dexwire up` reads some of its services' variables too

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from shared.errors import ConfigError
-from shared.metrics import Metrics
-from shared.service import run_service
-from shared.settings import ServiceSettings, read_settings
+from shared.process.metrics import Metrics
+from shared.process.service import run_service
+from shared.process.settings import ServiceSettings, read_settings
 
 _NEEDS_NO_REDIS: Final = {"replay"}
 STARTED_BY: Final = "STARTED_BY"  # who started this process: `make demo`, `make run`, `dexwire up`
@@ -24,7 +24,7 @@ UP: Final = "dexwire up"
 def start_up(*, verbose: bool, **flags: object) -> int:
     """Run everything; flags that are None were not given. Raises PipelineError."""
     from dexwire.server.settings import UpSettings  # noqa: PLC0415 - a single service needs none
-    from dexwire.server.up import up  # noqa: PLC0415
+    from dexwire.server.up.command import up  # noqa: PLC0415
 
     settings = read_settings(UpSettings, **flags)
     name_look_alikes()

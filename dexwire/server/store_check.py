@@ -12,10 +12,10 @@ from dexwire.client import Row, Unreachable
 from dexwire.conformance.check import Check
 from dexwire.conformance.follower import Follower
 from dexwire.conformance.run import StoreCheck
-from shared.connect import UNREACHABLE, open_redis
 from shared.keys import Keys
-from shared.redis_address import RedisAddress
-from shared.settings import ServiceSettings, read_settings
+from shared.process.settings import ServiceSettings, read_settings
+from shared.redis.address import RedisAddress
+from shared.redis.connect import UNREACHABLE, open_redis
 
 _PART: Final = 200  # rows that are read in one transaction with their version
 _WAIT_S: Final = 5.0

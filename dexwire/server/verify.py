@@ -2,7 +2,7 @@
 
 What is said of one token (its row, its scores) is read in one transaction, so it is true of one
 moment. Counts and the digest need one exact state: rows that were read at different moments are
-brought to a later version by the log, as a replica does it (shared/feed.py).
+brought to a later version by the log, as a replica does it (shared/state/feed.py).
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ from dexwire.conformance.check import Check
 from dexwire.output import print_json
 from dexwire.runfile import DEFAULT_FOLDER, find_running
 from dexwire.server.audit import LogCheck, Look, TokenChecks, state_checks
-from dexwire.server.net import check_redis
-from dexwire.server.ready import BANNER
-from shared import row as rows_
-from shared.connect import UNREACHABLE, open_redis
+from dexwire.server.up.net import check_redis
+from dexwire.server.up.ready import BANNER
 from shared.errors import ConfigError, Diverged, StoreError
 from shared.keys import Keys
 from shared.model import METRICS
-from shared.redis_address import RedisAddress
-from shared.replica import Replica
-from shared.settings import ServiceSettings
-from shared.store import Meta, Store, decode_meta
-from shared.wire import Commit, decode
+from shared.process.settings import ServiceSettings
+from shared.redis.address import RedisAddress
+from shared.redis.connect import UNREACHABLE, open_redis
+from shared.state import row as rows_
+from shared.state.messages import Commit, decode
+from shared.state.replica import Replica
+from shared.state.store import Meta, Store, decode_meta
 
 EXIT_DIFFERENCE: Final = 1
 EXIT_UNREACHABLE: Final = 2

@@ -15,7 +15,7 @@ from typing import Any, Final, Literal, TypeAlias
 import msgspec
 from msgspec import Struct
 
-from shared.row import Fields
+from shared.state.row import Fields
 
 Row: TypeAlias = Mapping[str, Any]
 Levels: TypeAlias = tuple[float, float, float, float]  # percent, ascending; the first: the least

@@ -14,12 +14,12 @@ from services.aggregator.minutes import CommitMinutes
 from services.aggregator.noise import NoiseFloors
 from services.aggregator.plan import Window
 from services.aggregator.settings import AggregatorSettings
-from shared.connect import open_redis, wait_for_redis
 from shared.keys import Keys
-from shared.metrics import Metrics
-from shared.minutes import every_minute
-from shared.replica import Replica
-from shared.service import unless_stopped
+from shared.process.metrics import Metrics
+from shared.process.minutes import every_minute
+from shared.process.service import unless_stopped
+from shared.redis.connect import open_redis, wait_for_redis
+from shared.state.replica import Replica
 
 
 def noise_floors(settings: AggregatorSettings) -> NoiseFloors:

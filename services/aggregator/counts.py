@@ -11,7 +11,7 @@ from redis.exceptions import OutOfMemoryError
 
 from services.aggregator.plan import Item
 from shared.errors import Diverged, Fenced
-from shared.measure import SIZES, STAGE_S, WORK_S, Histogram, ServerLoad
+from shared.process.measure import SIZES, STAGE_S, WORK_S, Histogram, ServerLoad
 
 Outcome = Literal["ok", "full", "fenced", "diverged", "error"]
 OUTCOMES: Final[tuple[Outcome, ...]] = ("ok", "full", "fenced", "diverged", "error")

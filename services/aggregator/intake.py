@@ -10,10 +10,10 @@ import msgspec
 
 from services.aggregator.memory import Memory
 from services.aggregator.natives import Natives
-from shared.logs import get_logger
-from shared.measure import STAGE_S, Histogram
 from shared.merge.readings import ReadingError, decode_reading
 from shared.model import SCHEMA, RawBatch
+from shared.process.logs import get_logger
+from shared.process.measure import STAGE_S, Histogram
 from shared.quotes import is_quote_asset
 from shared.sources import is_polled
 

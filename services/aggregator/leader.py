@@ -23,14 +23,14 @@ from services.aggregator.history import History
 from services.aggregator.intake import WAITING_MS, Intake
 from services.aggregator.plan import Item, Stamp, Window, pieces, plan_commit
 from services.aggregator.settings import AggregatorSettings
-from shared.connect import UNREACHABLE, Redis
 from shared.errors import Diverged, Fenced, StoreError
-from shared.feed import Extra, Feed
 from shared.keys import HEARTBEAT_S, LEASE_RENEW_S, Keys
-from shared.logs import get_logger
-from shared.replica import Change, Replica
-from shared.store import CommitPlan, Meta, Store
-from shared.wire import Heartbeat, NativePrice, encode
+from shared.process.logs import get_logger
+from shared.redis.connect import UNREACHABLE, Redis
+from shared.state.feed import Extra, Feed
+from shared.state.messages import Heartbeat, NativePrice, encode
+from shared.state.replica import Change, Replica
+from shared.state.store import CommitPlan, Meta, Store
 
 log = get_logger(__name__)
 

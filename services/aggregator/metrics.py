@@ -10,9 +10,9 @@ from services.aggregator.counts import OUTCOMES
 from services.aggregator.intake import Intake
 from services.aggregator.leader import Leader
 from services.aggregator.memory import Memory
-from shared.feed_metrics import export_feed
-from shared.measure import ServerLoad
-from shared.metrics import Metrics, counter, gauge, histogram
+from shared.process.measure import ServerLoad
+from shared.process.metrics import Metrics, counter, gauge, histogram
+from shared.state.feed_metrics import export_feed
 
 
 def export(metrics: Metrics, leader: Leader, intake: Intake, memory: Memory) -> None:

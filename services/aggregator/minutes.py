@@ -5,8 +5,8 @@ from __future__ import annotations
 from services.aggregator.intake import Intake
 from services.aggregator.leader import Leader
 from services.aggregator.memory import Memory
-from shared.logs import get_logger
-from shared.minutes import Since
+from shared.process.logs import get_logger
+from shared.process.minutes import Since
 
 log = get_logger(__name__)
 

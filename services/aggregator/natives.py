@@ -15,7 +15,7 @@ from shared.merge.policy import MergeRules
 from shared.model import Reading
 from shared.quotes import is_native
 from shared.sources import is_polled
-from shared.wire import NativePrice
+from shared.state.messages import NativePrice
 
 
 class Natives:

@@ -12,15 +12,12 @@ from services.aggregator.alerts import UNJUDGED, AlertBook, Crossing, Track, enc
 from services.aggregator.memory import Memory
 from services.aggregator.noise import NoiseFloors, diff
 from services.aggregator.tickers import Tickers
-from shared import row as rows_
 from shared.chains import split_token_id
 from shared.merge.policy import MergeRules
 from shared.merge.rules import merge_token
 from shared.model import METRICS
-from shared.replica import Replica
-from shared.row import Fields
-from shared.store import CommitPlan, RowWrite
-from shared.wire import (
+from shared.state import row as rows_
+from shared.state.messages import (
     Alert,
     Commit,
     NativePrice,
@@ -29,6 +26,9 @@ from shared.wire import (
     encode_alert,
     encode_natives,
 )
+from shared.state.replica import Replica
+from shared.state.row import Fields
+from shared.state.store import CommitPlan, RowWrite
 
 _METRIC_OF_FIELD: Final = {name: metric for metric, name in METRICS.items()}
 _OVERHEAD: Final = 5  # what a token costs besides its fields

@@ -7,8 +7,8 @@ from typing import Annotated, Final
 from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_settings import NoDecode
 
-from shared.merge_settings import MergeSettings
-from shared.settings import Words, split_words
+from shared.process.merge_settings import MergeSettings
+from shared.process.settings import Words, split_words
 
 _ALERT_WINDOWS: Final = ("5m", "1h")  # an hour of history is kept
 

@@ -10,35 +10,35 @@ from importlib.metadata import version
 
 from starlette.types import ASGIApp
 
-from services.api.connection import Manners
 from services.api.counts import Counts, Routes
-from services.api.discover import Discover
+from services.api.discover.endpoint import Discover
+from services.api.discover.pages import Pages
+from services.api.discover.pinned_orders import Views
 from services.api.documents.files import document_routes
-from services.api.door import LISTS, Door
+from services.api.edge.connection import Manners
+from services.api.edge.middleware import LISTS, Door
+from services.api.edge.server import HttpServer, bind
+from services.api.edge.visitors import Visitors
 from services.api.health import Health, Livez, Readyz
-from services.api.ingest import Ingest
+from services.api.ingest.endpoint import Ingest
+from services.api.ingest.outcome_reader import OutcomeReader
+from services.api.ingest.receipts import Receipts
 from services.api.live import Live
 from services.api.metrics import export
-from services.api.outcome_reader import OutcomeReader
-from services.api.pages import Pages
-from services.api.receipts import Receipts
 from services.api.routes import build_router
-from services.api.search import Search
-from services.api.server import HttpServer, bind
+from services.api.search.endpoint import Search
 from services.api.settings import ApiSettings
 from services.api.sources import Sources
 from services.api.tokens import Token
-from services.api.views import Views
-from services.api.visitors import Visitors
 from services.api.webpage import page_routes
-from shared.addresses import Proxies
-from shared.connect import Redis, open_redis
+from shared.edge.client_address import Proxies
+from shared.edge.rates import Rates
 from shared.errors import ConfigError
 from shared.keys import Keys
-from shared.logs import get_logger
-from shared.metrics import Metrics
-from shared.rates import Rates
-from shared.service import raise_open_files_limit
+from shared.process.logs import get_logger
+from shared.process.metrics import Metrics
+from shared.process.service import raise_open_files_limit
+from shared.redis.connect import Redis, open_redis
 
 log = get_logger(__name__)
 

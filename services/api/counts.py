@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
-from shared.measure import REQUEST_S, STAGE_S, Histogram
+from shared.process.measure import REQUEST_S, STAGE_S, Histogram
 
 OTHER: Final = "other"
 

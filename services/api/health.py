@@ -9,16 +9,16 @@ from typing import Any, Final
 
 from starlette.types import Receive, Scope, Send
 
-from services.api.answer import Answer, json_answer
-from services.api.cache import Flights
+from services.api.discover.cache import Flights
+from services.api.discover.query import parse_parameters
+from services.api.edge.answer import Answer, json_answer
+from services.api.edge.problem import Problem
 from services.api.live import Live
-from services.api.problem import Problem
-from services.api.query import parse_parameters
 from services.api.sources import NO_SOURCE, NO_SOURCE_DETAIL, none_answers
 from services.api.storage import WARMING_DETAIL, storage
-from shared.connect import Redis
 from shared.keys import SILENCE_S, Keys
-from shared.loop_watch import LoopWatch
+from shared.process.loop_watch import LoopWatch
+from shared.redis.connect import Redis
 from shared.sources import POLLED
 
 HEALTH_S: Final = 0.8  # a hanging store must not make its own diagnosis hang

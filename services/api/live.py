@@ -9,14 +9,14 @@ import msgspec
 from msgspec import Struct
 
 from services.api.hints import misspelt
+from services.api.search.name_index import Texts
 from services.api.storage import storage, warming
-from services.api.texts import Texts
-from shared.connect import Redis
-from shared.feed import Feed
 from shared.keys import Keys, id_hash
-from shared.replica import Change, Replica
-from shared.store import Store
-from shared.wire import Heartbeat
+from shared.redis.connect import Redis
+from shared.state.feed import Feed
+from shared.state.messages import Heartbeat
+from shared.state.replica import Change, Replica
+from shared.state.store import Store
 
 # After this much silence nobody vouches for the copy: answers are read from the store each time.
 TRUST_S: Final = 2.0

@@ -10,8 +10,8 @@ from typing import Final
 
 from msgspec import UNSET, Raw
 
-from services.api.problem import Problem, clip
-from services.api.verdicts import Accepted, Rejection, Verdict, code_of, malformed, parse
+from services.api.edge.problem import Problem, clip
+from services.api.ingest.body import Accepted, Rejection, Verdict, code_of, malformed, parse
 from shared.merge.readings import ReadingError, decode_reading
 from shared.model import READING_FIELDS, Reading
 from shared.sources import is_polled

@@ -11,9 +11,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from services.api.answer import problem_answer
-from services.api.door import PROBLEM
-from services.api.problem import Problem, clip
+from services.api.edge.answer import problem_answer
+from services.api.edge.middleware import PROBLEM
+from services.api.edge.problem import Problem, clip
 
 
 def build_router(

@@ -8,9 +8,9 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, field_validator
 
-from services.api.producers import Producer, parse_producers
-from shared.merge_settings import MergeSettings
-from shared.settings import DoorSettings, HostName, Origins
+from services.api.ingest.producers import Producer, parse_producers
+from shared.process.merge_settings import MergeSettings
+from shared.process.settings import DoorSettings, HostName, Origins
 
 
 def _check_stream(url: str) -> str:

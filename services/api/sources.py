@@ -6,11 +6,11 @@ import time
 from collections.abc import Mapping
 from typing import Any, Final
 
-from services.api.cache import Flights
-from services.api.problem import Problem
+from services.api.discover.cache import Flights
+from services.api.edge.problem import Problem
 from services.api.storage import storage
-from shared.connect import Redis
 from shared.keys import Keys
+from shared.redis.connect import Redis
 from shared.sources import POLLED
 
 NO_SOURCE: Final = "no_source"

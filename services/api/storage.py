@@ -9,9 +9,9 @@ from typing import Final
 
 from redis.exceptions import OutOfMemoryError, ReadOnlyError, RedisError
 
-from services.api.problem import Problem
-from shared.connect import UNREACHABLE
-from shared.logs import get_logger
+from services.api.edge.problem import Problem
+from shared.process.logs import get_logger
+from shared.redis.connect import UNREACHABLE
 
 log = get_logger(__name__)
 

@@ -8,23 +8,23 @@ from typing import Any, Final
 from msgspec import Raw, structs
 from starlette.types import Receive, Scope, Send
 
-from services.api.answer import json_answer
+from services.api.discover.query import parse_parameters
+from services.api.discover.quoting import encode_prices, parse_quote, quoted, wanted_prices
+from services.api.edge.answer import json_answer
+from services.api.edge.problem import Problem, clip
 from services.api.hints import did_you_mean, misspelt
-from services.api.problem import Problem, clip
-from services.api.query import parse_parameters
-from services.api.quoting import encode_prices, parse_quote, quoted, wanted_prices
 from services.api.storage import storage, warming
 from shared.chains import canonical_chain, split_token_id, token_id
-from shared.connect import Redis
 from shared.keys import Keys
-from shared.logs import get_logger
 from shared.merge.explain import explain
 from shared.merge.explained import ToldPool
 from shared.merge.policy import MergeRules
 from shared.merge.readings import ReadingError, SourceReading, decode_source_reading
-from shared.row import Fields, encode_row
+from shared.process.logs import get_logger
+from shared.redis.connect import Redis
 from shared.spellings import canonical_address
-from shared.wire import decode_natives
+from shared.state.messages import decode_natives
+from shared.state.row import Fields, encode_row
 
 log = get_logger(__name__)
 

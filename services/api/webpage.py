@@ -16,9 +16,9 @@ from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from services.api.answer import Answer, Header, NotModified, json_answer, matches
-from services.api.problem import Problem, clip
-from services.api.query import parse_parameters
+from services.api.discover.query import parse_parameters
+from services.api.edge.answer import Answer, Header, NotModified, json_answer, matches
+from services.api.edge.problem import Problem, clip
 
 FOLDER: Final = Path(__file__).parent / "page"
 _TYPES: Final = {

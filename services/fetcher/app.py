@@ -19,13 +19,13 @@ from services.fetcher.runner import Runner, names, write_status
 from services.fetcher.settings import FetcherSettings
 from services.fetcher.source import Source, find_sources
 from services.fetcher.status import StatusBoard
-from shared.connect import open_redis, wait_for_redis
 from shared.keys import Keys
-from shared.logs import get_logger
-from shared.metrics import Metrics
-from shared.minutes import every_minute
-from shared.service import unless_stopped
-from shared.settings import read_settings
+from shared.process.logs import get_logger
+from shared.process.metrics import Metrics
+from shared.process.minutes import every_minute
+from shared.process.service import unless_stopped
+from shared.process.settings import read_settings
+from shared.redis.connect import open_redis, wait_for_redis
 
 log = get_logger(__name__)
 

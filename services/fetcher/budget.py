@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from shared.connect import Redis
 from shared.keys import Keys
+from shared.redis.connect import Redis
 
 # A bucket as one number: the time (µs) at which the next call is on schedule (GCRA). A call may be
 # early by the burst, so in any span of T minutes at most `rate * T + burst` calls are allowed.

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from shared.errors import Malformed, Resting, SourceError, Throttled, Unavailable
-from shared.measure import WORK_S, Histogram
+from shared.process.measure import WORK_S, Histogram
 
 Outcome = Literal["ok", "throttled", "error", "malformed", "denied", "resting"]
 OUTCOMES: Final[tuple[Outcome, ...]] = (

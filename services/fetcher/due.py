@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from shared.connect import Redis
 from shared.keys import Keys
+from shared.redis.connect import Redis
 
 NEW: Final = 0
 UNASKED: Final = 1

@@ -14,8 +14,8 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Final
 
-from shared.connect import UNREACHABLE, Redis
-from shared.logs import get_logger
+from shared.process.logs import get_logger
+from shared.redis.connect import UNREACHABLE, Redis
 
 log = get_logger(__name__)
 

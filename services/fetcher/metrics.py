@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from prometheus_client.metrics_core import Metric
 
 from services.fetcher.counts import OUTCOMES, Counts, SourceCounts
-from shared.metrics import Metrics, counter, gauge, histogram
+from shared.process.metrics import Metrics, counter, gauge, histogram
 
 
 class _OfEach(NamedTuple):

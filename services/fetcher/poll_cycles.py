@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from services.fetcher.counts import Counts
-from shared.logs import get_logger
-from shared.minutes import Since
+from shared.process.logs import get_logger
+from shared.process.minutes import Since
 
 log = get_logger(__name__)
 

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from services.fetcher.wire import (
+from services.fetcher.values import (
     NO_TRADE_WINDOWS,
     NO_TRADES,
     NO_WINDOWS,

@@ -8,10 +8,10 @@ from typing import Final
 
 import msgspec
 
-from shared.connect import Redis
 from shared.keys import Keys
 from shared.model import Batch, Reading
-from shared.store import Script
+from shared.redis.connect import Redis
+from shared.state.store import Script
 
 MAX_READINGS: Final = 500
 MAX_BYTES: Final = 1024 * 1024

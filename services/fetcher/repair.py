@@ -1,6 +1,6 @@
 """Reads a body that is not valid JSON: keeps each record that can be read, whatever another holds.
 
-The strict decoder comes first (services/fetcher/wire.py); what it refuses is rewritten here as
+The strict decoder comes first (services/fetcher/values.py); what it refuses is rewritten here as
 valid JSON. A value that JSON does not know becomes null, broken characters become U+FFFD, and a
 record whose structure is broken is left out: reading goes on at the next one. Time is linear in
 the size of the body. Pure.

@@ -22,12 +22,12 @@ from services.fetcher.publish import publish
 from services.fetcher.source import Call, Discovery, Job, Page, Refresh, Source
 from services.fetcher.status import StatusBoard
 from shared.chains import canonical_chain, split_token_id
-from shared.connect import UNREACHABLE, Redis
 from shared.errors import SourceError
 from shared.keys import Keys
-from shared.logs import get_logger
 from shared.model import Reading
+from shared.process.logs import get_logger
 from shared.quotes import is_quote_asset
+from shared.redis.connect import UNREACHABLE, Redis
 from shared.spellings import canonical_address
 
 log = get_logger(__name__)

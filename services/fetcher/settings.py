@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, PositiveFloat, PositiveInt
 from pydantic_settings import SettingsConfigDict
 
-from shared.secret_files import SecretsFromFiles
-from shared.settings import ServiceSettings
+from shared.process.secret_files import SecretsFromFiles
+from shared.process.settings import ServiceSettings
 
 
 def _check_http_url(url: str) -> str:

@@ -14,8 +14,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from shared.connect import Redis
 from shared.keys import Keys
+from shared.redis.connect import Redis
 
 # The last calls that the state is judged by.
 RECENT: Final = 20

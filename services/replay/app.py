@@ -14,8 +14,8 @@ import uvicorn
 from services.replay.routes import build_app
 from services.replay.settings import ReplaySettings
 from shared.errors import ConfigError
-from shared.logs import get_logger
-from shared.metrics import Metrics
+from shared.process.logs import get_logger
+from shared.process.metrics import Metrics
 
 __all__ = ["build_app", "run"]
 
@@ -26,7 +26,7 @@ _BACKLOG: Final = 1024
 
 
 class _Server(uvicorn.Server):
-    """A server that says when it is ready and leaves the signals to shared/service.py."""
+    """A server that says when it is ready and leaves the signals to shared/process/service.py."""
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -58,7 +58,7 @@ async def run(
     listening = _listen(settings)
     config = uvicorn.Config(
         build_app(settings, lambda: time.time_ns() // 1_000_000),
-        loop="none",  # shared/service.py has chosen uvloop
+        loop="none",  # shared/process/service.py has chosen uvloop
         http="httptools",
         ws="none",
         lifespan="off",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from shared.settings import HostName, ServiceSettings
+from shared.process.settings import HostName, ServiceSettings
 
 MAX_TOKENS = 20_000
 

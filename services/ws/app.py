@@ -7,22 +7,22 @@ import logging
 import math
 import time
 
+from services.ws.alert_history import keep_history
 from services.ws.core.hub import Hub
 from services.ws.gateway import Gateway
-from services.ws.history import keep_history
 from services.ws.metrics import export
 from services.ws.minutes import StreamMinutes
 from services.ws.settings import WsSettings
 from services.ws.watched import keep_watched
-from shared.connect import open_redis, wait_for_redis
 from shared.errors import CannotListen
-from shared.feed import Feed
 from shared.keys import Keys
-from shared.logs import get_logger
-from shared.metrics import Metrics
-from shared.minutes import every_minute
-from shared.replica import Replica
-from shared.service import raise_open_files_limit
+from shared.process.logs import get_logger
+from shared.process.metrics import Metrics
+from shared.process.minutes import every_minute
+from shared.process.service import raise_open_files_limit
+from shared.redis.connect import open_redis, wait_for_redis
+from shared.state.feed import Feed
+from shared.state.replica import Replica
 
 log = get_logger(__name__)
 

@@ -12,19 +12,19 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any, Final
 
+from services.ws.alert_history import History
 from services.ws.core.closing import DRAIN
 from services.ws.core.hub import SWEEP, Hub
 from services.ws.core.limits import UNSENT_HIGH, Patience
 from services.ws.handshake import Refusal, new_protocol
-from services.ws.history import History
 from services.ws.settings import WsSettings
 from services.ws.transport import Connection
-from shared.addresses import Proxies
-from shared.logs import get_logger
-from shared.loop_watch import LoopWatch
-from shared.rates import Rates
-from shared.replica import Change
-from shared.wire import Heartbeat
+from shared.edge.client_address import Proxies
+from shared.edge.rates import Rates
+from shared.process.logs import get_logger
+from shared.process.loop_watch import LoopWatch
+from shared.state.messages import Heartbeat
+from shared.state.replica import Change
 
 log = get_logger(__name__)
 

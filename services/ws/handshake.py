@@ -22,8 +22,8 @@ from websockets.typing import ExtensionParameter, Origin, Subprotocol
 
 from services.ws.core.limits import HEAD_BYTES, IN_BYTES
 from services.ws.core.session import SUBPROTOCOL
-from shared.addresses import Proxies, limit_key
-from shared.origins import spellings
+from shared.edge.client_address import Proxies, limit_key
+from shared.edge.origins import spellings
 
 PATH: Final = "/ws"
 

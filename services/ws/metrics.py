@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from prometheus_client.metrics_core import Metric
 
 from services.ws.gateway import Gateway
-from shared.feed import Feed
-from shared.feed_metrics import export_feed
-from shared.metrics import Metrics, counter, gauge, histogram
+from shared.process.metrics import Metrics, counter, gauge, histogram
+from shared.state.feed import Feed
+from shared.state.feed_metrics import export_feed
 
 
 def export(metrics: Metrics, gateway: Gateway, feed: Feed) -> None:

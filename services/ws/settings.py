@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from shared.settings import DoorSettings, HostName, Origins
+from shared.process.settings import DoorSettings, HostName, Origins
 
 Seconds = Annotated[float, Field(gt=0, le=3600)]
 

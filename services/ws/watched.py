@@ -10,9 +10,9 @@ from typing import Any, Final
 
 from redis.exceptions import RedisError
 
-from shared.connect import UNREACHABLE, Redis
 from shared.keys import Keys
-from shared.logs import get_logger
+from shared.process.logs import get_logger
+from shared.redis.connect import UNREACHABLE, Redis
 
 log = get_logger(__name__)
 

@@ -8,7 +8,7 @@ from services.aggregator.alerts import AlertRules
 from services.aggregator.app import alert_rules
 from services.aggregator.settings import AggregatorSettings
 from shared.errors import ConfigError
-from shared.settings import read_settings
+from shared.process.settings import read_settings
 
 
 def test_the_defaults_of_settings_and_rules_are_the_same() -> None:

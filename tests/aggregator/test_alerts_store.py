@@ -26,14 +26,14 @@ from services.aggregator.memory import Memory
 from services.aggregator.noise import NoiseFloors
 from services.aggregator.plan import Window
 from services.aggregator.settings import AggregatorSettings
-from shared.connect import Redis
 from shared.keys import ALERTS_MAX_ENTRIES, Keys
 from shared.merge.policy import MergeRules
-from shared.replica import Replica
-from shared.row import Fields
-from shared.settings import read_settings
-from shared.store import CommitPlan, Store
-from shared.wire import Alert, Commit, decode, decode_alert
+from shared.process.settings import read_settings
+from shared.redis.connect import Redis
+from shared.state.messages import Alert, Commit, decode, decode_alert
+from shared.state.replica import Replica
+from shared.state.row import Fields
+from shared.state.store import CommitPlan, Store
 from tests.support import eventually
 from tests.support_market import aggregator, has_leader, now_ms, publish, reaches, reading
 

@@ -12,11 +12,11 @@ from typing import Any
 
 import msgspec
 
-from shared.connect import Redis, open_redis
 from shared.keys import Keys
-from shared.replica import Replica
-from shared.store import Page, Store
-from shared.wire import Commit, decode
+from shared.redis.connect import Redis, open_redis
+from shared.state.messages import Commit, decode
+from shared.state.replica import Replica
+from shared.state.store import Page, Store
 from tests.support_market import aggregator, has_leader, market, publish, reaches
 
 METRICS = ("volume_24h", "liquidity", "price_change_1h")

@@ -10,15 +10,15 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
-from shared.connect import Redis, open_redis
-from shared.embedded import EmbeddedServer
+from dexwire.server.up.embedded import EmbeddedServer
 from shared.errors import Diverged, Fenced, StoreError
-from shared.feed import load
 from shared.keys import Keys
 from shared.model import METRICS, PoolReading
-from shared.replica import Replica
-from shared.store import CommitPlan, Meta, Store
-from shared.wire import Commit, decode
+from shared.redis.connect import Redis, open_redis
+from shared.state.feed import load
+from shared.state.messages import Commit, decode
+from shared.state.replica import Replica
+from shared.state.store import CommitPlan, Meta, Store
 from tests.support import eventually
 from tests.support_market import aggregator, has_leader, market, publish, reaches, reading
 

@@ -8,7 +8,7 @@ from services.aggregator.natives import Natives
 from services.aggregator.noise import NoiseFloors
 from shared.merge.policy import MergeRules
 from shared.model import Reading
-from shared.wire import NativePrice, change_natives, decode_natives, encode_natives
+from shared.state.messages import NativePrice, change_natives, decode_natives, encode_natives
 
 SOL = "So11111111111111111111111111111111111111112"
 USDC = "EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v"

@@ -12,11 +12,11 @@ from functools import partial
 
 import pytest
 
-from shared.connect import Redis
-from shared.feed import load
 from shared.keys import Keys
-from shared.replica import Replica
-from shared.store import Store
+from shared.redis.connect import Redis
+from shared.state.feed import load
+from shared.state.replica import Replica
+from shared.state.store import Store
 from tests.support import Process, eventually
 from tests.support_market import has_leader, market, publish, reaches
 from tests.support_shadow import Shadow

@@ -11,13 +11,13 @@ import pytest
 from services.aggregator.memory import Memory
 from services.aggregator.noise import NoiseFloors
 from services.aggregator.plan import Item, Stamp, Window, plan_commit
-from shared.connect import Redis
-from shared.feed import load
 from shared.keys import Keys
 from shared.merge.policy import MergeRules
 from shared.model import METRICS, Reading
-from shared.replica import Replica
-from shared.store import Store
+from shared.redis.connect import Redis
+from shared.state.feed import load
+from shared.state.replica import Replica
+from shared.state.store import Store
 from tests.support import eventually
 from tests.support_market import aggregator, has_leader, market, publish, reaches
 

@@ -13,9 +13,9 @@ from services.aggregator.plan import Item, Stamp, Window, pieces, plan_commit
 from shared.keys import GONE_KEEP_MS, LOG_MAX_ENTRIES
 from shared.merge.policy import MergeRules
 from shared.model import METRICS, Reading
-from shared.replica import Replica
-from shared.store import RowWrite
-from shared.wire import decode
+from shared.state.messages import decode
+from shared.state.replica import Replica
+from shared.state.store import RowWrite
 
 T0 = 1_790_000_000_000
 STAMP = Stamp(fence="1", commit_id="c", ts=T0, horizon=0, log_from=0, seeding=False)

@@ -12,8 +12,8 @@ import pytest
 
 from services.api.app import Api, build_api
 from services.api.settings import ApiSettings
-from shared.connect import Redis, open_redis
 from shared.keys import Keys
+from shared.redis.connect import Redis, open_redis
 from tests.api.writer import Writer
 from tests.support import eventually
 

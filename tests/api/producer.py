@@ -10,9 +10,9 @@ from typing import Any
 
 import msgspec
 
-from shared.connect import Redis
 from shared.keys import Keys
 from shared.model import RawBatch
+from shared.redis.connect import Redis
 from tests.api.writer import Writer
 
 _decoder = msgspec.json.Decoder(RawBatch)

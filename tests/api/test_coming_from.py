@@ -10,12 +10,12 @@ import pytest
 from dexwire.server.config import complaints, read_config
 from dexwire.server.documents import asyncapi
 from dexwire.server.look_alikes import NOT_NEEDED, OF_OTHERS
-from services.api import aliases
+from services.api.discover import aliases
 from services.api.documents.schemas import Page, QuotedRow
 from services.api.hints import misspelt
 from services.ws.core.topics import parse_topic
-from shared.connect import Redis
 from shared.keys import Keys
+from shared.redis.connect import Redis
 from tests.api.conftest import Start
 from tests.api.producer import Consumer, consume
 from tests.api.writer import Writer, row

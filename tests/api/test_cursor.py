@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.api.cursor import (
+from services.api.discover.cursor import (
     BadCursorError,
     Cursor,
     LostKeyError,

@@ -8,9 +8,9 @@ from urllib.parse import quote
 import pytest
 
 from services.api.settings import ApiSettings
-from shared.connect import Redis
 from shared.keys import Keys
 from shared.model import SORTS, WINDOWED, WINDOWS, metric_of
+from shared.redis.connect import Redis
 from tests.api.conftest import Start
 from tests.api.writer import Writer, row
 from tests.support import eventually

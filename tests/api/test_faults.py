@@ -11,10 +11,10 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
+from dexwire.server.up.embedded import EmbeddedServer
 from services.api.settings import ApiSettings
-from shared.connect import Redis, open_redis
-from shared.embedded import EmbeddedServer
 from shared.keys import Keys
+from shared.redis.connect import Redis, open_redis
 from tests.api.conftest import Served, serve
 from tests.api.producer import consume
 from tests.api.writer import Writer, row

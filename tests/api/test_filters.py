@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 import msgspec
 import pytest
 
-from services.api.query import parse_discover
+from services.api.discover.query import parse_discover
 from shared.model import WINDOWED, metric_of
 from tests.api.conftest import Start
 from tests.api.test_query import problem_of

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from shared.connect import Redis
 from shared.keys import Keys
+from shared.redis.connect import Redis
 from tests.api.conftest import Start
 from tests.api.writer import Writer, row
 

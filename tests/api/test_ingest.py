@@ -10,10 +10,10 @@ import httpx
 import msgspec
 import pytest
 
-from services.api import ingest
-from services.api.receipts import ReceiptClock
-from shared.connect import Redis
+from services.api.ingest import endpoint as ingest
+from services.api.ingest.receipts import ReceiptClock
 from shared.keys import Keys
+from shared.redis.connect import Redis
 from tests.api.conftest import Served, Start
 from tests.api.producer import Consumer, consume
 from tests.api.writer import Writer

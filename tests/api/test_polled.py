@@ -8,9 +8,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from shared.connect import Redis
 from shared.keys import Keys
 from shared.model import PoolReading, Reading
+from shared.redis.connect import Redis
 from tests.api.conftest import Served, Start
 from tests.api.producer import Consumer, consume
 from tests.support import eventually

@@ -6,7 +6,7 @@ import hashlib
 
 import pytest
 
-from services.api.producers import Producer, authenticate, is_local, parse_producers
+from services.api.ingest.producers import Producer, authenticate, is_local, parse_producers
 
 SECRET = "0123456789abcdef0123456789abcdef"
 OTHER = "fedcba9876543210fedcba9876543210"

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.api.problem import Problem
-from services.api.query import DiscoverQuery, parse_discover
+from services.api.discover.query import DiscoverQuery, parse_discover
+from services.api.edge.problem import Problem
 
 
 @pytest.mark.parametrize(

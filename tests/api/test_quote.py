@@ -12,11 +12,11 @@ import pytest
 
 from services.aggregator.app import run as run_aggregator
 from services.aggregator.settings import AggregatorSettings
-from services.api.problem import Problem
-from services.api.quoting import parse_quote
-from shared.connect import Redis
+from services.api.discover.quoting import parse_quote
+from services.api.edge.problem import Problem
 from shared.keys import Keys
 from shared.model import Batch, PoolReading, Reading
+from shared.redis.connect import Redis
 from tests.api.conftest import Served, Start
 from tests.support import eventually
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.api.problem import Problem
-from services.api.texts import Texts, fold, fold_ticker, parse_text
+from services.api.edge.problem import Problem
+from services.api.search.name_index import Texts, fold, fold_ticker, parse_text
 from tests.api.conftest import Served, Start
 from tests.api.writer import Writer, row
 

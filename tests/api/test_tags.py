@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from services.api.answer import matches, weak_tag
+from services.api.edge.answer import matches, weak_tag
 from tests.api.conftest import Start
 from tests.api.writer import Writer, row
 

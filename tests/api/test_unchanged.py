@@ -13,9 +13,9 @@ import pytest
 
 from services.aggregator.app import run as run_aggregator
 from services.aggregator.settings import AggregatorSettings
-from shared.connect import Redis
 from shared.keys import Keys
 from shared.model import Batch, PoolReading, Reading
+from shared.redis.connect import Redis
 from tests.api.conftest import Served, Start
 from tests.support import eventually
 

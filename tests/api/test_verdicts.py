@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import UNSET
 
-from services.api.problem import Problem
-from services.api.verdicts import IngestToken, Verdict, judge, readings
+from services.api.edge.problem import Problem
+from services.api.ingest.body import IngestToken, Verdict, judge, readings
 from shared.model import READING_FIELDS
 
 NESTED = b"[" * 100_000 + b"]" * 100_000

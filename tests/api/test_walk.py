@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from services.api import views
-from services.api.views import PINNED_MAX
-from shared.connect import Redis
+from services.api.discover import pinned_orders as views
+from services.api.discover.pinned_orders import PINNED_MAX
 from shared.keys import Keys
+from shared.redis.connect import Redis
 from tests.api.conftest import Served, Start
 from tests.api.writer import Writer, row
 from tests.support import eventually
@@ -249,9 +249,9 @@ async def test_above_the_bound_a_new_walk_is_429_and_walks_under_way_go_on(
 async def test_a_walk_that_is_left_alone_makes_room_and_one_under_way_does_not(
     writer: Writer, start: Start, redis: Redis, keys: Keys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.api.views.PINNED_MAX", 2)
-    monkeypatch.setattr("services.api.views.SHARE_S", 0.0)
-    monkeypatch.setattr("services.api.views.IDLE_MS", 300)
+    monkeypatch.setattr("services.api.discover.pinned_orders.PINNED_MAX", 2)
+    monkeypatch.setattr("services.api.discover.pinned_orders.SHARE_S", 0.0)
+    monkeypatch.setattr("services.api.discover.pinned_orders.IDLE_MS", 300)
     await fill(writer, 100)
     served = await start()
     await served.follows(1)

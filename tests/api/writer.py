@@ -9,12 +9,12 @@ from typing import Any
 import msgspec
 
 from services.aggregator.plan import Item, Stamp, plan_commit
-from shared.connect import Redis
 from shared.keys import Keys
-from shared.replica import Replica
-from shared.row import Fields, format_digest
-from shared.store import Lease, Store
-from shared.wire import Heartbeat, encode
+from shared.redis.connect import Redis
+from shared.state.messages import Heartbeat, encode
+from shared.state.replica import Replica
+from shared.state.row import Fields, format_digest
+from shared.state.store import Lease, Store
 
 
 class Writer:

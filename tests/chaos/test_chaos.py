@@ -17,11 +17,11 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from shared import row as rows_
-from shared.connect import Redis, open_redis
-from shared.embedded import EmbeddedServer
+from dexwire.server.up.embedded import EmbeddedServer
 from shared.keys import Keys
-from shared.store import Meta, Store
+from shared.redis.connect import Redis, open_redis
+from shared.state import row as rows_
+from shared.state.store import Meta, Store
 from tests.reference_client import LiveClient, following
 from tests.support import Process, eventually, free_port, happening
 from tests.support_commits import CommitWriter, Ledger, token

@@ -6,9 +6,9 @@ import msgspec
 
 from dexwire.conformance.check import Check
 from dexwire.server.audit import LogCheck, Look, TokenChecks, state_checks
-from shared.row import Fields
-from shared.store import Meta
-from shared.wire import Heartbeat, encode
+from shared.state.messages import Heartbeat, encode
+from shared.state.row import Fields
+from shared.state.store import Meta
 
 CAT: Fields = {"id": b'"solana:cat"', "rv": b"3"}
 

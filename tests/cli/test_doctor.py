@@ -16,21 +16,21 @@ import redis as sync_redis
 
 from dexwire.runfile import Running
 from dexwire.server.doctor import machine
-from dexwire.server.doctor.look import look
+from dexwire.server.doctor.probe import look
 from dexwire.server.doctor.result import Result
 from dexwire.server.doctor.run import examine
 from dexwire.server.doctor.server import Facts, judge
 from dexwire.server.doctor.upstream import upstreams
-from dexwire.server.net import is_open
 from dexwire.server.settings import UpSettings
+from dexwire.server.up.embedded import EmbeddedServer
+from dexwire.server.up.net import is_open
 from services.api.settings import ApiSettings
 from services.fetcher.settings import FetcherSettings
 from services.ws.settings import WsSettings
-from shared.connect import Redis, open_redis
-from shared.embedded import EmbeddedServer
 from shared.errors import ConfigError
 from shared.keys import Keys
-from shared.store import Meta
+from shared.redis.connect import Redis, open_redis
+from shared.state.store import Meta
 from tests.support import Process, eventually, free_port
 
 Spawn = Callable[..., Process]

@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 import redis as sync_redis
 
-from shared.embedded import EmbeddedServer, find_server, server_version
+from dexwire.server.up.embedded import EmbeddedServer, find_server, server_version
 from shared.errors import ConfigError, StoreError
 from tests.support import ROOT, Process, eventually
 
 PARENT = """
 import sys, time
-from shared.embedded import EmbeddedServer
+from dexwire.server.up.embedded import EmbeddedServer
 server = EmbeddedServer()
 server.start()
 print(server.url, flush=True)
@@ -140,7 +140,7 @@ def test_without_the_bundled_one_a_server_on_path_is_used(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = fake_server(tmp_path, "7.0.15")
-    monkeypatch.setattr("shared.embedded._bundled", lambda: None)
+    monkeypatch.setattr("dexwire.server.up.embedded._bundled", lambda: None)
     monkeypatch.setenv("PATH", f"{tmp_path}:/bin")
 
     assert server_version(str(path)) == (7, 0, 15)
@@ -151,7 +151,7 @@ def test_without_any_new_enough_server_the_error_names_three_fixes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fake_server(tmp_path, "6.2.14")
-    monkeypatch.setattr("shared.embedded._bundled", lambda: None)
+    monkeypatch.setattr("dexwire.server.up.embedded._bundled", lambda: None)
     monkeypatch.setenv("PATH", str(tmp_path))
 
     with pytest.raises(ConfigError) as error:

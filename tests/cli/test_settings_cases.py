@@ -14,9 +14,9 @@ from services.aggregator.settings import AggregatorSettings
 from services.api.settings import ApiSettings
 from services.fetcher.settings import FetcherSettings
 from services.ws.settings import WsSettings
-from shared.environment import type_parts
 from shared.errors import ConfigError
-from shared.settings import ServiceSettings, read_settings
+from shared.process.environment import type_parts
+from shared.process.settings import ServiceSettings, read_settings
 from tests.support import ROOT
 
 CASES = ROOT / "tests" / "cases"

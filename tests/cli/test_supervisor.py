@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from dexwire.server import supervisor as supervisor_
-from dexwire.server.screen import Screen
-from dexwire.server.supervisor import Service, Supervisor, next_delay_s
+from dexwire.server.up import supervisor as supervisor_
+from dexwire.server.up.screen import Screen
+from dexwire.server.up.supervisor import Service, Supervisor, next_delay_s
 from tests.support import ROOT, Process, eventually
 
 SLEEPER = "import time; print('up', flush=True); time.sleep(60)"
@@ -25,8 +25,8 @@ DEAF = (
 )
 PARENT = """
 import asyncio, sys
-from dexwire.server.screen import Screen
-from dexwire.server.supervisor import Service, Supervisor
+from dexwire.server.up.screen import Screen
+from dexwire.server.up.supervisor import Service, Supervisor
 
 child = (sys.executable, "-c", "import os, time; print(os.getpid(), flush=True); time.sleep(60)")
 asyncio.run(Supervisor(Screen(["one", "two"])).run([Service("one", child), Service("two", child)]))

@@ -13,12 +13,12 @@ import pytest
 from msgspec.structs import asdict
 
 from dexwire.runfile import Running
-from dexwire.server.log_view import LogView, view
-from dexwire.server.ports import Ports
-from dexwire.server.screen import Screen
 from dexwire.server.settings import UpSettings
-from dexwire.server.summary import Sample, summary, write_summaries
-from dexwire.server.terminal_screen import TerminalScreen
+from dexwire.server.up.log_view import LogView, view
+from dexwire.server.up.ports import Ports
+from dexwire.server.up.screen import Screen
+from dexwire.server.up.summary import Sample, summary, write_summaries
+from dexwire.server.up.terminal_screen import TerminalScreen
 from tests.support import eventually, happening
 from tests.support_pty import Terminal, shown
 

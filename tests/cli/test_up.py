@@ -14,10 +14,10 @@ import pytest
 import redis as sync_redis
 
 from dexwire.runfile import Running, find_running
-from dexwire.server.net import take_port
-from dexwire.server.ports import Ports
 from dexwire.server.settings import UpSettings
-from dexwire.server.up import demo_rate_factor, services
+from dexwire.server.up.command import demo_rate_factor, services
+from dexwire.server.up.net import take_port
+from dexwire.server.up.ports import Ports
 from tests.support import ROOT, Process, eventually, free_port
 
 Spawn = Callable[..., Process]

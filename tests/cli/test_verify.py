@@ -12,15 +12,15 @@ import pytest
 from dexwire.conformance.check import Check
 from dexwire.runfile import RunFile, Running
 from dexwire.server.verify import Report, audit, verify
-from shared import row as rows_
-from shared.connect import Redis
 from shared.errors import ConfigError
 from shared.keys import Keys
 from shared.model import METRICS
-from shared.row import Fields
-from shared.settings import ServiceSettings
-from shared.store import CommitPlan, RowWrite, Store
-from shared.wire import Commit, encode
+from shared.process.settings import ServiceSettings
+from shared.redis.connect import Redis
+from shared.state import row as rows_
+from shared.state.messages import Commit, encode
+from shared.state.row import Fields
+from shared.state.store import CommitPlan, RowWrite, Store
 from tests.support import Process, free_port
 
 CAT, DOG, OWL = "solana:cat", "base:0xd06", "bsc:owl"

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from services.api.settings import ApiSettings
-from shared.redis_users import redis_users
+from shared.redis.users import redis_users
 from tests.support import ROOT
 
 FILE: Final = ROOT / "docker-compose.yml"

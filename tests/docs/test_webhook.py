@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from shared.connect import Redis
 from shared.keys import Keys
+from shared.redis.connect import Redis
 from tests.docs.blocks import blocks
 from tests.support import ROOT, Process, eventually, free_port
 from tests.support_commits import CommitWriter, token

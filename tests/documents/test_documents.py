@@ -10,10 +10,10 @@ import pytest
 from openapi_spec_validator import validate
 
 from dexwire.server.documents import asyncapi, documents
+from services.api.discover.filters import PARAMETERS
 from services.api.documents import schemas
 from services.api.documents.openapi import openapi
 from services.api.documents.routes import EVERYWHERE, OPERATIONS
-from services.api.filters import PARAMETERS
 from shared.model import ROW_FIELDS
 from tests.documents.node import FOLDER, need_package
 from tests.support import ROOT
@@ -75,7 +75,7 @@ def test_every_filter_is_documented() -> None:
 
 def test_every_code_that_is_raised_is_documented() -> None:
     source = "".join(
-        path.read_text(encoding="utf-8") for path in (ROOT / "services/api").glob("*.py")
+        path.read_text(encoding="utf-8") for path in (ROOT / "services/api").rglob("*.py")
     )
     raised = set(re.findall(r'Problem\(\s*\d{3},\s*"(\w+)"', source))
     told = {

@@ -12,7 +12,7 @@ from typing import Any
 import websockets
 
 from dexwire.runfile import find_running
-from dexwire.server.net import http_get
+from dexwire.server.up.net import http_get
 from tests.support import Process, eventually
 
 Spawn = Callable[..., Process]

@@ -7,8 +7,8 @@ from functools import partial
 
 import pytest
 
-from dexwire.server.net import http_get, is_open
-from shared.embedded import EmbeddedServer
+from dexwire.server.up.embedded import EmbeddedServer
+from dexwire.server.up.net import http_get, is_open
 from tests.support import Process, eventually, free_port
 
 Spawn = Callable[..., Process]

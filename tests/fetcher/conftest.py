@@ -9,8 +9,8 @@ import pytest
 from services.fetcher.budget import Budget
 from services.fetcher.http import Upstreams, open_client
 from services.fetcher.source import Source
-from shared.connect import Redis
 from shared.keys import Keys
+from shared.redis.connect import Redis
 from tests.fetcher.upstream import Upstream, upstream
 
 

@@ -8,8 +8,8 @@ import time
 import pytest
 
 from services.fetcher.budget import Budget, burst_of
-from shared.connect import Redis, open_redis
 from shared.keys import Keys
+from shared.redis.connect import Redis, open_redis
 
 
 @pytest.mark.parametrize(("per_minute", "burst"), [(10, 1), (24, 1), (48, 1), (240, 8), (6000, 10)])

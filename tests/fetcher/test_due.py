@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 
 from services.fetcher.due import FORGET_MS, NEW, UNASKED, DueTokens
-from shared.connect import Redis, open_redis
 from shared.keys import Keys
+from shared.redis.connect import Redis, open_redis
 
 
 def due(redis: Redis, keys: Keys, *, known_max: int = 1_000) -> DueTokens:

@@ -17,9 +17,9 @@ from services.fetcher.budget import Budget
 from services.fetcher.http import MAX_BODY, Upstreams, open_client
 from services.fetcher.inflate import Inflater
 from services.fetcher.source import Call, Page, Source
-from shared.connect import Redis
 from shared.errors import Malformed, SourceError, Throttled, Unavailable
 from shared.keys import Keys
+from shared.redis.connect import Redis
 from tests.fetcher.upstream import JSON_HEAD, Upstream
 from tests.support import eventually, free_port
 

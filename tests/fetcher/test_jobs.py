@@ -14,16 +14,16 @@ from pathlib import Path
 import pytest
 from redis.exceptions import RedisError
 
+from dexwire.server.up.embedded import EmbeddedServer
 from services.fetcher.jobs import LEASE_MIN_S, Leases, lease_s
-from shared.connect import Redis, open_redis
-from shared.embedded import EmbeddedServer
 from shared.keys import Keys
+from shared.redis.connect import Redis, open_redis
 from tests.support import ROOT, eventually
 
 HOLDER = """
 import asyncio, sys
 from services.fetcher.jobs import Leases
-from shared.connect import open_redis
+from shared.redis.connect import open_redis
 
 async def cycle():
     print("running", flush=True)

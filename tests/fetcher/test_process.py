@@ -10,9 +10,9 @@ from typing import Final
 import httpx
 import msgspec
 
-from shared.connect import Redis
 from shared.keys import Keys
 from shared.model import Batch
+from shared.redis.connect import Redis
 from tests.support import Process, eventually, free_port
 
 Spawn = Callable[..., Process]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import msgspec
 
 from services.fetcher.publish import MAX_BYTES, messages, publish
-from shared.connect import Redis
 from shared.keys import Keys
 from shared.model import Batch, PoolReading, RawBatch, Reading
+from shared.redis.connect import Redis
 from tests.support import eventually
 
 AT = 1_700_000_000_000

@@ -20,9 +20,9 @@ from services.fetcher.settings import FetcherSettings
 from services.fetcher.source import Call, Discovery, Job, Refresh, Source
 from services.fetcher.sources import dexscreener
 from services.fetcher.status import StatusBoard
-from shared.connect import Redis
 from shared.keys import Keys
 from shared.model import Batch
+from shared.redis.connect import Redis
 from tests.fetcher.recorded import recorded
 from tests.fetcher.upstream import JSON_HEAD, Upstream
 from tests.support import eventually

@@ -14,7 +14,7 @@ from services.fetcher.sources.dexscreener import DexScreenerSettings
 from services.fetcher.sources.geckoterminal import GeckoTerminalSettings
 from services.fetcher.sources.jupiter import JupiterSettings
 from shared.errors import ConfigError
-from shared.settings import read_settings
+from shared.process.settings import read_settings
 
 
 def sources(factor: float = 1) -> dict[str, Source]:

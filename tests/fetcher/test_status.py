@@ -8,8 +8,8 @@ import pytest
 from fakeredis import FakeAsyncRedis
 
 from services.fetcher.status import SourceStatus, StatusBoard, state_of
-from shared.connect import Redis
 from shared.keys import Keys
+from shared.redis.connect import Redis
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from services.fetcher.source import Page
 from services.fetcher.sources import dexscreener, geckoterminal, jupiter
-from services.fetcher.wire import amount, count, decimal, millis, percent, text
+from services.fetcher.values import amount, count, decimal, millis, percent, text
 from shared.errors import Malformed
 from shared.model import Reading
 from tests.fetcher.recorded import RECORDED

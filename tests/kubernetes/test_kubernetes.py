@@ -13,8 +13,8 @@ import pytest
 import yaml
 
 from dexwire.server.config import read_config
-from dexwire.server.net import http_get
-from shared.settings import METRICS_PORTS
+from dexwire.server.up.net import http_get
+from shared.process.settings import METRICS_PORTS
 from tests.support import ROOT, Process, eventually, free_port, require
 
 FOLDER = ROOT / "deploy/kubernetes"

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from shared.connect import open_redis
 from shared.keys import Keys
+from shared.redis.connect import open_redis
 from tests.api.writer import Writer, row
 from tests.limits.doors import SECRET, Door, Stack, running
 

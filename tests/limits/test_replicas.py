@@ -13,8 +13,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from shared.connect import Redis
 from shared.keys import Keys
+from shared.redis.connect import Redis
 from tests.api.writer import Writer, row
 from tests.limits.doors import (
     connected,

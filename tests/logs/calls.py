@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from shared.settings import METRICS_PORTS
+from shared.process.settings import METRICS_PORTS
 from tests.support import ROOT
 
 LEVELS: Final = ("debug", "info", "warning", "error", "exception", "critical")
@@ -71,7 +71,7 @@ def _told_by(path: Path) -> str:
 @cache
 def _loaded_by(service: str) -> frozenset[Path]:
     """The files that a service's process imports, of ours."""
-    todo = [ROOT / "services" / service / "app.py", ROOT / "shared" / "service.py"]
+    todo = [ROOT / "services" / service / "app.py", ROOT / "shared" / "process" / "service.py"]
     found: set[Path] = set()
     while todo:
         path = todo.pop()

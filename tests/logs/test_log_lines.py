@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.log_lines import Throttle, printable, printable_lines
+from shared.process.log_lines import Throttle, printable, printable_lines
 from tests.support import ROOT
 
 SETUP = """
 import logging
-from shared.logs import get_logger, setup_logs
-from shared.settings import ServiceSettings
+from shared.process.logs import get_logger, setup_logs
+from shared.process.settings import ServiceSettings
 setup_logs("api", ServiceSettings(log_json=%s))
 log = get_logger("tests")
 """

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from shared.log_lines import PER_S
-from shared.logs import LIBRARY_EVENT
+from shared.process.log_lines import PER_S
+from shared.process.logs import LIBRARY_EVENT
 from tests.logs.calls import LogCall, log_calls
 from tests.support import ROOT
 

@@ -13,10 +13,10 @@ from services.aggregator.memory import Memory
 from services.aggregator.minutes import CommitMinutes
 from services.fetcher.counts import Counts
 from services.fetcher.poll_cycles import PollCycles
-from services.ws.core.told import Told
+from services.ws.core.counts import Told
 from services.ws.minutes import StreamMinutes
 from shared.errors import Unavailable
-from shared.minutes import Since, every_minute
+from shared.process.minutes import Since, every_minute
 from tests.support import eventually, happening
 
 

@@ -6,7 +6,7 @@ from services.aggregator.settings import AggregatorSettings
 from services.api.settings import ApiSettings
 from shared.errors import ConfigError
 from shared.merge.policy import MergeRules
-from shared.settings import read_settings
+from shared.process.settings import read_settings
 
 
 def test_without_a_word_the_rules_are_the_defaults() -> None:

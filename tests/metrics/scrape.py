@@ -8,7 +8,7 @@ import httpx
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from shared.metrics import Metrics
+from shared.process.metrics import Metrics
 
 
 @dataclass(frozen=True, slots=True)

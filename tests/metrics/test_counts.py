@@ -20,8 +20,8 @@ from shared.errors import (
     Throttled,
     Unavailable,
 )
-from shared.measure import Histogram
-from shared.metrics import Metrics, counter, gauge, histogram
+from shared.process.measure import Histogram
+from shared.process.metrics import Metrics, counter, gauge, histogram
 from tests.metrics.scrape import Scrape
 
 

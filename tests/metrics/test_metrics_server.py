@@ -13,13 +13,13 @@ from collections.abc import Callable, Iterator
 import pytest
 from prometheus_client.metrics_core import Metric
 
-from dexwire.server.net import PortTaken
-from dexwire.server.ports import choose_ports, metrics_ports
 from dexwire.server.settings import UpSettings
+from dexwire.server.up.net import PortTaken
+from dexwire.server.up.ports import choose_ports, metrics_ports
 from shared.errors import CannotListen
-from shared.metrics import Metrics, counter
-from shared.metrics_server import serve_metrics
-from shared.settings import METRICS_PORTS, ServiceSettings
+from shared.process.metrics import Metrics, counter
+from shared.process.metrics_server import serve_metrics
+from shared.process.settings import METRICS_PORTS, ServiceSettings
 from tests.metrics.scrape import Scrape, scrape
 from tests.support import Process, eventually, free_port
 

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from dexwire.runfile import Running
-from shared.settings import METRICS_PORTS
+from shared.process.settings import METRICS_PORTS
 from tests.metrics.promql import metrics_of
 from tests.metrics.scrape import scrape
 from tests.support import ROOT, require, run_tool

@@ -18,7 +18,7 @@ from services.ws.core.frames import Body
 from services.ws.core.hub import Hub, Member
 from services.ws.core.rooms import Batch, Room
 from services.ws.core.views import IdsView, ListView, RowsView
-from shared.replica import Replica
+from shared.state.replica import Replica
 from tests.support_model import check_schedules
 
 SCHEDULES = int(os.environ.get("MODEL_SCHEDULES", "160"))

@@ -16,9 +16,9 @@ from playwright.sync_api import Browser
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.typing import Subprotocol
 
-from services.api.answer import json_answer
+from services.api.edge.answer import json_answer
+from services.api.edge.server import HttpServer, bind
 from services.api.routes import build_router
-from services.api.server import HttpServer, bind
 from services.api.webpage import page_routes
 from tests.page.browser import Watched, until
 from tests.support import free_port

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from shared.redis_users import acl_lines, redis_users
+from shared.redis.users import acl_lines, redis_users
 from tests.support_redis import RedisServer
 
 ROOT_PASSWORD = "the tests' own"

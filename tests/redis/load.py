@@ -9,12 +9,12 @@ from collections.abc import AsyncIterator
 import httpx
 import msgspec
 
-from shared.connect import open_redis
-from shared.feed import load
 from shared.keys import Keys
-from shared.redis_address import RedisAddress
-from shared.replica import Replica
-from shared.store import Store
+from shared.redis.address import RedisAddress
+from shared.redis.connect import open_redis
+from shared.state.feed import load
+from shared.state.replica import Replica
+from shared.state.store import Store
 from tests.redis.stack import Stack
 from tests.reference_client import following
 from tests.support import happening

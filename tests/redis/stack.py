@@ -8,9 +8,9 @@ from typing import Any, Final
 
 import httpx
 
-from dexwire.server.ports import Ports
 from dexwire.server.settings import UpSettings
-from dexwire.server.up import services
+from dexwire.server.up.command import services
+from dexwire.server.up.ports import Ports
 from tests.reference_client import LiveClient, ReferenceClient
 from tests.support import Process, eventually, free_port
 

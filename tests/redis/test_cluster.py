@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from dexwire.server.verify import audit
-from shared.connect import open_redis
 from shared.keys import Keys
-from shared.redis_address import RedisAddress, key_slot
-from shared.store import Store
+from shared.redis.address import RedisAddress, key_slot
+from shared.redis.connect import open_redis
+from shared.state.store import Store
 from tests.redis.load import Load
 from tests.redis.stack import Stack
 from tests.support import Process, eventually, free_port

@@ -7,12 +7,12 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 import redis.exceptions
 
+from dexwire.server.up.embedded import EmbeddedServer
 from services.fetcher.publish import publish as publish_readings
-from shared.connect import Redis, open_redis
-from shared.embedded import EmbeddedServer
 from shared.errors import Diverged
 from shared.keys import Keys
-from shared.store import Store
+from shared.redis.connect import Redis, open_redis
+from shared.state.store import Store
 from tests.api.writer import Writer, row
 from tests.support import eventually
 from tests.support_market import aggregator, has_leader, publish, reaches, reading

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from dexwire.server.doctor.look import look
+from dexwire.server.doctor.probe import look
 from dexwire.server.doctor.result import Result
 from dexwire.server.doctor.rights import COMMANDS, rights
 from dexwire.server.doctor.server import judge
-from shared.connect import Redis, open_redis
-from shared.redis_address import RedisAddress
-from shared.redis_users import redis_users
+from shared.redis.address import RedisAddress
+from shared.redis.connect import Redis, open_redis
+from shared.redis.users import redis_users
 from tests.redis.conftest import Guarded, password
 
 SERVICES = ("fetcher", "aggregator", "api", "ws")

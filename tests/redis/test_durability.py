@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from shared.connect import open_redis
-from shared.feed import load
 from shared.keys import Keys
-from shared.replica import Replica
+from shared.redis.connect import open_redis
+from shared.state.feed import load
+from shared.state.replica import Replica
 from tests.api.writer import Writer, row
 from tests.redis.conftest import Guarded
 

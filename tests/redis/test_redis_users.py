@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from shared.keys import Keys
-from shared.redis_users import acl_lines, redis_users
+from shared.redis.users import acl_lines, redis_users
 from tests.docs.test_data import built_names
 from tests.support import ROOT, Process
 

@@ -1,7 +1,7 @@
 """Every user and everything that is done in Redis, cell by cell, on a real server.
 
 What is expected stands in one table, written by hand: `x` is allowed, `-` is refused with an entry
-in the ACL log. Nothing of it is derived from the table in shared/redis_users.py.
+in the ACL log. Nothing of it is derived from the table in shared/redis/users.py.
 """
 
 from __future__ import annotations
@@ -16,25 +16,25 @@ import pytest
 import redis.exceptions
 
 from dexwire.server.verify import audit
+from services.api.discover.pinned_orders import Views
 from services.api.health import Health
-from services.api.receipts import Receipts
+from services.api.ingest.receipts import Receipts
 from services.api.tokens import Token
-from services.api.views import Views
 from services.fetcher.budget import Budget
 from services.fetcher.due import DueTokens
 from services.fetcher.jobs import Leases
 from services.fetcher.publish import publish
 from services.fetcher.runner import Runner
 from services.fetcher.status import StatusBoard
-from services.ws.history import read_history
+from services.ws.alert_history import read_history
 from services.ws.watched import tell_watched
-from shared.connect import open_redis
-from shared.feed import load
 from shared.keys import Keys
 from shared.merge.policy import MergeRules
-from shared.redis_address import RedisAddress
-from shared.redis_users import redis_users
-from shared.replica import Replica
+from shared.redis.address import RedisAddress
+from shared.redis.connect import open_redis
+from shared.redis.users import redis_users
+from shared.state.feed import load
+from shared.state.replica import Replica
 from tests.api.writer import Writer, row
 from tests.redis.conftest import Guarded, password
 from tests.support_market import reading
@@ -305,7 +305,7 @@ async def load_the_state(world: World) -> None:
 
 @action("pin an order")
 async def pin(world: World) -> None:
-    from services.api.views import _PIN  # noqa: PLC0415 - the script alone: the rest reads memory
+    from services.api.discover.pinned_orders import _PIN  # noqa: PLC0415 - the script alone: the rest reads memory
 
     for name in ("one", "two"):  # the second makes the first go
         keys = [world.keys.views, world.keys.view(name)]
@@ -314,7 +314,7 @@ async def pin(world: World) -> None:
 
 @action("walk an order")
 async def walk(world: World) -> None:
-    from services.api.views import _HEAD  # noqa: PLC0415
+    from services.api.discover.pinned_orders import _HEAD  # noqa: PLC0415
 
     name = bytes(16)
     await world.writer.store.redis.set(world.keys.view(name.hex()), bytes(_HEAD.size + 8))

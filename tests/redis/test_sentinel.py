@@ -11,7 +11,7 @@ import pytest
 from redis.exceptions import RedisError
 
 from shared.keys import Keys
-from shared.redis_address import RedisAddress
+from shared.redis.address import RedisAddress
 from tests.redis.load import Load
 from tests.redis.stack import Stack
 from tests.support import Process, eventually, free_port

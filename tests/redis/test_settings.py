@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 from redis.crc import key_slot as library_slot
 
-from dexwire.server.ports import Ports
 from dexwire.server.settings import UpSettings
-from dexwire.server.up import services
+from dexwire.server.up.command import services
+from dexwire.server.up.ports import Ports
 from services.api.settings import ApiSettings
 from services.fetcher.sources.jupiter import JupiterSettings
 from shared.errors import ConfigError
-from shared.redis_address import RedisAddress, RedisPlace, hash_tag, key_slot, parse_redis_url
-from shared.settings import ServiceSettings, read_settings
+from shared.process.settings import ServiceSettings, read_settings
+from shared.redis.address import RedisAddress, RedisPlace, hash_tag, key_slot, parse_redis_url
 from tests.support import Process
 
 SENTINELS = "redis+sentinel://api@s1:26379,s2,[::1]:26380/mymaster/3"

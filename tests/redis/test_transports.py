@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from shared.connect import UNREACHABLE, open_redis
-from shared.redis_address import RedisAddress
+from shared.redis.address import RedisAddress
+from shared.redis.connect import UNREACHABLE, open_redis
 from tests.redis.stack import Stack
 from tests.support import Process, free_port, require
 from tests.support_redis import RedisServer

@@ -6,9 +6,9 @@ import pytest
 
 from services.api.settings import ApiSettings
 from services.ws.settings import WsSettings
-from shared.addresses import Proxies, limit_key
+from shared.edge.client_address import Proxies, limit_key
 from shared.errors import ConfigError
-from shared.settings import read_settings
+from shared.process.settings import read_settings
 
 PROXIES = Proxies(["10.0.0.1", "172.16.0.0/12", "fd00::/8"])
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from shared.connect import open_redis
+from shared.redis.connect import open_redis
 
 
 async def test_a_cancellation_is_never_lost_in_a_command(redis_url: str) -> None:

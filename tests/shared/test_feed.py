@@ -11,12 +11,12 @@ from collections.abc import AsyncIterator
 import pytest
 from redis.exceptions import ResponseError
 
-from shared.connect import Redis, open_redis
-from shared.feed import Feed
 from shared.keys import Keys
-from shared.replica import Change, Replica
-from shared.store import Store
-from shared.wire import Heartbeat
+from shared.redis.connect import Redis, open_redis
+from shared.state.feed import Feed
+from shared.state.messages import Heartbeat
+from shared.state.replica import Change, Replica
+from shared.state.store import Store
 from tests.support import eventually
 from tests.support_market import aggregator, has_leader, market, publish, reaches
 from tests.support_proxy import proxy

@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 
 from dexwire.server.doctor import machine
-from shared import leftovers
-from shared.embedded import EmbeddedServer
-from shared.leftovers import find_leftovers, hold, remove_leftovers
+from dexwire.server.up import leftovers
+from dexwire.server.up.embedded import EmbeddedServer
+from dexwire.server.up.leftovers import find_leftovers, hold, remove_leftovers
 from tests.support import ROOT, Process, eventually
 
 PARENT = """
 import time
-from shared.embedded import EmbeddedServer
+from dexwire.server.up.embedded import EmbeddedServer
 server = EmbeddedServer()
 server.start()
 print(server.url, flush=True)

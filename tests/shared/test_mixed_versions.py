@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from msgspec import Raw
 
-from shared import row as rows_
-from shared.replica import Replica
-from shared.wire import Commit, decode
+from shared.state import row as rows_
+from shared.state.messages import Commit, decode
+from shared.state.replica import Replica
 
 
 def encoded(row: dict[str, bytes]) -> Raw:

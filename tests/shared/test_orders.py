@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared import orders as orders_
-from shared.connect import Redis
-from shared.orders import Orders
+from shared.redis.connect import Redis
+from shared.state import orders as orders_
+from shared.state.orders import Orders
 
 addresses = st.text("abAB01", min_size=1, max_size=3)
 ids = st.builds(lambda chain, address: f"{chain}:{address}", st.sampled_from("xyz"), addresses)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.rates import Rates
+from shared.edge.rates import Rates
 
 
 def test_a_burst_is_let_in_at_once_then_one_by_one() -> None:

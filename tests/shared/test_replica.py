@@ -6,9 +6,9 @@ import msgspec
 import pytest
 
 from shared.errors import Diverged
-from shared.replica import Replica
-from shared.row import add_to_digest, decode_row, format_digest, row_hash
-from shared.wire import Commit
+from shared.state.messages import Commit
+from shared.state.replica import Replica
+from shared.state.row import add_to_digest, decode_row, format_digest, row_hash
 
 
 def digest_of(*rows: bytes) -> str:

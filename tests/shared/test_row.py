@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.model import ROW_FIELDS
-from shared.row import add_to_digest, decode_row, encode_row, format_digest, patch, row_hash
+from shared.state.row import add_to_digest, decode_row, encode_row, format_digest, patch, row_hash
 
 names = st.sampled_from([*ROW_FIELDS[1:], "zz_future", "a_future"])
 values = st.one_of(st.integers(0, 10**6), st.floats(0, 1e14), st.text(max_size=8), st.booleans())

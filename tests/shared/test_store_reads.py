@@ -5,7 +5,7 @@ from fakeredis import FakeAsyncRedis
 from redis.exceptions import ResponseError
 
 from shared.keys import Keys
-from shared.store import Store
+from shared.state.store import Store
 
 KEYS = Keys("")
 

@@ -13,10 +13,10 @@ from services.ws.app import run
 from services.ws.core.hub import Hub
 from services.ws.gateway import Gateway
 from services.ws.settings import WsSettings
-from shared.connect import Redis
 from shared.errors import StoreError
 from shared.keys import Keys
-from shared.loop_watch import LoopWatch
+from shared.process.loop_watch import LoopWatch
+from shared.redis.connect import Redis
 from tests.support import eventually, free_port
 from tests.support_commits import CommitWriter
 from tests.ws_support import LocalGateway, is_listening

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from services.ws.history import read_history
+from services.ws.alert_history import read_history
 from shared import keys as keys_
-from shared.connect import Redis
 from shared.keys import Keys
+from shared.redis.connect import Redis
 from tests.support import eventually
 from tests.support_commits import CommitWriter, Ledger, token
 from tests.ws.conftest import StartGateway

@@ -12,10 +12,10 @@ from typing import Any, cast
 
 import pytest
 
+from dexwire.server.up.embedded import EmbeddedServer
 from services.api.settings import ApiSettings
-from shared.connect import open_redis
-from shared.embedded import EmbeddedServer
 from shared.keys import Keys
+from shared.redis.connect import open_redis
 from tests.api.conftest import serve
 from tests.reference_client import LiveClient, following
 from tests.support import eventually

@@ -15,7 +15,7 @@ from websockets.typing import Origin, Subprotocol
 
 from services.ws.settings import WsSettings
 from shared.errors import ConfigError, PipelineError
-from shared.settings import read_settings
+from shared.process.settings import read_settings
 from tests.support import eventually
 from tests.support_commits import CommitWriter, token
 from tests.ws.conftest import StartGateway

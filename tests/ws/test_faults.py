@@ -9,9 +9,9 @@ import signal
 import time
 from collections.abc import Callable
 
-from shared.connect import open_redis
-from shared.embedded import EmbeddedServer
+from dexwire.server.up.embedded import EmbeddedServer
 from shared.keys import Keys
+from shared.redis.connect import open_redis
 from tests.reference_client import LiveClient, following
 from tests.support import Process, eventually, free_port
 from tests.support_commits import CommitWriter, token

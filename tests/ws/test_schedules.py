@@ -12,7 +12,7 @@ import random
 import pytest
 
 from services.ws.core.session import Session
-from shared.wire import Commit
+from shared.state.messages import Commit
 from tests.reference_client import RESUME, ReferenceClient
 from tests.support_commits import Ledger
 from tests.ws_support import FakeGateway, FakeSink

@@ -7,8 +7,8 @@ import contextlib
 import random
 from collections.abc import Callable
 
-from shared.connect import Redis
 from shared.keys import Keys
+from shared.redis.connect import Redis
 from tests.reference_client import LiveClient, ReferenceClient, following
 from tests.support import eventually
 from tests.support_commits import CommitWriter, token

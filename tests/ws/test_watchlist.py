@@ -10,8 +10,8 @@ import pytest
 
 from services.ws.core.session import Session
 from services.ws.watched import KEEP_MS, tell_watched
-from shared.connect import Redis
 from shared.keys import Keys
+from shared.redis.connect import Redis
 from tests.support import eventually
 from tests.support_commits import CommitWriter, Ledger, token
 from tests.ws.conftest import StartGateway

@@ -7,11 +7,11 @@ from typing import Any
 
 import msgspec
 
-from shared import row as rows_
-from shared.connect import Redis
 from shared.keys import Keys
 from shared.model import Reading
-from shared.store import Store
+from shared.redis.connect import Redis
+from shared.state import row as rows_
+from shared.state.store import Store
 from tests.reference_client import LiveClient, following
 from tests.support import eventually
 from tests.support_market import aggregator, has_leader, market, publish

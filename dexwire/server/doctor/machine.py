@@ -15,13 +15,13 @@ from typing import Final
 from dexwire.runfile import Running
 from dexwire.server.config import Config, complaints
 from dexwire.server.doctor.result import Result, fail, ok, warn
-from dexwire.server.net import PortTaken, http_get, take_port
 from dexwire.server.settings import UpSettings
+from dexwire.server.up.embedded import find_server, server_version
+from dexwire.server.up.leftovers import find_leftovers, remove_leftovers
+from dexwire.server.up.net import PortTaken, http_get, take_port
 from services.api.settings import ApiSettings
 from services.ws.settings import WsSettings
-from shared.embedded import find_server, server_version
 from shared.errors import ConfigError
-from shared.leftovers import find_leftovers, remove_leftovers
 
 _SPARE_FILES: Final = 64  # of a gateway, besides its clients
 _LEAST_DISK: Final = 1 << 30

@@ -1,4 +1,4 @@
-"""Whether the Redis users may do what their services need (shared/redis_users.py).
+"""Whether the Redis users may do what their services need (shared/redis/users.py).
 
 Who may ask `ACL DRYRUN`, as an operator may, learns it of every user, cell by cell, without a
 command being run. A service's own user may not: for it the commands that change nothing are really
@@ -15,8 +15,8 @@ from typing import Any, Final
 from redis.exceptions import NoPermissionError, ResponseError
 
 from dexwire.server.doctor.result import Result, fail, ok
-from shared.connect import Redis
-from shared.redis_users import RedisUser, redis_users
+from shared.redis.connect import Redis
+from shared.redis.users import RedisUser, redis_users
 
 _SHA: Final = "0" * 40  # of no script: allowed means NOSCRIPT
 _KEY: Final = "\0key"

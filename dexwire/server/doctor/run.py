@@ -16,7 +16,7 @@ from dexwire.output import print_json
 from dexwire.runfile import DEFAULT_FOLDER, Running, find_running
 from dexwire.server.config import masked, read_config
 from dexwire.server.doctor import machine
-from dexwire.server.doctor.look import look
+from dexwire.server.doctor.probe import look
 from dexwire.server.doctor.result import Result, fail, ok, shown
 from dexwire.server.doctor.rights import rights
 from dexwire.server.doctor.server import judge
@@ -25,10 +25,10 @@ from dexwire.server.settings import UpSettings
 from services.api.settings import ApiSettings
 from services.fetcher.settings import FetcherSettings
 from services.ws.settings import WsSettings
-from shared.connect import UNREACHABLE, open_redis
 from shared.errors import ConfigError
-from shared.redis_address import RedisAddress
-from shared.settings import read_settings
+from shared.process.settings import read_settings
+from shared.redis.address import RedisAddress
+from shared.redis.connect import UNREACHABLE, open_redis
 
 _ANSWER_S = 5.0
 S = TypeVar("S", bound=BaseSettings)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from dexwire.server.doctor.result import Result, fail, ok, warn
-from shared.store import Meta, run_of
+from shared.state.store import Meta, run_of
 
 LEAST_REDIS: Final = (7, 0)
 LEAST_VALKEY: Final = (7, 2)

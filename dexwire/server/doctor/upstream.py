@@ -11,7 +11,7 @@ from services.fetcher.http import open_client
 from services.fetcher.settings import FetcherSettings
 from services.fetcher.source import Call, Discovery, Source, find_sources
 from shared.errors import ConfigError
-from shared.settings import read_settings
+from shared.process.settings import read_settings
 
 _NAMES = "nothing, if the source has it; /health shows what it answers"
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from services.api import filters, query, texts
+from services.api.discover import filters, query
 from services.api.documents import schemas
-from services.api.ingest import BATCH_ID
+from services.api.ingest.endpoint import BATCH_ID
+from services.api.search import name_index as texts
 from shared.model import SORTS, WINDOWS
 
 Schema = dict[str, Any]

@@ -9,8 +9,8 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from services.api.outcomes import Unchanged
-from services.api.verdicts import SOURCE_PATTERN, TOKENS_MAX, IngestToken, Rejection
+from services.api.ingest.body import SOURCE_PATTERN, TOKENS_MAX, IngestToken, Rejection
+from services.api.ingest.outcomes import Unchanged
 from shared.merge.explained import Role, Told
 from shared.model import PoolReading
 

@@ -30,7 +30,7 @@ from services.fetcher.pools import (
 )
 from services.fetcher.settings import HttpUrl, PerMinute, Seconds, SourceSettings
 from services.fetcher.source import Call, Discovery, Page, Refresh, Source, SourceSpec
-from services.fetcher.wire import (
+from services.fetcher.values import (
     FreeText,
     Number,
     TradeWindows,
@@ -46,7 +46,7 @@ from services.fetcher.wire import (
 )
 from shared.chains import canonical_chain, token_id
 from shared.model import Reading
-from shared.settings import Words
+from shared.process.settings import Words
 from shared.sources import SourceDeclaration
 from shared.spellings import canonical_address
 

@@ -19,7 +19,7 @@ from pydantic_settings import SettingsConfigDict
 from services.fetcher.pools import reading_id
 from services.fetcher.settings import HttpUrl, PerMinute, Seconds, SourceSettings
 from services.fetcher.source import Call, Discovery, Page, Refresh, Source, SourceSpec
-from services.fetcher.wire import (
+from services.fetcher.values import (
     FreeText,
     MaybeNumber,
     amount,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 
 from shared.keys import ALERTS_MAX_ENTRIES
-from shared.wire import Commit, decode_alert
+from shared.state.messages import Commit, decode_alert
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,13 +16,13 @@ from itertools import chain
 from typing import Final, Literal, Protocol
 
 from services.ws.core.alerts import AlertLog, Event
+from services.ws.core.counts import Told
 from services.ws.core.frames import Parts, message
 from services.ws.core.news import News
 from services.ws.core.register import Full, Register
 from services.ws.core.rooms import Batch, Room, TopicSet
-from services.ws.core.told import Told
 from services.ws.core.topics import Topic
-from shared.replica import Change, Replica
+from shared.state.replica import Change, Replica
 
 STALE_MS: Final = 3_000  # three heartbeats without a word from the aggregator
 SWEEP: Final = 256  # connections that are served between two turns of the loop

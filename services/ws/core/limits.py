@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from services.ws.core.closing import IDLE, NO_PONG, STALLED, Closing
-from shared.rates import take
+from shared.edge.rates import take
 
 HEAD_BYTES: Final = 16 * 1024  # of a handshake
 IN_BYTES: Final = 16 * 1024  # of one inbound message

@@ -6,7 +6,7 @@ from functools import cached_property
 
 from services.ws.core.alerts import Event, events_of
 from shared.model import METRICS
-from shared.replica import Change
+from shared.state.replica import Change
 
 
 class News:

@@ -14,7 +14,7 @@ from services.ws.core.news import News
 from services.ws.core.rooms import Room, TopicSet
 from services.ws.core.topics import ALL, Topic, alerts_topic, chain_topic, token_topic
 from services.ws.core.views import view_of
-from shared.replica import Replica
+from shared.state.replica import Replica
 
 LISTS: Final = 512  # kept at a time; each costs some 50 us a commit
 LINGER_MS: Final = 60_000  # how long a list is kept after its last listener

@@ -17,7 +17,7 @@ from services.ws.core.frames import (
 )
 from services.ws.core.news import News
 from services.ws.core.views import View
-from shared.replica import Replica
+from shared.state.replica import Replica
 
 # Frames of one connection and commit that are together smaller than this are joined into one
 # write; larger ones are written one by one, so that each is held once however many hold it.

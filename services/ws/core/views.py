@@ -13,7 +13,7 @@ from services.ws.core.alerts import AlertLog, Event
 from services.ws.core.frames import Body, quote
 from services.ws.core.news import News
 from services.ws.core.topics import Ranking, Topic
-from shared.replica import Replica
+from shared.state.replica import Replica
 
 
 class View(Protocol):

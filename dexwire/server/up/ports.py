@@ -1,0 +1,150 @@
+"""Which ports `dexwire up` listens on, and what to type when one is taken."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from dexwire.server.settings import DEMO_REPLAY_PORT, UpSettings
+from dexwire.server.start import STARTED_BY
+from dexwire.server.up.net import PortTaken, take_port
+from shared.process.settings import METRICS_PORTS
+
+_LOCAL: Final = "127.0.0.1"
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Where services listen; all were free when they were checked. `replay` only in a demo."""
+
+    api: int
+    ws: int
+    replay: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    service: str
+    host: str
+    port: int
+
+    @property
+    def option(self) -> str:
+        return f"--{self.service}-port"
+
+
+def choose_ports(settings: UpSettings) -> Ports:
+    """Check that every port that was chosen can be listened on.
+
+    Raises PortTaken, which says what to type instead.
+    """
+    taken = metrics_ports(settings)
+    for name, port in taken.items():
+        try:
+            take_port(settings.metrics_host, port, f"metrics of {name}")
+        except PortTaken as error:
+            raise PortTaken(f"{error}; set METRICS_PORT to another") from None
+    wishes = _wishes(settings)
+    found: dict[str, int] = {}
+    others = set(taken.values())
+    try:
+        for wish in wishes:
+            found[wish.service] = _take(wish, found, others)
+            others.add(found[wish.service])
+    except PortTaken as error:
+        raise PortTaken(f"{error}; choose another: {_way_out(wishes, taken.values())}") from None
+    if settings.demo and "replay" not in found:
+        found["replay"] = _default_replay(others)
+    return Ports(found["api"], found["ws"], found.get("replay"))
+
+
+def metrics_ports(settings: UpSettings) -> dict[str, int]:
+    """Return each service's port where one was chosen: that one and those after it."""
+    first = settings.metrics_port
+    names = [name for name in METRICS_PORTS if settings.demo or name != "replay"]
+    return {name: port for port, name in enumerate(names, start=first)} if first else {}
+
+
+def _take(wish: _Wish, found: Mapping[str, int], others: Collection[int]) -> int:
+    """Return a port that nobody else of us has. Raises PortTaken."""
+    port = take_port(wish.host, wish.port, wish.service, others)
+    for name, other in found.items():
+        if other == port:
+            raise PortTaken(f"port {port} is asked for by {name} and {wish.service}")
+    return port
+
+
+def _wishes(settings: UpSettings) -> list[_Wish]:
+    wishes = [
+        _Wish("api", settings.api_host, settings.api_port),
+        _Wish("ws", settings.ws_host, settings.ws_port),
+    ]
+    if settings.demo and settings.replay_port is not None:
+        wishes.append(_Wish("replay", _LOCAL, settings.replay_port))
+    return wishes
+
+
+def _default_replay(others: Collection[int]) -> int:
+    """Return the replay's own port, or any free one when it is taken."""
+    if DEMO_REPLAY_PORT not in others:
+        try:
+            return take_port(_LOCAL, DEMO_REPLAY_PORT, "replay", others)
+        except PortTaken:
+            pass
+    return take_port(_LOCAL, 0, "replay", others)
+
+
+# -- what to type instead --------------------------------------------------------------------------
+def _way_out(wishes: list[_Wish], others: Collection[int]) -> str:
+    """Return the command that was typed, with a free port for each that cannot be had."""
+    kept = {wish.port for wish in wishes if wish.port} | set(others)
+    options: list[str] = []
+    seen: set[int] = set()
+    for wish in wishes:
+        if wish.port and (wish.port in seen or not _is_free(wish.host, wish.port)):
+            port = next(
+                (p for p in _after(wish.port) if p not in kept and _is_free(wish.host, p)), 0
+            )
+            options += [wish.option, str(port)]
+            kept.add(port)
+        seen.add(wish.port)
+    return command_with(options)
+
+
+def command_with(options: list[str]) -> str:
+    """Return how this command is typed with these options in the place of those that it had."""
+    typed = sys.argv[2:] if sys.argv[1:2] == ["up"] else []
+    target = os.environ.get(STARTED_BY, "")
+    words = [*_without(typed, {*options[::2]}), *options]
+    if target.startswith("make "):
+        return f'{target} ARGS="{shlex.join(word for word in words if word != "--demo")}"'
+    return f"dexwire up {shlex.join(words)}"
+
+
+def _without(words: list[str], options: Collection[str]) -> list[str]:
+    """Return words without these options and their values."""
+    left, skip = [], False
+    for word in words:
+        if skip:
+            skip = False
+        elif word in options:
+            skip = True
+        elif word.partition("=")[0] not in options:
+            left.append(word)
+    return left
+
+
+def _after(port: int) -> range:
+    return range(port + 1, min(port + 100, 65_536))
+
+
+def _is_free(host: str, port: int) -> bool:
+    try:
+        take_port(host, port, "")
+    except PortTaken:
+        return False
+    return True

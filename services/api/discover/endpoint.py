@@ -1,0 +1,75 @@
+"""`GET /discover`: parsing, caching, conditional requests."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Final
+
+from starlette.types import Receive, Scope, Send
+
+from services.api.counts import Counts
+from services.api.discover.cache import Flights, VersionCache
+from services.api.discover.pages import Pages
+from services.api.discover.query import DiscoverQuery, parse_discover
+from services.api.edge.answer import Answer, TaggedAnswer
+from services.api.live import Live, Stamp
+from services.api.storage import storage
+
+_MEMO_MAX_BYTES: Final = 200  # of a query string that is worth remembering
+_ANSWER_S: Final = 1.3  # for all that one page asks of the store, one after the other
+_parse_memo = lru_cache(1024)(parse_discover)
+
+
+class Discover:
+    """The endpoint. Pages of the live order are cached for as long as the state stays the same."""
+
+    def __init__(self, live: Live, pages: Pages, counts: Counts | None = None) -> None:
+        self._counts = counts or Counts()
+        self._live = live
+        self._pages = pages
+        self._cache: VersionCache[DiscoverQuery, TaggedAnswer] = VersionCache()
+        self._flights: Flights[tuple[DiscoverQuery, Stamp | None], TaggedAnswer] = Flights()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer. Raises Problem."""
+        query = _parse(scope["query_string"])
+        if query.cursor is not None:
+            async with storage(_ANSWER_S):
+                page = await self._pages.next_page(query)
+        else:
+            page = await self._live_page(query)
+        await page.for_request(scope)(scope, receive, send)
+
+    def cached(self, scope: Scope) -> Answer | None:
+        """Return a finished answer if there is one: for the door, before anything else is done.
+
+        Raises Problem.
+        """
+        page = self._cache.get(self._live.stamp, _parse(scope["query_string"]))
+        if page is None:
+            return None
+        self._counts.cache_hits += 1
+        return page.for_request(scope)
+
+    async def _live_page(self, query: DiscoverQuery) -> TaggedAnswer:
+        asked_at = self._live.stamp
+        page = self._cache.get(asked_at, query)
+        if page is not None:
+            self._counts.cache_hits += 1
+            return page
+        self._counts.cache_misses += 1
+
+        async def read() -> TaggedAnswer:
+            self._counts.page_reads += 1
+            async with storage(_ANSWER_S):
+                read_at, made = await self._pages.live_page(query)
+            self._cache.put(query, made, asked_at=asked_at, read_at=read_at)
+            return made
+
+        return await self._flights.share((query, asked_at), read)
+
+
+def _parse(query_string: bytes) -> DiscoverQuery:
+    if len(query_string) > _MEMO_MAX_BYTES:
+        return parse_discover(query_string)
+    return _parse_memo(query_string)

@@ -1,0 +1,223 @@
+"""Pages of the list: the first from the live order, later ones of a walk from a pinned order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from services.api.discover.cursor import (
+    NO_VIEW,
+    BadCursorError,
+    Cursor,
+    LostKeyError,
+    decode_cursor,
+    encode_cursor,
+    epoch_hash,
+)
+from services.api.discover.lists import order_of, still_passing
+from services.api.discover.pinned_orders import Views
+from services.api.discover.query import DiscoverQuery, bad_cursor
+from services.api.discover.quoting import encode_prices, quoted, wanted_prices
+from services.api.edge.answer import TaggedAnswer, weak_tag
+from services.api.edge.problem import Problem
+from services.api.hints import did_you_mean
+from services.api.live import Live, Stamp
+from services.api.storage import storage, warming
+from shared.keys import id_hash
+from shared.state.replica import Replica
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """Some rows of one exact state, in order; rows are finished JSON."""
+
+    epoch: str
+    version: int
+    as_of_ms: int
+    rows: Sequence[bytes]
+    ids: Sequence[str]
+    total: int
+    next_offset: int | None  # where the next page starts, None at the end
+    native: bytes | None = None  # JSON of the prices that rows are quoted in; None: not asked for
+
+
+class Pages:
+    """Makes the pages that `/discover` answers with."""
+
+    def __init__(self, live: Live, views: Views) -> None:
+        self._live = live
+        self._views = views
+
+    async def live_page(self, query: DiscoverQuery) -> tuple[Stamp, TaggedAnswer]:
+        """Return a page of the live order and the state it is of. Raises Problem."""
+        if query.chain is None and not query.filters and query.quote is None:
+            found = await self._read_store(query)
+        else:
+            found = slice_order(self._live, await self._live.exact(), query)
+        next_cursor = None
+        if found.next_offset is not None:
+            next_cursor = (
+                str(found.next_offset) if query.offset else await self._start(query, found)
+            )
+        body = encode_page(found, next_cursor)
+        tag = weak_tag(found.epoch.encode(), *found.rows)
+        return (found.epoch, found.version), TaggedAnswer(body, tag)
+
+    async def next_page(self, query: DiscoverQuery) -> TaggedAnswer:
+        """Return the page of a walk that its cursor asks for. Raises Problem."""
+        cursor = await self._open(query)
+        replica = await self._live.exact()
+        if cursor.epoch != epoch_hash(replica.epoch):
+            raise _expired("the list was built anew since this cursor was given")
+        if cursor.view == NO_VIEW:
+            replica = await self._live.exact((replica.epoch, cursor.version))
+            cursor = replace(cursor, view=await self._views.pin(query, replica, cursor.version))
+        found, order_version, next_position = await self._walk(query, cursor)
+        next_cursor = None
+        if next_position is not None:
+            moved = replace(cursor, position=next_position)
+            next_cursor = encode_cursor(moved, await self._views.secret())
+        body = encode_page(found, next_cursor, order_version=order_version)
+        return TaggedAnswer(body, weak_tag(found.epoch.encode(), *found.rows))
+
+    async def _read_store(self, query: DiscoverQuery) -> Slice:
+        start, stop = query.offset, query.offset + query.limit - 1
+        async with storage():
+            page = await self._live.store.page(
+                query.metric, start, stop, descending=query.descending
+            )
+        if page.seeding:
+            raise warming()
+        end = start + page.read
+        return Slice(
+            page.epoch,
+            page.version,
+            page.committed_ms,
+            page.rows,
+            page.ids,
+            page.total,
+            end if page.read == query.limit and end < page.total else None,
+        )
+
+    async def _start(self, query: DiscoverQuery, found: Slice) -> str:
+        """Return the cursor that follows page one."""
+        cursor = Cursor(
+            binding=query.binding(),
+            epoch=epoch_hash(found.epoch),
+            version=found.version,
+            shown=tuple(map(id_hash, found.ids)),
+        )
+        return encode_cursor(cursor, await self._views.secret())
+
+    async def _open(self, query: DiscoverQuery) -> Cursor:
+        try:
+            cursor = decode_cursor(query.cursor or "", await self._views.secret())
+        except BadCursorError:
+            raise bad_cursor() from None
+        except LostKeyError:
+            raise _expired("the store was renewed since this cursor was given") from None
+        if cursor.binding != query.binding():
+            raise bad_cursor()
+        return cursor
+
+    async def _walk(self, query: DiscoverQuery, cursor: Cursor) -> tuple[Slice, int, int | None]:
+        """Return the next rows of a walk, the version of its order and the position after them.
+
+        Tokens that page one showed, that are gone or that pass the filters no longer are passed
+        over, reading on until the page is full and one more is found: so no page is short, and the
+        last one knows that it is.
+        """
+        shown = frozenset(cursor.shown)
+        entries: list[bytes] = []
+        while True:
+            start = cursor.position + len(entries)
+            part = await self._views.read(cursor.view, start, query.limit + len(shown) + 1)
+            if part is None:
+                raise _expired("this walk has been idle for too long")
+            entries += part.entries
+            replica = await self._live.exact()  # rows below are all of this one state
+            if epoch_hash(replica.epoch) != cursor.epoch:
+                raise _expired("the list was built anew since this cursor was given")
+            found = self._present(replica, query, entries, shown)
+            if len(found) > query.limit or not part.entries:
+                break
+        ids = [token_id for _, token_id in found[: query.limit]]
+        next_position = None
+        if len(found) > query.limit:
+            next_position = cursor.position + found[query.limit][0]
+        state = (replica.epoch, replica.version, replica.committed_ms)
+        rows, native = rows_of(replica, ids, query.quote)
+        return Slice(*state, rows, ids, part.total, None, native), part.version, next_position
+
+    def _present(
+        self,
+        replica: Replica,
+        query: DiscoverQuery,
+        entries: Sequence[bytes],
+        shown: frozenset[bytes],
+    ) -> list[tuple[int, str]]:
+        """Return (index, id) of the first entries that are to be shown and still belong here."""
+        id_of = self._live.id_of
+        known = [(i, id_of[h]) for i, h in enumerate(entries) if h not in shown and h in id_of]
+        if query.filters:
+            still = still_passing(self._live, replica, query, [token_id for _, token_id in known])
+            known = [entry for entry in known if entry[1] in still]
+        return known[: query.limit + 1]
+
+
+def slice_order(live: Live, replica: Replica, query: DiscoverQuery) -> Slice:
+    """Return the part of the replica's own order that a query asks for. Raises Problem."""
+    order = order_of(live, replica, query)
+    if not order and query.chain is not None:
+        meant = live.meant_chain(query.chain)
+        if meant is not None:
+            detail = did_you_mean(query.chain, meant)
+            raise Problem(400, "bad_chain", detail, param="chain")
+    end = query.offset + query.limit
+    ids = order[query.offset : end]
+    rows, native = rows_of(replica, ids, query.quote)
+    return Slice(
+        replica.epoch,
+        replica.version,
+        replica.committed_ms,
+        rows,
+        ids,
+        len(order),
+        end if end < len(order) else None,
+        native,
+    )
+
+
+def rows_of(
+    replica: Replica, ids: Sequence[str], quote: str | None
+) -> tuple[list[bytes], bytes | None]:
+    """Return rows as they are shown, and the prices that they are quoted in."""
+    rows = [replica.rows[i] for i in ids]
+    if quote is None:
+        return rows, None
+    prices = wanted_prices(quote, replica.native)
+    return quoted(rows, prices), encode_prices(prices)
+
+
+def encode_page(page: Slice, next_cursor: str | None, *, order_version: int | None = None) -> bytes:
+    """Return a page's JSON; the rows go in as they are."""
+    walk = b"" if order_version is None else b'"order_version":%d,' % order_version
+    native = b"" if page.native is None else b',"native_prices":' + page.native
+    following = b"null" if next_cursor is None else b'"%s"' % next_cursor.encode()
+    return (
+        b'{"epoch":"%s","version":%d,%s"as_of_ms":%d,"tokens":[%s],"nextCursor":%s,"total":%d%s}'
+        % (
+            page.epoch.encode(),
+            page.version,
+            walk,
+            page.as_of_ms,
+            b",".join(page.rows),
+            following,
+            page.total,
+            native,
+        )
+    )
+
+
+def _expired(detail: str) -> Problem:
+    return Problem(410, "cursor_expired", f"{detail}; start again without it", param="cursor")

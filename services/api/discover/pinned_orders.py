@@ -1,0 +1,129 @@
+"""Pinned orders: what a cursor walks through from its second page on (docs/HTTP.md, "The list").
+
+An order is one string in Redis: a head of 16 bytes (epoch hash, version) and the 8-byte hashes of
+all ids in order. All walkers of a list who come within a second share one; it lives as long as
+somebody reads it, and at most PINNED_MAX are alive at a time: then who pins another ends the walk
+that was left alone for longest, if that is IDLE_MS.
+"""
+
+from __future__ import annotations
+
+import math
+import secrets
+import struct
+import time
+from dataclasses import dataclass
+from typing import Any, Final
+
+from services.api.discover.cursor import HASH_BYTES, epoch_hash, split_hashes
+from services.api.discover.lists import order_of
+from services.api.discover.query import DiscoverQuery
+from services.api.edge.problem import Problem
+from services.api.live import Live
+from services.api.storage import storage, unavailable
+from shared.keys import VIEW_MS, Keys
+from shared.redis.connect import Redis
+from shared.state.replica import Replica
+from shared.state.store import Script
+
+PINNED_MAX: Final = 64
+IDLE_MS: Final = 10_000
+SHARE_S: Final = 1.0
+_HEAD: Final = struct.Struct(">8sQ")
+_PIN, _WALK = (Script(name, package="services.api.discover.scripts") for name in ("pin", "walk"))
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Some entries of a pinned order."""
+
+    version: int  # of the order
+    entries: tuple[bytes, ...]
+    total: int  # entries of the whole order
+
+
+@dataclass(frozen=True, slots=True)
+class _Pinned:
+    name: bytes
+    epoch: str
+    version: int
+    until: float  # of this process's monotonic clock
+
+
+class Views:
+    """The pinned orders under one prefix."""
+
+    def __init__(self, redis: Redis, keys: Keys, live: Live, secret: bytes | None) -> None:
+        self._redis: Any = redis  # replies are bytes; its types name every way of decoding
+        self._keys = keys
+        self._live = live
+        self._given_secret = secret
+        self._own_secret = secrets.token_bytes(32)
+        self._secret: tuple[str, bytes] = ("", b"")  # of an epoch: a new store knows no old key
+        self._recent: dict[bytes, _Pinned] = {}
+
+    async def secret(self) -> bytes:
+        """Return the key that signs cursors, the same for all replicas of the api."""
+        if self._given_secret is not None:
+            return self._given_secret
+        epoch = self._live.replica.epoch
+        if self._secret[0] != epoch or not epoch:
+            try:
+                self._secret = (epoch, await self._shared_secret())
+            except Problem as problem:
+                if problem.code not in {"storage_full", "storage_readonly"}:
+                    raise
+                return self._own_secret  # pages stay readable; such a cursor ends with the trouble
+        return self._secret[1]
+
+    async def _shared_secret(self) -> bytes:
+        """Return the key in the store, made by whoever needs it first."""
+        key = self._keys.cursor_secret
+        async with storage():
+            shared = await self._redis.get(key)
+            if shared is None:
+                await self._redis.set(key, secrets.token_hex(32), nx=True)
+                shared = await self._redis.get(key)
+        if shared is None:
+            raise unavailable()
+        return bytes(shared)
+
+    async def pin(self, query: DiscoverQuery, replica: Replica, at_least: int) -> bytes:
+        """Return the name of an order at or after version `at_least`, pinned now or just before.
+
+        Raises Problem 429 when as many as allowed are alive.
+        """
+        now = time.monotonic()
+        self._recent = {b: p for b, p in self._recent.items() if p.until > now}
+        recent = self._recent.get(query.binding())
+        if recent and recent.epoch == replica.epoch and recent.version >= at_least:
+            return recent.name
+        order = order_of(self._live, replica, query)
+        packed = b"".join(map(self._live.hash_of.__getitem__, order))
+        pinned = _Pinned(secrets.token_bytes(16), replica.epoch, replica.version, now + SHARE_S)
+        name = pinned.name.hex()
+        head = _HEAD.pack(epoch_hash(pinned.epoch), pinned.version)
+        async with storage():
+            busy_ms = await _PIN(
+                self._redis,
+                [self._keys.views, self._keys.view(name)],
+                [name, head + packed, VIEW_MS, PINNED_MAX, IDLE_MS, self._keys.view("")],
+            )
+        if busy_ms:
+            detail = f"{PINNED_MAX} walks are under way, which is as many as are kept"
+            after_s = math.ceil(busy_ms / 1000)
+            raise Problem(429, "too_many_walks", detail, retry_after_s=after_s)
+        self._recent[query.binding()] = pinned
+        return pinned.name
+
+    async def read(self, name: bytes, start: int, count: int) -> Part | None:
+        """Return entries of a pinned order, or None when it is no longer alive."""
+        first = _HEAD.size + start * HASH_BYTES
+        args = [name.hex(), VIEW_MS, _HEAD.size, first, first + count * HASH_BYTES - 1]
+        async with storage():
+            reply = await _WALK(self._redis, [self._keys.views, self._keys.view(name.hex())], args)
+        if reply is None:
+            return None
+        size, head, packed = reply
+        _, version = _HEAD.unpack(head)
+        return Part(version, split_hashes(packed), (size - _HEAD.size) // HASH_BYTES)

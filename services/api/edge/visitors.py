@@ -1,0 +1,79 @@
+"""Who asks, and how much of it one address may do: connections, and requests a second.
+
+Counted in this process: a look in Redis would cost more than the cached page that it guards
+(docs/decisions). N replicas let an address do up to N times as much.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+import time
+from collections import Counter
+from typing import Final
+
+from starlette.types import Scope
+
+from services.api.edge.problem import Problem
+from shared.edge.client_address import Proxies, limit_key
+from shared.edge.rates import Rates
+
+_FORWARDED: Final = b"x-forwarded-for"
+
+
+class Visitors:
+    """The addresses that are connected or have asked."""
+
+    def __init__(
+        self,
+        proxies: Proxies | None = None,
+        rates: Rates | None = None,
+        *,
+        conns_per_address: int = 0,
+        max_connections: int = 10_000,
+    ) -> None:
+        self._proxies = proxies or Proxies()
+        self._rates = rates or Rates(0, 1)
+        self._conns_per_address = conns_per_address
+        self._max_connections = max_connections
+        self._connections = 0
+        self._by_address: Counter[str] = Counter()
+
+    def connect(self, peer: str) -> Problem | None:
+        """Count a connection, which `disconnect` undoes; return why it is not welcome, if so."""
+        self._connections += 1
+        key = limit_key(peer)
+        self._by_address[key] += 1
+        if self._connections > self._max_connections:
+            detail = "too many connections are open"
+            return Problem(503, "overloaded", detail, retry_after_s=random.randint(1, 4))
+        allowed = self._conns_per_address
+        if allowed and self._by_address[key] > allowed and not self._proxies.trusts(peer):
+            detail = f"more than {allowed} connections from one address"
+            return Problem(429, "too_many_connections", detail, retry_after_s=1)
+        return None
+
+    def disconnect(self, peer: str) -> None:
+        """Uncount a connection, welcome or not."""
+        self._connections -= 1
+        key = limit_key(peer)
+        self._by_address[key] -= 1
+        if not self._by_address[key]:
+            del self._by_address[key]
+
+    def count(self, scope: Scope) -> Problem | None:
+        """Count a request of the client's address; return a problem when there are too many."""
+        if not self._rates.per_s:
+            return None
+        wait_s = self._rates.wait_s(limit_key(self._client(scope)), time.monotonic())
+        if not wait_s:
+            return None
+        detail = f"more than {self._rates.per_s:g} requests a second from one address"
+        return Problem(429, "rate", detail, retry_after_s=math.ceil(wait_s))
+
+    def _client(self, scope: Scope) -> str:
+        peer: str = scope["client"][0] if scope.get("client") else ""
+        if not self._proxies.trusts(peer):
+            return peer
+        said = [value for name, value in scope["headers"] if name == _FORWARDED]
+        return self._proxies.client(peer, b",".join(said).decode("latin-1"))

@@ -1,0 +1,125 @@
+"""`GET /search`: tokens by address, ticker and name, from our own state.
+
+The best match first: a whole address or id, then the exact ticker, then a ticker that begins so,
+then words of name and ticker that begin so; within each by liquidity, what has none last, then by
+id. Tokens of one ticker are never merged: each is marked (`same_ticker`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+import msgspec
+from starlette.types import Receive, Scope, Send
+
+from services.api.discover.query import parse_limit, parse_parameters
+from services.api.discover.quoting import encode_prices, parse_quote, quoted, wanted_prices
+from services.api.edge.answer import TaggedAnswer, weak_tag
+from services.api.edge.problem import Problem
+from services.api.live import Live
+from services.api.search.name_index import Texts, parse_text
+from shared.state.orders import Orders
+from shared.state.replica import Replica
+
+PARAMETERS: Final = ("q", "limit", "quote")
+MATCHES: Final = ("address", "ticker", "ticker_prefix", "words")  # as the tiers of texts.Found
+_MARK: Final = b'"same_ticker":'
+_NO: Final = (0.0, None)
+
+
+class Search:
+    """The endpoint."""
+
+    def __init__(self, live: Live) -> None:
+        self._live = live
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer. Raises Problem."""
+        given = parse_parameters(scope["query_string"], PARAMETERS)
+        if "q" not in given:
+            raise Problem(400, "bad_q", "q is what to search for", param="q")
+        text, limit = parse_text(given["q"]), parse_limit(given.get("limit"))
+        quote = parse_quote(given.get("quote"))
+        replica = await self._live.exact()
+        page = TaggedAnswer(*hits(self._live.texts, replica, text, limit, quote))
+        await page.for_request(scope)(scope, receive, send)
+
+
+def hits(
+    texts: Texts, replica: Replica, text: str, limit: int, quote: str | None = None
+) -> tuple[bytes, bytes]:
+    """Return the answer's JSON and its tag."""
+    found = texts.find(text)
+    rows: list[bytes] = []
+    marks = Marks(texts, replica.orders)
+    prices = wanted_prices(quote, replica.native)
+    for tier, match in zip(found.tiers(), MATCHES, strict=True):
+        room = limit - len(rows)
+        best = replica.orders.greatest(tier, "liquidity", room) if tier and room else []
+        shown = [replica.rows[token] for token in best]
+        if prices:
+            shown = quoted(shown, prices)
+        rows += [_hit(*each, match, marks) for each in zip(shown, best, strict=True)]
+    native = None if quote is None else encode_prices(prices)
+    return encode_hits(replica, rows, len(found), native), weak_tag(replica.epoch.encode(), *rows)
+
+
+class Marks:
+    """The marks of tokens that share their ticker with others of the list."""
+
+    def __init__(self, texts: Texts, orders: Orders) -> None:
+        self._texts = texts
+        self._orders = orders
+        self._firsts: dict[str, tuple[str | None, str | None]] = {}  # by ticker
+
+    def of(self, token: str) -> dict[str, Any] | None:
+        """Return a token's mark, None when its ticker is its own.
+
+        It has the shape of the one that rows carry; `count` includes the token itself.
+        """
+        ticker = self._texts.ticker_of(token)
+        namesakes = self._texts.of_ticker(ticker)
+        if len(namesakes) < 2:
+            return None
+        if ticker not in self._firsts:
+            self._firsts[ticker] = self._oldest(namesakes), self._most_liquid(namesakes)
+        oldest, most_liquid = self._firsts[ticker]
+        return {
+            "count": len(namesakes),
+            "oldest": token == oldest,
+            "most_liquid": token == most_liquid,
+        }
+
+    def _oldest(self, ids: Iterable[str]) -> str | None:
+        """Return the one that was created first, of equals the first by id; None when unknown."""
+        score = self._orders.score
+        return min(((s, i) for i in ids if (s := score(i, "created")) is not None), default=_NO)[1]
+
+    def _most_liquid(self, ids: Iterable[str]) -> str | None:
+        first = self._orders.greatest(ids, "liquidity", 1)[0]
+        return None if self._orders.score(first, "liquidity") is None else first
+
+
+def encode_hits(
+    replica: Replica, rows: Iterable[bytes], total: int, native: bytes | None = None
+) -> bytes:
+    """Return the JSON of an answer; the rows, and the prices they are quoted in, go in as is."""
+    more = b"" if native is None else b',"native_prices":' + native
+    return b'{"epoch":"%s","version":%d,"as_of_ms":%d,"tokens":[%s],"total":%d%s}' % (
+        replica.epoch.encode(),
+        replica.version,
+        replica.committed_ms,
+        b",".join(rows),
+        total,
+        more,
+    )
+
+
+def _hit(row: bytes, token: str, match: str, marks: Marks) -> bytes:
+    """Return a row with how it was found, and its mark unless it carries one already."""
+    mark = marks.of(token)
+    more = b',"match":"%s"' % match.encode()
+    if mark is not None and _MARK not in row:
+        more += b"," + _MARK + msgspec.json.encode(mark)
+    return row[:-1] + more + b"}"

@@ -1,0 +1,118 @@
+"""The port on which one process shows its metrics, served by a thread of its own.
+
+A thread, so that a loop that stands still can be seen from outside: `/metrics` goes on answering,
+`/readyz` and `/livez` tell. They are what a container's probes ask of the fetcher and the
+aggregator, which listen nowhere else.
+"""
+
+from __future__ import annotations
+
+import socket
+import socketserver
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from http.server import HTTPServer
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from prometheus_client import MetricsHandler
+
+from shared.errors import CannotListen
+from shared.process.logs import get_logger
+from shared.process.metrics import Metrics
+from shared.process.settings import METRICS_PORTS, ServiceSettings
+
+log = get_logger(__name__)
+
+_DEAD_S: Final = 10.0  # a loop that has not turned for so long will not by itself
+_CLIENT_S: Final = 5.0  # for a request to arrive and its answer to be taken
+_POLL_S: Final = 0.1  # how soon the thread notices that it is to end
+
+
+@contextmanager
+def serve_metrics(metrics: Metrics, settings: ServiceSettings) -> Iterator[int]:
+    """Serve while the context lasts; give the port, 0 when there is none.
+
+    A port that was asked for and cannot be had raises CannotListen. The default one is a
+    convenience: without it the service runs all the same, after one warning.
+    """
+    port = settings.metrics_port
+    chosen = METRICS_PORTS[metrics.service] if port is None else port
+    if chosen == 0:
+        yield 0
+        return
+    try:
+        server = _Server(settings.metrics_host, chosen, metrics)
+    except OSError as error:
+        if port is not None:
+            where = f"cannot listen on {settings.metrics_host}:{port}"
+            raise CannotListen(f"METRICS_HOST, METRICS_PORT: {where}: {error.strerror}") from None
+        log.info("metrics_off", port=chosen, error=error.strerror, fix="set METRICS_PORT")
+        yield 0
+        return
+    thread = threading.Thread(target=server.serve_forever, args=(_POLL_S,), name="metrics")
+    thread.start()
+    log.info("metrics_listening", host=settings.metrics_host, port=server.server_port)
+    try:
+        yield server.server_port
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+class _Server(socketserver.ThreadingMixIn, HTTPServer):
+    """Listens at once. Requests under way do not outlive the process, nor hold it up."""
+
+    daemon_threads = True
+    block_on_close = False
+
+    def __init__(self, host: str, port: int, metrics: Metrics) -> None:
+        self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        super().__init__((host, port), partial(_Handler, metrics))
+
+    def server_bind(self) -> None:
+        """Bind; the library's way looks up the host's name, which may take seconds."""
+        socketserver.TCPServer.server_bind(self)
+        self.server_name, self.server_port = "", int(self.server_address[1])
+
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401, ARG002 - the library's
+        """Log what a scrape ran into; a client that went away is nothing to tell."""
+        error = sys.exc_info()[1]
+        if not isinstance(error, OSError):
+            log.error("metrics_request_failed", exc_info=error)
+
+
+class _Handler(MetricsHandler):
+    """Answers GET; the library formats the metrics."""
+
+    timeout = _CLIENT_S
+
+    def __init__(self, metrics: Metrics, *args: Any) -> None:  # noqa: ANN401 - the library's
+        self._metrics = metrics
+        self.registry = metrics.registry
+        super().__init__(*args)
+
+    def do_GET(self) -> None:  # noqa: N802 - the library's
+        loop, path = self._metrics.loop, urlsplit(self.path).path
+        if path == "/metrics":
+            super().do_GET()
+        elif path == "/livez":
+            self._say(503 if loop.lag_s > _DEAD_S else 200, f"loop lag {loop.lag_s:.1f} s")
+        elif path == "/readyz":
+            self._say(503 if loop.stuck_s else 200, f"loop lag {loop.stuck_s:.1f} s")
+        else:
+            self._say(404, "there are /metrics, /readyz and /livez")
+
+    def _say(self, status: int, text: str) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", "text/plain")
+        self.end_headers()
+        self.wfile.write(f"{text}\n".encode())
+
+    def version_string(self) -> str:
+        """Name no versions."""
+        return "dexwire"

@@ -1,0 +1,121 @@
+"""An in-memory copy of the state at one exact version. Pure; `feed.py` keeps it up to date.
+
+Used by the api, the gateways and every aggregator. A row is held as the JSON bytes that leave over
+HTTP and the stream; sorted orders are in `shared/state/orders.py`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from shared.errors import Diverged
+from shared.state import row as rows_
+from shared.state.messages import Commit, NativePrice, change_natives
+from shared.state.orders import Orders
+from shared.state.row import Fields
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One applied commit, its entries decoded as far as consumers need."""
+
+    commit: Commit
+    sets: tuple[tuple[str, bytes], ...] = ()  # (id, {"id", changed fields} as JSON)
+    adds: tuple[tuple[str, bytes], ...] = ()  # (id, whole row as JSON)
+    dels: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Replica:
+    """All rows at `(epoch, version)`. An empty epoch means that nothing is loaded yet."""
+
+    epoch: str = ""
+    version: int = 0
+    digest: int = 0
+    committed_ms: int = 0
+    seeding: bool = True
+    horizon: int = 0  # removals at or below this version are forgotten
+    rows: dict[str, bytes] = field(default_factory=dict)
+    native: dict[str, NativePrice] = field(default_factory=dict)  # chain → its own coin's price
+    gone: dict[str, int] = field(default_factory=dict)  # removed id → version of its removal
+    orders: Orders = field(default_factory=Orders)
+    _hashes: dict[str, int] = field(default_factory=dict)
+
+    def reset(self, epoch: str) -> None:
+        """Become the empty state at version 0 of an epoch."""
+        self.epoch, self.version, self.digest = epoch, 0, 0
+        self.committed_ms, self.seeding, self.horizon = 0, True, 0
+        self.rows, self.gone, self.orders, self._hashes = {}, {}, Orders(), {}
+        self.native = {}
+
+    def load_row(self, token_id: str, fields: Fields) -> None:
+        """Take over one row as the store holds it."""
+        self._put(token_id, fields, fields, whole=True)
+
+    def apply(self, commit: Commit, *, torn: bool = False) -> Change:
+        """Apply the commit that follows this version.
+
+        `torn` is for the moments of a load in which rows may already be newer than the version:
+        changes of rows that are not there are skipped (their removal is still to come) and the
+        digest is not compared.
+
+        Raises Diverged when the commit does not follow or the digest disagrees; the caller reloads.
+        """
+        if commit.e != self.epoch or commit.pv != self.version:
+            here, there = (self.epoch, self.version), (commit.e, commit.pv)
+            raise Diverged(f"commit builds on {there}, the replica is at {here}")
+        sets, adds = [], []
+        for raw in commit.set:
+            changed = rows_.decode_row(raw)
+            token_id = rows_.text(changed["id"])
+            before = self.rows.get(token_id)
+            if before is None:
+                if torn:
+                    continue
+                raise Diverged(f"commit {commit.v} changes {token_id[:64]!r}, which is not here")
+            fields = rows_.patch(rows_.decode_row(before), changed)
+            self._put(token_id, fields, changed, whole=False)
+            sets.append((token_id, bytes(raw)))
+        for raw in commit.add:
+            fields = rows_.decode_row(raw)
+            token_id = rows_.text(fields["id"])
+            self._put(token_id, fields, fields, whole=True)
+            self.gone.pop(token_id, None)
+            adds.append((token_id, bytes(raw)))
+        for token_id in commit.del_:
+            self._remove(token_id)
+            self.gone[token_id] = commit.v
+        if commit.native:
+            self.native = change_natives(self.native, commit.native)
+        self.version, self.committed_ms, self.seeding = commit.v, commit.ts, commit.seeding
+        self.forget_removals(commit.horizon)
+        if not torn and rows_.format_digest(self.digest) != commit.digest:
+            raise Diverged(f"digest differs at version {commit.v}")
+        return Change(commit, tuple(sets), tuple(adds), tuple(commit.del_))
+
+    def forget_removals(self, horizon: int) -> None:
+        """Drop the removals at or below a version."""
+        if horizon > self.horizon:
+            self.horizon = horizon
+            self.gone = {i: v for i, v in self.gone.items() if v > horizon}
+
+    def fields(self, token_id: str) -> Fields:
+        """Return a row's fields; raises KeyError when it is not there."""
+        return rows_.decode_row(self.rows[token_id])
+
+    def row_hash(self, token_id: str) -> int:
+        """Return what a row adds to the digest; 0 when it is not there."""
+        return self._hashes.get(token_id, 0)
+
+    def _put(self, token_id: str, fields: Fields, changed: Fields, *, whole: bool) -> None:
+        new_hash = rows_.row_hash(fields)
+        old_hash = self._hashes.get(token_id, 0)
+        self.digest = rows_.add_to_digest(self.digest, plus=new_hash, minus=old_hash)
+        self._hashes[token_id] = new_hash
+        self.rows[token_id] = rows_.encode_row(fields)
+        self.orders.put(token_id, changed, whole=whole)
+
+    def _remove(self, token_id: str) -> None:
+        if self.rows.pop(token_id, None) is not None:
+            self.digest = rows_.add_to_digest(self.digest, minus=self._hashes.pop(token_id))
+            self.orders.remove(token_id)

@@ -1,0 +1,355 @@
+"""The state in Redis: every script that reads or writes it, behind one typed call each."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.resources import files
+from typing import Any, Final
+
+from redis.exceptions import NoScriptError, ResponseError
+
+from shared.errors import Diverged, Fenced, StoreError
+from shared.keys import ALERTS_MAX_ENTRIES, LEASE_MS, Keys
+from shared.model import METRICS, ROW_FIELDS
+from shared.process.measure import ServerLoad
+from shared.redis.connect import Redis
+from shared.state.messages import NativePrice, decode_natives
+from shared.state.row import Fields
+
+_INDEX_NUMBER: Final = {metric: number for number, metric in enumerate(METRICS, start=1)}
+_LABELS: Final = tuple(f'"{name}":' for name in ROW_FIELDS)
+_SCAN_COUNT: Final = 1000
+
+
+class Script:
+    """A Lua script, called by its hash and loaded when the server does not know it (yet)."""
+
+    def __init__(
+        self, name: str, *, read_only: bool = False, package: str = "shared.state.scripts"
+    ) -> None:
+        self._source = files(package).joinpath(f"{name}.lua").read_text(encoding="utf-8")
+        self._sha = hashlib.sha1(self._source.encode(), usedforsecurity=False).hexdigest()
+        self._command = "EVALSHA_RO" if read_only else "EVALSHA"
+
+    async def __call__(self, redis: Any, keys: Sequence[str], args: Sequence[Any]) -> Any:  # noqa: ANN401 - a script's reply
+        """Run it; NOSCRIPT (a restart, SCRIPT FLUSH) is invisible to the caller."""
+        command = (self._command, self._sha, len(keys), *keys, *args)
+        try:
+            return await redis.execute_command(*command)
+        except NoScriptError:
+            await redis.script_load(self._source)
+            return await redis.execute_command(*command)
+
+
+_COMMIT, _BEGIN_EPOCH = Script("commit"), Script("begin_epoch")
+_ACQUIRE, _RENEW, _RELEASE = Script("acquire"), Script("renew"), Script("release")
+_HEARTBEAT, _ACCEPT = Script("heartbeat"), Script("accept")
+_PAGE = Script("page", read_only=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Meta:
+    """`state:meta`, decoded. An empty epoch: there is no state yet."""
+
+    epoch: str = ""
+    version: int = 0
+    run_id: str = ""
+    fence: str = ""
+    commit_id: str = ""
+    digest: str = "0" * 16
+    committed_ms: int = 0
+    tokens: int = 0
+    horizon: int = 0
+    seeding: bool = True
+    native: Mapping[str, NativePrice] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RowWrite:
+    """What a commit writes of one row. With `replace`, fields that are not set are gone."""
+
+    token_id: str
+    replace: bool
+    set: Fields
+    delete: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CommitPlan:
+    """Everything that one commit changes. Scores are finite: the store does not roll back."""
+
+    fence: str
+    epoch: str
+    commit_id: str
+    pv: int
+    ts: int
+    digest: str
+    tokens: int
+    horizon: int
+    seeding: bool
+    message: bytes
+    rows: list[RowWrite] = field(default_factory=list)
+    removed: list[str] = field(default_factory=list)
+    returned: list[str] = field(default_factory=list)
+    scores: dict[str, list[tuple[str, bytes]]] = field(default_factory=dict)  # metric → (id, score)
+    unranked: dict[str, list[str]] = field(default_factory=dict)  # metric → ids that left it
+    readings: dict[str, dict[str, bytes]] = field(default_factory=dict)  # id → source → JSON
+    events: list[bytes] = field(default_factory=list)  # entries of the message's `ev`
+    alert_bases: dict[str, dict[str, bytes]] = field(default_factory=dict)  # id → window → JSON
+    native: bytes = b""  # prices of the chains' own coins as JSON, all of them; empty: unchanged
+    log_from: int = 0  # the oldest version that the log keeps
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of the live order, all of it from one state."""
+
+    epoch: str
+    version: int
+    committed_ms: int
+    seeding: bool
+    total: int
+    read: int  # index members read, ghosts included: where the next page starts
+    ids: tuple[str, ...]
+    rows: tuple[bytes, ...]
+    ghosts: tuple[str, ...]  # index members without a row, left out
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to write: `fence` is checked inside every write, `now_ms` is the store's clock."""
+
+    fence: str
+    now_ms: int
+
+
+class Store:
+    """The state under one prefix. Raises redis-py's errors; translates only the scripts' own."""
+
+    def __init__(self, redis: Redis, keys: Keys) -> None:
+        # Any: redis-py's reply types name every way of decoding; ours are bytes.
+        self.redis: Any = redis
+        self.keys = keys
+        indices = [keys.index(metric) for metric in METRICS]
+        self._written = [keys.meta, keys.gone, keys.log, keys.alerts_log, *indices]
+
+    # -- writing ----------------------------------------------------------------------------------
+    async def acquire(self, holder: str) -> Lease | None:
+        """Take the aggregator's lease if nobody holds it."""
+        reply = await _ACQUIRE(self.redis, [self.keys.lease, self.keys.meta], [holder, LEASE_MS])
+        return None if reply is None else Lease(reply[0].decode(), int(reply[1]))
+
+    async def renew(self, holder: str) -> int | None:
+        """Keep the lease; return the store's time in ms, or None when it is lost."""
+        reply = await _RENEW(self.redis, [self.keys.lease], [holder, LEASE_MS])
+        return None if reply is None else int(reply)
+
+    async def release(self, holder: str) -> None:
+        """Give the lease back, if it is still ours."""
+        await _RELEASE(self.redis, [self.keys.lease], [holder])
+
+    async def begin_epoch(self, fence: str, epoch: str) -> None:
+        """Start an empty epoch. Raises Fenced when another aggregator has taken over."""
+        await self._checked(_BEGIN_EPOCH, self._written, [fence, epoch])
+
+    async def commit(self, plan: CommitPlan) -> int:
+        """Write one commit; return its version. Repeating it with the same id is harmless.
+
+        Raises Fenced or Diverged; any other error leaves the outcome unknown, so repeat it.
+        """
+        return int(await self._checked(_COMMIT, self._written, _commit_args(plan, self.keys)))
+
+    async def heartbeat(self, fence: str, epoch: str, version: int, message: bytes) -> None:
+        """Publish a heartbeat. Raises Fenced or Diverged."""
+        args = [fence, epoch, version, self.keys.state_changes, message]
+        await self._checked(_HEARTBEAT, [self.keys.meta], args)
+
+    async def accept(self, message: bytes) -> int:
+        """Publish readings; return the number of receivers.
+
+        Raises StoreError("NOAGG …") when no aggregator holds the lease.
+        """
+        args = [self.keys.raw_tokens, message]
+        return int(await self._checked(_ACCEPT, [self.keys.lease], args))
+
+    # -- reading ----------------------------------------------------------------------------------
+    async def meta(self) -> Meta:
+        """Read `state:meta`."""
+        return decode_meta(await self.redis.hgetall(self.keys.meta))
+
+    async def run_id(self) -> str:
+        """Return which run of which primary this is; another one may have lost commits."""
+        return run_of(await self.redis.info("server", "replication"))
+
+    async def load(self) -> ServerLoad:
+        """Return how full and how busy the server is."""
+        info = await self.redis.info("memory", "stats")
+        return ServerLoad(
+            used_bytes=int(info["used_memory"]),
+            limit_bytes=int(info["maxmemory"]),
+            evicted_keys=int(info["evicted_keys"]),
+            received_bytes=int(info["total_net_input_bytes"]),
+            sent_bytes=int(info["total_net_output_bytes"]),
+        )
+
+    async def page(self, metric: str, start: int, stop: int, *, descending: bool) -> Page:
+        """Read ranks `start` to `stop` (inclusive) of an index with their rows and the version."""
+        args = [self.keys.token(""), "1" if descending else "", start, stop, *ROW_FIELDS, *_LABELS]
+        keys = [self.keys.index(metric), self.keys.meta]
+        (epoch, version, committed_ms, seeding), total, read, found, ghosts = await _PAGE(
+            self.redis, keys, args
+        )
+        return Page(
+            epoch=(epoch or b"").decode(),
+            version=int(version or 0),
+            committed_ms=int(committed_ms or 0),
+            seeding=epoch is None or bool(seeding),
+            total=total,
+            read=read,
+            ids=tuple(token_id.decode() for token_id, _ in found),
+            rows=tuple(row for _, row in found),
+            ghosts=tuple(ghost.decode() for ghost in ghosts),
+        )
+
+    async def token_ids(self) -> list[str]:
+        """Return the ids of all rows that are stored, in no order."""
+        prefix = self.keys.token("")
+        found: set[str] = set()  # SCAN may repeat a key
+        escaped = prefix.translate({ord(c): f"\\{c}" for c in "*?[]^\\"})
+        async for key in self.redis.scan_iter(match=f"{escaped}*", count=_SCAN_COUNT):
+            found.add(key.decode()[len(prefix) :])
+        return list(found)
+
+    async def rows(self, token_ids: Sequence[str]) -> dict[str, Fields]:
+        """Read rows; ids without one are left out."""
+        return await self._hashes([(i, self.keys.token(i)) for i in token_ids])
+
+    async def readings(self, token_ids: Sequence[str]) -> dict[str, Fields]:
+        """Read stored readings: id → source → JSON; ids without any are left out."""
+        return await self._hashes([(i, self.keys.reading(i)) for i in token_ids])
+
+    async def alert_bases(self, token_ids: Sequence[str]) -> dict[str, Fields]:
+        """Read what alerts are judged by: id → window → JSON; ids without any are left out."""
+        return await self._hashes([(i, self.keys.alert_base(i)) for i in token_ids])
+
+    async def gone(self) -> dict[str, int]:
+        """Return the removals that are still remembered: id → version."""
+        found = await self.redis.zrange(self.keys.gone, 0, -1, withscores=True)
+        return {member.decode(): int(score) for member, score in found}
+
+    async def log(self, after: int, upto: int | None = None) -> list[bytes] | None:
+        """Return the messages of versions `after`+1 to `upto`, or None when they are not all there.
+
+        Without `upto`, to the newest. Versions are contiguous, so a hole shows as a missing entry.
+        """
+        last = "+" if upto is None else f"{upto}-0"
+        entries = await self.redis.xrange(self.keys.log, f"{after + 1}-0", last)
+        versions = [int(entry_id.partition(b"-")[0]) for entry_id, _ in entries]
+        end = upto if upto is not None else (versions[-1] if versions else after)
+        if versions != list(range(after + 1, end + 1)):
+            return None
+        return [entry[b"m"] for _, entry in entries]
+
+    async def _hashes(self, keyed: Sequence[tuple[str, str]]) -> dict[str, Fields]:
+        found: dict[str, Fields] = {}
+        for start in range(0, len(keyed), _SCAN_COUNT):
+            part = keyed[start : start + _SCAN_COUNT]
+            pipe = self.redis.pipeline(transaction=False)
+            for _, key in part:
+                pipe.hgetall(key)
+            for (name, _), values in zip(part, await pipe.execute(), strict=True):
+                if values:
+                    found[name] = {k.decode(): v for k, v in values.items()}
+        return found
+
+    async def _checked(self, script: Script, keys: list[str], args: list[Any]) -> Any:  # noqa: ANN401 - a script's reply
+        try:
+            return await script(self.redis, keys, args)
+        except ResponseError as error:
+            code = str(error).partition(" ")[0]
+            if code == "FENCED":
+                raise Fenced(str(error)) from None
+            if code in {"EPOCH", "VERSION", "RUN"}:
+                raise Diverged(str(error)) from None
+            if code == "NOAGG":
+                raise StoreError(str(error)) from None
+            raise
+
+
+def run_of(info: Mapping[str, Any]) -> str:
+    """Return what a primary calls itself until it is restarted or demoted, from its INFO."""
+    return f"{info.get('run_id', '')}:{info.get('master_replid', '')}"
+
+
+def _commit_args(plan: CommitPlan, keys: Keys) -> list[Any]:
+    version = plan.pv + 1
+    args: list[Any] = [
+        plan.fence,
+        plan.epoch,
+        plan.commit_id,
+        plan.pv,
+        version,
+        plan.message,
+        keys.state_changes,
+        keys.token(""),
+        keys.reading(""),
+        f"{max(0, plan.log_from)}-0",
+        plan.ts,
+        plan.digest,
+        plan.tokens,
+        plan.horizon,
+        "1" if plan.seeding else "",
+        keys.alert_base(""),
+        ALERTS_MAX_ENTRIES,
+        plan.native,
+    ]
+    args.append(len(plan.rows))
+    for row in plan.rows:
+        args += [row.token_id, "1" if row.replace else "", 2 * len(row.set)]
+        for name_value in row.set.items():
+            args += name_value
+        args += [len(row.delete), *row.delete]
+    args += [len(plan.removed), *plan.removed]
+    args += [len(plan.returned), *plan.returned]
+    args.append(len(plan.scores))
+    for metric, members in plan.scores.items():
+        args += [_INDEX_NUMBER[metric], 2 * len(members)]
+        for token_id, score in members:
+            args += (score, token_id)
+    args.append(len(plan.unranked))
+    for metric, left in plan.unranked.items():
+        args += [_INDEX_NUMBER[metric], len(left), *left]
+    args.append(len(plan.readings))
+    for token_id, sources in plan.readings.items():
+        args += [token_id, 2 * len(sources)]
+        for source_reading in sources.items():
+            args += source_reading
+    args.append(len(plan.alert_bases))
+    for token_id, windows in plan.alert_bases.items():
+        args += [token_id, 2 * len(windows)]
+        for window_track in windows.items():
+            args += window_track
+    args += [len(plan.events), *plan.events]
+    return args
+
+
+def decode_meta(hash_: Mapping[bytes, bytes]) -> Meta:
+    """Decode `state:meta` as HGETALL gives it. Raises KeyError, ValueError when it is not ours."""
+    found = {name.decode(): value.decode() for name, value in hash_.items()}
+    if not found.get("epoch"):
+        return Meta(fence=found.get("fence", ""))
+    return Meta(
+        epoch=found["epoch"],
+        version=int(found["version"]),
+        run_id=found["run_id"],
+        fence=found["fence"],
+        commit_id=found["commit_id"],
+        digest=found["digest"],
+        committed_ms=int(found["committed_ms"]),
+        tokens=int(found["tokens"]),
+        horizon=int(found["horizon"]),
+        seeding=bool(found["seeding"]),
+        native=decode_natives(hash_.get(b"native")),
+    )
