@@ -80,6 +80,11 @@ MaybeMillis: TypeAlias = Millis | UnsetType | None
 MaybeText: TypeAlias = Text | UnsetType | None
 
 
+def is_posted(source: str) -> bool:
+    """Tell whether a reading's source is a producer's own, not one that is polled."""
+    return source.startswith("ingest:")
+
+
 def metric_of(sort: str, window: str) -> str:
     """Return the index name of a sort and window, both already validated."""
     if sort == "newest":
@@ -176,6 +181,7 @@ class Batch(Struct, frozen=True, kw_only=True):
     sent_ms: Millis
     tokens: tuple[Reading, ...]
     ack: bool = False
+    producer: str = ""  # whose key posted it; empty: it was polled
     schema: int = SCHEMA
 
 
@@ -191,3 +197,4 @@ class RawBatch(Struct, frozen=True, kw_only=True):
     sent_ms: Millis
     tokens: list[Raw]
     ack: bool = False
+    producer: Annotated[str, Meta(max_length=64)] = ""

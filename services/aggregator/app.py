@@ -49,7 +49,7 @@ async def run(
         if not await unless_stopped(stop, wait_for_redis(redis, settings.redis)):
             return
         clock = StoreClock()
-        memory = Memory(settings.max_tokens)
+        memory = Memory(settings.max_tokens, settings.max_tokens_per_producer)
         intake = Intake(memory, settings.include_quote_assets)
         replica = Replica()
         window = Window(

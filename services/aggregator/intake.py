@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter, deque
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -16,6 +18,7 @@ from shared.process.logs import get_logger
 from shared.process.measure import STAGE_S, Histogram
 from shared.quotes import is_quote_asset
 from shared.sources import is_polled
+from shared.state.messages import Refused
 
 log = get_logger(__name__)
 
@@ -30,7 +33,8 @@ class Waiting:
     """A batch whose producer waits for its commit."""
 
     received_ms: int
-    tokens: list[str]
+    tokens: dict[int, str]  # index in the batch → token id
+    refused: dict[str, list[int]]  # reason → indices
 
 
 @dataclass(slots=True)
@@ -55,18 +59,20 @@ class Intake:
         except ReadingError as error:
             self._count(error)
             return
-        merged = []
-        for raw in batch.tokens:
+        merged: dict[int, str] = {}
+        refused: dict[str, list[int]] = {}
+        for index, raw in enumerate(batch.tokens):
             try:
-                merged.append(self._merge(batch.source, raw, now_ms))
+                merged[index] = self._merge(batch, raw, now_ms)
             except ReadingError as error:
                 self._count(error)
+                refused.setdefault(error.reason, []).append(index)
         self.accepted += len(merged)
         self.sources[_kind(batch.source)] += len(merged)
         if merged:
             self.arrivals.append(now_ms)
         if batch.ack:
-            self.waiting[batch.batch_id] = Waiting(now_ms, merged)
+            self.waiting[batch.batch_id] = Waiting(now_ms, merged, refused)
 
     def settle(self, batch_ids: list[str]) -> None:
         """These batches are in a commit."""
@@ -85,17 +91,29 @@ class Intake:
             taken.append(self.arrivals.popleft())
         return taken
 
-    def _merge(self, source: str, raw: msgspec.Raw, now_ms: int) -> str:
+    def refusals(self, held: Mapping[str, Waiting], written: AbstractSet[str]) -> Refused:
+        """Return what was not taken of batches: refused at once, or removed for others since.
+
+        `written`: the tokens that their commit changes.
+        """
+        found: dict[str, dict[str, list[int]]] = {}
+        for batch_id, batch in held.items():
+            refused = {reason: list(indices) for reason, indices in batch.refused.items()}
+            for index, token in batch.tokens.items():
+                if token not in written and self.memory.made_room_for_others(token):
+                    refused.setdefault("too_many_tokens", []).append(index)
+            if refused:
+                found[batch_id] = refused
+        return found
+
+    def _merge(self, batch: RawBatch, raw: msgspec.Raw, now_ms: int) -> str:
         reading = decode_reading(raw, now_ms)
         if is_quote_asset(reading.chain, reading.token_address):
-            self.natives.add(source, reading)
+            self.natives.add(batch.source, reading)
         if not self.include_quote_assets and is_quote_asset(reading.chain, reading.token_address):
             raise ReadingError("quote_asset", reading.token_address)
         self.age.observe((now_ms - reading.observed_ms) / 1000)
-        token = self.memory.add(source, reading, now_ms)
-        if token is None:
-            raise ReadingError("too_many_tokens", f"there are {len(self.memory)} already")
-        return token
+        return self.memory.add(batch.source, reading, now_ms, batch.producer)
 
     def _count(self, error: ReadingError) -> None:
         """Count a drop; log the first ones and then ever fewer, a hostile producer sends many."""

@@ -28,7 +28,7 @@ from shared.keys import HEARTBEAT_S, LEASE_RENEW_S, Keys
 from shared.process.logs import get_logger
 from shared.redis.connect import UNREACHABLE, Redis
 from shared.state.feed import Extra, Feed
-from shared.state.messages import Heartbeat, NativePrice, encode
+from shared.state.messages import Heartbeat, NativePrice, Refused, encode
 from shared.state.replica import Change, Replica
 from shared.state.store import CommitPlan, Meta, Store
 
@@ -207,9 +207,8 @@ class Leader:
         """Write one window: everything touched until now, in one or a few commits."""
         started, merging_s = time.perf_counter(), 0.0
         now_ms = self._clock.now_ms()
-        memory, waiting = self._window.memory, self._intake.waiting
-        acks = tuple(waiting)
-        saved = frozenset(token for held in waiting.values() for token in held.tokens)
+        memory, waiting = self._window.memory, dict(self._intake.waiting)
+        saved = frozenset(token for held in waiting.values() for token in held.tokens.values())
         touched = (*memory.take_dirty(now_ms), *saved)
         tokens = list(dict.fromkeys([*touched, *memory.overdue(now_ms, _OVERDUE)]))
         rows = self._replica.rows
@@ -226,21 +225,26 @@ class Leader:
                 computed += items
                 for piece in pieces(items, self._settings.commit_fields):
                     if last:
-                        await self._commit(last, (), seeding=self._replica.seeding)
+                        await self._commit(last, seeding=self._replica.seeding)
                         committed += len(last)
                     last = piece
             last += self._leftovers(computed)
             native = self._changed_natives(now_ms)
-            if last or acks or native:
+            if last or waiting or native:
                 filled = rows or any(item.added for item in last)
-                await self._commit(last, acks, seeding=not filled, native=native)
+                written = {item.token_id for item in computed if not item.removed}
+                await self._commit(
+                    last, tuple(waiting), seeding=not filled, native=native,
+                    refused=self._intake.refusals(waiting, written),
+                )  # fmt: skip
         except BaseException:
             memory.touch(tokens, now_ms)
             for item in computed[committed:]:
                 memory.put_back(item.token_id, item.readings)
             raise
         self._inherited = []
-        self._intake.settle(list(acks))
+        memory.left(tokens)
+        self._intake.settle(list(waiting))
         self._history.tick(self._replica.version, now_ms)
         committed_ms = self._clock.now_ms()
         for arrived_ms in self._intake.take_arrivals(now_ms):
@@ -260,9 +264,10 @@ class Leader:
     async def _commit(
         self,
         items: list[Item],
-        acks: tuple[str, ...],
+        acks: tuple[str, ...] = (),
         *,
         seeding: bool,
+        refused: Refused = MappingProxyType({}),
         native: Mapping[str, NativePrice | None] = MappingProxyType({}),
     ) -> None:
         started = time.perf_counter()
@@ -276,6 +281,7 @@ class Leader:
             log_from=self._history.log_from(version, weight * _BYTES_PER_FIELD),
             seeding=seeding,
             acks=acks,
+            refused=refused,
             native=native,
         )
         plan, message = plan_commit(self._replica, items, stamp)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable, Mapping
+from typing import Final
 
+from services.aggregator.shares import Shares
 from shared.chains import token_id
 from shared.merge.policy import MergeRules
 from shared.merge.readings import (
@@ -16,8 +18,9 @@ from shared.merge.readings import (
     merge_reading,
     prune,
 )
-from shared.model import Reading
+from shared.model import Reading, is_posted
 
+_TRADES: Final = ("volume_24h", "transactions_24h", "volume_1h", "transactions_1h")
 SAVE_EVERY_MS = 30_000  # a reading that changes no row is still stored this often
 
 
@@ -28,9 +31,15 @@ class Memory:
     so a standby that has heard the same readings holds the same memory.
     """
 
-    def __init__(self, max_tokens: int) -> None:
+    def __init__(self, max_tokens: int, max_per_producer: int | None = None) -> None:
+        """`max_per_producer`: tokens that only one producer posts; None: no bound of its own."""
         self._readings: dict[str, dict[str, SourceReading]] = {}
         self._max_tokens = max_tokens
+        self._max_per_producer = max_tokens if max_per_producer is None else max_per_producer
+        self._shares = Shares()
+        self.made_room = 0  # tokens that were removed for others
+        # Forgotten here, not yet removed in a commit → whether it made room for another.
+        self._leaving: dict[str, bool] = {}
         self._dirty: dict[str, int] = {}  # id → when it was last touched (ms)
         self._due: list[tuple[int, str]] = []  # heap of (ms at which a bound is crossed, id)
         self._due_at: dict[str, int] = {}  # the heap entry that counts, per id
@@ -48,13 +57,18 @@ class Memory:
         """Return a token's readings by source; empty when there are none."""
         return self._readings.get(token, {})
 
-    def add(self, source: str, reading: Reading, now_ms: int) -> str | None:
-        """Merge a reading; return its token id, or None when there is no room for a new token."""
+    def add(self, source: str, reading: Reading, now_ms: int, producer: str = "") -> str:
+        """Merge a reading; return its token id.
+
+        `producer`: whose key posted it; without one, of a posted reading, its source. Raises
+        ReadingError when there is no room for a new token: `too_many_tokens`, `producer_share`.
+        """
         token = token_id(reading.chain, reading.token_address)
+        owner = (producer or source) if is_posted(source) else None
         by_source = self._readings.get(token)
         if by_source is None:
-            if len(self._readings) >= self._max_tokens:
-                return None
+            self._make_room(owner, now_ms)
+            self._leaving.pop(token, None)
             by_source = self._readings[token] = {}
         before = by_source.get(source)
         after = merge_reading(before, reading)
@@ -62,10 +76,38 @@ class Memory:
             by_source[source] = after
             self._dirty[token] = now_ms
             self._unsaved.setdefault(token, set()).add(source)
+        self._share(token, owner, traded=any(_positive(getattr(reading, name)) for name in _TRADES))
         return token
+
+    def _make_room(self, owner: str | None, now_ms: int) -> None:
+        """See to it that one more token fits. Raises ReadingError.
+
+        A producer's token takes the room of another only where that one's producer has more: so
+        shares become equal, and nobody who posts a lot can displace one who does not.
+        """
+        held = 0 if owner is None else self._shares.count(owner)
+        if self._max_tokens > self._max_per_producer <= held:
+            raise ReadingError("producer_share", f"{owner} has {held} tokens already")
+        if len(self._readings) < self._max_tokens:
+            return
+        weakest = self._shares.weakest(0 if owner is None else held + 1)
+        if weakest is None:
+            raise ReadingError("too_many_tokens", f"there are {len(self)} already")
+        self.leave(weakest, made_room=True)
+        self._dirty[weakest] = now_ms
+        self.made_room += 1
+
+    def _share(self, token: str, owner: str | None, *, traded: bool) -> None:
+        """Count a token with its producer; one that a polled source knows is nobody's."""
+        if owner is not None and all(map(is_posted, self._readings[token])):
+            self._shares.put(token, owner, traded=traded)
+        else:
+            self._shares.drop(token)
 
     def merge_stored(self, token: str, stored: Mapping[str, bytes]) -> None:
         """Merge what the store holds of a token: source → JSON. What cannot be read is no loss."""
+        if token in self._leaving:  # its removal is about to be committed
+            return
         by_source = self._readings.setdefault(token, {})
         for source, data in stored.items():
             try:
@@ -73,10 +115,16 @@ class Memory:
             except ReadingError:
                 continue
             by_source[source] = theirs if ours is None else merge(ours, theirs)
+        if by_source:
+            # Whose key it was is not stored; a token that was posted since keeps its producer.
+            stamped = (held.fields.get(name) for held in by_source.values() for name in _TRADES)
+            traded = any(_positive(each.value) for each in stamped if each is not None)
+            self._share(token, min(by_source), traded=traded)
 
     def touch(self, tokens: Iterable[str], now_ms: int) -> None:
         """Look at these tokens again in the next window."""
-        self._dirty.update((token, now_ms) for token in tokens if token in self._readings)
+        known, leaving = self._readings, self._leaving
+        self._dirty.update((t, now_ms) for t in tokens if t in known or t in leaving)
 
     def take_dirty(self, now_ms: int) -> list[str]:
         """Return, once, the tokens that were touched or have crossed a freshness bound."""
@@ -91,6 +139,7 @@ class Memory:
     def forget_dirty(self, before_ms: int) -> None:
         """Forget what was touched before a time: a standby trusts the leader with it."""
         self._dirty = {token: at for token, at in self._dirty.items() if at >= before_ms}
+        self.left(list(self._leaving))
 
     def prune(self, token: str, now_ms: int, rules: MergeRules) -> None:
         """Drop what no later merge of this token can use."""
@@ -108,8 +157,24 @@ class Memory:
             self._due_at[token] = at_ms
             heapq.heappush(self._due, (at_ms, token))
 
+    def leave(self, token: str, *, made_room: bool = False) -> None:
+        """Drop a token whose removal is to be committed."""
+        self.forget(token)
+        self._leaving[token] = made_room
+
+    def left(self, tokens: Iterable[str]) -> None:
+        """What was to be done about these tokens is committed, unless they were touched since."""
+        for token in tokens:
+            if token not in self._dirty:
+                self._leaving.pop(token, None)
+
+    def made_room_for_others(self, token: str) -> bool:
+        """Tell whether a token was removed for another, in a commit that is still to come."""
+        return self._leaving.get(token, False)
+
     def forget(self, token: str) -> None:
         """Drop a token and everything kept of it."""
+        self._shares.drop(token)
         self._readings.pop(token, None)
         self._dirty.pop(token, None)
         self._due_at.pop(token, None)
@@ -144,3 +209,7 @@ class Memory:
                 if len(found) == limit:
                     break
         return found
+
+
+def _positive(value: object) -> bool:
+    return isinstance(value, int | float) and value > 0

@@ -36,6 +36,10 @@ def export(metrics: Metrics, leader: Leader, intake: Intake, memory: Memory) -> 
             "aggregator_dropped", "Messages and readings dropped, by reason.",
             intake.dropped, "reason",
         )  # fmt: skip
+        yield counter(
+            "aggregator_made_room", "Tokens of producers that were removed for others.",
+            memory.made_room,
+        )  # fmt: skip
         yield gauge("aggregator_tokens", "Tokens of which it holds readings.", len(memory))
         yield gauge(
             "aggregator_waiting_batches", "Batches whose producers wait for their commit.",

@@ -21,6 +21,7 @@ from shared.state.messages import (
     Alert,
     Commit,
     NativePrice,
+    Refused,
     change_natives,
     encode,
     encode_alert,
@@ -79,11 +80,12 @@ class Window:
         known = token in self.replica.rows
         sources = self.memory.sources(token)
         if not sources:
+            self.memory.touch(self.tickers.remove(token), now_ms)
             return Item(token, removed=True) if known else None
         chain, address = split_token_id(token)
         merged = merge_token(chain, address, sources, now_ms, self.rules)
         if merged.dead:
-            self.memory.forget(token)
+            self.memory.leave(token)
             self.memory.touch(self.tickers.remove(token), now_ms)
             return Item(token, removed=True) if known else None
         self.memory.schedule(token, merged.next_ms)
@@ -141,6 +143,7 @@ class Stamp:
     log_from: int
     seeding: bool
     acks: tuple[str, ...] = ()
+    refused: Refused = field(default_factory=dict)
     native: Mapping[str, NativePrice | None] = field(default_factory=dict)
 
 
@@ -160,6 +163,7 @@ def plan_commit(replica: Replica, items: Iterable[Item], stamp: Stamp) -> tuple[
         ev=[msgspec.Raw(event) for event in draft.events],
         native=dict(stamp.native),
         acks=list(stamp.acks),
+        refused=dict(stamp.refused),
         digest=rows_.format_digest(draft.digest),
         horizon=stamp.horizon,
         seeding=stamp.seeding,

@@ -38,7 +38,13 @@ class AggregatorSettings(MergeSettings):
     window_ms: int = Field(default=200, ge=10, le=10_000)
     """Longest that a reading waits for company before it is committed."""
     max_tokens: int = Field(default=50_000, ge=1, le=1_000_000)
-    """Tokens that are kept at one time; further ones are refused."""
+    """Tokens that are kept at one time. Of a full list, tokens that only producers post make room
+    for those of polled sources; further ones are refused.
+    """
+    producer_tokens_pct: float = Field(default=50, gt=0, le=100)
+    """Share of MAX_TOKENS for tokens that only one producer (one key) posts; further ones are
+    refused.
+    """
     commit_fields: int = Field(default=3_500, ge=100, le=50_000)
     """Changed fields in one commit; bounds how long a commit blocks the store."""
     noise_price_pct: float = Field(default=0.01, ge=0, le=10)
@@ -59,3 +65,8 @@ class AggregatorSettings(MergeSettings):
     """Share of a level below which a change has fallen back and may be told again."""
     alert_cooldown_s: int = Field(default=300, ge=0, le=86_400)
     """The same level of a token is not told again within so long."""
+
+    @property
+    def max_tokens_per_producer(self) -> int:
+        """Tokens that only one producer may have."""
+        return max(1, int(self.max_tokens * self.producer_tokens_pct / 100))

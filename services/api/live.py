@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
 
 import msgspec
 from msgspec import Struct
@@ -22,6 +23,14 @@ from shared.state.store import Store
 TRUST_S: Final = 2.0
 Stamp = tuple[str, int]  # (epoch, version): names one exact state
 _NAMING: Final = (b'"token_name":', b'"token_ticker":')  # a text may hold them too; seldom
+
+
+class Committed(NamedTuple):
+    """What became of a batch: the version that holds it, and which of it was not taken."""
+
+    epoch: str
+    version: int
+    refused: Mapping[str, Sequence[int]] = {}  # reason → indices into the published tokens
 
 
 class _Names(Struct, frozen=True):
@@ -44,7 +53,7 @@ class Live:
         self.id_of: dict[bytes, str] = {}  # hash → id, of all rows
         self.hash_of: dict[str, bytes] = {}
         self.texts = Texts()
-        self._acks: dict[str, set[asyncio.Future[Stamp]]] = {}
+        self._acks: dict[str, set[asyncio.Future[Committed]]] = {}
         self._moved = asyncio.Event()
 
     # -- what the feed tells ----------------------------------------------------------------------
@@ -62,7 +71,8 @@ class Live:
         for batch_id in commit.acks:
             for waiter in self._acks.pop(batch_id, ()):
                 if not waiter.done():
-                    waiter.set_result((commit.e, commit.v))
+                    refused = commit.refused.get(batch_id, {})
+                    waiter.set_result(Committed(commit.e, commit.v, refused))
         self._wake()
 
     def on_reset(self) -> None:
@@ -137,13 +147,13 @@ class Live:
     def _complete(self) -> bool:
         return self.feed.loaded.is_set() and not self.replica.seeding
 
-    def expect(self, batch_id: str) -> asyncio.Future[Stamp]:
-        """Return a future of the version in which a batch is committed; call before publishing."""
-        waiter: asyncio.Future[Stamp] = asyncio.get_running_loop().create_future()
+    def expect(self, batch_id: str) -> asyncio.Future[Committed]:
+        """Return a future of the commit that holds a batch; call before publishing."""
+        waiter: asyncio.Future[Committed] = asyncio.get_running_loop().create_future()
         self._acks.setdefault(batch_id, set()).add(waiter)
         return waiter
 
-    def forget(self, batch_id: str, waiter: asyncio.Future[Stamp]) -> None:
+    def forget(self, batch_id: str, waiter: asyncio.Future[Committed]) -> None:
         """Stop waiting for a batch."""
         waiters = self._acks.get(batch_id)
         if waiters is not None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from shared.model import SCHEMA
+
+# Batch id → reason → indices into the batch's tokens.
+Refused: TypeAlias = Mapping[str, Mapping[str, list[int]]]
 
 
 class NativePrice(Struct, frozen=True, array_like=True, gc=False):
@@ -32,6 +35,7 @@ class Commit(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="t
     ev: list[Raw] = []  # Alert
     native: dict[str, NativePrice | None] = {}  # changed ones by chain; null = became unknown
     acks: list[str] = []  # batches whose last reading is in this commit
+    refused: Refused = {}  # what the aggregator did not take of them
     digest: str  # of the state at v
     horizon: int = 0  # removals at or below this version are forgotten
     seeding: bool = False  # true until a new epoch holds everything

@@ -103,9 +103,10 @@ def test_tokens_beyond_the_bound_are_refused() -> None:
 
 def test_a_batch_that_is_waited_for_names_its_tokens_until_it_is_settled() -> None:
     door = intake()
-    door.take(message(GOOD, {**GOOD, "price": "x"}, ack=True), NOW)
+    door.take(message({**GOOD, "price": "x"}, GOOD, ack=True), NOW)
 
-    assert door.waiting["b1"].tokens == ["solana:A"]
+    assert door.waiting["b1"].tokens == {1: "solana:A"}
+    assert door.waiting["b1"].refused == {"invalid": [0]}
     door.settle(["b1", "other"])
     assert not door.waiting
 

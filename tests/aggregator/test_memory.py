@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import msgspec
+import pytest
 
 from services.aggregator.memory import SAVE_EVERY_MS, Memory
 from shared.merge.policy import MergeRules
-from shared.merge.readings import decode_source_reading
+from shared.merge.readings import ReadingError, decode_source_reading
 from shared.model import PoolReading, Reading
 
 T0 = 1_790_000_000_000
@@ -39,7 +40,8 @@ def test_there_is_room_for_so_many_tokens_and_no_more() -> None:
     memory = Memory(max_tokens=1)
     memory.add("jupiter", reading("A", price=1.0), T0)
 
-    assert memory.add("jupiter", reading("B", price=1.0), T0) is None
+    with pytest.raises(ReadingError, match="too_many_tokens"):
+        memory.add("jupiter", reading("B", price=1.0), T0)
     assert memory.add("dexscreener", reading("A", price=1.1), T0) == "solana:A"
     assert memory.tokens() == ["solana:A"]
 

@@ -28,8 +28,9 @@ async def served(redis_url: str, redis_prefix: str, start: Start) -> AsyncIterat
     """An api beside an aggregator that leads and keeps three tokens."""
     stop = asyncio.Event()
     settings = AggregatorSettings(
-        redis_url=redis_url, redis_prefix=redis_prefix, window_ms=20, max_tokens=3
-    )
+        redis_url=redis_url, redis_prefix=redis_prefix, window_ms=20, max_tokens=3,
+        producer_tokens_pct=100,
+    )  # fmt: skip
     running = asyncio.create_task(run_aggregator(settings, stop))
     served = await start()
 
@@ -139,13 +140,15 @@ async def test_what_is_not_believed_is_unchanged(
     assert [each["code"] for each in answer["unchanged"]] == [code]
 
 
-async def test_a_token_for_which_there_is_no_room_is_unchanged(served: Served) -> None:
+async def test_a_token_for_which_there_is_no_room_is_rejected(served: Served) -> None:
     await post(served, {"price": 1}, {"price": 1, "token_address": "Def"})
 
-    answer = await post(served, {"price": 1, "token_address": "Ghi"})
+    answer = await post(
+        served, {"price": 1, "token_address": "Ghi"}, {"price": 2, "token_address": "Def"}
+    )
 
-    assert entries(answer) == [(0, "not_listed", ["price"])]
-    assert "its list is full" in answer["unchanged"][0]["detail"]
+    full = {"index": 0, "code": "list_full", "detail": "the list is full (MAX_TOKENS)"}
+    assert (answer["accepted"], answer["rejected"], answer["unchanged"]) == (1, [full], [])
 
 
 async def test_a_reading_too_old_for_a_price_is_unchanged(served: Served) -> None:

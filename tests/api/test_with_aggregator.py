@@ -17,7 +17,10 @@ from tests.support import eventually
 async def served(redis_url: str, redis_prefix: str, start: Start) -> AsyncIterator[Served]:
     """An api beside an aggregator that leads."""
     stop = asyncio.Event()
-    settings = AggregatorSettings(redis_url=redis_url, redis_prefix=redis_prefix, window_ms=20)
+    settings = AggregatorSettings(
+        redis_url=redis_url, redis_prefix=redis_prefix, window_ms=20, max_tokens=4,
+        producer_tokens_pct=75,
+    )  # fmt: skip
     running = asyncio.create_task(run_aggregator(settings, stop))
     served = await start()
     # An empty list is warming until the first token is in it.
@@ -70,3 +73,24 @@ async def test_the_last_of_two_quick_posts_wins_whatever_its_value(served: Serve
 
     token = (await served.client.get("/tokens/solana/Abc")).json()["token"]
     assert token["price"] == 1.25
+
+
+async def test_a_token_that_the_aggregator_refuses_is_not_acknowledged(served: Served) -> None:
+    body = {
+        "source": "mybot",
+        "tokens": [{"token_address": name, "price": 1.5} for name in ("First", "B", "C", "D")],
+    }
+
+    posted = await served.client.post("/ingest?ack=commit", json=body)
+    again = await served.client.post(
+        "/ingest?ack=commit", json={"source": "other", "tokens": [body["tokens"][3]]}
+    )
+
+    assert (posted.status_code, posted.json()["accepted"]) == (200, 3)
+    detail = "this producer has too many tokens (PRODUCER_TOKENS_PCT)"
+    refused = {"index": 3, "code": "producer_share", "detail": detail}
+    assert posted.json()["rejected"] == [refused]
+    assert (again.status_code, again.json()["code"]) == (422, "none_accepted")
+    assert again.json()["rejected"] == [{**refused, "index": 0}]
+    assert (await served.client.get("/tokens/solana/C")).status_code == 200
+    assert (await served.client.get("/tokens/solana/D")).status_code == 404

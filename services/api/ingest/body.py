@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import copysign
 from typing import Annotated, Any, Final, TypeAlias
@@ -133,6 +133,13 @@ _MARKS: Final = {
     BOM_UTF16_LE: "the body is UTF-16; send UTF-8",
     BOM_UTF16_BE: "the body is UTF-16; send UTF-8",
 }
+# Reasons of the aggregator → code and detail. The others are of readings that no producer can send.
+_REFUSED: Final = {
+    "too_many_tokens": ("list_full", "the list is full (MAX_TOKENS)"),
+    "producer_share": ("producer_share", "this producer has too many tokens (PRODUCER_TOKENS_PCT)"),
+    "quote_asset": ("quote_asset", "others are priced in this token; it is not listed"),
+}
+_NOT_TAKEN: Final = ("not_taken", "the aggregator did not take this token; its log says why")
 _body_decoder: Final = msgspec.json.Decoder(IngestBody)
 _token_decoder: Final = msgspec.json.Decoder(IngestToken)
 
@@ -196,15 +203,40 @@ def readings(accepted: Sequence[Accepted], received_ms: int) -> tuple[Reading, .
     """
     merged: dict[tuple[str, int], tuple[Accepted, dict[str, Any]]] = {}
     for token in accepted:
-        given_ms = received_ms if token.observed_ms is None else token.observed_ms
-        observed_ms = min(given_ms, received_ms)
-        key = (token_id(token.chain, token.address), observed_ms)
+        key = _key(token, received_ms)
         earlier = merged.get(key)
         merged[key] = (token, {**earlier[1], **token.fields} if earlier else token.fields)
     return tuple(
         Reading(chain=token.chain, token_address=token.address, observed_ms=observed_ms, **fields)
         for (_, observed_ms), (token, fields) in merged.items()
     )
+
+
+def without_refused(
+    verdict: Verdict, received_ms: int, refused: Mapping[str, Sequence[int]]
+) -> Verdict:
+    """Return the verdict once the aggregator has refused readings, by reason: indices of them."""
+    if not refused:
+        return verdict
+    reasons = {index: reason for reason, indices in refused.items() for index in indices}
+    places: dict[object, int] = {}  # which reading speaks of a token, as in `readings`
+    accepted, rejected = [], list(verdict.rejected)
+    for token in verdict.accepted:
+        key = _key(token, received_ms) if token.raw is None else token.index
+        place = places.setdefault(key, len(places))
+        if place not in reasons:
+            accepted.append(token)
+            continue
+        code, detail = _REFUSED.get(reasons[place], _NOT_TAKEN)
+        rejected.append(Rejection(token.index, code, detail))
+    rejected.sort(key=lambda rejection: rejection.index)
+    return Verdict(verdict.source, tuple(accepted), tuple(rejected))
+
+
+def _key(token: Accepted, received_ms: int) -> tuple[str, int]:
+    """Return what one published reading is of: a token and a time."""
+    given_ms = received_ms if token.observed_ms is None else token.observed_ms
+    return token_id(token.chain, token.address), min(given_ms, received_ms)
 
 
 def _judge_token(

@@ -17,11 +17,11 @@ from services.api.discover.query import parse_parameters
 from services.api.edge.answer import Answer
 from services.api.edge.problem import Problem
 from services.api.edge.visitors import Visitors
-from services.api.ingest.body import Verdict, judge, readings
+from services.api.ingest.body import Verdict, judge, readings, without_refused
 from services.api.ingest.outcome_reader import OutcomeReader
 from services.api.ingest.producers import LOCAL, Producer, authenticate, is_local
 from services.api.ingest.receipts import Receipt, ReceiptClock, Receipts
-from services.api.live import Live, Stamp
+from services.api.live import Committed, Live
 from services.api.polled import judge_polled
 from services.api.storage import storage
 from shared.edge.origins import spellings
@@ -81,14 +81,11 @@ class Ingest:
         verdict = self._judge(post, body)
         self._counts.ingested["accepted"] += len(verdict.accepted)
         self._counts.ingested.update(rejection.code for rejection in verdict.rejected)
-        if not verdict.accepted:
-            detail = f"none of the {len(verdict.rejected)} tokens was accepted"
-            more = _verdict_members(post, verdict)
-            raise Problem(422, "none_accepted", detail, more=more)
         try:
+            _check_accepted(verdict)
             answer = await self._take(post, verdict, body)
         except Problem as problem:
-            problem.more.setdefault("batch_id", post.batch_id)
+            problem.more = {"batch_id": post.batch_id, **problem.more}
             raise
         await answer(scope, receive, send)
 
@@ -150,25 +147,28 @@ class Ingest:
                 return Answer(receipt.status or 202, receipt.answer)
         # First seen, or its outcome is not known: publishing once more at the first time of
         # receipt changes nothing that the first has changed.
-        members = _verdict_members(post, verdict)
-        status = 202
+        status, more = 202, dict[str, Any]()
         before = self._outcomes.rows(verdict) if post.ack else None
-        stamp = await self._publish(post, verdict, receipt.received_ms)
-        if stamp is not None:
+        committed = await self._publish(post, verdict, receipt.received_ms)
+        if committed is not None:
             status = 200
+            verdict = without_refused(verdict, receipt.received_ms, committed.refused)
+            _check_accepted(verdict)
             unchanged = await self._outcomes.unchanged(verdict, receipt.received_ms, before)
-            members |= {"unchanged": unchanged, "epoch": stamp[0], "version": stamp[1]}
-        answer = _encoder.encode(members)
+            more = {
+                "unchanged": unchanged, "epoch": committed.epoch, "version": committed.version
+            }  # fmt: skip
+        answer = _encoder.encode({"batch_id": post.batch_id, **_members(verdict), **more})
         if post.repeatable:
             await self._receipts.answered(post.producer.id, post.batch_id, status, answer)
         return Answer(status, answer)
 
-    async def _publish(self, post: Post, verdict: Verdict, received_ms: int) -> Stamp | None:
-        """Publish; with `ack`, return the version in which the batch is committed."""
+    async def _publish(self, post: Post, verdict: Verdict, received_ms: int) -> Committed | None:
+        """Publish; with `ack`, return what became of the batch."""
         # The producer is in front, so that the same key of another is another batch. 500 tokens of
         # a 256 KiB body stay below the 1 MiB that a message may have, longest numbers included.
         wire_id = f"{post.producer.id}:{post.batch_id}"
-        message = _encoder.encode(_batch(verdict, wire_id, received_ms, ack=post.ack))
+        message = _encoder.encode(_batch(post, verdict, wire_id, received_ms))
         if not post.ack:
             await self._accept(message)
             return None
@@ -204,7 +204,7 @@ class Ingest:
             raise Problem(503, "no_consumer", detail, retry_after_s=1)
 
 
-def _batch(verdict: Verdict, batch_id: str, received_ms: int, *, ack: bool) -> Batch | RawBatch:
+def _batch(post: Post, verdict: Verdict, batch_id: str, received_ms: int) -> Batch | RawBatch:
     as_they_came = [token.raw for token in verdict.accepted if token.raw is not None]
     if as_they_came:
         return RawBatch(
@@ -213,23 +213,27 @@ def _batch(verdict: Verdict, batch_id: str, received_ms: int, *, ack: bool) -> B
             batch_id=batch_id,
             sent_ms=received_ms,
             tokens=as_they_came,
-            ack=ack,
+            ack=post.ack,
+            producer=post.producer.id,
         )
     return Batch(
         source=verdict.source,
         batch_id=batch_id,
         sent_ms=received_ms,
         tokens=readings(verdict.accepted, received_ms),
-        ack=ack,
+        ack=post.ack,
+        producer=post.producer.id,
     )
 
 
-def _verdict_members(post: Post, verdict: Verdict) -> dict[str, Any]:
-    return {
-        "batch_id": post.batch_id,
-        "accepted": len(verdict.accepted),
-        "rejected": verdict.rejected,
-    }
+def _members(verdict: Verdict) -> dict[str, Any]:
+    return {"accepted": len(verdict.accepted), "rejected": verdict.rejected}
+
+
+def _check_accepted(verdict: Verdict) -> None:
+    if not verdict.accepted:
+        detail = f"none of the {len(verdict.rejected)} tokens was accepted"
+        raise Problem(422, "none_accepted", detail, more=_members(verdict))
 
 
 def _all(headers: list[tuple[bytes, bytes]], wanted: bytes) -> list[bytes]:

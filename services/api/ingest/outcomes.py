@@ -114,10 +114,7 @@ def _without_row(observed_ms: int, now_ms: int, rules: MergeRules) -> tuple[str,
     if age_ms >= rules.dead_after_ms:
         bound = span(rules.dead_after_ms)
         return "too_old", f"observed {span(age_ms)} ago; a token not seen for {bound} is not listed"
-    detail = (
-        "the aggregator did not take this token: its list is full, or its settings leave it out"
-    )
-    return "not_listed", detail
+    return "not_listed", "the aggregator made no row of this token"
 
 
 def _reason(
