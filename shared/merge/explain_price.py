@@ -24,6 +24,7 @@ from shared.merge.explained import (
 )
 from shared.merge.givers import CHANGES, WINDOW_CHANGES, Chosen, choose
 from shared.merge.policy import NOWHERE, MergeRules, rank
+from shared.merge.pools import View
 from shared.merge.prices import spread_pct
 from shared.merge.readings import SourceReading, is_dead
 from shared.merge.rules import Case, PricePick, oldest_change_ms
@@ -195,12 +196,11 @@ class PriceTeller:
         if consensus is not None and consensus.contradicts(pool.price or 0.0):
             return _Verdict("outvoted", outvoted_words(consensus))
         best = self._case.best
-        if best is None or (pool is best.view.pool and best.view.steadiness(self._cut) != 1):
+        if best is None or (pool is best.view.pool and best.view.steadiness != 1):
             return None
         view = self._views[offer.source, pool.pool_address]
-        if view.steadiness(self._cut) == 1:
-            gap_ms = view.observed_ms - view.before_ms
-            return _Verdict("rare", f"not seen for {span(gap_ms)} before; it would come and go")
+        if view.steadiness == 1:
+            return _Verdict("rare", self._rare_words(view))
         if offer.observed_ms <= self._cut.price:
             return _Verdict("stale", too_old(age_ms, self._rules.price_stale_ms, "a price"))
         if best.thin:
@@ -208,6 +208,12 @@ class PriceTeller:
             return _Verdict("smaller", f"the most traded pool counts; this one has {traded} USD")
         backed = number(view.weight.say)
         return _Verdict("smaller", f"the deepest pool counts; of this one {backed} USD are backed")
+
+    def _rare_words(self, view: View) -> str:
+        if view.before_ms > self._cut.sums:
+            gap_ms = view.observed_ms - view.before_ms
+            return f"not seen for {span(gap_ms)} before; it would come and go"
+        return f"seen for the first time; {view.source} sees other pools steadily"
 
     def _judge_source(self, offer: _Offer) -> _Verdict | None:
         age_ms = self._now_ms - offer.observed_ms

@@ -60,7 +60,6 @@ def find_givers(
     readings: Mapping[str, SourceReading],
     best: PricePool | None,
     rules: MergeRules,
-    cut: Cutoffs,
     outvoted: Container[str] = (),
 ) -> list[Giver]:
     """Return who may set the price, each with its place in the order; not those `outvoted`."""
@@ -75,7 +74,7 @@ def find_givers(
         kind = "thin" if best.thin else "pools"
         if kind in rules.price_order:
             place = float(rules.price_order.index(kind))
-            if best.view.steadiness(cut) == 1:  # gives way to all that are more than producers
+            if best.view.steadiness == 1:  # gives way to all that are more than producers
                 place = max(place, _last_place(rules.price_order))
             givers.append(Giver(place, best.view.source, {}, best.view, best.thin))
     return givers

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from math import fsum
 from operator import attrgetter
 from typing import Final
@@ -11,9 +11,11 @@ from msgspec import Struct
 
 from shared.merge.consensus import Consensus
 from shared.merge.policy import MergeRules
-from shared.merge.readings import SourceReading
+from shared.merge.readings import SourceReading, StampedPool
 from shared.merge.standing import Weight, turnover, weigh
 from shared.model import LIMIT, WINDOWS, PoolReading
+
+_TRADED: Final = frozenset(("deep", "thin"))
 
 
 class Cutoffs(Struct, frozen=True):
@@ -25,25 +27,17 @@ class Cutoffs(Struct, frozen=True):
 
 
 class View(Struct, frozen=True, gc=False):
-    """A pool as one source sees it, and how much that counts."""
+    """A pool as one source sees it, how much that counts, and how far its price can be relied on.
+
+    `steadiness`: 2 steadily, 1 for now, 0 not any more.
+    """
 
     source: str
     pool: PoolReading
     observed_ms: int
     before_ms: int
     weight: Weight
-
-    def steadiness(self, cut: Cutoffs) -> int:
-        """Return how far its price can be relied on: 2 steadily, 1 for now, 0 not any more.
-
-        A price that is seen every four minutes and fresh for two would come and go with each look.
-        So a pool that went stale before it was seen again gives way to others until it is seen
-        steadily. What is past the bound for sums is not remembered, a return begins anew.
-        """
-        if self.observed_ms <= cut.price:
-            return 0
-        rare = self.before_ms > cut.sums and self.observed_ms - self.before_ms > cut.gap
-        return 1 if rare else 2
+    steadiness: int
 
 
 class PricePool(Struct, frozen=True):
@@ -80,19 +74,54 @@ class Pools(Struct, frozen=True):
 
 def look_at_pools(readings: Mapping[str, SourceReading], rules: MergeRules, cut: Cutoffs) -> Pools:
     """Return the fresh pools of the sources whose pools are used."""
-    by_source: dict[str, list[View]] = {}
-    for source in rules.pool_sources:
-        reading = readings.get(source)
-        if reading is not None and reading.pools:
-            by_source[source] = [
-                View(source, held.pool, held.observed_ms, held.before_ms, weigh(held.pool, rules))
-                for held in reading.pools.values()
-                if held.observed_ms > cut.sums
-            ]
-    return _unite(by_source, cut)
+    by_source = {
+        source: _look(source, readings[source].pools.values(), rules, cut)
+        for source in rules.pool_sources
+        if source in readings and readings[source].pools
+    }
+    return _unite(by_source)
 
 
-def _unite(by_source: dict[str, list[View]], cut: Cutoffs) -> Pools:
+def _look(source: str, pools: Iterable[StampedPool], rules: MergeRules, cut: Cutoffs) -> list[View]:
+    seen = [(held, weigh(held.pool, rules)) for held in pools if held.observed_ms > cut.sums]
+    watched = any(
+        held.observed_ms - held.before_ms <= cut.gap
+        and held.observed_ms > cut.price
+        and weight.standing in _TRADED
+        for held, weight in seen
+    )
+    return [
+        View(
+            source,
+            held.pool,
+            held.observed_ms,
+            held.before_ms,
+            weight,
+            _steadiness(held, cut, watched=watched),
+        )
+        for held, weight in seen
+    ]
+
+
+def _steadiness(held: StampedPool, cut: Cutoffs, *, watched: bool) -> int:
+    """Return how far a pool's price can be relied on.
+
+    A price that is seen every four minutes and fresh for two would come and go with each look. So a
+    pool that went stale before it was seen again gives way to others until it is seen steadily; and
+    so does one that is seen for the first time where its source watches the token by other pools,
+    unless it is new itself. What is past the bound for sums is not remembered.
+    """
+    if held.observed_ms <= cut.price:
+        return 0
+    if held.observed_ms - held.before_ms <= cut.gap:
+        return 2
+    if held.before_ms > cut.sums:
+        return 1
+    created_ms = held.pool.created_ms or 0
+    return 1 if watched and held.observed_ms - created_ms > cut.gap else 2
+
+
+def _unite(by_source: dict[str, list[View]]) -> Pools:
     """Take each pool from one source; a trade that one has seen was made, whatever others say."""
     sums: dict[str, View] = {}
     quotes: dict[str, View] = {}
@@ -105,7 +134,7 @@ def _unite(by_source: dict[str, list[View]], cut: Cutoffs) -> Pools:
                 continue
             if _is_untraded(sums[address]) and not _is_untraded(view):
                 sums[address] = view
-            if _is_better(view, held, cut):
+            if _is_better(view, held):
                 quotes[address] = view
     traded, untraded = Union([], []), Union([], [])
     for address, view in sums.items():
@@ -154,11 +183,10 @@ def without(union: Union, addresses: Collection[str]) -> Union:
     return Union(sums, union.quotes)
 
 
-def _is_better(view: View, held: View, cut: Cutoffs) -> bool:
+def _is_better(view: View, held: View) -> bool:
     if _is_untraded(view) != _is_untraded(held):
         return _is_untraded(held)
-    steadiness = held.steadiness(cut)
-    return steadiness < 2 and view.steadiness(cut) > steadiness
+    return view.steadiness > held.steadiness
 
 
 def _is_untraded(view: View) -> bool:
@@ -200,7 +228,7 @@ def figures_of(view: View) -> tuple[float | int | None, ...]:
     return (view.weight.counted, *traded)
 
 
-def price_pool(pools: Pools, cut: Cutoffs, consensus: Consensus | None) -> PricePool | None:
+def price_pool(pools: Pools, consensus: Consensus | None) -> PricePool | None:
     """Return the pool that tells the price, None when none has one.
 
     The deep one with the most to say; only when there is none, the most-traded thin one. Among
@@ -216,16 +244,16 @@ def price_pool(pools: Pools, cut: Cutoffs, consensus: Consensus | None) -> Price
     if consensus is not None:
         agreed = [view for view in views if not consensus.contradicts(view.pool.price or 0.0)]
         views, outvoted = agreed or views, not agreed
-    return PricePool(max(_freshest(views, cut), key=by_turnover if thin else say), thin, outvoted)
+    return PricePool(max(_freshest(views), key=by_turnover if thin else say), thin, outvoted)
 
 
-def last_resort(pools: Pools, rules: MergeRules, cut: Cutoffs) -> PricePool | None:
+def last_resort(pools: Pools, rules: MergeRules) -> PricePool | None:
     """Return the untraded pool that tells the price where nothing else does."""
     priced = [view for view in pools.untraded.quotes if view.pool.price]
     if not priced or "thin" not in rules.price_order:
         return None
     known = [view for view in priced if not view.pool.against_unknown] or priced
-    return PricePool(max(_freshest(known, cut), key=say), thin=True)
+    return PricePool(max(_freshest(known), key=say), thin=True)
 
 
 def say(view: View) -> tuple[float, float, float, str]:
@@ -242,12 +270,11 @@ def _known(value: float | None) -> float:
     return -1.0 if value is None else value
 
 
-def _freshest(views: list[View], cut: Cutoffs) -> list[View]:
+def _freshest(views: list[View]) -> list[View]:
     if len(views) == 1:
         return views
-    steadiness = [view.steadiness(cut) for view in views]
-    most = max(steadiness)
+    most = max(view.steadiness for view in views)
     if most:
-        return [view for view, each in zip(views, steadiness, strict=True) if each == most]
+        return [view for view in views if view.steadiness == most]
     newest_ms = max(view.observed_ms for view in views)
     return [view for view in views if view.observed_ms == newest_ms]

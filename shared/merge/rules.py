@@ -113,13 +113,13 @@ def examine(readings: Mapping[str, SourceReading], now_ms: int, rules: MergeRule
     pools = look_at_pools(believed, rules, cut)
     opinions = find_opinions(believed, pools, rules, cut)
     prices, consensus = source_prices(opinions, None), settle(opinions, rules)
-    best = price_pool(pools, cut, consensus)
+    best = price_pool(pools, consensus)
     outvoted = find_outvoted(opinions, consensus)
-    givers = find_givers(believed, best, rules, cut, outvoted)
+    givers = find_givers(believed, best, rules, outvoted)
     chosen, union = choose(givers, "price", cut), pools.traded
     if chosen is None and pools.untraded.sums:
-        best = last_resort(pools, rules, cut) or best
-        givers = find_givers(believed, best, rules, cut, outvoted)
+        best = last_resort(pools, rules) or best
+        givers = find_givers(believed, best, rules, outvoted)
         chosen = choose(givers, "price", cut)
         union = join(union, pools.untraded)
     of_sums = settle_sums(opinions, pools.traded, rules, cut)

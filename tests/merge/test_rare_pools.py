@@ -48,3 +48,38 @@ def test_the_explanation_says_that_it_is_seen_rarely() -> None:
     (passed,) = explain(readings, T0 + 4 * MIN, MergeRules()).fields["price"].passed_over
     assert (passed.source, passed.reason) == ("dexscreener", "rare")
     assert passed.why == "not seen for 4 min before; it would come and go"
+
+
+OLD = pair(pairCreatedAt=T0 - 60 * MIN)
+
+
+def looks_of_a_curve(*minutes: float) -> list[Seen]:
+    curve = pair("Curve", liquidity=None, priceUsd="1.9")
+    return [dex(curve, at_ms=T0 + int(minute * MIN)) for minute in minutes]
+
+
+def test_one_look_at_an_old_pool_leaves_the_price_with_who_is_steady() -> None:
+    curve = looks_of_a_curve(0, 0.5, 1)
+    looks = [*curve, jup(T0 + MIN), dex(OLD, at_ms=T0 + MIN)]
+    _, readings = row_of(tuple(looks), CAT, T0 + MIN, MergeRules())
+    price = explain(readings, T0 + MIN, MergeRules()).fields["price"]
+    (passed,) = [each for each in price.passed_over if each.pool == "PoolA"]
+    assert (price.source, passed.reason) == ("jupiter", "rare")
+    assert passed.why == "seen for the first time; dexscreener sees other pools steadily"
+
+
+def test_a_second_look_at_an_old_pool_gives_it_the_price() -> None:
+    again = dex(OLD, at_ms=T0 + MIN)
+    looks = [*looks_of_a_curve(0, 0.5, 1), jup(T0 + MIN), dex(OLD, at_ms=T0), again]
+    assert source_at(T0 + MIN, *looks) == "dexscreener"
+
+
+def test_a_pool_that_is_new_itself_sets_the_price_at_its_first_look() -> None:
+    new = dex(pair(pairCreatedAt=T0 + MIN // 2), at_ms=T0 + MIN)
+    assert source_at(T0 + MIN, *looks_of_a_curve(0, 0.5, 1), jup(T0 + MIN), new) == "dexscreener"
+
+
+def test_untraded_pools_make_no_other_pool_rare() -> None:
+    idle = {"txns": {"h24": {"buys": 0, "sells": 0}}, "volume": {"h24": 0}}
+    looks = [dex(pair("Idle", **idle), at_ms=T0 + at) for at in (0, MIN)]
+    assert source_at(T0 + MIN, *looks, jup(T0 + MIN), dex(OLD, at_ms=T0 + MIN)) == "dexscreener"
