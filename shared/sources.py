@@ -76,6 +76,21 @@ def polled(reports: Literal["pools", "tokens"]) -> tuple[str, ...]:
     return tuple(name for name, each in POLLED.items() if each.reports == reports)
 
 
+def letters(declared: Mapping[str, SourceDeclaration]) -> dict[str, str]:
+    """Return one letter per source, for the page's list; `I` is that of producers.
+
+    The first capital of its title that no source before it has, else the first free letter, else
+    its first capital.
+    """
+    found: dict[str, str] = {}
+    for name, each in declared.items():
+        own = [letter for letter in each.title if letter.isalpha()] or ["?"]
+        wanted = [*filter(str.isupper, own), *(letter.upper() for letter in own)]
+        taken = {"I", *found.values()}
+        found[name] = next((letter for letter in wanted if letter not in taken), wanted[0])
+    return found
+
+
 def _literals(module: ast.Module) -> dict[str, Any]:
     """Return the arguments of the one call of `SourceDeclaration` at the top of a module."""
     for node in module.body:

@@ -2,8 +2,7 @@
 
 `openapi.json` is of the api's routes and types, the Postman collection is of `openapi.json`,
 `asyncapi.json` is of the stream's frames, `docs/SETTINGS.md` and `.env.example` are of the settings
-classes, the page's `networks.ts` is of the table of chains. A test compares each with what is
-committed.
+classes. A test compares each with what is committed.
 """
 
 from __future__ import annotations
@@ -17,8 +16,6 @@ from dexwire.client.frames import CLIENT_FRAMES, SERVER_FRAMES, SUBPROTOCOL
 from dexwire.server.settings_table import dotenv_example, markdown
 from services.api.documents.openapi import encoded, openapi, with_even_texts
 from services.api.documents.postman import postman
-from shared.chain_table import CHAINS
-from shared.chains import source_chain
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 _REF: Final = "#/components/schemas/{name}"
@@ -33,20 +30,7 @@ def documents() -> dict[str, bytes]:
         "docs/dexwire.postman_collection.json": encoded(postman(http)),
         "docs/SETTINGS.md": markdown(),
         ".env.example": dotenv_example(),
-        "web/src/model/networks.ts": networks(),
     }
-
-
-def networks() -> bytes:
-    """Return the names that the page needs for its links to GeckoTerminal."""
-    called = ((chain, source_chain("geckoterminal", chain)) for chain in sorted(CHAINS))
-    rows = [f'  "{chain}": "{name}",\n' for chain, name in called if name != chain]
-    return (
-        "// Written by `make documents` from shared/chains.toml.\n"
-        "/** GeckoTerminal's network ids, where they are not the canonical ones. */\n"
-        "export const GECKOTERMINAL_NETWORK: Record<string, string> = {\n"
-        f"{''.join(rows)}}};\n"
-    ).encode()
 
 
 def asyncapi() -> dict[str, Any]:

@@ -11,7 +11,7 @@ import gzip
 import hashlib
 import re
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from services.api.discover.query import parse_parameters
 from services.api.edge.answer import Answer, Header, NotModified, json_answer, matches
 from services.api.edge.problem import Problem, clip
+from shared.sources import POLLED, letters
 
 FOLDER: Final = Path(__file__).parent / "page"
 _TYPES: Final = {
@@ -110,17 +111,40 @@ class Assets:
 
 
 class Config:
-    """`GET /config.json`: where the stream is, and what is shown."""
+    """`GET /config.json`: where the stream is, what is shown, and whose data it is."""
 
     def __init__(self, ws_url: str, version: str, *, demo: bool) -> None:
         self._ws_url, self._version, self._demo = ws_url, version, demo
+        self._sources = described_sources()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer with the stream's address as the asking browser reaches it."""
         parse_parameters(scope["query_string"], ())
         ws_url = stream_url(self._ws_url, _header(scope, b"host"))
-        content = {"ws_url": ws_url, "demo": self._demo, "version": self._version}
+        content = {
+            "ws_url": ws_url,
+            "demo": self._demo,
+            "version": self._version,
+            "sources": self._sources,
+        }
         await json_answer(200, content)(scope, receive, send)
+
+
+def described_sources() -> list[dict[str, Any]]:
+    """Return what the page shows of each polled source, the most trusted first."""
+    letter = letters(POLLED)
+    return [
+        {
+            "name": name,
+            "title": each.title,
+            "letter": letter[name],
+            "website": each.website,
+            "link": each.link,
+            "credit": each.credit,
+            "chain_names": each.chain_names,
+        }
+        for name, each in POLLED.items()
+    ]
 
 
 def page_routes(ws_url: str, version: str, *, demo: bool) -> dict[str, ASGIApp]:

@@ -129,6 +129,28 @@ async def test_the_page_learns_where_the_stream_is(start: Start) -> None:
     assert config["demo"] is True
 
 
+async def test_the_page_learns_what_the_sources_declare(start: Start) -> None:
+    served = await start()
+
+    sources = (await served.client.get("/config.json")).json()["sources"]
+
+    assert [(each["name"], each["letter"]) for each in sources] == [
+        ("dexscreener", "D"),
+        ("jupiter", "J"),
+        ("geckoterminal", "G"),
+    ]
+    assert sources[1] == {
+        "name": "jupiter",
+        "title": "Jupiter",
+        "letter": "J",
+        "website": "https://jup.ag",
+        "link": "https://jup.ag/tokens/{address}",
+        "credit": "Powered by Jupiter",
+        "chain_names": {},
+    }
+    assert sources[2]["chain_names"]["ethereum"] == "eth"
+
+
 @pytest.mark.parametrize(
     "url", [":8001/ws", "/ws", "wss://stream.example/ws", "ws://[::1]:8001/ws"]
 )

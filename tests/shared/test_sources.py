@@ -7,7 +7,15 @@ import pytest
 from services.fetcher.source import find_sources
 from shared.errors import ConfigError
 from shared.merge.policy import MergeRules
-from shared.sources import POLLED, SourceDeclaration, in_order, is_polled, polled, read_declaration
+from shared.sources import (
+    POLLED,
+    SourceDeclaration,
+    in_order,
+    is_polled,
+    letters,
+    polled,
+    read_declaration,
+)
 
 DECLARED = """
 DECLARATION: Final = SourceDeclaration(
@@ -83,3 +91,25 @@ def test_only_what_the_fetcher_polls_is_polled() -> None:
     assert is_polled("geckoterminal")
     assert not is_polled("ingest:geckoterminal")
     assert not is_polled("desk")
+
+
+@pytest.mark.parametrize(
+    ("title", "letter"),
+    [
+        ("Pool Desk", "P"),
+        ("Dex Paprika", "P"),
+        ("GDJ", "G"),
+        ("Jigs", "S"),
+        ("jig", "J"),
+        ("9", "?"),
+    ],
+)
+def test_a_source_has_a_letter_that_no_source_before_it_has(title: str, letter: str) -> None:
+    new = SourceDeclaration(name="new", title=title, website="", reports="pools")
+
+    assert letters({**POLLED, "new": new}) == {
+        "dexscreener": "D",
+        "jupiter": "J",
+        "geckoterminal": "G",
+        "new": letter,
+    }

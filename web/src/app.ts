@@ -3,6 +3,7 @@ import type { AlertEvent, Row } from "./client";
 import { beep } from "./chrome/beep";
 import type { ChromeState, Panel } from "./chrome/state";
 import { NO_LINE } from "./model/history";
+import { sourceLinks } from "./model/links";
 import { Market } from "./model/market";
 import { Names } from "./model/names";
 import { DEFAULTS, formatQuery, isSearch, orderOf, parseQuery, usualSort, type Order, type Query } from "./model/query";
@@ -95,6 +96,7 @@ export class App {
         isListed: (id) => this.market?.isListed(id) ?? false,
         isStarred: (id) => this.starred.values.has(id),
         sparkline: (id) => this.market?.history.sparkline(id, 84, 24) ?? NO_LINE,
+        links: (row) => sourceLinks(this.state.config?.sources ?? [], row),
         selected: () => this.selected,
         open: () => this.state.query.token,
       },

@@ -1,7 +1,6 @@
 import { expect, test } from "vitest";
 import type { Row } from "../src/client";
 import { History } from "../src/model/history";
-import { sourceLink } from "../src/model/links";
 import { matches, moved, passes, sorted } from "../src/model/order";
 import {
   DEFAULTS,
@@ -145,20 +144,3 @@ test("changes within a second share a sample", () => {
   expect(history.sparkline("solana:A", 84, 24).trend).toBe("up");
 });
 
-test("a hostile address cannot leave its place in a link", () => {
-  const link = sourceLink("jupiter", row({ chain: "solana", token_address: "x/../?a=<b>" }));
-
-  expect(link.url).toBe("https://jup.ag/tokens/x%2F..%2F%3Fa%3D%3Cb%3E");
-});
-
-test("each source is linked under its own name of a chain, whatever an address holds", () => {
-  const of = (source: string, chain: string, address: string) =>
-    sourceLink(source, row({ chain, token_address: address, pool_address: address })).url;
-
-  expect(of("geckoterminal", "cronos", "0xa")).toBe("https://www.geckoterminal.com/cro/tokens/0xa");
-  expect(of("geckoterminal", "base", "0xa")).toBe("https://www.geckoterminal.com/base/tokens/0xa");
-  expect(of("geckoterminal", "sui", "0x2::sui::SUI")).toBe(
-    "https://www.geckoterminal.com/sui-network/tokens/0x2%3A%3Asui%3A%3ASUI",
-  );
-  expect(of("dexscreener", "osmosis", "ibc/AB")).toBe("https://dexscreener.com/osmosis/ibc%2FAB");
-});

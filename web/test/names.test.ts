@@ -1,6 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { Row } from "../src/client";
-import { sourceLink } from "../src/model/links";
 import { Names } from "../src/model/names";
 import { DEFAULTS, formatQuery, parseQuery, tokenPath } from "../src/model/query";
 import { title } from "../src/model/title";
@@ -68,22 +67,4 @@ test.each(ODD)("the path of %s has the whole address in one part", (id) => {
   const [chain, ...address] = tokenPath(id).split("/").slice(2).map(decodeURIComponent);
 
   expect(`${chain}:${address.join("|")}`).toBe(id);
-});
-
-test.each(ODD)("a link to %s does not end before its address does", (id) => {
-  const [chain = "", ...rest] = id.split(":");
-  const { url } = sourceLink("geckoterminal", row({ id, chain, token_address: rest.join(":") }));
-
-  expect(decodeURIComponent(new URL(url!).pathname.split("/").at(-1)!)).toBe(rest.join(":"));
-});
-
-test.each([
-  ["ethereum", "eth"],
-  ["cronos", "cro"],
-  ["gnosischain", "xdai"],
-  ["sei", "sei-network"],
-  ["solana", "solana"],
-  ["constructor", "constructor"],
-])("GeckoTerminal calls %s %s", (chain, network) => {
-  expect(sourceLink("geckoterminal", row({ chain, token_address: "x" })).url).toBe(`https://www.geckoterminal.com/${network}/tokens/x`);
 });

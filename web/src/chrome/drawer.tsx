@@ -3,7 +3,7 @@ import type { App } from "../app";
 import type { Row } from "../client";
 import * as format from "../format/number";
 import { copies } from "../model/copies";
-import { sourceLink } from "../model/links";
+import { sourceLink, type DeclaredSource } from "../model/links";
 import { tokenPath } from "../model/query";
 import { hue, initials } from "../table/dom";
 import { trend } from "../table/columns";
@@ -123,7 +123,9 @@ export function Drawer({ app, id, state }: { app: App; id: string; state: Chrome
           </p>
         )}
         {row !== undefined && <Figures app={app} row={row} />}
-        {detail !== null && row !== undefined && <SourceTable detail={detail} row={row} />}
+        {detail !== null && row !== undefined && (
+          <SourceTable detail={detail} row={row} declared={state.config?.sources ?? []} />
+        )}
         {detail?.explanation !== undefined && <Why told={detail.explanation} />}
         {detail !== null && <Pools pools={detail.pools} />}
         <section>
@@ -238,7 +240,7 @@ function Stat({ name, value, full }: { name: string; value: string; full?: numbe
 }
 
 /** What each source says of the price, and how long ago. */
-function SourceTable({ detail, row }: { detail: Detail; row: Row }) {
+function SourceTable({ detail, row, declared }: { detail: Detail; row: Row; declared: readonly DeclaredSource[] }) {
   const sources = Object.entries(detail.readings);
   return (
     <section>
@@ -258,7 +260,7 @@ function SourceTable({ detail, row }: { detail: Detail; row: Row }) {
         </thead>
         <tbody>
           {sources.map(([name, reading]) => {
-            const link = sourceLink(name, row);
+            const link = sourceLink(declared, name, row);
             const own = priceOf(name, reading, detail.pools);
             return (
               <tr key={name} class={row.price_source?.split(":thin")[0] === name ? "chosen" : ""}>

@@ -33,7 +33,7 @@ export function Help({ app, state }: { app: App; state: ChromeState }) {
       </header>
       <section>
         <h3>How to read the list</h3>
-        <Legend />
+        <Legend sources={state.config?.sources ?? []} />
         <p class="muted">
           Tap or click a row for its details, a column’s head to sort by it, ★ to put a token on the watchlist. A dash is unknown, never
           zero. Prices are those of the sources, not advice.

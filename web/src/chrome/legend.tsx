@@ -1,8 +1,9 @@
 /** What is not plain at first sight in the list, for the first visit and for the help. */
 import type { App } from "../app";
+import type { DeclaredSource } from "../model/links";
 
 /** One entry for each sign; `data-sign` is the column that shows it. */
-export function Legend() {
+export function Legend({ sources }: { sources: readonly DeclaredSource[] }) {
   return (
     <dl class="legend">
       <div data-sign="spark">
@@ -28,23 +29,28 @@ export function Legend() {
       <div data-sign="sources">
         <dt>
           <span class="sources">
-            <span class="source">D</span>
-            <span class="source">G</span>
-            <span class="source">J</span>
+            {sources.map(({ name, letter }) => (
+              <span class="source" key={name}>
+                {letter}
+              </span>
+            ))}
             <span class="source">I</span>
           </span>
         </dt>
-        <dd>Reported by DexScreener, GeckoTerminal, Jupiter; I: posted to this server. A click opens the token there.</dd>
+        <dd>
+          {sources.length > 0 && `Reported by ${sources.map(({ title }) => title).join(", ")}; `}
+          I: posted to this server. A click opens the token there.
+        </dd>
       </div>
     </dl>
   );
 }
 
 /** The legend above the list, until it is dismissed once. */
-export function Hints({ app }: { app: App }) {
+export function Hints({ app, sources }: { app: App; sources: readonly DeclaredSource[] }) {
   return (
     <aside class="hints" aria-label="How to read the list">
-      <Legend />
+      <Legend sources={sources} />
       <button type="button" class="dismiss" aria-label="Got it: hide these hints" onClick={() => app.dismissHints()}>
         Got it
       </button>

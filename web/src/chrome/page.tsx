@@ -5,6 +5,7 @@ import { Drawer } from "./drawer";
 import { Filters, isFiltered } from "./filters";
 import { Help } from "./help";
 import { Hints } from "./legend";
+import type { DeclaredSource } from "../model/links";
 import { orderOf } from "../model/query";
 import { Notice } from "./notice";
 import { TopBar } from "./topbar";
@@ -47,7 +48,7 @@ export function Page({ app }: { app: App }) {
         <Filters app={app} state={state} />
         <div class="stage">
           <div class="list" data-phase={trust(state)} data-busy={!state.loaded && state.shown > 0}>
-            {state.hints && <Hints app={app} />}
+            {state.hints && <Hints app={app} sources={state.config?.sources ?? []} />}
             <div class="pane">
               <div class="table" ref={place} />
               <Notice app={app} state={state} />
@@ -66,27 +67,46 @@ export function Page({ app }: { app: App }) {
       </main>
       <footer>
         <span class="counted">{counted(state)}</span>
-        <span class="credits">
-          <a href="https://jup.ag" target="_blank" rel="noopener noreferrer">
-            Powered by Jupiter
-          </a>
-          <span>
-            Data by{" "}
-            <a href="https://www.geckoterminal.com" target="_blank" rel="noopener noreferrer">
-              GeckoTerminal
-            </a>{" "}
-            and{" "}
-            <a href="https://dexscreener.com" target="_blank" rel="noopener noreferrer">
-              DexScreener
-            </a>
-          </span>
-        </span>
+        <Credits sources={state.config?.sources ?? []} />
       </footer>
       {state.panel === "help" && <Help app={app} state={state} />}
       <div class="toast" role="status" aria-live="polite" data-shown={state.toast !== ""}>
         {state.toast}
       </div>
     </>
+  );
+}
+
+/** Whose data these are: the words that a source's terms require, and the others by their names. */
+function Credits({ sources }: { sources: readonly DeclaredSource[] }) {
+  const others = sources.filter(({ credit }) => credit === "");
+  return (
+    <span class="credits">
+      {sources
+        .filter(({ credit }) => credit !== "")
+        .map((source) => (
+          <Website key={source.name} source={source} words={source.credit} />
+        ))}
+      {others.length > 0 && (
+        <span>
+          Data by{" "}
+          {others.map((source, place) => (
+            <span key={source.name}>
+              {place > 0 && (place === others.length - 1 ? " and " : ", ")}
+              <Website source={source} words={source.title} />
+            </span>
+          ))}
+        </span>
+      )}
+    </span>
+  );
+}
+
+function Website({ source, words }: { source: DeclaredSource; words: string }) {
+  return (
+    <a href={source.website} target="_blank" rel="noopener noreferrer">
+      {words}
+    </a>
   );
 }
 

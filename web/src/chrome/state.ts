@@ -1,6 +1,7 @@
 /** What the chrome around the table shows. */
 import type { AlertEvent, Phase, Status } from "../client";
 import type { Problem } from "../model/asker";
+import type { DeclaredSource } from "../model/links";
 import type { Named } from "../model/names";
 import type { Query } from "../model/query";
 
@@ -24,6 +25,7 @@ export interface Config {
   ws_url: string;
   demo: boolean;
   version: string;
+  sources: DeclaredSource[];
 }
 
 export interface SeenAlert extends AlertEvent, Named {

@@ -1,14 +1,10 @@
 import type { RefObject } from "preact";
 import type { App } from "../app";
 import { age } from "../format/number";
+import { titleOf } from "../model/links";
 import { Q_MAX } from "../model/query";
 import { trust, type ChromeState, type SourceHealth } from "./state";
 
-const SOURCES: Record<string, string> = {
-  dexscreener: "DexScreener",
-  jupiter: "Jupiter",
-  geckoterminal: "GeckoTerminal",
-};
 interface Props {
   app: App;
   state: ChromeState;
@@ -130,12 +126,13 @@ function Pill({ app, state }: { app: App; state: ChromeState }) {
 
 function Sources({ state }: { state: ChromeState }) {
   const sources = Object.entries(state.health?.sources ?? {});
+  const title = (name: string) => titleOf(state.config?.sources ?? [], name);
   return (
     <ul class="health" aria-label="Sources">
       {sources.map(([name, source]) => (
-        <li key={name} data-state={source.state} title={told(name, source)}>
+        <li key={name} data-state={source.state} title={told(title(name), source)}>
           <i class="dot" aria-hidden="true" />
-          <span>{SOURCES[name] ?? name}</span>
+          <span>{title(name)}</span>
           <span class="hidden">{source.state}</span>
         </li>
       ))}
@@ -143,8 +140,8 @@ function Sources({ state }: { state: ChromeState }) {
   );
 }
 
-function told(name: string, source: SourceHealth): string {
+function told(title: string, source: SourceHealth): string {
   const heard = source.age_ms === undefined ? "" : `, last answer ${age(source.age_ms)} ago`;
   const wrong = source.last_error === undefined || source.state === "ok" ? "" : `: ${source.last_error}`;
-  return `${SOURCES[name] ?? name}: ${source.state}${heard}${wrong}`;
+  return `${title}: ${source.state}${heard}${wrong}`;
 }

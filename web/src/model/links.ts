@@ -1,6 +1,16 @@
-/** Where each source shows a token itself. Addresses are checked by the server; encoded all the same. */
+/** The sources that the server polls, and where each shows a token itself. */
 import type { Row } from "../client";
-import { GECKOTERMINAL_NETWORK } from "./networks";
+
+/** A source as /config.json describes it; they come in the order in which they are trusted. */
+export interface DeclaredSource {
+  name: string;
+  title: string;
+  letter: string;
+  website: string;
+  link: string; // with {chain}, {address} and {pool}; empty: it shows no single token
+  credit: string; // what its terms require to be said; empty: nothing
+  chain_names: Record<string, string>; // where it does not use the canonical one
+}
 
 export interface SourceLink {
   name: string;
@@ -10,39 +20,33 @@ export interface SourceLink {
 }
 
 /** Return one entry per source of a row; producers that post have no page of their own. */
-export function sourceLinks(row: Row): SourceLink[] {
-  return (row.sources ?? []).map((source) => sourceLink(source, row));
+export function sourceLinks(declared: readonly DeclaredSource[], row: Row): SourceLink[] {
+  return (row.sources ?? []).map((source) => sourceLink(declared, source, row));
 }
 
-export function sourceLink(source: string, row: Row): SourceLink {
-  const chain = encodeURIComponent(row.chain ?? "");
-  const address = encodeURIComponent(row.token_address ?? "");
-  switch (source) {
-    case "dexscreener":
-      return {
-        name: "DexScreener",
-        short: "D",
-        url: `https://dexscreener.com/${chain}/${encodeURIComponent(row.pool_address ?? row.token_address ?? "")}`,
-        credit: "DexScreener",
-      };
-    case "geckoterminal": {
-      const known = Object.hasOwn(GECKOTERMINAL_NETWORK, row.chain ?? ""); // not "constructor"
-      const network = known ? GECKOTERMINAL_NETWORK[row.chain ?? ""] : chain;
-      return {
-        name: "GeckoTerminal",
-        short: "G",
-        url: `https://www.geckoterminal.com/${network}/tokens/${address}`,
-        credit: "GeckoTerminal",
-      };
-    }
-    case "jupiter":
-      return {
-        name: "Jupiter",
-        short: "J",
-        url: `https://jup.ag/tokens/${address}`,
-        credit: "Powered by Jupiter",
-      };
-    default:
-      return { name: source, short: "I", url: null, credit: source };
-  }
+export function sourceLink(declared: readonly DeclaredSource[], source: string, row: Row): SourceLink {
+  const known = declared.find(({ name }) => name === source);
+  if (known === undefined) return { name: source, short: "I", url: null, credit: source };
+  return {
+    name: known.title,
+    short: known.letter,
+    url: known.link === "" ? null : filled(known, row),
+    credit: known.credit === "" ? known.title : known.credit,
+  };
+}
+
+/** Return a source's name for people. */
+export function titleOf(declared: readonly DeclaredSource[], source: string): string {
+  return declared.find(({ name }) => name === source)?.title ?? source;
+}
+
+/** Return the address of a row's token. What the server checks is encoded all the same. */
+function filled({ link, chain_names }: DeclaredSource, row: Row): string {
+  const chain = row.chain ?? "";
+  const parts: Record<string, string> = {
+    "{chain}": Object.hasOwn(chain_names, chain) ? chain_names[chain]! : chain, // not "constructor"
+    "{address}": row.token_address ?? "",
+    "{pool}": row.pool_address ?? row.token_address ?? "",
+  };
+  return link.replace(/\{(?:chain|address|pool)\}/g, (part) => encodeURIComponent(parts[part]!));
 }

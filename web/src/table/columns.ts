@@ -3,7 +3,7 @@ import type { Row } from "../client";
 import * as format from "../format/number";
 import type { Sparkline } from "../model/history";
 import { copies } from "../model/copies";
-import { sourceLinks } from "../model/links";
+import type { SourceLink } from "../model/links";
 import type { Sort, Window } from "../model/query";
 import { element, hue, initials, setText, svg } from "./dom";
 
@@ -11,6 +11,7 @@ export interface Shown {
   window: Window;
   nowMs: number;
   sparkline(id: string): Sparkline;
+  links(row: Row): SourceLink[];
 }
 
 /** One cell of one row; `update` writes only what differs. */
@@ -176,12 +177,12 @@ function sourcesCell(): Cell {
   let drawn = "";
   return {
     node,
-    update(row) {
+    update(row, shown) {
       const key = `${row.id} ${row.sources?.join()} ${row.pool_address}`;
       if (key === drawn) return;
       drawn = key;
       node.replaceChildren(
-        ...sourceLinks(row).map((link) => {
+        ...shown.links(row).map((link) => {
           const told = { title: link.url === null ? link.name : `${link.credit}: open this token there` };
           if (link.url === null) {
             const plain = element("span", "source", told);

@@ -11,6 +11,7 @@ import {
 } from "@tanstack/virtual-core";
 import type { Row } from "../client";
 import type { Sparkline } from "../model/history";
+import type { SourceLink } from "../model/links";
 import { orderOf, type Query } from "../model/query";
 import { COLUMNS, type Cell, type Shown } from "./columns";
 import { element, setText } from "./dom";
@@ -23,6 +24,7 @@ export interface TableSource {
   isListed(id: string): boolean;
   isStarred(id: string): boolean;
   sparkline(id: string): Sparkline;
+  links(row: Row): SourceLink[];
   selected(): string;
   open(): string;
 }
@@ -171,6 +173,7 @@ export class Table {
       window: this.source.query().window,
       nowMs,
       sparkline: (id) => this.source.sparkline(id),
+      links: (row) => this.source.links(row),
     };
     const aging = nowMs - this.agedAt > AGES_EVERY_MS;
     if (aging) this.agedAt = nowMs;
