@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
 from services.aggregator.noise import NoiseFloors, diff
 from shared.merge.policy import MergeRules
@@ -41,7 +42,7 @@ def pool(number: int, step: int) -> PoolReading:
         pool_address=f"Pool{number}{MINT[6:]}",
         protocol="raydium",
         created_ms=T0 - 86_400_000 * (number + 1),
-        price=0.00123 * (1 + step / 1_000),
+        price=0.00123 * (1 + step % 100 / 1_000),  # near what jupiter says
         liquidity=liquidity,
         market_cap=1_230_000.0 + step,
         fdv=1_500_000.0 + step,
@@ -150,6 +151,11 @@ def main(rounds: int) -> None:
     measure("merge_reading, of 3 sources together", rounds, absorb)
     absorb(0)
     measure("merge_token, 3 sources, 6 pools, fresh", rounds, lambda _: judge(5 * rounds - 1))
+    honest = readings["jupiter"]
+    contradiction = replace(reading("jupiter", 5 * rounds), price=0.01)
+    readings["jupiter"] = merge_reading(honest, contradiction)
+    measure("merge_token, jupiter contradicts the pools", rounds, lambda _: judge(5 * rounds))
+    readings["jupiter"] = honest
     row = merge_token("solana", MINT, readings, T0, RULES).values
     same = dict(row)
     other = {name: v * 1.01 if isinstance(v, float) else v for name, v in row.items()}

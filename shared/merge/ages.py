@@ -35,21 +35,23 @@ def find_ages(readings: Mapping[str, SourceReading], now_ms: int, rules: MergeRu
     rare: set[int] = set()  # when a pool that was not seen for long was seen before
     fresh_until: dict[str, int] = {}
     for source, reading in readings.items():
-        summed: set[int] = set()
+        priced = summed = _NEVER
         for pool in reading.pools.values():
-            summed.add(pool.observed_ms)
-            if pool.observed_ms - pool.before_ms > rules.price_stale_ms:
+            observed_ms = pool.observed_ms
+            times.add(observed_ms)
+            summed = max(summed, observed_ms)
+            if observed_ms - pool.before_ms > rules.price_stale_ms:
                 rare.add(pool.before_ms)
-        priced: set[int] = set()
         for name, stamped in reading.fields.items():
-            if stamped.value is not None:
-                (priced if name in PRICE_FIELDS else summed).add(stamped.observed_ms)
-        times |= summed
-        times |= priced
-        fresh_until[source] = max(
-            max(priced, default=_NEVER) + rules.price_stale_ms,
-            max(summed, default=_NEVER) + rules.sums_stale_ms,
-        )
+            if stamped.value is None:
+                continue
+            observed_ms = stamped.observed_ms
+            times.add(observed_ms)
+            if name in PRICE_FIELDS:
+                priced = max(priced, observed_ms)
+            elif observed_ms > summed:
+                summed = observed_ms
+        fresh_until[source] = max(priced + rules.price_stale_ms, summed + rules.sums_stale_ms)
     if not times:
         return None
     stale_ms = max(fresh_until.values())
@@ -58,8 +60,8 @@ def find_ages(readings: Mapping[str, SourceReading], now_ms: int, rules: MergeRu
     dead_ms = newest_ms + rules.dead_after_ms
     crossings = [
         crossing
-        for observed_ms in times
         for bound_ms in (rules.price_stale_ms, rules.sums_stale_ms)
+        for observed_ms in times
         if (crossing := observed_ms + bound_ms) > now_ms
     ]
     forgotten = (before_ms + rules.sums_stale_ms for before_ms in rare)

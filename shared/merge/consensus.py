@@ -6,13 +6,14 @@ different markets, or one is made up: then sources are counted, so that one neve
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 
 from msgspec import Struct
 
 
 class Consensus(Struct, frozen=True):
-    """The prices that the most sources agree with.
+    """The prices, in order, that the most sources agree with.
 
     `sources`: how many agree with each of `prices`, of `voters` that have a say. `factor`: prices
     whose ratio is at most this agree.
@@ -25,7 +26,10 @@ class Consensus(Struct, frozen=True):
 
     def contradicts(self, price: float) -> bool:
         """Return whether a price agrees with none of the prices that most sources agree with."""
-        return not any(agree(price, each, self.factor) for each in self.prices)
+        place = bisect_left(self.prices, price)  # if any agrees with it, one beside it does
+        if place < len(self.prices) and agree(price, self.prices[place], self.factor):
+            return False
+        return place == 0 or not agree(price, self.prices[place - 1], self.factor)
 
 
 def agree(a: float, b: float, factor: float) -> bool:

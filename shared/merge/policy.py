@@ -47,3 +47,9 @@ def rank(order: tuple[str, ...], source: str) -> float:
     if source.startswith("ingest:"):
         return order.index("ingest") if "ingest" in order else NOWHERE
     return order.index("ingest") - 0.5 if "ingest" in order else len(order)
+
+
+@lru_cache(maxsize=1024)
+def in_order(order: tuple[str, ...], sources: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the sources by their place in an order, equals by name."""
+    return tuple(sorted(sources, key=lambda source: (rank(order, source), source)))

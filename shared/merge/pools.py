@@ -97,13 +97,13 @@ def _look(source: str, pools: Iterable[StampedPool], rules: MergeRules, cut: Cut
             held.observed_ms,
             held.before_ms,
             weight,
-            _steadiness(held, cut, watched=watched),
+            _steadiness(held, cut, watched),
         )
         for held, weight in seen
     ]
 
 
-def _steadiness(held: StampedPool, cut: Cutoffs, *, watched: bool) -> int:
+def _steadiness(held: StampedPool, cut: Cutoffs, watched: bool) -> int:  # noqa: FBT001
     """Return how far a pool's price can be relied on.
 
     A price that is seen every four minutes and fresh for two would come and go with each look. So a
@@ -200,7 +200,7 @@ SUMMED: Final = (
     "buys_24h",
     "sells_24h",
 )
-_summed_of = attrgetter(*SUMMED)
+_traded_of = attrgetter(*SUMMED[1:])
 
 
 def totals(union: Union) -> dict[str, float | int]:
@@ -209,12 +209,12 @@ def totals(union: Union) -> dict[str, float | int]:
     Of liquidity the backed part counts. A sum that no honest figure reaches is not known either.
     Exact, so that it does not depend on the order of the pools.
     """
-    columns = zip(*[figures_of(view) for view in union.sums], strict=True)
     sums: dict[str, float | int] = {}
+    columns = zip(*[figures_of(view) for view in union.sums], strict=True)
     for field, column in zip(SUMMED, columns, strict=False):  # no columns where there is no pool
-        known = [figure for figure in column if figure is not None]
+        known = [each for each in column if each is not None] if None in column else column
         if known:
-            added: float | int = sum(known) if isinstance(known[0], int) else fsum(known)
+            added: float | int = fsum(known) if isinstance(known[0], float) else sum(known)
             if added < LIMIT:
                 sums[field] = added
     return sums
@@ -222,9 +222,9 @@ def totals(union: Union) -> dict[str, float | int]:
 
 def figures_of(view: View) -> tuple[float | int | None, ...]:
     """Return what a pool adds to the sums, in the order of SUMMED; an untraded one only zeros."""
-    _, *traded = _summed_of(view.pool)
+    traded = _traded_of(view.pool)
     if view.weight.standing == "untraded":
-        traded = [figure if figure == 0 else None for figure in traded]
+        traded = tuple(figure if figure == 0 else None for figure in traded)
     return (view.weight.counted, *traded)
 
 

@@ -62,6 +62,14 @@ def find_opinions(
     return Opinions(thin, views, whole)
 
 
+def are_near(opinions: Opinions, pools: Pools, rules: MergeRules) -> bool:
+    """Return whether no two prices of anybody contradict each other, which is nearly always."""
+    prices = [price.price for price in opinions.whole.values()]
+    for views in pools.by_source.values():
+        prices += [view.pool.price for view in views if view.pool.price]
+    return not prices or agree(min(prices), max(prices), 1 + rules.disagree_pct / 100)
+
+
 def settle(opinions: Opinions, rules: MergeRules) -> Consensus | None:
     """Return what most sources agree on where deep pools and sources contradict each other.
 

@@ -256,8 +256,9 @@ def is_dead(pool: PoolReading) -> bool:
 
 def pool_created_ms(stamped: StampedPool) -> int | None:
     """Return the time of a live pool's creation if it can be true, else None."""
-    created_ms = stamped.pool.created_ms
-    if created_ms is None or is_dead(stamped.pool):
+    pool = stamped.pool
+    created_ms, liquidity = pool.created_ms, pool.liquidity
+    if created_ms is None or (liquidity is not None and liquidity < DEAD_LIQUIDITY):
         return None
     return created_ms if FIRST_BLOCK_MS <= created_ms <= stamped.observed_ms else None
 

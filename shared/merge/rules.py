@@ -17,7 +17,7 @@ from shared.merge.consensus import Consensus
 from shared.merge.drained import believe
 from shared.merge.givers import WINDOW_CHANGES, Chosen, Giver, choose, find_givers, label
 from shared.merge.names import shown
-from shared.merge.policy import MergeRules, rank
+from shared.merge.policy import MergeRules, in_order
 from shared.merge.pools import (
     Cutoffs,
     Pools,
@@ -33,6 +33,7 @@ from shared.merge.pools import (
 )
 from shared.merge.prices import (
     SourcePrice,
+    are_near,
     blend,
     find_opinions,
     find_outvoted,
@@ -41,7 +42,7 @@ from shared.merge.prices import (
     source_prices,
     spread_pct,
 )
-from shared.merge.readings import FIRST_BLOCK_MS, SourceReading, pool_created_ms
+from shared.merge.readings import FIRST_BLOCK_MS, Scalar, SourceReading, Stamped, pool_created_ms
 from shared.model import ROW_FIELDS, WINDOWS
 
 # The largest fresh figure stands: each source sees a part of the trades, so each is a lower bound.
@@ -81,7 +82,7 @@ class Case(Struct, frozen=True):
     pools: Pools
     union: Union
     best: PricePool | None
-    ranked: list[str]  # sources in name order
+    ranked: tuple[str, ...]  # sources in name order
     givers: list[Giver]
     prices: list[SourcePrice]
     agreed: list[SourcePrice]
@@ -112,7 +113,11 @@ def examine(readings: Mapping[str, SourceReading], now_ms: int, rules: MergeRule
     believed = believe(readings, cut)
     pools = look_at_pools(believed, rules, cut)
     opinions = find_opinions(believed, pools, rules, cut)
-    prices, consensus = source_prices(opinions, None), settle(opinions, rules)
+    prices = source_prices(opinions, None)
+    consensus = of_sums = None
+    if not are_near(opinions, pools, rules):
+        consensus = settle(opinions, rules)
+        of_sums = settle_sums(opinions, pools.traded, rules, cut)
     best = price_pool(pools, consensus)
     outvoted = find_outvoted(opinions, consensus)
     givers = find_givers(believed, best, rules, outvoted)
@@ -122,7 +127,6 @@ def examine(readings: Mapping[str, SourceReading], now_ms: int, rules: MergeRule
         givers = find_givers(believed, best, rules, outvoted)
         chosen = choose(givers, "price", cut)
         union = join(union, pools.untraded)
-    of_sums = settle_sums(opinions, pools.traded, rules, cut)
     contradicting = outvoted_pools(union, of_sums, rules)
     return Case(
         ages=ages,
@@ -130,7 +134,7 @@ def examine(readings: Mapping[str, SourceReading], now_ms: int, rules: MergeRule
         pools=pools,
         union=without(union, contradicting),
         best=best,
-        ranked=sorted(readings, key=lambda source: (rank(rules.name_order, source), source)),
+        ranked=in_order(rules.name_order, tuple(readings)),
         givers=givers,
         prices=prices,
         agreed=prices if consensus is None else source_prices(opinions, consensus),
@@ -170,7 +174,7 @@ def merge_token(
 
 # -- who and since when ---------------------------------------------------------------------------
 def _set_names(
-    row: dict[str, Any], readings: Mapping[str, SourceReading], ranked: list[str]
+    row: dict[str, Any], readings: Mapping[str, SourceReading], ranked: tuple[str, ...]
 ) -> None:
     """Set name, ticker and protocol: from the first that knows it. They do not grow old."""
     for field in SHOWN_TEXTS:
@@ -187,16 +191,14 @@ def _set_created(
     row: dict[str, Any], readings: Mapping[str, SourceReading], rules: MergeRules
 ) -> None:
     """Set the earliest known creation that can be true, of the token or of a live pool."""
-    known = []
+    known: list[int] = []
     for source, reading in readings.items():
         stamped = reading.fields.get("created_ms")
         if stamped is not None and isinstance(stamped.value, int):
             known.append(stamped.value if stamped.value <= stamped.observed_ms else 0)
         if source in rules.pool_sources:
-            for pool in reading.pools.values():
-                created_ms = pool_created_ms(pool)
-                if created_ms is not None:
-                    known.append(created_ms)
+            born = [pool_created_ms(pool) for pool in reading.pools.values()]
+            known += [created_ms for created_ms in born if created_ms is not None]
     true = [created_ms for created_ms in known if created_ms >= FIRST_BLOCK_MS]
     if true:
         row["created_ms"] = min(true)
@@ -253,12 +255,12 @@ def _set_figures(
     row: dict[str, Any],
     readings: Mapping[str, SourceReading],
     union: Union,
-    ranked: list[str],
+    ranked: tuple[str, ...],
     cut: Cutoffs,
 ) -> None:
     """Set volume, liquidity, transactions: the largest; buys and sells are of the same giver."""
     sums: Mapping[str, Any] = totals(union)
-    traded = sums  # who tells the transactions: the pools until a source has more
+    most: str | None = None  # the source with more transactions than the pools, if one has
     for field in LARGEST:
         if field in sums:
             row[field] = sums[field]
@@ -266,18 +268,22 @@ def _set_figures(
         fields = readings[source].fields
         if FIGURES.isdisjoint(fields):
             continue
-        fresh = {
-            field: stamped.value
-            for field, stamped in fields.items()
-            if field in FIGURES and stamped.observed_ms > cut.sums and stamped.value is not None
-        }
-        for field, value in fresh.items():
-            if field in ONE_GIVER:
+        for field in (*LARGEST, "holders"):
+            value: Any = _fresh_value(fields, field, cut)
+            if value is None:
                 continue
             if field not in row or (value > row[field] and field != "holders"):
                 row[field] = value
-                traded = fresh if field == "transactions_24h" else traded
+                most = source if field == "transactions_24h" else most
     if "transactions_24h" in row:
         for side in ("buys_24h", "sells_24h"):
-            if side in traded:
-                row[side] = traded[side]
+            value = (
+                sums.get(side) if most is None else _fresh_value(readings[most].fields, side, cut)
+            )
+            if value is not None:
+                row[side] = value
+
+
+def _fresh_value(fields: Mapping[str, Stamped], field: str, cut: Cutoffs) -> Scalar:
+    stamped = fields.get(field)
+    return stamped.value if stamped is not None and stamped.observed_ms > cut.sums else None

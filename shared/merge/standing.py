@@ -11,7 +11,7 @@ from typing import Final, Literal, TypeAlias
 from msgspec import Struct
 
 from shared.merge.policy import MergeRules
-from shared.merge.readings import DEAD_LIQUIDITY, is_dead
+from shared.merge.readings import DEAD_LIQUIDITY
 from shared.model import PoolReading
 
 # deep: may set the price. thin: only where nothing better does. untraded: only where nothing else
@@ -39,42 +39,35 @@ _UNTRADED: Final = Weight("untraded", 0.0, 0.0, None)
 
 def weigh(pool: PoolReading, rules: MergeRules) -> Weight:
     """Return how much a pool's figures count."""
-    if is_dead(pool):
+    liquidity, volume, trades = pool.liquidity or 0.0, pool.volume_24h, pool.transactions_24h
+    if liquidity < DEAD_LIQUIDITY and pool.liquidity is not None:
         return _DEAD
-    if is_untraded(pool):
+    if trades == 0 or (trades is None and volume == 0):
         return _UNTRADED
-    liquidity = pool.liquidity or 0.0
-    backing = backing_of(pool, rules)
-    if backing is None:  # unknown is not 0: it may set the price, after all that are known to trade
-        deep = pool.price and liquidity >= rules.min_pool_liquidity
-        say = min(liquidity, rules.min_pool_liquidity)
-        return Weight("deep" if deep else "thin", say, liquidity, pool.liquidity)
-    most = backing * rules.liquidity_per_backing
-    say = min(liquidity, backing)
-    deep = pool.price and say >= rules.min_pool_liquidity and liquidity <= most
+    if pool.against_unknown:
+        backing = 0.0
+    elif volume is None:
+        return _weigh_unknown(pool, rules)
+    else:
+        backing = volume * rules.backing_per_volume
+        if trades is not None:
+            backing = min(backing, trades * rules.backing_per_trade)
+    say, most = min(liquidity, backing), backing * rules.liquidity_per_backing
     counted = min(liquidity, most)
+    deep = pool.price and say >= rules.min_pool_liquidity and liquidity <= most
     return Weight(
         "deep" if deep else "thin", say, say, counted if counted >= DEAD_LIQUIDITY else None
     )
 
 
-def backing_of(pool: PoolReading, rules: MergeRules) -> float | None:
-    """Return the USD that a pool's trades of 24 h back; None: not known."""
-    if pool.against_unknown:
-        return 0.0
-    if pool.volume_24h is None:
-        return None
-    backing = pool.volume_24h * rules.backing_per_volume
-    if pool.transactions_24h is None:
-        return backing
-    return min(backing, pool.transactions_24h * rules.backing_per_trade)
+def _weigh_unknown(pool: PoolReading, rules: MergeRules) -> Weight:
+    """Weigh a pool of unknown volume, which is not 0.
 
-
-def is_untraded(pool: PoolReading) -> bool:
-    """Return whether nobody is known to have traded in a pool for 24 h."""
-    if pool.transactions_24h is None:
-        return pool.volume_24h == 0
-    return pool.transactions_24h == 0
+    It may set the price, after all that are known to trade.
+    """
+    liquidity, least = pool.liquidity or 0.0, rules.min_pool_liquidity
+    deep = pool.price and liquidity >= least
+    return Weight("deep" if deep else "thin", min(liquidity, least), liquidity, pool.liquidity)
 
 
 def turnover(pool: PoolReading) -> tuple[float, float, float, str]:
