@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 
 from shared.process.settings import HostName, ServiceSettings
 
@@ -31,6 +32,14 @@ class UpSettings(ServiceSettings):
     """Port of the replayed market. Unset: 8010, else a free one."""
     replay_tokens: int | None = Field(default=None, ge=1, le=20_000)
     """Tokens of the replayed market. Unset: only the recorded ones."""
+    fetcher_delivery: Literal["pubsub", "ingest"] = "pubsub"
+    """With `ingest` the fetcher gets the api's address, and a key of its own unless it has one."""
+    fetcher_api_url: str | None = None
+    """Unset: the api's own address; else the fetcher reads it."""
+    fetcher_api_key: SecretStr = SecretStr("")
+    """Empty: one is made that lives as long as this run; else the fetcher reads it."""
+    ingest_api_keys: SecretStr = SecretStr("")
+    """The api reads it; a key that was made for the fetcher is added."""
     data_dir: Path | None = None
     """Folder of the embedded server's data. Unset: it forgets everything at its end."""
 

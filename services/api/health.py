@@ -23,7 +23,8 @@ from shared.sources import POLLED
 
 HEALTH_S: Final = 0.8  # a hanging store must not make its own diagnosis hang
 _REFUSED: Final = "refused:"
-_TEXTS: Final = ("state", "last_error")  # everything else in a source's hash is a number
+# Everything else in a source's hash is a number.
+_TEXTS: Final = ("state", "last_error", "delivery_error")
 
 
 class Health:
@@ -92,6 +93,9 @@ class Health:
         """Return why not everything is well, for programs and for people; None: it is."""
         if none_answers(sources):
             return NO_SOURCE, NO_SOURCE_DETAIL
+        for name, source in sources.items():
+            if "delivery_error" in source:
+                return "delivery", f"readings cannot be posted: {name}: {source['delivery_error']}"
         if not state.get("epoch") or state["seeding"]:
             return "warming", WARMING_DETAIL
         if self._live.feed.silent_s > SILENCE_S:
@@ -118,6 +122,8 @@ def _source(status: dict[bytes, bytes], now_ms: int) -> dict[str, Any]:
         number = int(value) if value.isascii() and value.isdigit() else None
         if name in _TEXTS:
             number = None
+        if name == "delivery_error" and not value:
+            continue
         if name.startswith(_REFUSED):
             refused[name.removeprefix(_REFUSED)] = number or 0
         else:

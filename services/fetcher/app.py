@@ -1,4 +1,4 @@
-"""The fetcher: polls the upstream sources and publishes readings on `raw_tokens`.
+"""The fetcher: polls the upstream sources, and publishes their readings or posts them.
 
 Any number of replicas share the jobs, the call budget and the list of known tokens through Redis.
 """
@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from services.fetcher.budget import Budget
 from services.fetcher.counts import Counts
+from services.fetcher.delivery import open_delivery
 from services.fetcher.due import DueTokens
 from services.fetcher.http import Upstreams, open_client
 from services.fetcher.jobs import Leases
@@ -69,7 +70,10 @@ async def run_sources(
     ):
         if not await unless_stopped(stop, wait_for_redis(redis, settings.redis)):
             return
-        log.info("fetcher_started", sources=names(sources), factor=settings.fetch_rate_factor)
+        log.info(
+            "fetcher_started", sources=names(sources), factor=settings.fetch_rate_factor,
+            delivery=settings.fetcher_delivery,
+        )  # fmt: skip
         for source in sources:
             for warning in source.warnings:
                 log.warning("source_setting_doubtful", source=source.name, warning=warning)
@@ -78,28 +82,38 @@ async def run_sources(
             status[name].facts["state"] = "off"
         counts = Counts(source.name for source in sources)
         export(metrics or Metrics("fetcher"), counts)
-        runner = Runner(
-            redis=redis,
-            keys=keys,
-            sources=sources,
-            upstreams=Upstreams(
-                client, Budget(redis, keys), concurrency=settings.fetch_concurrency, counts=counts
-            ),
-            leases=Leases(redis),
-            due=DueTokens(redis, keys, known_max=settings.fetch_known_max),
-            status=status,
-            counts=counts,
-            include_quote_assets=settings.include_quote_assets,
+        upstreams = Upstreams(
+            client, Budget(redis, keys), concurrency=settings.fetch_concurrency, counts=counts
         )
-        async with asyncio.TaskGroup() as tasks:
-            workers = [
-                tasks.create_task(runner.run_job(source, job), name=f"{source.name}:{job.name}")
-                for source in sources
-                for job in source.jobs
-            ]
-            workers.append(tasks.create_task(write_status(status, redis, keys)))
-            workers.append(tasks.create_task(every_minute(PollCycles(counts).write)))
-            await stop.wait()
-            for worker in workers:
-                worker.cancel()  # each finishes publishing what it has, and gives its lease back
+        async with open_delivery(
+            settings, counts.by_source, redis=redis, keys=keys, status=status, counts=counts
+        ) as delivery:
+            runner = Runner(
+                redis=redis,
+                keys=keys,
+                sources=sources,
+                upstreams=upstreams,
+                leases=Leases(redis),
+                due=DueTokens(redis, keys, known_max=settings.fetch_known_max),
+                delivery=delivery,
+                status=status,
+                counts=counts,
+                include_quote_assets=settings.include_quote_assets,
+            )
+            await run_jobs(runner, stop)
         log.info("fetcher_stopped")
+
+
+async def run_jobs(runner: Runner, stop: asyncio.Event) -> None:
+    """Run all jobs until `stop` is set."""
+    async with asyncio.TaskGroup() as tasks:
+        workers = [
+            tasks.create_task(runner.run_job(source, job), name=f"{source.name}:{job.name}")
+            for source in runner.sources
+            for job in source.jobs
+        ]
+        workers.append(tasks.create_task(write_status(runner.status, runner.redis, runner.keys)))
+        workers.append(tasks.create_task(every_minute(PollCycles(runner.counts).write)))
+        await stop.wait()
+        for worker in workers:
+            worker.cancel()  # each finishes delivering what it has, and gives its lease back

@@ -10,6 +10,8 @@ from typing import Final, Literal
 from shared.errors import Malformed, Resting, SourceError, Throttled, Unavailable
 from shared.process.measure import WORK_S, Histogram
 
+Post = Literal["taken", "failed", "split", "refused"]
+POSTS: Final[tuple[Post, ...]] = ("taken", "failed", "split", "refused")
 Outcome = Literal["ok", "throttled", "error", "malformed", "denied", "resting"]
 OUTCOMES: Final[tuple[Outcome, ...]] = (
     *("ok", "throttled", "error", "malformed", "denied", "resting"),
@@ -28,9 +30,14 @@ class SourceCounts:
     held_waits: int = 0  # waits because of that
     refused: Counter[str] = field(default_factory=Counter)  # records, by reason
     circuit_open: bool = False
-    readings: int = 0  # published
+    readings: int = 0  # handed on to be delivered
     unheard: int = 0  # messages that nobody received
     last_ok_s: float = 0.0  # Unix time
+    # With FETCHER_DELIVERY=ingest:
+    posts: Counter[Post] = field(default_factory=Counter)
+    undelivered: Counter[str] = field(default_factory=Counter)  # readings, by reason
+    waiting: int = 0  # readings
+    delivery_failing: bool = False
 
     def waited(self, seconds: float, *, held: bool) -> None:
         """Note that an attempt has to wait for the budget, or for the end of a hold."""

@@ -7,7 +7,8 @@ from typing import Final, NamedTuple
 
 from prometheus_client.metrics_core import Metric
 
-from services.fetcher.counts import OUTCOMES, Counts, SourceCounts
+from services.fetcher.counts import OUTCOMES, POSTS, Counts, SourceCounts
+from services.fetcher.outbox import DROPPED
 from shared.process.metrics import Metrics, counter, gauge, histogram
 
 
@@ -54,8 +55,20 @@ _OF_EACH: Final = (
     _OfEach(
         counter,
         "fetcher_readings",
-        "Token readings published, by source.",
+        "Token readings published or posted, by source.",
         lambda source: source.readings,
+    ),
+    _OfEach(
+        gauge,
+        "fetcher_delivery_failing",
+        "1: posts have failed for 3 s (FETCHER_DELIVERY=ingest), by source.",
+        lambda source: source.delivery_failing,
+    ),
+    _OfEach(
+        gauge,
+        "fetcher_waiting_readings",
+        "Readings that wait to be posted (FETCHER_DELIVERY=ingest), by source.",
+        lambda source: source.waiting,
     ),
     _OfEach(
         counter,
@@ -96,6 +109,23 @@ def export(metrics: Metrics, counts: Counts) -> None:
             "upstream_records_refused",
             "Records left out, by source and reason; value_...: values, their record is kept.",
             {(n, why): k for n, s in sources.items() for why, k in dict(s.refused).items()},
+            "source",
+            "reason",
+        )
+        yield counter(
+            "fetcher_posts",
+            "Posts to the api (FETCHER_DELIVERY=ingest) by source and outcome: taken, failed (it "
+            "is repeated), split (413: its halves are posted), refused.",
+            {(name, o): source.posts[o] for name, source in sources.items() for o in POSTS},
+            "source",
+            "outcome",
+        )
+        yield counter(
+            "fetcher_undelivered_readings",
+            "Readings dropped before delivery (FETCHER_DELIVERY=ingest), by source and reason: "
+            "superseded (a newer one of the token waits), overflow (too many tokens wait), "
+            "too_large (for any post), refused (by the api).",
+            {(n, why): s.undelivered[why] for n, s in sources.items() for why in DROPPED},
             "source",
             "reason",
         )

@@ -19,6 +19,7 @@ _KEPT: Final = 0.75  # of the bound, after making room, so that it is made seldo
 _ENVELOPE: Final = 128  # bytes of a body besides its readings
 
 Dropped = Literal["superseded", "overflow", "too_large", "refused"]
+DROPPED: Final[tuple[Dropped, ...]] = ("superseded", "overflow", "too_large", "refused")
 _encode: Final = msgspec.json.Encoder().encode
 
 

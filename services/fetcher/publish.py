@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import msgspec
@@ -51,3 +53,15 @@ async def publish(
     for message in messages(source, readings, sent_ms):
         unheard += 0 if await _PUBLISH(redis, [], [keys.raw_tokens, message]) else 1
     return unheard
+
+
+@dataclass(frozen=True, slots=True)
+class Publisher:
+    """Delivers readings by publishing them at once."""
+
+    redis: Redis
+    keys: Keys
+
+    async def deliver(self, source: str, readings: Sequence[Reading]) -> int:
+        """Publish readings of a source; return how many messages nobody received."""
+        return await publish(self.redis, self.keys, source, readings, int(time.time() * 1_000))

@@ -1,4 +1,4 @@
-"""Runs the jobs of the sources: ask, read, publish, remember whom to ask again."""
+"""Runs the jobs of the sources: call, read, deliver, remember which tokens to ask for again."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from redis.exceptions import RedisError
 
 from services.fetcher.breaker import State
 from services.fetcher.counts import Counts
+from services.fetcher.delivery import Delivery
 from services.fetcher.due import NEW, UNASKED, DueTokens
 from services.fetcher.http import Upstreams
 from services.fetcher.jobs import Leases
 from services.fetcher.pools import reading_id
-from services.fetcher.publish import publish
 from services.fetcher.source import Call, Discovery, Job, Page, Refresh, Source
 from services.fetcher.status import StatusBoard
 from shared.chains import canonical_chain, split_token_id
@@ -49,6 +49,7 @@ class Runner:
     upstreams: Upstreams
     leases: Leases
     due: DueTokens
+    delivery: Delivery
     status: StatusBoard
     counts: Counts = field(default_factory=Counts)
     include_quote_assets: bool = False
@@ -141,7 +142,7 @@ class Runner:
     async def _hand_on(self, source: Source, page: Page, *, naming: bool) -> None:
         if page.readings:
             readings = (*page.readings, *page.natives)
-            unheard = await publish(self.redis, self.keys, source.name, readings, _now_ms())
+            unheard = await self.delivery.deliver(source.name, readings)
             self.counts[source.name].unheard += unheard
             if unheard:
                 log.debug("batch_unheard", source=source.name, messages=unheard)

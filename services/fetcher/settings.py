@@ -6,10 +6,19 @@ that source's own file, so that a new source needs no line here.
 
 from __future__ import annotations
 
-from typing import Annotated
+import re
+from typing import Annotated, Final, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, PositiveFloat, PositiveInt
+from pydantic import (
+    AfterValidator,
+    Field,
+    PositiveFloat,
+    PositiveInt,
+    SecretStr,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_settings import SettingsConfigDict
 
 from shared.process.secret_files import SecretsFromFiles
@@ -25,6 +34,7 @@ def _check_http_url(url: str) -> str:
 
 
 HttpUrl = Annotated[str, AfterValidator(_check_http_url)]
+_KEY: Final = re.compile(r"([a-z][a-z0-9_-]{0,31})(?::polled)?(\.[!-+\--~]{32,256})")
 
 
 class FetcherSettings(ServiceSettings):
@@ -40,6 +50,27 @@ class FetcherSettings(ServiceSettings):
     """An HTTP proxy for all upstream calls."""
     fetch_known_max: PositiveInt = Field(default=50_000, le=1_000_000)
     """Tokens that are refreshed; past that those that no list named for longest are dropped."""
+    fetcher_delivery: Literal["pubsub", "ingest"] = "pubsub"
+    """How readings reach the aggregator: published in Redis, or posted to the api's /ingest."""
+    fetcher_api_url: HttpUrl = "http://127.0.0.1:8000"
+    """The api to post to, with FETCHER_DELIVERY=ingest."""
+    fetcher_api_key: SecretStr = Field(default=SecretStr(""), validate_default=True)
+    """The key to post with: one of INGEST_API_KEYS with the right `polled`, as it stands there."""
+
+    @field_validator("fetcher_api_key")
+    @classmethod
+    def _check_api_key(cls, key: SecretStr, info: ValidationInfo) -> SecretStr:
+        text = key.get_secret_value()
+        if not text and info.data.get("fetcher_delivery") == "ingest":
+            raise ValueError("FETCHER_DELIVERY=ingest needs a key, <id>:polled.<secret>")
+        if text and (not _KEY.fullmatch(text) or ".sha256:" in text):
+            raise ValueError("must be <id>:polled.<secret>, the secret of 32 to 256 characters")
+        return key
+
+    @property
+    def bearer(self) -> str:
+        """The key as it is presented: without its right."""
+        return _KEY.sub(r"\1\2", self.fetcher_api_key.get_secret_value())
 
 
 class SourceSettings(SecretsFromFiles):

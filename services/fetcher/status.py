@@ -2,8 +2,9 @@
 
 Fields of `fetch:status:<source>`: `state` (ok, degraded, down, off), `circuit` (closed, open,
 trial: breaker.py), `last_ok_ms`, `last_error` (short, without internals), `last_error_ms`, `calls`,
-`errors`, `tokens` (token readings published) and `refused:<reason>` (records left out). The counts
-are of all replicas since the hash was made; the rest is what the replica that wrote last saw.
+`errors`, `tokens` (token readings published or posted), `refused:<reason>` (records left out) and
+`delivery_error` (why the api cannot be posted to, "" while it can). The counts are of all replicas
+since the hash was made; the rest is what the replica that wrote last saw.
 """
 
 from __future__ import annotations
@@ -41,13 +42,21 @@ class SourceStatus:
     def failed(self, now_ms: int, error: str) -> None:
         """Note a call that gave none, after all its attempts."""
         self.counts.update(calls=1, errors=1)
-        self.facts["last_error"] = _UNPRINTABLE.sub("?", error)[:ERROR_MAX]
+        self.facts["last_error"] = _short(error)
         self.facts["last_error_ms"] = now_ms
         self._judge(ok=False)
+
+    def delivers(self, error: str) -> None:
+        """Note why readings cannot be delivered; "" when they can."""
+        self.facts["delivery_error"] = _short(error)
 
     def _judge(self, *, ok: bool) -> None:
         self.outcomes.append(ok)
         self.facts["state"] = state_of(list(self.outcomes))
+
+
+def _short(error: str) -> str:
+    return _UNPRINTABLE.sub("?", error)[:ERROR_MAX]
 
 
 def state_of(outcomes: list[bool]) -> str:

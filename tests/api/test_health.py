@@ -67,6 +67,24 @@ async def test_health_is_degraded_while_warming_without_heartbeats_or_with_an_ai
     assert (await served.client.get("/health")).json()["status"] == "degraded"
 
 
+async def test_readings_that_cannot_be_posted_are_the_reason_while_their_sources_are_well(
+    redis: Redis, keys: Keys, start: Start
+) -> None:
+    served = await start()
+    await set_sources(redis, keys, jupiter={"state": "ok", "delivery_error": "HTTP 401"})
+    await set_sources(redis, keys, dexscreener={"state": "ok", "delivery_error": ""})
+
+    health = (await served.client.get("/health")).json()
+
+    assert (health["status"], health["reason"], health["detail"]) == (
+        "degraded",
+        "delivery",
+        "readings cannot be posted: jupiter: HTTP 401",
+    )
+    assert health["sources"]["jupiter"]["delivery_error"] == "HTTP 401"
+    assert health["sources"]["dexscreener"] == {"state": "ok"}
+
+
 async def test_readyz_says_why_not(writer: Writer, start: Start) -> None:
     served = await start()
     warming = await served.client.get("/readyz")

@@ -113,6 +113,9 @@ def test_nothing_is_wrong_with_a_good_server() -> None:
         (replace(GOOD, sources={"jupiter": {"state": "down"}, "dexscreener": {"state": "off"}}),
          ["fail source jupiter", "fail sources"]),
         (replace(GOOD, sources={"jupiter": {"state": "degraded"}}), ["warn source jupiter"]),
+        (replace(GOOD, sources={"jupiter": {"state": "ok", "delivery_error": "HTTP 401"}}),
+         ["fail source jupiter"]),
+        (replace(GOOD, sources={"jupiter": {"state": "ok", "delivery_error": ""}}), []),
     ],
 )  # fmt: skip
 def test_each_fault_of_a_server_is_found_and_nothing_else(facts: Facts, found: list[str]) -> None:

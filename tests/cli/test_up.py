@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import redis as sync_redis
+from pydantic import SecretStr
 
 from dexwire.runfile import Running, find_running
 from dexwire.server.settings import UpSettings
@@ -259,10 +260,30 @@ def test_version_and_help_answer(spawn_dexwire: Spawn) -> None:
     assert "--data-dir" in help_.output()
 
 
-# -- what the services are told --------------------------------------------------------------------
+# -- what the services get -------------------------------------------------------------------------
 def told(settings: UpSettings, replay: int | None = None) -> dict[str, dict[str, str]]:
     ports = Ports(api=1, ws=2, replay=replay)
     return {s.name: dict(s.env) for s in services(settings, ports, "unix:///x")}
+
+
+def test_a_fetcher_that_posts_gets_the_api_s_address_and_a_key_of_its_own() -> None:
+    env = told(UpSettings(fetcher_delivery="ingest", ingest_api_keys=SecretStr("bot.s")))
+
+    assert env["fetcher"]["FETCHER_API_URL"] == "http://127.0.0.1:1"
+    key = env["fetcher"]["FETCHER_API_KEY"]
+    assert re.fullmatch(r"fetcher:polled\.[\w-]{43}", key)
+    assert env["api"]["INGEST_API_KEYS"] == f"bot.s,{key}"
+    assert env["api"]["INGEST_API_KEYS_FILE"] == ""
+
+
+def test_an_address_and_a_key_that_were_given_stay() -> None:
+    given = UpSettings(
+        fetcher_delivery="ingest", fetcher_api_url="http://h", fetcher_api_key=SecretStr("f.s")
+    )
+    env = told(given)
+
+    assert not {name for name in env["fetcher"] if name.startswith("FETCHER_")}
+    assert "INGEST_API_KEYS" not in env["api"]
 
 
 def test_a_live_run_has_no_replay_and_no_upstream_of_ours() -> None:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 import yaml
+from pydantic import SecretStr
 
 from services.api.settings import ApiSettings
 from shared.redis.users import redis_users
-from tests.support import ROOT
+from tests.support import ROOT, run_tool
 
 FILE: Final = ROOT / "docker-compose.yml"
 PLAN: Final[dict[str, Any]] = yaml.safe_load(FILE.read_text(encoding="utf-8"))
@@ -174,6 +177,41 @@ def test_the_replayed_market_has_its_own_project_and_feeds_the_fetchers() -> Non
         assert said[variable].startswith("http://replay:8010/")
         assert variable in SERVICES["fetcher"]["environment"]  # handed on
     assert SERVICES["replay"]["profiles"] == ["replay"]
+
+
+def test_fetchers_that_post_have_a_key_of_their_own_which_the_api_knows_only_then(
+    tmp_path: Path,
+) -> None:
+    made = users_script(tmp_path, FETCHER_DELIVERY="pubsub")
+    key = made("fetcher/api_key")
+    assert re.fullmatch(r"fetcher:polled\.[\w-]{43}\n", key)
+    assert re.fullmatch(r"owner\.[\w-]{43}\n", made("api/ingest_keys"))
+
+    owner = made("api/ingest_keys").strip()
+    for _ in range(2):  # again: what is there stays
+        made = users_script(tmp_path, FETCHER_DELIVERY="ingest")
+        assert made("fetcher/api_key") == key
+        assert made("api/ingest_keys") == f"{owner},{key}"
+    ApiSettings(ingest_api_keys=SecretStr(made("api/ingest_keys").strip()))
+
+
+def test_fetchers_reach_the_api_without_leaving_the_deployment() -> None:
+    fetcher = SERVICES["fetcher"]
+    assert fetcher["environment"]["FETCHER_API_URL"] == "http://api:8000"
+    assert set(networks(fetcher)) & set(networks(SERVICES["api"])) == {"internal"}
+
+
+def users_script(folder: Path, **environ: str) -> Callable[[str], str]:
+    """Run the script of `users` on folders of the test; return how to read what it made."""
+    (only,) = SERVICES["users"]["command"]
+    script = only.replace("$$", "$").replace("/keys/", f"{folder}/keys/")
+    script = script.replace("/run/secrets/", f"{folder}/secrets/")
+    for name in ("all", "redis", *OURS):
+        (folder / "keys" / name).mkdir(parents=True, exist_ok=True)
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    variables = [f"{name}={value}" for name, value in {"PATH": path, **environ}.items()]
+    run_tool(["env", *variables, "sh", "-euc", script])
+    return lambda name: (folder / "keys" / name).read_text(encoding="utf-8")
 
 
 def networks(service: dict[str, Any]) -> list[str]:

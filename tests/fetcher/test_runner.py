@@ -15,6 +15,7 @@ from services.fetcher.app import run_sources
 from services.fetcher.due import NEW, UNASKED, DueTokens
 from services.fetcher.http import Upstreams
 from services.fetcher.jobs import Leases
+from services.fetcher.publish import Publisher
 from services.fetcher.runner import Runner
 from services.fetcher.settings import FetcherSettings
 from services.fetcher.source import Call, Discovery, Job, Refresh, Source
@@ -132,6 +133,7 @@ def runner(
             upstreams=upstreams(),
             leases=Leases(redis),
             due=DueTokens(redis, keys, known_max=1_000),
+            delivery=Publisher(redis, keys),
             status=StatusBoard(),
         )
 
@@ -305,7 +307,7 @@ async def test_what_has_arrived_is_published_though_the_job_is_cancelled(
     mine = with_jobs(source, SEARCH)
     one = runner([mine])
     slow = SlowToPublish(one.redis)
-    one.redis = slow  # type: ignore[assignment]  # the one method that this job uses
+    one.delivery = Publisher(slow, one.keys)  # type: ignore[arg-type]  # what this uses of it
 
     job = asyncio.ensure_future(one.run_job(mine, SEARCH))
     await asyncio.wait_for(slow.waiting.wait(), 5)

@@ -176,6 +176,11 @@ def test_a_source_can_be_switched_off(monkeypatch: pytest.MonkeyPatch) -> None:
         ("GECKOTERMINAL_NETWORKS", "solana,a b"),
         ("FETCH_CONCURRENCY", "0"),
         ("FETCH_RATE_FACTOR", "nan"),
+        ("FETCHER_DELIVERY", "post"),
+        ("FETCHER_API_URL", "api:8000"),
+        ("FETCHER_API_KEY", "fetcher.short"),
+        ("FETCHER_API_KEY", f"fetcher:owner.{'s' * 32}"),
+        ("FETCHER_API_KEY", f"fetcher:polled.sha256:{'0' * 64}"),
     ],
 )
 def test_a_wrong_setting_is_told_by_the_name_of_its_variable(
@@ -185,6 +190,22 @@ def test_a_wrong_setting_is_told_by_the_name_of_its_variable(
 
     with pytest.raises(ConfigError, match=f"^{variable}: "):
         read_sources(read_settings(FetcherSettings).fetch_rate_factor)
+
+
+def test_posting_needs_a_key_which_is_presented_without_its_right(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("FETCHER_DELIVERY", "ingest")
+    with pytest.raises(ConfigError, match=r"^FETCHER_API_KEY: .* needs a key, <id>:polled"):
+        read_settings(FetcherSettings)
+
+    (tmp_path / "key").write_text(f"fetcher:polled.{'s' * 32}\n", encoding="utf-8")
+    monkeypatch.setenv("FETCHER_API_KEY_FILE", str(tmp_path / "key"))
+    assert read_settings(FetcherSettings).bearer == f"fetcher.{'s' * 32}"
+
+    monkeypatch.delenv("FETCHER_API_KEY_FILE")
+    monkeypatch.setenv("FETCHER_API_KEY", f"bot.{'s' * 32}")
+    assert read_settings(FetcherSettings).bearer == f"bot.{'s' * 32}"
 
 
 def test_a_secret_is_never_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Callable
 from functools import cache
@@ -14,7 +15,8 @@ import yaml
 
 from dexwire.server.config import read_config
 from dexwire.server.up.net import http_get
-from shared.process.settings import METRICS_PORTS
+from services.fetcher.settings import FetcherSettings
+from shared.process.settings import METRICS_PORTS, read_settings
 from tests.support import ROOT, Process, eventually, free_port, require
 
 FOLDER = ROOT / "deploy/kubernetes"
@@ -209,6 +211,35 @@ def test_network_policies_open_ports_that_pods_have() -> None:
         for one in of_kind(kind, "overlays/example").values():
             labels = one["spec"]["template"]["metadata"]["labels"]
             assert labels["app.kubernetes.io/part-of"] == "dexwire"
+
+
+def test_fetchers_that_post_reach_the_api_with_a_key_of_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build = tmp_path / "build"
+    build.mkdir()
+    places = {name: os.path.relpath(FOLDER / name, build) for name in ("base", "components")}
+    (build / "kustomization.yaml").write_text(
+        f"resources: [{places['base']}]\n"
+        f"components: [{places['components']}/ingest, {places['components']}/post]\n",
+        encoding="utf-8",
+    )
+    given = environment("fetcher", str(build))
+    policy = of_kind("NetworkPolicy", str(build))["dexwire-post"]
+
+    kubernetes_validate.validate(policy, VERSIONS[-1], strict=True)
+    assert policy["spec"]["egress"][0]["to"] == [
+        {"podSelector": {"matchLabels": of_kind("Service")["dexwire-api"]["spec"]["selector"]}}
+    ]
+    (tmp_path / "key").write_text(f"fetcher:polled.{'s' * 32}", encoding="utf-8")
+    for name in ("FETCHER_DELIVERY", "FETCHER_API_URL"):
+        monkeypatch.setenv(name, given[name])
+    monkeypatch.setenv("FETCHER_API_KEY_FILE", str(tmp_path / "key"))
+    found = read_settings(FetcherSettings)
+    assert (found.fetcher_delivery, found.fetcher_api_url) == ("ingest", "http://dexwire-api:8000")
+    assert given["FETCHER_API_KEY_FILE"] == "/run/ingest/fetcher_key"
+    (volume,) = [v for v in pod("fetcher", str(build))["volumes"] if v["name"] == "fetcher-key"]
+    assert [item["key"] for item in volume["secret"]["items"]] == ["fetcher_key"]
 
 
 def test_everybody_finds_redis_under_one_name() -> None:

@@ -23,7 +23,7 @@ from services.api.tokens import Token
 from services.fetcher.budget import Budget
 from services.fetcher.due import DueTokens
 from services.fetcher.jobs import Leases
-from services.fetcher.publish import publish
+from services.fetcher.publish import Publisher, publish
 from services.fetcher.runner import Runner
 from services.fetcher.status import StatusBoard
 from services.ws.alert_history import read_history
@@ -157,7 +157,8 @@ class World:
     def runner(self) -> Runner:
         return Runner(
             redis=self.redis, keys=self.keys, sources=(), upstreams=None,  # type: ignore[arg-type]
-            leases=self.leases, due=self.due, status=StatusBoard(),
+            leases=self.leases, due=self.due, delivery=Publisher(self.redis, self.keys),
+            status=StatusBoard(),
         )  # fmt: skip
 
 

@@ -216,6 +216,9 @@ def _store(facts: Facts) -> Result:
 def _source(name: str, status: Mapping[str, str]) -> Result:
     state = status.get("state", "unknown")
     check = f"source {name}"
+    if status.get("delivery_error"):
+        fix = "check FETCHER_API_URL and FETCHER_API_KEY, and that the api runs"
+        return fail(check, f"{state}, but not delivered: {status['delivery_error']}", fix)
     if state in {"degraded", "down"}:
         seen = f"{state}: {status.get('last_error', 'no reason told')[:120]}"
         fix = "`dexwire doctor --upstream` asks it from here"

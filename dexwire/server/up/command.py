@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import secrets
 import signal
 import sys
 import time
@@ -68,6 +69,8 @@ def services(settings: UpSettings, ports: Ports, redis_url: str) -> list[Service
         own["replay"] = {"REPLAY_HOST": "127.0.0.1", "REPLAY_PORT": str(ports.replay)}
         if settings.replay_tokens is not None:
             own["replay"]["REPLAY_TOKENS"] = str(settings.replay_tokens)
+    if settings.fetcher_delivery == "ingest":
+        _let_fetcher_post(settings, ports, fetcher=own["fetcher"], api=own["api"])
     for name, port in metrics_ports(settings).items():
         own[name]["METRICS_PORT"] = str(port)
     # -P: a folder called `shared` where the user happens to stand is not ours to import.
@@ -77,6 +80,21 @@ def services(settings: UpSettings, ports: Ports, redis_url: str) -> list[Service
         for name in NAMES
         if name in own
     ]
+
+
+def _let_fetcher_post(
+    settings: UpSettings, ports: Ports, *, fetcher: dict[str, str], api: dict[str, str]
+) -> None:
+    """Add what a fetcher that posts needs: the api's address, and a key that the api knows."""
+    if settings.fetcher_api_url is None:
+        fetcher["FETCHER_API_URL"] = origin("http", settings.api_host, ports.api)
+    if settings.fetcher_api_key.get_secret_value():
+        return
+    key = f"fetcher:polled.{secrets.token_urlsafe(32)}"
+    fetcher["FETCHER_API_KEY"] = key
+    known = settings.ingest_api_keys.get_secret_value()
+    api["INGEST_API_KEYS"] = f"{known},{key}" if known else key
+    api["INGEST_API_KEYS_FILE"] = ""  # what it holds is in there
 
 
 def demo_rate_factor(tokens: int) -> float:

@@ -193,6 +193,9 @@ class SourceHealth(Struct, frozen=True, kw_only=True):
     state: str
     circuit: Annotated[str, Meta(description="closed, open (not asked), trial")] | UnsetType = UNSET
     age_ms: Age | UnsetType = UNSET
+    delivery_error: (
+        Annotated[str, Meta(description="why its readings cannot be posted to the api")] | UnsetType
+    ) = UNSET
 
 
 class StoreHealth(Struct, frozen=True, kw_only=True):
@@ -210,7 +213,7 @@ class HealthReport(Struct, frozen=True, kw_only=True):
     """What is known about the whole pipeline."""
 
     status: Literal["ok", "degraded", "down"]
-    reason: Literal["no_source", "warming", "stale", "source"] | UnsetType = UNSET
+    reason: Literal["no_source", "delivery", "warming", "stale", "source"] | UnsetType = UNSET
     detail: str | UnsetType = UNSET
     uptime: Annotated[float, Meta(ge=0, description="seconds")]
     demo: bool
