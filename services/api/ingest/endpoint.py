@@ -19,10 +19,10 @@ from services.api.edge.problem import Problem
 from services.api.edge.visitors import Visitors
 from services.api.ingest.body import Verdict, judge, readings, without_refused
 from services.api.ingest.outcome_reader import OutcomeReader
+from services.api.ingest.polled import judge_polled
 from services.api.ingest.producers import LOCAL, Producer, authenticate, is_local
 from services.api.ingest.receipts import Receipt, ReceiptClock, Receipts
 from services.api.live import Committed, Live
-from services.api.polled import judge_polled
 from services.api.storage import storage
 from shared.edge.origins import spellings
 from shared.errors import StoreError
