@@ -19,7 +19,7 @@ from services.ws.core.limits import UNSENT_HIGH, Patience
 from services.ws.handshake import Refusal, new_protocol
 from services.ws.settings import WsSettings
 from services.ws.transport import Connection
-from shared.edge.client_address import Proxies
+from shared.edge.client_address import Proxies, limit_key
 from shared.edge.rates import Rates
 from shared.process.logs import get_logger
 from shared.process.loop_watch import LoopWatch
@@ -30,6 +30,7 @@ log = get_logger(__name__)
 
 HEALTH_PATHS: Final = ("/livez", "/readyz", "/health")
 _BACKLOG: Final = 4096
+_BEGINNING_MIN: Final = 64  # handshakes under way, however few connections there may be
 _TICK_S: Final = 1.0
 _DRAIN_STEPS: Final = 100
 _DRAIN_STEP_S: Final = 0.1
@@ -57,6 +58,8 @@ class Gateway:
         self.connections: dict[Connection, None] = {}  # with a handshake behind them
         self._settings = settings
         self._per_address: Counter[str] = Counter()
+        self._beginning: Counter[str] = Counter()  # handshakes under way, by peer
+        self._all_beginning = 0
         self._handshakes = Rates(settings.ws_handshake_rate, settings.ws_handshake_burst)
         self._news = asyncio.Event()
         self._news_s = 0.0  # when the oldest commit came in that the fan-out has not begun to tell
@@ -130,6 +133,26 @@ class Gateway:
             "connections": len(self.connections),
             "demo": self._settings.demo,
         }
+
+    def begins(self, peer: str) -> Refusal | None:
+        """Count a handshake that is under way; return why it is one too many, if it is."""
+        key = limit_key(peer)
+        self._beginning[key] += 1
+        self._all_beginning += 1
+        if self._all_beginning > max(self._settings.ws_max_connections, _BEGINNING_MIN):
+            return Refusal(503, "server full", random.randint(*_RETRY_S))
+        allowed = self._settings.max_conns_per_address
+        if self._beginning[key] <= allowed or self.proxies.trusts(peer):
+            return None
+        return Refusal(429, "too many handshakes under way", random.randint(*_RETRY_S))
+
+    def begun(self, peer: str) -> None:
+        """Uncount a handshake: it is done, refused or given up."""
+        key = limit_key(peer)
+        self._beginning[key] -= 1
+        self._all_beginning -= 1
+        if not self._beginning[key]:
+            del self._beginning[key]
 
     def opened(self, connection: Connection) -> None:
         """Count a connection."""

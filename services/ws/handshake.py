@@ -20,9 +20,10 @@ from websockets.http11 import Request, Response
 from websockets.server import ServerProtocol
 from websockets.typing import ExtensionParameter, Origin, Subprotocol
 
-from services.ws.core.limits import HEAD_BYTES, IN_BYTES
+from services.ws.core.limits import IN_BYTES
 from services.ws.core.session import SUBPROTOCOL
 from shared.edge.client_address import Proxies, limit_key
+from shared.edge.framing import HEAD_MAX
 from shared.edge.origins import spellings
 
 PATH: Final = "/ws"
@@ -100,7 +101,7 @@ def answer(ws: ServerProtocol, request: Request, peer: str, door: Door) -> Opene
         return _json(*health) if request.method == "GET" else _refuse(ws, 405, "GET only")
     if url.path != PATH:
         return _refuse(ws, 404, f"the stream is at {PATH}")
-    if _size(request) > HEAD_BYTES:
+    if _size(request) > HEAD_MAX:
         return too_large(ws)
     response = ws.accept(request)
     if response.status_code != http.HTTPStatus.SWITCHING_PROTOCOLS:
@@ -124,9 +125,22 @@ def answer(ws: ServerProtocol, request: Request, peer: str, door: Door) -> Opene
     )
 
 
+def unread_answer(refusal: Refusal) -> bytes:
+    """Return the answer to a handshake that nobody parses."""
+    text = f"{refusal.text}\n"
+    lines = [
+        f"HTTP/1.1 {refusal.status} {http.HTTPStatus(refusal.status).phrase}",
+        "Connection: close",
+        f"Retry-After: {refusal.retry_after_s}",
+        "Content-Type: text/plain; charset=utf-8",
+        f"Content-Length: {len(text)}",
+    ]
+    return "\r\n".join([*lines, "", text]).encode()
+
+
 def too_large(ws: ServerProtocol) -> Response:
-    """Return the answer to a handshake of more than HEAD_BYTES."""
-    return _refuse(ws, 431, f"a handshake may have {HEAD_BYTES} bytes")
+    """Return the answer to a handshake of more than HEAD_MAX bytes."""
+    return _refuse(ws, 431, f"a handshake may have {HEAD_MAX} bytes")
 
 
 def _select(_ws: ServerProtocol, offered: Sequence[Subprotocol]) -> Subprotocol | None:

@@ -23,10 +23,12 @@ from services.ws.core.closing import (
     Closing,
 )
 from services.ws.core.hub import Hub
-from services.ws.core.limits import HEAD_BYTES, UNSENT_HIGH, UNSENT_LOW, Patience, Pulse
+from services.ws.core.limits import UNSENT_HIGH, UNSENT_LOW, Patience, Pulse
 from services.ws.core.session import Session
-from services.ws.handshake import Door, Opened, answer, too_large
+from services.ws.handshake import Door, Opened, Refusal, answer, too_large, unread_answer
+from shared.edge.framing import Framing
 
+_UNWANTED_S: Final = 1.0  # for one handshake too many to be answered
 _GOODBYE_S: Final = 2.0  # for a close frame, or a refusal, to be taken
 _FRAGMENTS: Final = 64  # of one message
 _PRIVATE_CODES: Final = 4000
@@ -38,6 +40,12 @@ class House(Door, Protocol):
     hub: Hub
     patience: Patience
     handshake_s: float
+
+    def begins(self, peer: str) -> Refusal | None:
+        """Count a handshake that is under way; return why it is one too many, if it is."""
+
+    def begun(self, peer: str) -> None:
+        """Uncount a handshake: it is done, refused or given up."""
 
     def opened(self, connection: Connection) -> None:
         """The handshake is done."""
@@ -59,11 +67,13 @@ class Connection(asyncio.Protocol):
         "_house",
         "_inbox",
         "_loop",
+        "_peer",
         "_pulse",
         "_text",
         "_timer",
         "_told_bytes",
         "_transport",
+        "_unwanted",
         "_writes",
         "_written",
         "_ws",
@@ -83,7 +93,9 @@ class Connection(asyncio.Protocol):
         self._inbox: deque[Frame] = deque()
         self._text = b""
         self._fragments = 0
-        self._head = 0  # bytes of a handshake that is not complete
+        self._head = Framing()  # of a handshake that is not complete
+        self._peer = ""
+        self._unwanted: Refusal | None = None  # one handshake too many: it is not parsed
         self._written = 0
         self._told_bytes = 0  # of them, those that `take_traffic` has told
         self._writes = 0
@@ -118,16 +130,29 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Bound the buffer and the time to the end of the handshake."""
         self._transport = cast("asyncio.Transport", transport)
+        address = transport.get_extra_info("peername")
+        self._peer = address[0] if address else ""
+        self._unwanted = self._house.begins(self._peer)
+        if self._unwanted is not None:
+            self._house.turned_away("", self._unwanted.status)
+            self._timer = self._loop.call_later(_UNWANTED_S, self._transport.abort)
+            return
         self._transport.set_write_buffer_limits(high=UNSENT_HIGH, low=UNSENT_LOW)
         self._timer = self._loop.call_later(self._house.handshake_s, self._transport.abort)
 
     def data_received(self, data: bytes) -> None:
         """Parse, answer, and leave the hub at once when the client closes."""
+        if self._unwanted is not None:
+            if not self._eof:  # not earlier: clients do not expect an answer before they asked
+                self._eof = True
+                self._transport.write(unread_answer(self._unwanted))
+                self._transport.write_eof()
+            return
         self._ws.receive_data(data)
         self._take()
         if self.session is None and not self._eof:
-            self._head += len(data)
-            if self._head > HEAD_BYTES:  # the library bounds lines, a hundred of them
+            self._head.received(len(data))
+            if self._head.too_large:  # the library bounds lines, a hundred of them
                 self._ws.send_response(too_large(self._ws))
                 self._flush()
 
@@ -159,6 +184,8 @@ class Connection(asyncio.Protocol):
         if self.session is not None:
             self.session.leave()
             self._house.closed(self)
+        else:
+            self._house.begun(self._peer)
 
     # -- once a second --------------------------------------------------------------------------
     def check(self, now_s: float) -> None:
@@ -217,8 +244,7 @@ class Connection(asyncio.Protocol):
                 self.close(closing)
 
     def _on_request(self, request: Request) -> None:
-        peer = self._transport.get_extra_info("peername")
-        verdict = answer(self._ws, request, peer[0] if peer else "", self._house)
+        verdict = answer(self._ws, request, self._peer, self._house)
         if isinstance(verdict, Response):
             self._house.turned_away(request.path, verdict.status_code)
             self._ws.send_response(verdict)
@@ -236,6 +262,7 @@ class Connection(asyncio.Protocol):
         self.address, self.deflate = opened.address, opened.deflate
         self._pulse = Pulse(self._house.patience, now_s)
         self.session = Session(self._house.hub, self)
+        self._house.begun(self._peer)
         self._house.opened(self)
         if not opened.spoken:
             self.close(BAD_SUBPROTOCOL)

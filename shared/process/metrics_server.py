@@ -7,10 +7,12 @@ aggregator, which listen nowhere else.
 
 from __future__ import annotations
 
+import io
 import socket
 import socketserver
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -20,6 +22,7 @@ from urllib.parse import urlsplit
 
 from prometheus_client import MetricsHandler
 
+from shared.edge.framing import Framing
 from shared.errors import CannotListen
 from shared.process.logs import get_logger
 from shared.process.metrics import Metrics
@@ -29,6 +32,7 @@ log = get_logger(__name__)
 
 _DEAD_S: Final = 10.0  # a loop that has not turned for so long will not by itself
 _CLIENT_S: Final = 5.0  # for a request to arrive and its answer to be taken
+_THREADS_MAX: Final = 32  # requests at one time; further connections are closed
 _POLL_S: Final = 0.1  # how soon the thread notices that it is to end
 
 
@@ -69,10 +73,26 @@ class _Server(socketserver.ThreadingMixIn, HTTPServer):
 
     daemon_threads = True
     block_on_close = False
+    request_queue_size = 2 * _THREADS_MAX
 
     def __init__(self, host: str, port: int, metrics: Metrics) -> None:
+        self._free = threading.Semaphore(_THREADS_MAX)
         self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
         super().__init__((host, port), partial(_Handler, metrics))
+
+    def process_request(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - the library's
+        """Give it a thread, as long as there are few."""
+        if self._free.acquire(blocking=False):
+            super().process_request(request, client_address)
+        else:
+            self.shutdown_request(request)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - the library's
+        """Answer, in its thread."""
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._free.release()
 
     def server_bind(self) -> None:
         """Bind; the library's way looks up the host's name, which may take seconds."""
@@ -86,6 +106,28 @@ class _Server(socketserver.ThreadingMixIn, HTTPServer):
             log.error("metrics_request_failed", exc_info=error)
 
 
+class _Head(io.RawIOBase):
+    """What a client sends, for a bounded time and length, however slowly it drips."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock, self._framing = sock, Framing()
+        self._until_s = time.monotonic() + _CLIENT_S
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:  # noqa: ANN401 - any writable buffer
+        """Read; raises TimeoutError, which the library answers by closing."""
+        left_s = self._until_s - time.monotonic()
+        if left_s <= 0 or self._framing.too_large:
+            raise TimeoutError
+        self._sock.settimeout(left_s)
+        size = self._sock.recv_into(buffer)
+        self._sock.settimeout(_CLIENT_S)  # for the answer
+        self._framing.received(size)
+        return size
+
+
 class _Handler(MetricsHandler):
     """Answers GET; the library formats the metrics."""
 
@@ -95,6 +137,11 @@ class _Handler(MetricsHandler):
         self._metrics = metrics
         self.registry = metrics.registry
         super().__init__(*args)
+
+    def setup(self) -> None:
+        """Bound what is read."""
+        super().setup()
+        self.rfile = io.BufferedReader(_Head(self.connection))
 
     def do_GET(self) -> None:  # noqa: N802 - the library's
         loop, path = self._metrics.loop, urlsplit(self.path).path

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
 import socket
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -190,3 +192,50 @@ async def test_a_service_stopped_for_2_s_shows_it_and_is_not_ready(
 
     process.send(signal.SIGTERM)
     assert process.wait(15) == 0
+
+
+def test_a_scrape_has_a_bounded_head_and_a_bounded_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shared.process.metrics_server._CLIENT_S", 0.5)
+    with serve_metrics(Metrics("api"), ServiceSettings(metrics_port=free_port())) as port:
+        began = time.monotonic()
+        with socket.create_connection(("127.0.0.1", port), timeout=5) as endless:
+            endless.sendall(b"GET /livez HTTP/1.1\r\nX: " + b"y" * 60_000)
+            assert _end(endless) == b""
+        with socket.create_connection(("127.0.0.1", port), timeout=5) as dripping:
+            for byte in b"GET /livez HTTP/1.1\r\n" * 5:
+                time.sleep(0.01)
+                with contextlib.suppress(OSError):
+                    dripping.send(bytes([byte]))
+            assert _end(dripping) == b""
+        took = time.monotonic() - began
+        status, _ = ask(port, "/livez")
+
+    assert (took < 3, status) == (True, 200)
+
+
+def test_a_crowd_of_silent_clients_takes_only_so_many_threads() -> None:
+    with serve_metrics(Metrics("api"), ServiceSettings(metrics_port=free_port())) as port:
+        crowd = [socket.create_connection(("127.0.0.1", port), timeout=5) for _ in range(40)]
+        assert _end(crowd[-1]) == b""
+        threads = sum("process_request_thread" in each.name for each in threading.enumerate())
+        for each in crowd:
+            each.close()
+
+        def again() -> bool:
+            try:
+                return ask(port, "/livez")[0] == 200
+            except OSError:
+                return False
+
+        deadline = time.monotonic() + 5
+        while not again():
+            assert time.monotonic() < deadline
+    assert threads <= 32
+
+
+def _end(sock: socket.socket) -> bytes:
+    """Return what is said until the end of a connection; a reset is an end."""
+    try:
+        return sock.recv(65_536)
+    except ConnectionError:
+        return b""

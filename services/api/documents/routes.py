@@ -108,7 +108,7 @@ _READ: Final = ("warming", *_STORE)
 _FULL: Final = ("storage_full", "storage_readonly")
 # What any request may be answered, whatever it asks for.
 EVERYWHERE: Final = {
-    400: ("bad_request", "bad_host"),
+    400: ("bad_request", "bad_host", "framing_too_large"),
     408: ("slow_header",),
     414: ("uri_too_long",),
     429: ("too_many_connections",),

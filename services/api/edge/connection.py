@@ -19,10 +19,11 @@ from services.api.edge.answer import PROBLEM, SAFE_HEADERS
 from services.api.edge.graceful_close import Parting
 from services.api.edge.problem import Problem
 from services.api.edge.visitors import Visitors
+from shared.edge.framing import HEAD_MAX, HEADERS_MAX, Framing
 
-HEAD_MAX: Final = 16 * 1024  # bytes of the request line and headers
-HEADERS_MAX: Final = 100
 URL_MAX: Final = 8 * 1024  # bytes
+PIPELINED_MAX: Final = 16  # requests that wait behind one; further ones stay unread
+_SLICE: Final = 2 * 1024  # bytes that are parsed before all bounds are looked at again
 _HOST: Final = re.compile(rb"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 # A refusal that is closed with bytes unread is a reset, and its reason is lost on the way: so much
 # is still taken in after it.
@@ -52,11 +53,13 @@ class Protocol(HttpToolsProtocol):
     def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 - uvicorn's
         super().__init__(*args, **options)
         self._in_head = True  # a request's header is being read, or waited for
-        self._head_size = 0  # bytes of it so far, roughly
+        self._framing = Framing()
+        self._unread: memoryview | None = None  # what came in while too many requests wait
         self._head_timer: asyncio.TimerHandle | None = None
         self._stall_timer: asyncio.TimerHandle | None = None
         self._answering: RequestResponseCycle | None = None  # `cycle` is the last that came in
         self._problem: Problem | None = None
+        self._fields = 0  # of the header and trailers
         self._gone = False  # refused: what still comes is thrown away
         self._thrown = 0
         self._peer = ""
@@ -82,27 +85,45 @@ class Protocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse, and bound what has no end yet."""
-        if self._gone or self.transport.is_closing():
-            self._throw_away(data)
-            return
-        if self._in_head:
-            self._head_size += len(data)
-        super().data_received(data)
-        self._bound_head()
+        self._read(memoryview(data if self._unread is None else bytes(self._unread) + data))
 
-    def _bound_head(self) -> None:
-        if self._gone or not self._in_head or not self._head_size:
-            return
-        if self._head_size > HEAD_MAX:
-            self._refuse(_too_large())
-        elif self._head_timer is None:
+    def _read(self, data: memoryview) -> None:
+        """Parse slice by slice; each is followed by a look at what has piled up."""
+        self._unread = None
+        for start in range(0, len(data), _SLICE):
+            if self._gone or self.transport.is_closing():
+                self._throw_away(len(data) - start)
+                return
+            if len(self.pipeline) >= PIPELINED_MAX:
+                self._unread = data[start:]
+                self.flow.pause_reading()
+                return
+            part = data[start : start + _SLICE]
+            self._framing.received(len(part))
+            # httptools takes any buffer.
+            super().data_received(part)  # type: ignore[arg-type]
+            if self._framing.too_large and not self._gone:
+                self._refuse(_too_large() if self._in_head else _too_much_framing())
+        if self._in_head and self._framing.size and self._head_timer is None and not self._gone:
             self._await_head()
+
+    def on_response_complete(self) -> None:
+        """Go on with what was not read."""
+        super().on_response_complete()
+        if self._unread is not None:
+            self.flow.pause_reading()
+            self.loop.call_soon(self._read_on)
+
+    def _read_on(self) -> None:
+        if self._unread is not None:
+            self.flow.resume_reading()
+            self._read(self._unread)
 
     # -- what the parser finds ------------------------------------------------------------------
     def on_message_begin(self) -> None:
         """Begin a header."""
         super().on_message_begin()
-        self._in_head = True
+        self._in_head, self._fields = True, 0
 
     def on_url(self, url: bytes) -> None:
         """Take a piece of the address."""
@@ -110,12 +131,21 @@ class Protocol(HttpToolsProtocol):
         if len(self.url) > URL_MAX:
             self._leave(Problem(414, "uri_too_long", f"an address may have {URL_MAX} bytes"))
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a field of the header. Trailers are counted, and nobody reads them."""
+        self._fields += 1
+        if self._fields > HEADERS_MAX:
+            self._leave(_too_large())
+        if self._in_head:
+            super().on_header(name, value)
+
     def on_headers_complete(self) -> None:
         """Let a request in whose header is as it must be."""
-        self._in_head, self._head_size = False, 0
+        self._in_head = False
+        self._framing.complete()  # the body has a bound of its own
         self._cancel_head_timer()
         size = sum(len(name) + len(value) + 4 for name, value in self.headers)
-        if size + len(self.url) > HEAD_MAX or len(self.headers) > HEADERS_MAX:
+        if size + len(self.url) > HEAD_MAX:
             self._leave(_too_large())
         hosts = [value for name, value in self.headers if name == b"host"]
         if len(hosts) != 1 and (hosts or self.parser.get_http_version() != "1.0"):
@@ -128,10 +158,16 @@ class Protocol(HttpToolsProtocol):
         self._answering = cycle
         super()._start_asgi_task(cycle, app)
 
+    def on_body(self, body: bytes) -> None:
+        """Take a piece of the body."""
+        self._framing.is_content(len(body))
+        super().on_body(body)
+
     def on_message_complete(self) -> None:
         """Wait for the next header."""
         super().on_message_complete()
-        self._in_head, self._head_size = True, 0
+        self._in_head = True
+        self._framing.complete()
 
     def _leave(self, problem: Problem) -> None:
         self._problem = problem
@@ -149,7 +185,7 @@ class Protocol(HttpToolsProtocol):
         self._head_timer = None
         if self._answering is not None and not self._answering.response_complete:
             self._await_head()  # the request before it is still being answered
-        elif self._head_size:
+        elif self._framing.size:
             detail = f"the header did not arrive within {self.manners.header_s:g} s"
             self._refuse(Problem(408, "slow_header", detail))
         else:
@@ -192,8 +228,8 @@ class Protocol(HttpToolsProtocol):
         self._cancel_stall_timer()
         self._stall_timer = self.loop.call_later(_LINGER_S, self.transport.abort)
 
-    def _throw_away(self, data: bytes) -> None:
-        self._thrown += len(data)
+    def _throw_away(self, size: int) -> None:
+        self._thrown += size
         if self._thrown > _LINGER_BYTES:
             self.transport.abort()
 
@@ -216,6 +252,11 @@ def serving(manners: Manners) -> type[Protocol]:
 def _too_large() -> Problem:
     detail = f"the header may have {HEAD_MAX} bytes and {HEADERS_MAX} fields"
     return Problem(431, "header_too_large", detail)
+
+
+def _too_much_framing() -> Problem:
+    detail = f"chunk sizes, extensions and trailers may have {HEAD_MAX} bytes more than the body"
+    return Problem(400, "framing_too_large", detail)
 
 
 def _response(problem: Problem) -> bytes:

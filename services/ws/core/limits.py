@@ -8,7 +8,6 @@ from typing import Final
 from services.ws.core.closing import IDLE, NO_PONG, STALLED, Closing
 from shared.edge.rates import take
 
-HEAD_BYTES: Final = 16 * 1024  # of a handshake
 IN_BYTES: Final = 16 * 1024  # of one inbound message
 IN_PER_S: Final = 10
 IN_BURST: Final = 30
