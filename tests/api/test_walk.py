@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import random
+import time
 from typing import Any
 
 import pytest
 
+from services.api.discover import pages
 from services.api.discover import pinned_orders as views
 from services.api.discover.pinned_orders import PINNED_MAX
 from shared.keys import Keys
@@ -274,3 +276,54 @@ async def test_a_walk_that_is_left_alone_makes_room_and_one_under_way_does_not(
     assert (await page(left_alone))[0] == 410
     assert (await page(under_way))[0] == 200
     assert await redis.zcard(keys.views) == 2
+
+
+async def test_a_walk_whose_rest_left_its_filter_is_over(start: Start, writer: Writer) -> None:
+    rows = await fill(writer, 3_000)
+    served = await start()
+    query = {"limit": "1", "min_liquidity": "1"}
+    await served.follows(await writer.commit())
+    first = (await served.client.get("/discover", params=query)).json()
+    second = await turn(served, query, first)
+    left = [{"id": token["id"], "liquidity": 0.0} for token in rows]
+    for begin in range(0, 3_000, 500):
+        version = await writer.commit(left[begin : begin + 500])
+    await served.follows(version)
+
+    began = time.process_time()
+    last = await turn(served, query, second)
+
+    print(f"passed over 2,998 tokens in {time.process_time() - began:.3f} s of CPU")
+    assert (last["tokens"], last["nextCursor"], last["total"]) == ([], None, 3_000)
+
+
+async def test_a_page_looks_at_so_many_tokens_and_the_next_goes_on_behind_them(
+    start: Start, writer: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pages, "EXAMINED_MAX", 50)
+    rows = await fill(writer, 200)
+    served = await start()
+    query = {"limit": "2", "min_liquidity": "1"}
+    await served.follows(await writer.commit())
+    first = (await served.client.get("/discover", params=query)).json()
+    page = await turn(served, query, first)
+    version = await writer.commit({"id": token["id"], "liquidity": 0.0} for token in rows[4:-3])
+    await served.follows(version)
+
+    sizes, seen = [], [token["id"] for token in page["tokens"]]
+    while page["nextCursor"] is not None:
+        page = await turn(served, query, page)
+        sizes.append(len(page["tokens"]))
+        seen += [token["id"] for token in page["tokens"]]
+
+    assert sizes == [0, 0, 0, 2, 1]
+    assert seen == [rows[number]["id"] for number in (2, 3, 197, 198, 199)]
+
+
+async def turn(served: Served, query: dict[str, str], page: dict[str, Any]) -> dict[str, Any]:
+    """Return the page after one."""
+    params = {**query, "cursor": page["nextCursor"]}
+    answer = await served.client.get("/discover", params=params)
+    assert answer.status_code == 200, answer.text
+    content: dict[str, Any] = answer.json()
+    return content

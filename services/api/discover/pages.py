@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 from services.api.discover.cursor import (
     NO_VIEW,
@@ -25,6 +26,9 @@ from services.api.live import Live, Stamp
 from services.api.storage import storage, warming
 from shared.keys import id_hash
 from shared.state.replica import Replica
+
+EXAMINED_MAX: Final = 5_000  # entries that one page of a walk looks at
+_READ: Final = 1_000  # of them, those that are read at once where many have left
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,27 +128,34 @@ class Pages:
         """Return the next rows of a walk, the version of its order and the position after them.
 
         Tokens that page one showed, that are gone or that pass the filters no longer are passed
-        over, reading on until the page is full and one more is found: so no page is short, and the
-        last one knows that it is.
+        over, reading on until the page is full and one more is found: so the last page knows that
+        it is. Each entry is looked at once, and so many for one page: only where that many in a row
+        have left is a page short.
         """
         shown = frozenset(cursor.shown)
-        entries: list[bytes] = []
+        found: list[tuple[int, str]] = []
+        examined, size = 0, query.limit + len(shown) + 1
         while True:
-            start = cursor.position + len(entries)
-            part = await self._views.read(cursor.view, start, query.limit + len(shown) + 1)
+            start = cursor.position + examined
+            part = await self._views.read(cursor.view, start, size)
             if part is None:
                 raise _expired("this walk has been idle for too long")
-            entries += part.entries
             replica = await self._live.exact()  # rows below are all of this one state
             if epoch_hash(replica.epoch) != cursor.epoch:
                 raise _expired("the list was built anew since this cursor was given")
-            found = self._present(replica, query, entries, shown)
-            if len(found) > query.limit or not part.entries:
+            more = [(examined + i, h) for i, h in enumerate(part.entries) if h not in shown]
+            found = self._present(replica, query, found, more)
+            examined += len(part.entries)
+            over = not part.entries or cursor.position + examined >= part.total
+            if len(found) > query.limit or over or examined >= EXAMINED_MAX:
                 break
+            size = min(_READ, EXAMINED_MAX - examined)
         ids = [token_id for _, token_id in found[: query.limit]]
         next_position = None
         if len(found) > query.limit:
             next_position = cursor.position + found[query.limit][0]
+        elif not over:
+            next_position = cursor.position + examined
         state = (replica.epoch, replica.version, replica.committed_ms)
         rows, native = rows_of(replica, ids, query.quote)
         return Slice(*state, rows, ids, part.total, None, native), part.version, next_position
@@ -153,12 +164,15 @@ class Pages:
         self,
         replica: Replica,
         query: DiscoverQuery,
-        entries: Sequence[bytes],
-        shown: frozenset[bytes],
+        found: Sequence[tuple[int, str]],
+        more: Sequence[tuple[int, bytes]],
     ) -> list[tuple[int, str]]:
-        """Return (index, id) of the first entries that are to be shown and still belong here."""
+        """Return (index, id) of the first entries that belong here: of those found before, which
+        may have left since, and of more, by their hashes.
+        """  # noqa: D205
         id_of = self._live.id_of
-        known = [(i, id_of[h]) for i, h in enumerate(entries) if h not in shown and h in id_of]
+        known = [entry for entry in found if entry[1] in replica.rows]
+        known += [(i, id_of[h]) for i, h in more if h in id_of]
         if query.filters:
             still = still_passing(self._live, replica, query, [token_id for _, token_id in known])
             known = [entry for entry in known if entry[1] in still]
