@@ -170,16 +170,17 @@ def drained_words(source: str, reading: SourceReading) -> str:
 def thin_words(pool: PoolReading, rules: MergeRules) -> str:
     """Return why a pool with little liquidity, or little trading, does not set the price."""
     held = "an unknown sum" if pool.liquidity is None else f"{number(pool.liquidity)} USD"
-    if pool.liquidity is None or pool.liquidity < rules.min_pool_liquidity:
-        return f"the pool holds {held}, less than {number(rules.min_pool_liquidity)} USD"
     if pool.against_unknown:
         return f"the pool holds {held}, but trades against a token that is no known quote asset"
+    if pool.liquidity is None or pool.liquidity < rules.min_pool_liquidity:
+        return f"the pool holds {held}, less than {number(rules.min_pool_liquidity)} USD"
     return f"the pool holds {held}, but {traded_words(pool)}"
 
 
 def traded_words(pool: PoolReading) -> str:
     """Return how much was traded in a pool."""
-    trades = "" if pool.transactions_24h is None else f" in {pool.transactions_24h} trades"
+    count = pool.transactions_24h
+    trades = "" if count is None else f" in {count} trade{'' if count == 1 else 's'}"
     return f"only {number(pool.volume_24h)} USD were traded{trades} in 24 h"
 
 
