@@ -200,12 +200,8 @@ class Runner:
             for token in tokens:
                 pipe.hget(self.keys.token(token), "price_source")
             givers = await pipe.execute() if tokens else []
-        ours = f'"{source}'.encode()  # with :thin behind it or not
-        return [
-            token
-            for token, giver in zip(tokens, givers, strict=True)
-            if giver is None or giver.startswith(ours)
-        ]
+        ours = {None, f'"{source}"'.encode(), f'"{source}:thin"'.encode()}
+        return [token for token, giver in zip(tokens, givers, strict=True) if giver in ours]
 
 
 def has_price(reading: Reading) -> bool:

@@ -237,7 +237,7 @@ async def test_the_priceless_are_those_whose_row_has_no_price_or_only_ours(
     mine = with_jobs(source, job)
     one = runner([mine])
     await one.due.offer({f"base:{name}": {"test": NEW} for name in "abc"}, ["test"])
-    await store.redis.hset(store.keys.token("base:a"), "price_source", '"other"')
+    await store.redis.hset(store.keys.token("base:a"), "price_source", '"tester"')
     await store.redis.hset(store.keys.token("base:c"), "price_source", '"test:thin"')
 
     await one.cycle(mine, job)
