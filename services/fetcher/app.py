@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Sequence
 
 from services.fetcher.budget import Budget
+from services.fetcher.configured import read_sources
 from services.fetcher.counts import Counts
 from services.fetcher.delivery import open_delivery
 from services.fetcher.due import DueTokens
@@ -18,39 +19,23 @@ from services.fetcher.metrics import export
 from services.fetcher.poll_cycles import PollCycles
 from services.fetcher.runner import Runner, names, write_status
 from services.fetcher.settings import FetcherSettings
-from services.fetcher.source import Source, find_sources
+from services.fetcher.source import Source
 from services.fetcher.status import StatusBoard
 from shared.keys import Keys
 from shared.process.logs import get_logger
 from shared.process.metrics import Metrics
 from shared.process.minutes import every_minute
 from shared.process.service import unless_stopped
-from shared.process.settings import read_settings
 from shared.redis.connect import open_redis, wait_for_redis
 
 log = get_logger(__name__)
-
-
-def read_sources(factor: float) -> tuple[list[Source], list[str]]:
-    """Read each source's settings; return the sources that are on and the names of the others.
-
-    Raises ConfigError for the first source whose settings are wrong.
-    """
-    on, off = [], []
-    for spec in find_sources():
-        settings = read_settings(spec.settings)
-        if settings.enabled:
-            on.append(spec.build(settings).sped_up(factor))
-        else:
-            off.append(spec.name)
-    return on, off
 
 
 async def run(
     settings: FetcherSettings, stop: asyncio.Event, metrics: Metrics | None = None
 ) -> None:
     """Fetch until `stop` is set; what has arrived by then is still published."""
-    sources, off = read_sources(settings.fetch_rate_factor)
+    sources, off = read_sources(settings.fetch_rate_factor, settings.fetch_replay_url)
     await run_sources(settings, sources, stop, off=off, metrics=metrics)
 
 

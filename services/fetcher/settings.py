@@ -48,6 +48,10 @@ class FetcherSettings(ServiceSettings):
     """
     fetch_proxy: HttpUrl | None = None
     """An HTTP proxy for all upstream calls."""
+    fetch_replay_url: HttpUrl | None = None
+    """Address of a replayed market, which is requested in the place of every source that it stands
+    in for; the other sources are off then.
+    """
     fetch_known_max: PositiveInt = Field(default=50_000, le=1_000_000)
     """Tokens that are refreshed; past that those that no list named for longest are dropped."""
     fetcher_delivery: Literal["pubsub", "ingest"] = "pubsub"

@@ -13,6 +13,7 @@ from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
 from services.fetcher.settings import SourceSettings
+from shared.errors import ConfigError
 from shared.model import Reading
 from shared.sources import SourceDeclaration
 
@@ -143,7 +144,19 @@ class SourceSpec(Generic[S]):
 
 
 def find_sources() -> tuple[SourceSpec[Any], ...]:
-    """Return the `SOURCE` of every file in services/fetcher/sources, by file name."""
+    """Return the `SOURCE` of every file in services/fetcher/sources, by file name.
+
+    Raises ConfigError for settings that are not under the name of their source.
+    """
     package = importlib.import_module("services.fetcher.sources")
     names = sorted(module.name for module in pkgutil.iter_modules(package.__path__))
-    return tuple(importlib.import_module(f"{package.__name__}.{name}").SOURCE for name in names)
+    return tuple(_spec(package.__name__, name) for name in names)
+
+
+def _spec(package: str, name: str) -> SourceSpec[Any]:
+    spec: SourceSpec[Any] = importlib.import_module(f"{package}.{name}").SOURCE
+    prefix = f"{name.upper()}_"
+    if spec.settings.model_config.get("env_prefix") != prefix:
+        wanted = f'its settings must have env_prefix="{prefix}"'
+        raise ConfigError(f"services/fetcher/sources/{name}.py: {wanted}")
+    return spec

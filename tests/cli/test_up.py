@@ -310,9 +310,7 @@ def test_a_demo_says_so_to_everybody_and_points_the_fetcher_at_the_replay() -> N
 
     assert all(variables["DEMO"] == "true" for variables in env.values())
     assert env["replay"]["REPLAY_TOKENS"] == "20000"
-    assert env["fetcher"]["DEXSCREENER_URL"] == "http://127.0.0.1:3/dexscreener"
-    assert env["fetcher"]["JUPITER_URL"] == "http://127.0.0.1:3/jupiter"
-    assert env["fetcher"]["GECKOTERMINAL_URL"] == "http://127.0.0.1:3/geckoterminal/api/v2"
+    assert env["fetcher"]["FETCH_REPLAY_URL"] == "http://127.0.0.1:3"
     assert env["fetcher"]["FETCH_RATE_FACTOR"] == "33.0"
 
 

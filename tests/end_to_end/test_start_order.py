@@ -33,14 +33,11 @@ async def test_services_may_be_started_in_any_order_and_before_redis(
 ) -> None:
     server = EmbeddedServer()
     ports = {name: free_port() for name in ("api", "ws", "replay")}
-    stand_in = f"http://127.0.0.1:{ports['replay']}"
     env = {
         "REDIS_URL": server.url,
         "METRICS_PORT": "0",
         "FETCH_RATE_FACTOR": "10",
-        "DEXSCREENER_URL": f"{stand_in}/dexscreener",
-        "JUPITER_URL": f"{stand_in}/jupiter",
-        "GECKOTERMINAL_URL": f"{stand_in}/geckoterminal/api/v2",
+        "FETCH_REPLAY_URL": f"http://127.0.0.1:{ports['replay']}",
         **{f"{name.upper()}_PORT": str(port) for name, port in ports.items()},
     }
     started: dict[str, Process] = {}

@@ -33,9 +33,7 @@ async def test_replicas_share_the_work_and_one_may_be_killed(
     port = free_port()
     base = f"http://127.0.0.1:{port}"
     env = {
-        "DEXSCREENER_URL": f"{base}/dexscreener",
-        "JUPITER_URL": f"{base}/jupiter",
-        "GECKOTERMINAL_URL": f"{base}/geckoterminal/api/v2",
+        "FETCH_REPLAY_URL": base,
         "FETCH_RATE_FACTOR": "20",
     }
     spawn_service("replay", env={"REPLAY_PORT": str(port), "REPLAY_TOKENS": "0"})

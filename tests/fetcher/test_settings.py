@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
-from services.fetcher.app import read_sources
+from services.fetcher.configured import configured, read_sources
 from services.fetcher.settings import FetcherSettings
 from services.fetcher.source import Discovery, Refresh, Source, find_sources
 from services.fetcher.sources.dexscreener import DexScreenerSettings
@@ -23,32 +24,6 @@ def sources(factor: float = 1) -> dict[str, Source]:
 
 def test_every_file_in_the_folder_is_a_source() -> None:
     assert [spec.name for spec in find_sources()] == ["dexscreener", "geckoterminal", "jupiter"]
-
-
-FOURTH = """
-from pydantic_settings import SettingsConfigDict
-from services.fetcher.settings import HttpUrl, SourceSettings
-from services.fetcher.source import Call, Discovery, Page, Source, SourceSpec
-
-class FourthSettings(SourceSettings):
-    model_config = SettingsConfigDict(env_prefix="FOURTH_")
-    url: HttpUrl = "https://fourth.example"
-
-def build(settings):
-    calls = (Call("/list", lambda body, at: Page()),)
-    return Source("fourth", settings.url, {"default": 30}, (Discovery("list", 60, calls),))
-
-SOURCE = SourceSpec("fourth", FourthSettings, build)
-"""
-
-
-def test_a_fourth_source_is_one_new_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    (tmp_path / "fourth.py").write_text(FOURTH, encoding="utf-8")
-    package = importlib.import_module("services.fetcher.sources")
-    monkeypatch.setattr(package, "__path__", [*package.__path__, str(tmp_path)])
-    monkeypatch.setenv("FOURTH_URL", "https://elsewhere.example")
-
-    assert sources()["fourth"].url == "https://elsewhere.example"
 
 
 def test_rates_are_80_percent_of_the_published_ones() -> None:
@@ -159,6 +134,38 @@ def test_a_source_can_be_switched_off(monkeypatch: pytest.MonkeyPatch) -> None:
     on, off = read_sources(1)
 
     assert ([source.name for source in on], off) == (["dexscreener", "geckoterminal"], ["jupiter"])
+
+
+def test_a_replayed_market_is_requested_in_the_place_of_all_sources(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("JUPITER_URL", "https://api.jup.ag")
+
+    on, off = read_sources(1, "http://127.0.0.1:8010")
+
+    assert off == []
+    assert {source.name: source.url for source in on} == {
+        "dexscreener": "http://127.0.0.1:8010/dexscreener",
+        "geckoterminal": "http://127.0.0.1:8010/geckoterminal/api/v2",
+        "jupiter": "http://127.0.0.1:8010/jupiter",
+    }
+
+
+def test_a_source_that_nothing_stands_in_for_is_off_in_a_demo() -> None:
+    jupiter = next(spec for spec in find_sources() if spec.name == "jupiter")
+    alone = replace(jupiter, declaration=structs.replace(jupiter.declaration, replayed=False))
+
+    assert configured(alone, "http://127.0.0.1:8010") is None
+    assert configured(alone) is not None
+
+
+def test_settings_without_the_name_of_their_source_are_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(JupiterSettings.model_config, "env_prefix", "JUP_")
+
+    with pytest.raises(ConfigError, match=r"sources/jupiter\.py: .*env_prefix=\"JUPITER_\""):
+        find_sources()
 
 
 @pytest.mark.parametrize(

@@ -11,11 +11,13 @@ from statistics import median
 
 import httpx
 import pytest
+from starlette.routing import Mount
 
-from services.replay.app import run
+from services.replay.app import build_app, run
 from services.replay.settings import ReplaySettings
 from shared.errors import ConfigError
 from shared.quotes import is_quote_asset
+from shared.sources import POLLED
 from tests.replay.helpers import NOON, SLOWNESS, Replay, replay
 from tests.support import eventually, free_port
 
@@ -38,6 +40,13 @@ async def test_health_says_that_the_market_is_replayed() -> None:
             "tokens": 500,
             "calls": {},
         }
+
+
+def test_it_stands_in_for_each_source_that_is_declared_as_replayed() -> None:
+    routes = build_app(ReplaySettings(replay_tokens=1), lambda: NOON).routes
+
+    mounted = {route.path.split("/")[1] for route in routes if isinstance(route, Mount)}
+    assert mounted == {name for name, each in POLLED.items() if each.replayed}
 
 
 async def test_health_tells_how_often_each_api_was_called() -> None:

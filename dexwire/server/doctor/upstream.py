@@ -7,11 +7,11 @@ import time
 import httpx
 
 from dexwire.server.doctor.result import Result, fail, ok, warn
+from services.fetcher.configured import configured
 from services.fetcher.http import open_client
 from services.fetcher.settings import FetcherSettings
 from services.fetcher.source import Call, Discovery, Source, find_sources
 from shared.errors import ConfigError
-from shared.process.settings import read_settings
 
 _NAMES = "nothing, if the source has it; /health shows what it answers"
 
@@ -22,12 +22,11 @@ async def upstreams(settings: FetcherSettings) -> list[Result]:
     async with open_client(concurrency=1, proxy=settings.fetch_proxy) as client:
         for spec in find_sources():
             try:
-                found = read_settings(spec.settings)
+                source = configured(spec, settings.fetch_replay_url)
             except ConfigError as error:
                 results.append(fail(f"upstream {spec.name}", str(error), "see docs/SETTINGS.md"))
                 continue
-            if found.enabled:
-                source = spec.build(found)
+            if source is not None:
                 results.append(await _ask(client, source))
                 results += [
                     warn(f"setting of {spec.name}", each, _NAMES) for each in source.warnings

@@ -59,11 +59,8 @@ def services(settings: UpSettings, ports: Ports, redis_url: str) -> list[Service
         hosts = dict.fromkeys((reachable(settings.api_host), "127.0.0.1", "localhost"))
         own["ws"]["WS_ORIGINS"] = ",".join(origin("http", host, ports.api) for host in hosts)
     if ports.replay is not None:
-        stand_in = f"http://127.0.0.1:{ports.replay}"
         own["fetcher"] = {
-            "DEXSCREENER_URL": f"{stand_in}/dexscreener",
-            "JUPITER_URL": f"{stand_in}/jupiter",
-            "GECKOTERMINAL_URL": f"{stand_in}/geckoterminal/api/v2",
+            "FETCH_REPLAY_URL": f"http://127.0.0.1:{ports.replay}",
             "FETCH_RATE_FACTOR": str(demo_rate_factor(settings.replay_tokens or 0)),
         }
         own["replay"] = {"REPLAY_HOST": "127.0.0.1", "REPLAY_PORT": str(ports.replay)}
