@@ -14,7 +14,10 @@ from dotenv import dotenv_values
 from pydantic_settings import DotEnvSettingsSource, EnvSettingsSource
 
 from dexwire.server.settings_table import SERVICES, Setting, settings_table
+from services.fetcher.source import find_sources
+from shared.process.environment import variable_of
 from shared.process.settings import ServiceSettings
+from shared.sources import POLLED
 
 # Words that begin the names of others' variables too.
 _COMMON_WORDS: Final = {"MAX", "MIN", "LOG", "NAME", "DATA"}
@@ -26,8 +29,15 @@ _COMPOSE_FILE: Final = Path("docker-compose.yml")
 _SETTINGS_FILE: Final = "deploy/settings.env"  # of docker-compose.yml, unless SETTINGS_FILE says so
 
 
+def _first_interval() -> str:
+    """Return an interval of the most trusted source: here each source has intervals of its own."""
+    first = next(iter(POLLED))
+    settings = next(spec.settings for spec in find_sources() if spec.name == first)
+    field = next(field for field in settings.model_fields if field.endswith("_interval_s"))
+    return variable_of(settings, field)
+
+
 # What similar systems call a setting (docs/COMING_FROM.md), and which of ours it is.
-_INTERVAL: Final = "DEXSCREENER_LISTS_INTERVAL_S"
 OF_OTHERS: Final[dict[str, str]] = {
     **dict.fromkeys(("HOST", "SERVER_HOST"), "API_HOST"),
     **dict.fromkeys(("PORT", "SERVER_PORT", "HTTP_PORT"), "API_PORT"),
@@ -40,9 +50,9 @@ OF_OTHERS: Final[dict[str, str]] = {
             *("POLL_INTERVAL", "POLL_INTERVAL_MS", "POLL_INTERVAL_S", "POLLING_INTERVAL"),
             *("REFRESH_INTERVAL", "UPDATE_INTERVAL", "FETCH_INTERVAL"),
         ),
-        _INTERVAL,
+        _first_interval(),
     ),
-    "JUPITER_BASE_URL": "JUPITER_URL",
+    **{f"{name.upper()}_BASE_URL": f"{name.upper()}_URL" for name in POLLED},
     "LOG_FORMAT": "LOG_JSON",
     "PRICE_CHANGE_THRESHOLD": "ALERT_PRICE_PCT",
     "VOLUME_SPIKE_THRESHOLD": "ALERT_VOLUME_PCT",
