@@ -179,7 +179,8 @@ def _add_service(app: typer.Typer, name: str, what: str) -> None:
 
 
 def _load(module: str, name: str) -> Callable[..., Any]:
-    function: Callable[..., Any] = getattr(importlib.import_module(module), name)
+    """Return a function of a module, which may find a wrong setting while it is imported."""
+    function: Callable[..., Any] = or_exit(lambda: getattr(importlib.import_module(module), name))
     return function
 
 

@@ -65,13 +65,15 @@ def run_one(name: str) -> int:
 
 def name_look_alikes() -> None:
     """Name variables that were meant to be settings, by their look."""
-    for line in importlib.import_module("dexwire.server.look_alikes").lines_of(_look_alikes()):
-        print(line, file=sys.stderr)
+    unknown = _look_alikes()
+    if unknown:
+        for line in importlib.import_module("dexwire.server.look_alikes").lines_of(unknown):
+            print(line, file=sys.stderr)
 
 
 def _look_alikes() -> list[Any]:
     """Return them; none where they cannot be read, which is said elsewhere."""
-    with contextlib.suppress(OSError, UnicodeDecodeError):  # a `.env` that is no text
+    with contextlib.suppress(OSError, UnicodeDecodeError, ConfigError):  # of .env, of a source
         found: list[Any] = importlib.import_module("dexwire.server.look_alikes").unknown_variables()
         return found
     return []

@@ -109,6 +109,21 @@ async def test_a_file_of_a_new_source_is_all_that_it_takes(
         assert f"POOLDESK_URL                       {desk.url}" in config.output()
 
 
+@pytest.mark.parametrize("command", ["fetcher", "aggregator", "api", "ws", "config", "doctor"])
+def test_a_file_that_declares_nothing_is_named_by_whatever_reads_it(
+    tree: Path, spawn_dexwire: Spawn, command: str
+) -> None:
+    (tree / "services/fetcher/sources/deskpool.py").write_text("SOURCE = 1\n", encoding="utf-8")
+
+    process = spawn_dexwire(command, env={"PYTHONPATH": str(tree), "REDIS_URL": "redis://[::1]:1"})
+
+    assert process.wait(20) == 78
+    assert process.output() == (
+        "dexwire: wrong setting: services/fetcher/sources/deskpool.py: there is no "
+        "SourceDeclaration(...) at the top of the file\n"
+    )
+
+
 def test_its_settings_are_in_the_documents_that_are_generated(tree: Path) -> None:
     (tree / "docs").mkdir()
 
