@@ -83,6 +83,7 @@ def build_api(
         origins=settings.api_origins,
         quote_assets=settings.include_quote_assets,
         max_ack_waits=settings.api_max_ack_waits,
+        keyless=settings.local_posts,
         counts=counts,
     )
     api = Api(live, discover, visitors, counts.problems)

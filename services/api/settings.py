@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, field_validator
 
+from services.api.ingest.keyless import is_loopback
 from services.api.ingest.producers import Producer, parse_producers
 from shared.process.merge_settings import MergeSettings
 from shared.process.settings import DoorSettings, HostName, Origins
@@ -44,8 +45,12 @@ class ApiSettings(MergeSettings, DoorSettings):
     """Where browsers reach the stream: wss://host/ws, /ws behind a proxy, :8001/ws on this host."""
     ingest_api_keys: SecretStr = SecretStr("")
     """Who may post: <id>.<secret> or <id>.sha256:<hex of sha256(secret)>; an id may have two keys.
-    <id>:polled.<secret> is a fetcher's (FETCHER_API_KEY). Without any other key only this machine
-    may post, without a key.
+    <id>:polled.<secret> is a fetcher's (FETCHER_API_KEY). Without any other key see
+    INGEST_WITHOUT_KEYS.
+    """
+    ingest_without_keys: Literal["local", "off"] = "local"
+    """Who may post while INGEST_API_KEYS has no producer's key. local: programs of this machine, to
+    localhost and not through a proxy, while API_HOST is a loopback address. off: nobody.
     """
     ingest_rate: float = Field(default=50.0, gt=0, le=1e6)
     """Posts a second that one producer may make."""
@@ -79,6 +84,11 @@ class ApiSettings(MergeSettings, DoorSettings):
     def _check_keys(cls, keys: SecretStr) -> SecretStr:
         parse_producers(keys.get_secret_value())
         return keys
+
+    @property
+    def local_posts(self) -> bool:
+        """Whether programs of this machine may post without a key."""
+        return self.ingest_without_keys == "local" and is_loopback(self.api_host)
 
     def producers(self) -> tuple[Producer, ...]:
         """Return the keys that may post."""

@@ -40,7 +40,7 @@ async def serve(settings: ApiSettings, peer: str = "127.0.0.1") -> AsyncIterator
     following = asyncio.create_task(api.live.feed.run())
     transport = httpx.ASGITransport(api.app, raise_app_exceptions=False, client=(peer, 40_000))
     try:
-        async with httpx.AsyncClient(transport=transport, base_url="http://api") as client:
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
             yield Served(api, client)
     finally:
         following.cancel()

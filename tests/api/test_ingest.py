@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from typing import Any
 
 import httpx
 import msgspec
@@ -240,10 +241,29 @@ async def test_without_keys_only_this_machine_may_post(start: Start) -> None:
     )
     page = await here.client.post("/ingest", content=body, headers=JSON | {"origin": "null"})
     remote = await elsewhere.client.post("/ingest", content=body, headers=JSON)
+    rebound = await here.client.post("/ingest", content=body, headers=JSON | {"host": "a.example"})
 
     assert local.status_code == 202
-    assert [a.status_code for a in (forwarded, page, remote)] == [403] * 3
+    assert [a.status_code for a in (forwarded, page, remote, rebound)] == [403] * 4
     assert remote.json()["code"] == "loopback_only"
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"ingest_without_keys": "off"},
+        {"api_host": "192.0.2.1"},
+        {"trusted_proxies": ("127.0.0.1",)},
+    ],
+)
+async def test_what_others_may_reach_takes_no_post_without_a_key(
+    start: Start, settings: dict[str, Any]
+) -> None:
+    served = await start(**settings)
+
+    answer = await served.client.post("/ingest", content=msgspec.json.encode(ONE), headers=JSON)
+
+    assert (answer.status_code, answer.json()["code"]) == (403, "loopback_only")
 
 
 @pytest.mark.parametrize(

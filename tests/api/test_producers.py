@@ -6,7 +6,8 @@ import hashlib
 
 import pytest
 
-from services.api.ingest.producers import Producer, authenticate, is_local, parse_producers
+from services.api.ingest.keyless import is_local
+from services.api.ingest.producers import Producer, authenticate, parse_producers
 
 SECRET = "0123456789abcdef0123456789abcdef"
 OTHER = "fedcba9876543210fedcba9876543210"
@@ -68,21 +69,35 @@ def test_only_one_whole_key_proves_a_producer(headers: list[str], producer: str 
     assert (proven and proven.id) == producer
 
 
+HOST = (b"host", b"localhost:8000")
+
+
 @pytest.mark.parametrize(
     ("peer", "headers", "local"),
     [
-        ("127.0.0.1", [b"host"], True),
-        ("::1", [], True),
-        ("192.0.2.1", [], False),
-        ("127.0.0.1", [b"x-forwarded-for"], False),
-        ("127.0.0.1", [b"forwarded"], False),
-        (None, [], False),
-        ("unix", [], False),
+        ("127.0.0.1", [HOST, (b"user-agent", b"curl")], True),
+        ("::1", [(b"host", b"[::1]:8000")], True),
+        ("127.0.0.1", [(b"host", b"127.0.0.1")], True),
+        ("127.0.0.1", [(b"host", b"api.localhost.")], True),
+        ("192.0.2.1", [HOST], False),
+        (None, [HOST], False),
+        ("unix", [HOST], False),
+        ("127.0.0.1", [], False),
+        ("127.0.0.1", [(b"host", b"dexwire.example.org")], False),  # a proxy's, or a rebound name
+        ("127.0.0.1", [(b"host", b"localhost.example.org")], False),
+        ("127.0.0.1", [HOST, (b"forwarded", b"for=192.0.2.1")], False),
+        ("127.0.0.1", [HOST, (b"x-forwarded-proto", b"https")], False),
+        ("127.0.0.1", [HOST, (b"via", b"1.1 varnish")], False),
+        ("127.0.0.1", [HOST, (b"x-real-ip", b"192.0.2.1")], False),
+        ("127.0.0.1", [HOST, (b"cf-connecting-ip", b"192.0.2.1")], False),
+        ("127.0.0.1", [HOST, (b"true-client-ip", b"192.0.2.1")], False),
+        ("127.0.0.1", [HOST, (b"x-amzn-trace-id", b"Root=1")], False),
     ],
 )
-def test_who_was_forwarded_is_not_local(
+def test_only_a_program_of_this_machine_is_local(
     peer: str | None,
-    headers: list[bytes],
+    headers: list[tuple[bytes, bytes]],
     local: bool,  # noqa: FBT001 - a table
 ) -> None:
-    assert is_local(peer, headers) is local
+    assert is_local(peer, "1.1", headers) is local
+    assert is_local(peer, "1.0", headers) is False  # as nginx speaks by default

@@ -132,11 +132,20 @@ def proxies(api: ApiSettings, ws: WsSettings) -> Result:
 
 def doors(api: ApiSettings, ws: WsSettings) -> Result:
     """Judge what an api that others reach lets in."""
+    keyless = all(producer.polled for producer in api.producers())
     if api.api_host in _LOOPBACK:
+        proxied = api.ws_public_url.startswith(("wss://", "/"))
+        if keyless and api.local_posts and proxied:
+            return warn(
+                "doors",
+                f"WS_PUBLIC_URL={api.ws_public_url} is behind a proxy, INGEST_API_KEYS empty: "
+                "through one that adds no header (bare proxy_pass, a tunnel) anybody may post",
+                "set INGEST_API_KEYS, or INGEST_WITHOUT_KEYS=off",
+            )
         return ok("doors", f"the api listens on {api.api_host} only")
     said = []
-    if not api.ingest_api_keys.get_secret_value():
-        said.append("without INGEST_API_KEYS only this machine may post")
+    if keyless:
+        said.append("without INGEST_API_KEYS nobody may post")
     if all("//127.0.0.1:" in one or "//localhost:" in one for one in ws.ws_origins):
         said.append("WS_ORIGINS holds only this machine: pages from elsewhere get no stream")
     if said:

@@ -61,6 +61,10 @@ class Visitors:
         if not self._by_address[key]:
             del self._by_address[key]
 
+    def trusts(self, peer: str) -> bool:
+        """Return whether a peer is a trusted proxy, which speaks for others."""
+        return self._proxies.trusts(peer)
+
     def count(self, scope: Scope) -> Problem | None:
         """Count a request of the client's address; return a problem when there are too many."""
         if not self._rates.per_s:

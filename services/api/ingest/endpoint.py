@@ -18,9 +18,10 @@ from services.api.edge.answer import Answer
 from services.api.edge.problem import Problem
 from services.api.edge.visitors import Visitors
 from services.api.ingest.body import Verdict, judge, readings, without_refused
+from services.api.ingest.keyless import is_local
 from services.api.ingest.outcome_reader import OutcomeReader
 from services.api.ingest.polled import judge_polled
-from services.api.ingest.producers import LOCAL, Producer, authenticate, is_local
+from services.api.ingest.producers import LOCAL, Producer, authenticate
 from services.api.ingest.receipts import Receipt, ReceiptClock, Receipts
 from services.api.live import Committed, Live
 from services.api.storage import storage
@@ -61,6 +62,7 @@ class Ingest:
         origins: tuple[str, ...],
         quote_assets: bool,
         max_ack_waits: int,
+        keyless: bool = True,
         counts: Counts | None = None,
     ) -> None:
         self._counts = counts or Counts()
@@ -69,6 +71,7 @@ class Ingest:
         self._receipts = receipts
         self._outcomes = outcomes
         self._producers = producers
+        self._keyless = keyless  # programs of this machine may post without a key
         self._origins = frozenset(origin.encode() for origin in spellings(origins))
         self._quote_assets = quote_assets
         self._ack_waits = max_ack_waits
@@ -129,13 +132,20 @@ class Ingest:
                     headers={"www-authenticate": "Bearer"},
                 )
             return proven
+        if not self._is_local(scope, headers):
+            detail = "without INGEST_API_KEYS only programs of this machine may post, to localhost"
+            if not self._keyless:
+                detail = "INGEST_API_KEYS is not set, and the settings let nobody post without it"
+            raise self._visitors.count(scope) or Problem(403, "loopback_only", detail)
+        return Producer(LOCAL, b"")
+
+    def _is_local(self, scope: Scope, headers: list[tuple[bytes, bytes]]) -> bool:
         peer = scope["client"][0] if scope.get("client") else None
         # A page of another origin in a browser on this machine is not this machine's user.
         foreign = any(origin not in self._origins for origin in _all(headers, b"origin"))
-        if foreign or not is_local(peer, [name for name, _ in headers]):
-            detail = "without INGEST_API_KEYS only this machine itself may post"
-            raise self._visitors.count(scope) or Problem(403, "loopback_only", detail)
-        return Producer(LOCAL, b"")
+        behind_proxy = self._visitors.trusts(peer or "")
+        local = is_local(peer, scope["http_version"], headers)
+        return self._keyless and local and not foreign and not behind_proxy
 
     async def _take(self, post: Post, verdict: Verdict, body: bytes) -> Answer:
         receipt = Receipt(self._clock.tick(verdict.source, post.now_ms))

@@ -11,7 +11,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hmac import compare_digest
-from ipaddress import ip_address
 from typing import Final
 
 LOCAL: Final = "local"  # the producer's name where no keys are configured
@@ -70,16 +69,3 @@ def authenticate(authorization: Sequence[bytes], producers: Sequence[Producer]) 
         if same_secret & same_name & (scheme.lower() == b"bearer"):
             proven = producer
     return proven
-
-
-def is_local(peer: str | None, headers: Sequence[bytes]) -> bool:
-    """Tell whether a request comes from this machine itself.
-
-    `headers` are the request's header names: one that says it was forwarded came from elsewhere.
-    """
-    if peer is None or any(n == b"forwarded" or n.startswith(b"x-forwarded") for n in headers):
-        return False
-    try:
-        return ip_address(peer).is_loopback
-    except ValueError:
-        return False
