@@ -146,8 +146,11 @@ class Stack:
 
     async def _address(self, user: str, password: str | None) -> RedisAddress:
         (redis,) = await self.engine.containers("redis")
+        host = redis.networks["internal"]
+        if not host:
+            raise Failed("the Redis container has no address; it is not running")
         who = f"{user}@" if user else ""
-        url = f"redis://{who}{redis.networks['internal']}:6379/0"
+        url = f"redis://{who}{host}:6379/0"
         return RedisAddress(url=url, password=password)
 
 
