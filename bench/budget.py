@@ -15,8 +15,8 @@ import httpx
 
 from dexwire.server.up.embedded import EmbeddedServer
 from services.fetcher.budget import Budget
-from services.fetcher.http import Answer, Upstreams, _Deadline
-from services.fetcher.source import Call, Page, Source
+from services.fetcher.http import UpstreamResponse, Upstreams, _Deadline
+from services.fetcher.source import Call, ParsedBody, Source
 from shared.keys import Keys
 from shared.redis.connect import open_redis
 
@@ -38,7 +38,7 @@ class CountedBudget(Budget):
 class WithoutLimiter(Upstreams):
     """As it was: every attempt requests the shared budget by itself, again and again."""
 
-    async def _in_turn(self, source: Source, call: Call, deadline: _Deadline) -> Answer:
+    async def _in_turn(self, source: Source, call: Call, deadline: _Deadline) -> UpstreamResponse:
         while True:
             async with self._slots:
                 wait_s, _ = await self._budget.take(
@@ -52,7 +52,7 @@ class WithoutLimiter(Upstreams):
 async def run(kind: type[Upstreams], url: str, prefix: str, rate: float, fetchers: int) -> str:
     """Return script runs per call, and calls made, of some fetchers that share one budget."""
     source = Source("bench", "http://bench.invalid", {"default": rate}, ())
-    call = Call("/x", lambda _body, _at: Page())
+    call = Call("/x", lambda _body, _at: ParsedBody())
     calls = 0
 
     def answer(_: httpx.Request) -> httpx.Response:

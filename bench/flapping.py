@@ -20,7 +20,7 @@ from services.aggregator.memory import Memory
 from services.fetcher.due import FORGET_MS, NEW, UNASKED
 from services.fetcher.pools import reading_id
 from services.fetcher.runner import has_price
-from services.fetcher.source import Call, Discovery, Job, Page, Refresh, Source, find_sources
+from services.fetcher.source import Call, Discovery, Job, ParsedBody, Refresh, Source, find_sources
 from services.replay.routes import build_app
 from services.replay.settings import ReplaySettings
 from shared.chains import split_token_id
@@ -88,16 +88,16 @@ class Fetching:
         if job.pick == "hot":
             ranked = sorted(rows, key=lambda t: _number(rows[t].get("volume_24h")), reverse=True)
             hot = [t for t in ranked[: job.top] if _suits(job, t)]
-            asked = [t for t in hot if queue.get(t, 0) <= self.now_ms - job.again_s * 1000]
+            due = [t for t in hot if queue.get(t, 0) <= self.now_ms - job.again_s * 1000]
         else:
             old = sorted((at, t) for t, at in queue.items())
-            asked = [t for at, t in old if at <= self.now_ms - job.again_s * 1000]
-            asked = [t for t in asked if self.now_ms - self.named.get(t, 0) <= FORGET_MS]
-        taken = [t for t in asked if _suits(job, t)][:limit]
+            due = [t for at, t in old if at <= self.now_ms - job.again_s * 1000]
+            due = [t for t in due if self.now_ms - self.named.get(t, 0) <= FORGET_MS]
+        taken = [t for t in due if _suits(job, t)][:limit]
         queue.update(dict.fromkeys(taken, self.now_ms))
         if job.pick == "priceless":
-            givers = {t: str(rows.get(t, {}).get("price_source", source.name)) for t in taken}
-            return [t for t in taken if givers[t].startswith(source.name)]
+            candidates = {t: str(rows.get(t, {}).get("price_source", source.name)) for t in taken}
+            return [t for t in taken if candidates[t].startswith(source.name)]
         return taken
 
     def afford(self, source: Source, call: Call) -> bool:
@@ -181,7 +181,7 @@ async def measure(minutes: int, size: int, warm_minutes: int = 10) -> Flapping:
 
 
 def _hand_on(
-    memory: Memory, fetching: Fetching, source: Source, page: Page, *, naming: bool
+    memory: Memory, fetching: Fetching, source: Source, page: ParsedBody, *, naming: bool
 ) -> None:
     for reading in page.readings:
         if not is_quote_asset(reading.chain, reading.token_address):

@@ -18,9 +18,9 @@ from typing import Any
 from prometheus_client import CollectorRegistry
 from prometheus_client import Histogram as LibraryHistogram
 
-from services.api.counts import Counts, Routes
+from services.api.counts import ApiCounts, Routes
 from services.api.edge.answer import TaggedAnswer
-from services.ws.core.counts import Told
+from services.ws.core.counts import GatewayCounts
 from shared.process.measure import REQUEST_S, Histogram
 
 ROUNDS, CALLS = 1_000, 200
@@ -37,7 +37,7 @@ def api_answer() -> tuple[float, float]:
     headers = [(b"host", b"x"), (b"accept", b"*/*"), (b"user-agent", b"bench")]
     scope: dict[str, Any] = {"type": "http", "method": "GET", "path": "/discover"}
     scope["headers"] = headers
-    counts = Counts(routes=Routes(["/discover", "/tokens/{chain}/{address}"]))
+    counts = ApiCounts(routes=Routes(["/discover", "/tokens/{chain}/{address}"]))
 
     async def send(_message: Any) -> None:  # noqa: ANN401 - ASGI's
         pass
@@ -80,7 +80,7 @@ class Writer:
     """A connection's way out, before and after it counted its writes."""
 
     def __init__(self) -> None:
-        self.transport, self.told = Transport(), Told()
+        self.transport, self.counts = Transport(), GatewayCounts()
         self.written = self.writes = 0
         self.plain_frames = (b"x" * 2_000,)
         self.frames = ((b"x" * 2_000,), 1)
@@ -93,7 +93,7 @@ class Writer:
 
     def counting(self) -> None:
         frames, joined = self.frames
-        self.told.joined += joined
+        self.counts.joined += joined
         if not self.transport.is_closing():
             self.writes += 1
             self.written += len(frames[0])

@@ -17,7 +17,7 @@ from typing import Any, Final, TypeAlias
 import msgspec
 
 from bench.hostile import HOSTILE
-from services.fetcher.source import Page
+from services.fetcher.source import ParsedBody
 from services.fetcher.sources import dexscreener, geckoterminal, jupiter
 from shared.chains import split_token_id
 from shared.errors import PipelineError
@@ -60,7 +60,7 @@ class Before(msgspec.Struct, frozen=True):
     rows: Rows
 
 
-def read(source: str, body: bytes) -> Page | None:
+def read(source: str, body: bytes) -> ParsedBody | None:
     """Return what a recording says; None where it is of a kind that this reader does not take."""
     try:
         return READERS[source](body, T0)
@@ -68,7 +68,7 @@ def read(source: str, body: bytes) -> Page | None:
         return None
 
 
-def remember(state: State, source: str, page: Page) -> None:
+def remember(state: State, source: str, page: ParsedBody) -> None:
     for given in page.readings:
         reading = decode_reading(msgspec.json.encode(given), T0)
         held = state.setdefault((reading.chain, reading.token_address), {})

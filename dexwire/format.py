@@ -77,8 +77,8 @@ def percent(value: float | None) -> str:
     if rounded == 0:
         return "0.00%"
     size = abs(rounded)
-    said = str(size) if size < 1000 else _compact(size)
-    return f"{_UP} +{said}%" if rounded > 0 else f"{_DOWN} {_MINUS}{said}%"
+    text = str(size) if size < 1000 else _compact(size)
+    return f"{_UP} +{text}%" if rounded > 0 else f"{_DOWN} {_MINUS}{text}%"
 
 
 def age(milliseconds: float | None) -> str:

@@ -38,7 +38,7 @@ class Resting(SourceError):
     """The upstream was not asked, because most of the latest calls to it failed."""
 
 
-class Malformed(SourceError):
+class MalformedBody(SourceError):
     """The upstream answered with something that is not what it documents."""
 
 

@@ -173,7 +173,7 @@ READING_FIELDS: Final = tuple(
 )
 
 
-class Batch(Struct, frozen=True, kw_only=True):
+class ReadingBatch(Struct, frozen=True, kw_only=True):
     """A message on `raw_tokens`, as a publisher encodes it."""
 
     source: str

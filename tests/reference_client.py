@@ -32,7 +32,7 @@ class ReferenceClient:
         self.heard: dict[str, list[dict[str, Any]]] = {}  # alerts of each topic …
         self.heard_from: dict[str, int] = {}  # … all of this epoch after this version
         self.lost: dict[str, list[tuple[int, int]]] = {}  # … but those between these
-        self.lost_told = 0
+        self.lost_reported = 0
         self.watch: list[str] | None = None  # the watchlist
         self._edit: int | None = None  # the edit of it that is not answered yet
         self.ignored = 0
@@ -54,7 +54,7 @@ class ReferenceClient:
             case "ev":
                 return self._on_events(frame)
             case "lost":
-                self.lost_told += 1
+                self.lost_reported += 1
                 self.lost.setdefault(frame["k"], []).append((frame["from"], frame["to"]))
             case "ok" if frame.get("id") == self._edit:
                 self._edit = None

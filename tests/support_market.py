@@ -14,7 +14,7 @@ import msgspec
 from services.aggregator.app import run
 from services.aggregator.settings import AggregatorSettings
 from shared.keys import Keys
-from shared.model import Batch, PoolReading, Reading
+from shared.model import PoolReading, Reading, ReadingBatch
 from shared.process.settings import read_settings
 from shared.redis.connect import Redis
 from shared.state.store import Meta, Store
@@ -84,7 +84,7 @@ async def publish(
 ) -> str:
     """Publish readings as one batch; return its id."""
     batch_id = secrets.token_hex(8)
-    batch = Batch(
+    batch = ReadingBatch(
         source=source, batch_id=batch_id, sent_ms=now_ms(), tokens=tuple(readings), ack=ack
     )
     await redis.publish(keys.raw_tokens, msgspec.json.encode(batch))

@@ -411,5 +411,5 @@ def check_schedules(seeds: Sequence[int], *, steps: int = 200) -> Report:
         report.snaps += sum(client.snaps.values())
         report.folded += client.folded
         report.ignored += client.ignored
-        report.lost += client.lost_told
+        report.lost += client.lost_reported
     return report

@@ -15,10 +15,10 @@ from typing import Any, Self
 from websockets.asyncio.client import ClientConnection, connect
 
 from services.ws.core.alerts import event
-from services.ws.core.hub import Cursor, Hub, Member
+from services.ws.core.hub import Hub, Member, Position
 from services.ws.core.topics import parse_topic
 from services.ws.gateway import Gateway
-from services.ws.transport import Connection
+from services.ws.transport import GatewayConnection
 from shared.state.messages import Commit
 from shared.state.replica import Replica
 from tests.support_commits import Ledger
@@ -34,7 +34,7 @@ class LocalGateway:
     gateway: Gateway | None = None
 
     @property
-    def sockets(self) -> list[Connection]:
+    def sockets(self) -> list[GatewayConnection]:
         """The connections that are open, as the gateway sees them."""
         assert self.gateway is not None
         return list(self.gateway.connections)
@@ -290,7 +290,7 @@ def enter(
     """Connect and subscribe; frames written so far stay in the sink."""
     sink = FakeSink(room)
     member = gateway.hub.enter(sink)
-    cursor = None if since is None else Cursor(*since)
+    cursor = None if since is None else Position(*since)
     gateway.hub.subscribe(member, {parse_topic(name): cursor for name in names})
     gateway.hub.serve(member)
     return member, sink

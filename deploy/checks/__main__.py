@@ -20,7 +20,7 @@ from deploy.checks.live import check_http, check_sharing, check_stream
 from deploy.checks.load import CLIENTS, PRODUCERS, READERS, Load
 from deploy.checks.rights import check_rights
 from deploy.checks.stack import IMAGE, SERVICES, Stack
-from deploy.checks.table import Failed, Table
+from deploy.checks.table import Failed, ResultTable
 from deploy.checks.witness import Witness
 from tests.support_producer import lost_posts
 
@@ -35,7 +35,7 @@ def main() -> int:
     options = _options()
     if options.engine_setup:
         subprocess.run(options.engine_setup, shell=True, check=True)  # noqa: S602 - its purpose
-    table = Table()
+    table = ResultTable()
     try:
         asyncio.run(_check(options, table))
     except Failed as error:
@@ -63,7 +63,7 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-async def _check(options: argparse.Namespace, table: Table) -> None:
+async def _check(options: argparse.Namespace, table: ResultTable) -> None:
     with Stack() as stack:
         try:
             await _rise(stack, table)
@@ -76,7 +76,7 @@ async def _check(options: argparse.Namespace, table: Table) -> None:
                 await _fall(stack, table)
 
 
-async def _rise(stack: Stack, table: Table) -> None:
+async def _rise(stack: Stack, table: ResultTable) -> None:
     engine = stack.engine
     table.chapter("from nothing: build and start")
     version = (await engine.docker("version", "--format", "{{.Server.Version}}")).splitlines()[-1]
@@ -96,7 +96,7 @@ async def _rise(stack: Stack, table: Table) -> None:
     await stack.read_passwords()
 
 
-async def _look(stack: Stack, table: Table) -> None:
+async def _look(stack: Stack, table: ResultTable) -> None:
     engine = stack.engine
     table.chapter("through the proxy: pages and the stream")
     await check_http(stack, table)
@@ -112,7 +112,7 @@ async def _look(stack: Stack, table: Table) -> None:
     await check_budget(stack, table)
 
 
-async def _strain(stack: Stack, table: Table, parts: Sequence[str]) -> None:
+async def _strain(stack: Stack, table: ResultTable, parts: Sequence[str]) -> None:
     witness = Witness(stack.connect_admin)
     following = asyncio.create_task(witness.run())
     try:
@@ -154,12 +154,12 @@ async def _strain(stack: Stack, table: Table, parts: Sequence[str]) -> None:
             await following
         await witness.close()
     audit = await stack.engine.compose("run", "--rm", "-T", "admin", "verify")
-    said = audit.strip().splitlines()[-1]
-    table.result("the audit of the store", said, ok=said == "clean")
+    verdict = audit.strip().splitlines()[-1]
+    table.result("the audit of the store", verdict, ok=verdict == "clean")
     await check_stream(stack, table)
 
 
-async def _fall(stack: Stack, table: Table) -> None:
+async def _fall(stack: Stack, table: ResultTable) -> None:
     table.chapter("down")
     await stack.down()
     await stack.engine.docker("image", "rm", "--force", IMAGE)

@@ -8,7 +8,7 @@ from typing import Any, Final
 import httpx
 
 from deploy.checks.stack import Stack
-from deploy.checks.table import Table
+from deploy.checks.table import ResultTable
 
 _SECONDS: Final = 30.0
 _FACTOR: Final = 10  # FETCH_RATE_FACTOR in deploy/replay.env
@@ -21,7 +21,7 @@ _PUBLISHED: Final = {
 }
 
 
-async def check_budget(stack: Stack, table: Table) -> None:
+async def check_budget(stack: Stack, table: ResultTable) -> None:
     """Count the calls at the replayed market for a while."""
     (replay,) = await stack.engine.containers("replay")
     url = f"http://{replay.networks['internal']}:8010/health"

@@ -67,17 +67,19 @@ class Engine:
         wanted = [one for one in ours if one and (not services or one.service in services)]
         return sorted(wanted, key=lambda one: one.name)
 
-    def _container(self, said: Mapping[str, Any]) -> Container | None:
-        labels = said["Config"]["Labels"]
+    def _container(self, inspected: Mapping[str, Any]) -> Container | None:
+        labels = inspected["Config"]["Labels"]
         if labels.get("com.docker.compose.oneoff") == "True":
             return None
         networks = {
             name.removeprefix(f"{self.project}_"): each["IPAddress"]
-            for name, each in said["NetworkSettings"]["Networks"].items()
+            for name, each in inspected["NetworkSettings"]["Networks"].items()
         }
         name = f"{labels[_SERVICE]}_{labels[_NUMBER]}"
-        full = said["Name"].removeprefix("/")
-        return Container(name, full, labels[_SERVICE], said["Id"], said["State"], networks)
+        full = inspected["Name"].removeprefix("/")
+        return Container(
+            name, full, labels[_SERVICE], inspected["Id"], inspected["State"], networks
+        )
 
     async def container(self, name: str) -> Container:
         """Return one container as it is now."""
@@ -100,10 +102,10 @@ class Engine:
             await self.docker("start", container.ident)
 
     async def wait_healthy(
-        self, services: Sequence[str], timeout_s: float, say: Callable[[str], None]
+        self, services: Sequence[str], timeout_s: float, report: Callable[[str], None]
     ) -> float:
         """Wait until all their containers are healthy; return the seconds. Raises Failed."""
-        started, said = time.monotonic(), ""
+        started, printed = time.monotonic(), ""
         while True:
             found = await self.containers(*services)
             waiting = [one.name for one in found if not one.healthy]
@@ -113,9 +115,9 @@ class Engine:
             if took > timeout_s:
                 raise Failed(f"not healthy after {timeout_s:.0f} s: {', '.join(waiting)}")
             news = f"{len(found) - len(waiting)} of {len(found)} healthy"
-            if news != said and len(found) > 1:
-                say(f"{took:3.0f} s: {news}; waiting for {', '.join(waiting)}")
-                said = news
+            if news != printed and len(found) > 1:
+                report(f"{took:3.0f} s: {news}; waiting for {', '.join(waiting)}")
+                printed = news
             await asyncio.sleep(0.5)
 
     async def leftovers(self) -> list[str]:

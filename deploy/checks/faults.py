@@ -9,7 +9,7 @@ from typing import Final
 
 from deploy.checks.engine import Container, Engine
 from deploy.checks.load import CLIENTS, Load, Seen
-from deploy.checks.table import Failed, Table
+from deploy.checks.table import Failed, ResultTable
 
 SETTLE_S: Final = 3.0  # of load after a replica is back, before the next one
 BACK_S: Final = 90.0  # until a killed container must be healthy again
@@ -28,13 +28,13 @@ async def leaders(engine: Engine) -> list[str]:
     found = []
     for one in await engine.containers("aggregator"):
         lines = (await engine.logs(one)).splitlines()
-        said = [word for line in lines for word in _LEASE_WORDS if word in line]
-        if said and said[-1] == "lease_taken":
+        seen_words = [word for line in lines for word in _LEASE_WORDS if word in line]
+        if seen_words and seen_words[-1] == "lease_taken":
             found.append(one.name)
     return found
 
 
-async def kill_each(engine: Engine, load: Load, table: Table) -> None:
+async def kill_each(engine: Engine, load: Load, table: ResultTable) -> None:
     """Kill every container in turn; the active aggregator and its standby by name."""
     active = (await leaders(engine))[0]
     for one in await engine.containers():
@@ -46,7 +46,7 @@ async def kill_each(engine: Engine, load: Load, table: Table) -> None:
             await _kill(engine, load, table, one, role)
 
 
-async def _kill(engine: Engine, load: Load, table: Table, one: Container, role: str) -> None:
+async def _kill(engine: Engine, load: Load, table: ResultTable, one: Container, role: str) -> None:
     load.take()
     await engine.crash(one)
     back = await _back(engine, one)
@@ -54,7 +54,7 @@ async def _kill(engine: Engine, load: Load, table: Table, one: Container, role: 
     await _result(table, load, f"kill -9 {one.name}{role}", f"back {back:.1f} s", load.take())
 
 
-async def roll_each(engine: Engine, load: Load, table: Table) -> None:
+async def roll_each(engine: Engine, load: Load, table: ResultTable) -> None:
     """Restart every service replica by replica; nobody may notice."""
     for service in _ROLLED:
         load.take()
@@ -86,7 +86,7 @@ async def _back(engine: Engine, one: Container) -> float:
 
 
 async def _result(
-    table: Table, load: Load, name: str, more: str, seen: Seen, *, none_may_fail: bool = False
+    table: ResultTable, load: Load, name: str, more: str, seen: Seen, *, none_may_fail: bool = False
 ) -> None:
     all_are, equal = await all_equal(load)
     died = f", {seen.died} of its last moment" if seen.died else ""
@@ -97,7 +97,7 @@ async def _result(
     table.result(
         name,
         f"{len(seen.wrong)} wrong of {seen.pages} pages{died}, {seen.states} client states; "
-        f"failed {_told(seen.failed)} of {seen.requests}; posted twice {_told(seen.repeated)}; "
+        f"failed {_shown(seen.failed)} of {seen.requests}; posted twice {_shown(seen.repeated)}; "
         f"{longest}; clients equal {equal}" + (f"; {more}" if more else ""),
         ok=not seen.wrong and all_are and not (none_may_fail and seen.failed),
     )
@@ -107,7 +107,7 @@ async def _result(
         table.say(f"   posted twice: {_KNOWN}")
 
 
-def _told(counts: Counter[str]) -> str:
+def _shown(counts: Counter[str]) -> str:
     return ", ".join(f"{n} ({kind})" for kind, n in counts.most_common(3)) or "0"
 
 

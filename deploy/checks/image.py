@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from deploy.checks.engine import Container, Engine
-from deploy.checks.table import Failed, Table
+from deploy.checks.table import Failed, ResultTable
 
 _TOOLS = ("pip", "pip3", "gcc", "cc", "g++", "make", "ld", "curl", "wget")
 
 
-async def check_image(engine: Engine, image: str, table: Table) -> None:
+async def check_image(engine: Engine, image: str, table: ResultTable) -> None:
     """Look into the image without starting a service."""
-    said = await engine.docker("image", "inspect", "--format", "{{.Size}} {{.Config.User}}", image)
-    size, user = said.split()
+    answer = await engine.docker(
+        "image", "inspect", "--format", "{{.Size}} {{.Config.User}}", image
+    )
+    size, user = answer.split()
     own = (await _in_image(engine, image, "du -sm /opt/dexwire")).split()[0]
     table.result("image: size", f"{int(size) / 1e6:.0f} MB, of which dexwire {own} MB")
     table.result("image: user", user, ok=user == "10001:10001")
@@ -25,7 +27,7 @@ async def check_image(engine: Engine, image: str, table: Table) -> None:
     table.result("image: the command picks", version.strip(), ok=version.startswith("dexwire "))
 
 
-async def check_container(engine: Engine, container: Container, table: Table) -> None:
+async def check_container(engine: Engine, container: Container, table: ResultTable) -> None:
     """Try what a container must not be able to do."""
     ident, name = container.ident, container.name
     tried = await _tried(engine, ident, "touch /usr/x")

@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from websockets.asyncio.client import connect
 
 from deploy.checks.stack import Stack
-from deploy.checks.table import Table
+from deploy.checks.table import ResultTable
 from dexwire.client import Client
 from dexwire.conformance.run import conformance
 from dexwire.server.store_check import compare_with_store
@@ -21,18 +21,18 @@ _NEW: Final = 6  # streams that are opened to see where they go
 _METRICS: Final = 9104  # of the gateways, in the deployment's own network
 
 
-async def check_http(stack: Stack, table: Table) -> None:
+async def check_http(stack: Stack, table: ResultTable) -> None:
     """Ask for the page, for rows, and for what nobody may see."""
     async with httpx.AsyncClient(base_url=stack.url, timeout=10) as http:
         page = await http.get("/")
         table.result("GET /", f"{page.status_code}, {len(page.content)} bytes", ok=page.is_success)
         rows = await http.get("/discover", params={"limit": 100})
-        said = rows.json()
-        first = said["tokens"][0] if said.get("tokens") else {}
+        printed = rows.json()
+        first = printed["tokens"][0] if printed.get("tokens") else {}
         shown = f"{first.get('token_ticker')} at {first.get('price')} USD"
-        count = len(said.get("tokens", ()))
+        count = len(printed.get("tokens", ()))
         table.result(
-            "GET /discover", f"{count} of {said.get('total')} rows, first {shown}", ok=count > 0
+            "GET /discover", f"{count} of {printed.get('total')} rows, first {shown}", ok=count > 0
         )
         health = (await http.get("/health")).json()
         table.result("GET /health", f"{health['status']}, demo {health['demo']}", ok=health["demo"])
@@ -44,20 +44,20 @@ async def check_http(stack: Stack, table: Table) -> None:
         )
 
 
-async def check_stream(stack: Stack, table: Table) -> None:
+async def check_stream(stack: Stack, table: ResultTable) -> None:
     """Check stream, pages and store against each other, as `dexwire conformance` does."""
     client = Client(stack.url, ws_url=f"{stack.url.replace('http', 'ws', 1)}/ws")
-    said = io.StringIO()
-    with contextlib.redirect_stdout(said):
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
         store = partial(compare_with_store, await stack.admin_address())
         code = await conformance(client, store=store, seconds=5.0)
-    lines = said.getvalue().splitlines()
+    lines = printed.getvalue().splitlines()
     for line in lines[:-1]:
         table.say(line.strip())
     table.result("the stream, pages and store agree", lines[-1], ok=code == 0)
 
 
-async def check_sharing(stack: Stack, table: Table) -> None:
+async def check_sharing(stack: Stack, table: ResultTable) -> None:
     """Open some streams and see which gateways get them: after restarts one has more."""
     before = await _connections(stack)
     async with contextlib.AsyncExitStack() as opened:
@@ -76,8 +76,8 @@ async def _connections(stack: Stack) -> dict[str, int]:
     found = {}
     async with httpx.AsyncClient(timeout=10) as http:
         for one in await stack.engine.containers("ws"):
-            said = await http.get(f"http://{one.networks['internal']}:{_METRICS}/metrics")
-            for family in text_string_to_metric_families(said.text):
+            printed = await http.get(f"http://{one.networks['internal']}:{_METRICS}/metrics")
+            for family in text_string_to_metric_families(printed.text):
                 if family.name == "dexwire_ws_connections":
                     found[one.name] = int(family.samples[0].value)
     return found

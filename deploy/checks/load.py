@@ -157,22 +157,24 @@ class Load:
     # -- who asks ---------------------------------------------------------------------------------
     async def _read(self, http: httpx.AsyncClient, number: int) -> None:
         for sort, window, order, chain in itertools.cycle(RANKINGS[number:] + RANKINGS[:number]):
-            asked: dict[str, str | int] = {"sort": sort, "order": order, "limit": LIMIT}
+            query: dict[str, str | int] = {"sort": sort, "order": order, "limit": LIMIT}
             if window != "-":
-                asked["window"] = window
+                query["window"] = window
             if chain != "*":
-                asked["chain"] = chain
+                query["chain"] = chain
             try:
-                answer = await http.get("/discover", params=asked)
+                answer = await http.get("/discover", params=query)
             except httpx.HTTPError as error:
                 self._answered(f"GET {type(error).__name__} {error}".rstrip(), "pages")
             else:
                 fine = answer.status_code == 200
                 self._answered("" if fine else f"GET {_kind(answer)}", "pages")
                 if fine:
-                    said = msgspec.json.decode(answer.content)
+                    page_body = msgspec.json.decode(answer.content)
                     topic = f"list:{sort}:{window}:{order}:{chain}:{LIMIT}"
-                    page = Shown(topic, said["epoch"], said["version"], said["tokens"])
+                    page = Shown(
+                        topic, page_body["epoch"], page_body["version"], page_body["tokens"]
+                    )
                     self._shown.append(page)
             await asyncio.sleep(_PAUSE_S)
 

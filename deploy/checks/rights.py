@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import redis.exceptions
 
-from deploy.checks.table import Table
+from deploy.checks.table import ResultTable
 from shared.redis.connect import Redis
 
 Connect = Callable[[str, str | None], Awaitable[Redis]]
@@ -22,21 +22,21 @@ _FORBIDDEN: Final = (
 )
 
 
-async def check_rights(connect: Connect, passwords: dict[str, str], table: Table) -> None:
+async def check_rights(connect: Connect, passwords: dict[str, str], table: ResultTable) -> None:
     """Try to get in without a password, and each user beyond its rights."""
-    said = await _ask(connect, "", None, ("PING",))
-    table.result("redis: nobody without a password", said[:70], ok="authenticated" in said)
-    said = await _ask(connect, "default", "x", ("PING",))
+    reply = await _send(connect, "", None, ("PING",))
+    table.result("redis: nobody without a password", reply[:70], ok="authenticated" in reply)
+    reply = await _send(connect, "default", "x", ("PING",))
     table.result(
-        "redis: the default user is off", said, ok="WRONGPASS" in said or "invalid" in said
+        "redis: the default user is off", reply, ok="WRONGPASS" in reply or "invalid" in reply
     )
     for user, command in _FORBIDDEN:
-        said = await _ask(connect, user, passwords[user], command)
+        reply = await _send(connect, user, passwords[user], command)
         name = f"redis: {user} may not {' '.join(command[:2])}"
-        table.result(name, said[:70], ok="no permissions" in said.lower())
+        table.result(name, reply[:70], ok="no permissions" in reply.lower())
 
 
-async def _ask(connect: Connect, user: str, password: str | None, command: tuple[str, ...]) -> str:
+async def _send(connect: Connect, user: str, password: str | None, command: tuple[str, ...]) -> str:
     """Return what is answered, error or not."""
     client: Any = await connect(user, password)
     try:

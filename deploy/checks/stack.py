@@ -77,19 +77,19 @@ class Stack:
 
     async def settle_open_files(self) -> int:
         """Ask for as many open files as we want, or as this engine can give; return how many."""
-        ask = ("run", "--rm", "--network", "none", "--entrypoint", "sh")
+        run = ("run", "--rm", "--network", "none", "--entrypoint", "sh")
         try:
-            await self.engine.docker(*ask, "--ulimit", f"nofile={NOFILE}", IMAGE, "-c", ":")
+            await self.engine.docker(*run, "--ulimit", f"nofile={NOFILE}", IMAGE, "-c", ":")
         except Failed:
-            given = await self.engine.docker(*ask, IMAGE, "-c", "ulimit -Hn")
+            given = await self.engine.docker(*run, IMAGE, "-c", "ulimit -Hn")
             self.engine.env["NOFILE"] = given.strip()
         return int(self.engine.env.get("NOFILE", NOFILE))
 
     async def settle_sharing(self) -> str:
         """Share streams by least connections, by turns with a Caddy that cannot; return which."""
         image = os.environ.get("CADDY_IMAGE", "caddy:2-alpine")
-        ask = ("run", "--rm", "--network", "none", "--entrypoint", "caddy")
-        version = (await self.engine.docker(*ask, image, "version")).split()[0]
+        run = ("run", "--rm", "--network", "none", "--entrypoint", "caddy")
+        version = (await self.engine.docker(*run, image, "version")).split()[0]
         numbers = tuple(int(part) for part in re.findall(r"\d+", version)[:3])
         if numbers and numbers < _FORGETFUL_BEFORE:
             self.sharing = "by_turns"
@@ -129,8 +129,8 @@ class Stack:
         volume = f"{PROJECT}_keys-all:/k:ro"
         for user in redis_users():
             words = ("run", "--rm", "--network", "none", "--volume", volume, "--entrypoint", "cat")
-            said = await self.engine.docker(*words, IMAGE, f"/k/redis_{user.name}")
-            self.passwords[user.name] = said.strip()
+            content = await self.engine.docker(*words, IMAGE, f"/k/redis_{user.name}")
+            self.passwords[user.name] = content.strip()
 
     async def admin_address(self) -> RedisAddress:
         """Return where Redis is now, for the user who may read everything."""

@@ -12,7 +12,7 @@ class Failed(Exception):
     """The check cannot go on; the message says why."""
 
 
-class Table:
+class ResultTable:
     """Prints each result when it is known and keeps count of what was wrong."""
 
     def __init__(self) -> None:

@@ -60,19 +60,19 @@ class Witness:
                     await self.follow()
                     while True:
                         message = await channel.get_message(timeout=_LOOK_S)
-                        if message is None or not self._heard(message["data"]):
+                        if message is None or not self._take(message["data"]):
                             await self.follow()
             except (*UNREACHABLE, RedisError, Failed):
                 await self.close()
                 await asyncio.sleep(_AGAIN_S)
 
-    def _heard(self, data: bytes) -> bool:
+    def _take(self, data: bytes) -> bool:
         """Take a message; False: something lies between it and what is known."""
-        said = decode(data)
-        if isinstance(said, Commit) and (said.e, said.pv) == self.at:
-            self._replica.apply(said)
+        message = decode(data)
+        if isinstance(message, Commit) and (message.e, message.pv) == self.at:
+            self._replica.apply(message)
             self._note()
-        return (said.e, said.v) == self.at
+        return (message.e, message.v) == self.at
 
     async def follow(self) -> None:
         """Take in what was committed since the last call."""

@@ -67,7 +67,7 @@ async def show(prometheus: httpx.AsyncClient) -> int:
         if panel["type"] == "row":
             print(f"\n== {panel['title']}")
             continue
-        found = [line for target in panel["targets"] for line in await _ask(prometheus, target)]
+        found = [line for target in panel["targets"] for line in await _query(prometheus, target)]
         if not found and panel["title"] not in MAY_BE_EMPTY:
             empty.append(panel["title"])
         unit = panel["fieldConfig"]["defaults"]["unit"]
@@ -83,7 +83,7 @@ async def show(prometheus: httpx.AsyncClient) -> int:
     return int(bool(empty or firing or unhealthy))
 
 
-async def _ask(prometheus: httpx.AsyncClient, target: dict[str, Any]) -> list[str]:
+async def _query(prometheus: httpx.AsyncClient, target: dict[str, Any]) -> list[str]:
     """Return `legend=value` of each series that a target finds."""
     query = target["expr"].replace("$__rate_interval", RATE_WINDOW)
     answer = await prometheus.get("/api/v1/query", params={"query": query})

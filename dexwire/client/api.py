@@ -167,9 +167,9 @@ class Api:
         parameters: Mapping[str, object],
         **more: Any,  # noqa: ANN401 - httpx's own arguments
     ) -> httpx.Response:
-        said = {name: _text(value) for name, value in parameters.items() if value is not None}
+        problem = {name: _text(value) for name, value in parameters.items() if value is not None}
         try:
-            return await self._http.request(method, self._url + path, params=said, **more)
+            return await self._http.request(method, self._url + path, params=problem, **more)
         except httpx.InvalidURL as error:
             raise Unreachable(f"{self._url} is no address: {error}") from None
         except httpx.TimeoutException:
@@ -200,16 +200,16 @@ def _problem(response: httpx.Response) -> Problem:
     """Return the error that an answer is, whoever in between has made it."""
     members: dict[str, object] = {}
     try:
-        said = msgspec.json.decode(response.content, type=_Problem)
+        problem = msgspec.json.decode(response.content, type=_Problem)
         members = msgspec.json.decode(response.content)
     except (msgspec.MsgspecError, UnicodeDecodeError):
-        said = _Problem(detail=response.text[:200] or response.reason_phrase)
+        problem = _Problem(detail=response.text[:200] or response.reason_phrase)
     after = response.headers.get("Retry-After", "")
     return Problem(
         response.status_code,
-        said.code,
-        said.detail,
-        param=said.param,
+        problem.code,
+        problem.detail,
+        param=problem.param,
         retry_after_s=float(after) if after.isdigit() else None,
         members=members,
     )

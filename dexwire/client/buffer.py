@@ -20,14 +20,14 @@ ALERTS: Final = 1_000
 FOLDED_ROWS: Final = 50_000
 
 
-class Sink(Protocol):
+class EventSink(Protocol):
     """Where a connection's events go."""
 
     def put(self, event: Event) -> str | None:
         """Take one event; return a topic that has to be asked for anew, if one has to be."""
 
 
-class Fold:
+class FoldedDiffs:
     """Any number of diffs of one topic in a row, as one that does the same."""
 
     def __init__(self, first: Diff) -> None:
@@ -83,13 +83,13 @@ class Fold:
 
 
 class Buffer:
-    """A `Sink` that is read one event at a time."""
+    """A `EventSink` that is read one event at a time."""
 
     def __init__(self, *, alerts: int = ALERTS, folded_rows: int = FOLDED_ROWS) -> None:
         self._state: State | None = None
         self._gaps: dict[tuple[str, str | None], Gap] = {}
         self._alerts: deque[Alert] = deque()
-        self._topics: dict[str, Table | Fold] = {}
+        self._topics: dict[str, Table | FoldedDiffs] = {}
         self._most_alerts = alerts
         self._most_rows = folded_rows
 
@@ -124,7 +124,7 @@ class Buffer:
             return self._alerts.popleft()
         for topic in self._topics:
             waiting = self._topics.pop(topic)
-            if isinstance(waiting, Fold):
+            if isinstance(waiting, FoldedDiffs):
                 return waiting.diff(topic)
             return Snapshot(
                 topic=topic,
@@ -138,8 +138,8 @@ class Buffer:
     def _put_diff(self, diff: Diff) -> str | None:
         waiting = self._topics.get(diff.topic)
         if waiting is None:
-            self._topics[diff.topic] = Fold(diff)
-        elif isinstance(waiting, Fold):
+            self._topics[diff.topic] = FoldedDiffs(diff)
+        elif isinstance(waiting, FoldedDiffs):
             waiting.add(diff)
             if len(waiting) > self._most_rows:
                 del self._topics[diff.topic]

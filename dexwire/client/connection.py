@@ -27,7 +27,7 @@ from websockets.exceptions import (
 from websockets.typing import Subprotocol
 
 from dexwire.client import retry
-from dexwire.client.buffer import Sink
+from dexwire.client.buffer import EventSink
 from dexwire.client.errors import Malformed, Refused
 from dexwire.client.events import Event, Gap, State, Status
 from dexwire.client.frames import (
@@ -59,7 +59,7 @@ _WATCH_BYTES: Final = 12 * 1024  # of the ids in one message; the gateway takes 
 
 
 @dataclass(slots=True)
-class Wishes:
+class Subscription:
     """What one stream is about."""
 
     topics: tuple[str, ...]
@@ -71,26 +71,32 @@ class _Again(Exception):
     """This connection has to be given up; another one may do."""
 
 
-class Connection:
+class StreamConnection:
     """Follows topics until it is cancelled; raises Refused when that is pointless."""
 
     def __init__(
-        self, url: str, wishes: Wishes, sink: Sink, told: Callable[[], None], *, open_s: float
+        self,
+        url: str,
+        subscription: Subscription,
+        sink: EventSink,
+        notify: Callable[[], None],
+        *,
+        open_s: float,
     ) -> None:
-        """`told` is called whenever something was put into the sink."""
+        """`notify` is called whenever something was put into the sink."""
         self.state = State(status="connecting")
         self.connects = 0
         self._url = url
-        self._wishes = wishes
+        self._subscription = subscription
         self._sink = sink
-        self._told = told
+        self._notify = notify
         self._open_s = open_s
         self._rule = Rule()
         self._backoff = retry.Backoff()
         self._silent = 0  # connections in a row that ended in silence
         self._socket: ClientConnection | None = None
         self._ident = 0
-        self._asked: dict[int, Request] = {}  # what was not answered yet
+        self._pending: dict[int, Request] = {}  # what was not answered yet
         self._pinged_s = 0.0
         self._offset_ms: float | None = None  # the server's clock minus ours
 
@@ -126,7 +132,7 @@ class Connection:
     async def watch(self, ids: Iterable[str], *, mode: str) -> None:
         """Change the watchlist here and, when connected, there."""
         given = list(dict.fromkeys(ids))
-        held = self._wishes.watch
+        held = self._subscription.watch
         if mode == "set":
             held[:] = given
         elif mode == "add":
@@ -153,7 +159,7 @@ class Connection:
         ) as socket:
             self._socket = socket
             self.connects += 1
-            self._asked.clear()
+            self._pending.clear()
             self._rule.connected()
             try:
                 await self._follow(socket)
@@ -183,16 +189,16 @@ class Connection:
 
     def _opening(self) -> list[Request]:
         """Return what a new connection is asked: to resume what is held, to add what is not."""
-        wishes, rule = self._wishes, self._rule
+        subscription, rule = self._subscription, self._rule
         asked: list[Request] = []
-        if wishes.max_hz is not None:
-            asked.append(RateLimit(id=self._number(), max_hz=wishes.max_hz))
-        if WATCHLIST in wishes.topics and WATCHLIST not in rule.versions:
+        if subscription.max_hz is not None:
+            asked.append(RateLimit(id=self._number(), max_hz=subscription.max_hz))
+        if WATCHLIST in subscription.topics and WATCHLIST not in rule.versions:
             asked += self._watch_requests()
         if rule.versions:
             asked += self._resume_requests()
         # A watch or a resume subscribes to the watchlist by itself.
-        missing = [t for t in wishes.topics if t not in rule.versions and t != WATCHLIST]
+        missing = [t for t in subscription.topics if t not in rule.versions and t != WATCHLIST]
         if missing:
             asked.append(Sub(id=self._number(), topics=missing))
         return asked
@@ -204,7 +210,7 @@ class Connection:
         """
         if WATCHLIST not in self._rule.versions:
             return [self._rule.resume(self._number())]
-        ids = self._wishes.watch
+        ids = self._subscription.watch
         if len(list(_chunks(ids))) <= 1:
             return [self._rule.resume(self._number(), list(ids))]
         self._rule.forget(WATCHLIST)
@@ -214,7 +220,7 @@ class Connection:
     def _watch_requests(self) -> list[Request]:
         """Return what makes the server's watchlist ours, in messages that are not too long."""
         modes = itertools.chain(["set"], itertools.repeat("add"))
-        pairs = zip(modes, _chunks(self._wishes.watch), strict=False)
+        pairs = zip(modes, _chunks(self._subscription.watch), strict=False)
         requests: list[Request] = [
             Watch(id=self._number(), ids=ids, mode="set" if mode == "set" else "add")
             for mode, ids in pairs
@@ -228,7 +234,7 @@ class Connection:
                 self._on_beat(frame)
             case Bye():
                 if frame.retry_ms is not None:
-                    self._backoff.told(frame.retry_ms)
+                    self._backoff.set_range(frame.retry_ms)
             case Err():
                 await self._on_err(frame)
             case Ok():
@@ -238,7 +244,7 @@ class Connection:
                 self.state = msgspec.structs.replace(self.state, latency_ms=round(latency_ms, 1))
         for event in self._rule.take(frame):
             await self._put(event)
-        self._told()
+        self._notify()
         if isinstance(frame, Beat):
             await self._ping()
 
@@ -256,7 +262,7 @@ class Connection:
         self._report(status=frame.st, epoch=frame.e, version=frame.v, age_ms=age_ms)
 
     def _on_ok(self, frame: Ok) -> None:
-        asked = self._asked.pop(frame.id, None) if isinstance(frame.id, int) else None
+        asked = self._pending.pop(frame.id, None) if isinstance(frame.id, int) else None
         if isinstance(asked, Ping) and frame.now is not None:
             now = _now_ms()
             rtt_ms = max(0.0, now - asked.ts)
@@ -265,11 +271,11 @@ class Connection:
         elif isinstance(asked, Sub) and len(asked.topics) == len(frame.topics):
             # Frames carry the canonical names (`chain:eth` is `chain:ethereum`), in our order.
             canonical = dict(zip(asked.topics, frame.topics, strict=True))
-            names = [canonical.get(topic, topic) for topic in self._wishes.topics]
-            self._wishes.topics = tuple(dict.fromkeys(names))
+            names = [canonical.get(topic, topic) for topic in self._subscription.topics]
+            self._subscription.topics = tuple(dict.fromkeys(names))
 
     async def _on_err(self, frame: Err) -> None:
-        asked = self._asked.pop(frame.id, None) if isinstance(frame.id, int) else None
+        asked = self._pending.pop(frame.id, None) if isinstance(frame.id, int) else None
         if isinstance(asked, Ping | Unsub):
             return  # harms nobody
         if frame.retry:
@@ -301,7 +307,7 @@ class Connection:
     async def _send(self, *requests: Request) -> None:
         for request in requests:
             if self._socket is not None:
-                self._asked[request.id] = request
+                self._pending[request.id] = request
                 await self._socket.send(encode(request))
 
     def _number(self) -> int:
@@ -328,10 +334,10 @@ class Connection:
             rtt_ms=before.rtt_ms,
             error=error,
         )
-        told = (before.status, before.epoch, before.error)
-        if told != (self.state.status, self.state.epoch, error) or not self.connects:
+        notify = (before.status, before.epoch, before.error)
+        if notify != (self.state.status, self.state.epoch, error) or not self.connects:
             self._sink.put(self.state)
-            self._told()
+            self._notify()
 
 
 def _closing(closed: ConnectionClosed) -> str:

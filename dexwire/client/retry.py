@@ -46,7 +46,7 @@ class Backoff:
         if seconds >= HEALTHY_S:
             self._failures = 0
 
-    def told(self, retry_ms: tuple[int, int]) -> None:
+    def set_range(self, retry_ms: tuple[int, int]) -> None:
         """Note the range that a `bye` asks for; it counts once."""
         low, high = sorted((max(0, retry_ms[0]) / 1000, max(0, retry_ms[1]) / 1000))
         self._range_s = (low, high)

@@ -32,7 +32,7 @@ class Rule:
         self._parts: dict[str, list[Snap] | list[Delta] | list[Events]] = {}
         self._gaps: set[str] = set()  # topics that wait for their repair
         self._listening: set[str] = set()  # alert topics that the server has confirmed
-        self._asked: int | None = None  # id of a resume that was not answered yet
+        self._pending: int | None = None  # id of a resume that was not answered yet
         self._next_epoch = ""
         self._edit: int | None = None  # id of an edit of the watchlist that was not answered yet
 
@@ -56,7 +56,7 @@ class Rule:
     def resume(self, ident: int, watch: list[str] | None = None) -> Resume:
         """Return the message that asks for everything after what is held."""
         message = Resume(id=ident, e=self.epoch, topics=dict(self.versions), watch=watch)
-        self._asked = ident
+        self._pending = ident
         if self._next_epoch and all(map(is_alerts, self.versions)):
             # No snapshot will come to bring the new epoch.
             self.epoch, self._next_epoch = self._next_epoch, ""
@@ -68,7 +68,7 @@ class Rule:
         self._parts.clear()
         self._gaps.clear()
         self._listening.clear()
-        self._asked = self._edit = None
+        self._pending = self._edit = None
         self._next_epoch = ""
 
     def edit(self, ident: int) -> None:
@@ -134,10 +134,10 @@ class Rule:
         if held is not None and frame.pv > held:
             return self._gap(topic, held, frame.v)
         parts = self._parts.get(topic)
-        said = [p for p in parts or () if isinstance(p, Events) and p.v == frame.v]
-        said.append(frame)
+        received = [p for p in parts or () if isinstance(p, Events) and p.v == frame.v]
+        received.append(frame)
         if frame.more:
-            self._parts[topic] = said
+            self._parts[topic] = received
             return []
         self._parts.pop(topic, None)
         self._gaps.discard(topic)
@@ -158,7 +158,7 @@ class Rule:
                 token_name=one.token_name,
                 token_ticker=one.token_ticker,
             )
-            for part in said
+            for part in received
             for one in part.ev
             if held is None or _version_of(one) > held  # what was told is not told again
         ]
@@ -166,7 +166,7 @@ class Rule:
     def _on_beat(self, frame: Beat) -> list[Event]:
         if frame.e != self.epoch:
             if self.versions:
-                if self._asked is not None:
+                if self._pending is not None:
                     return []
                 self._next_epoch = frame.e
                 return [Gap(reason="epoch")]
@@ -187,8 +187,8 @@ class Rule:
         return [gap]
 
     def _on_ok(self, frame: Ok) -> None:
-        if frame.id is not None and frame.id == self._asked:
-            self._asked = None
+        if frame.id is not None and frame.id == self._pending:
+            self._pending = None
         if frame.id is not None and frame.id == self._edit:
             self._edit = None
         self._listening.update(topic for topic in frame.topics if is_alerts(topic))
@@ -196,7 +196,7 @@ class Rule:
     def _gap(self, topic: str, since: int, until: int) -> list[Event]:
         """Tell a gap once; while a resume is on its way, further ones of it are the same."""
         self._parts.pop(topic, None)
-        if self._asked is not None and topic in self._gaps:
+        if self._pending is not None and topic in self._gaps:
             return []
         self._gaps.add(topic)
         return [Gap(reason="missed", topic=topic, since=since, until=until)]

@@ -9,15 +9,15 @@ from collections.abc import Iterable
 from typing import Literal, Self
 
 from dexwire.client.buffer import Buffer
-from dexwire.client.connection import OPEN_S, Connection, Wishes
+from dexwire.client.connection import OPEN_S, StreamConnection, Subscription
 from dexwire.client.errors import ClientError
 from dexwire.client.events import Event, State
 
 
-class Runner:
+class StreamTask:
     """A connection's task. It ends when it is closed, or when nobody holds its owner any more."""
 
-    def __init__(self, connection: Connection, news: asyncio.Event, owner: object) -> None:
+    def __init__(self, connection: StreamConnection, news: asyncio.Event, owner: object) -> None:
         self.connection = connection
         self.news = news
         self._closed = False
@@ -88,9 +88,11 @@ class Stream:
             raise ValueError("name at least one topic")
         self._buffer = Buffer()
         news = asyncio.Event()
-        wishes = Wishes(topics=tuple(dict.fromkeys(topics)), watch=list(watch), max_hz=max_hz)
-        connection = Connection(url, wishes, self._buffer, news.set, open_s=open_s)
-        self._runner = Runner(connection, news, self)
+        subscription = Subscription(
+            topics=tuple(dict.fromkeys(topics)), watch=list(watch), max_hz=max_hz
+        )
+        connection = StreamConnection(url, subscription, self._buffer, news.set, open_s=open_s)
+        self._runner = StreamTask(connection, news, self)
 
     @property
     def state(self) -> State:

@@ -7,12 +7,12 @@ import time
 from collections.abc import AsyncIterator
 from typing import Self
 
-from dexwire.client.connection import OPEN_S, Connection, Wishes
+from dexwire.client.connection import OPEN_S, StreamConnection, Subscription
 from dexwire.client.errors import Malformed
 from dexwire.client.events import Diff, Event, Snapshot, State
 from dexwire.client.ranking import Ranking
 from dexwire.client.rows import Row
-from dexwire.client.stream import Runner
+from dexwire.client.stream import StreamTask
 from dexwire.client.table import Table
 
 
@@ -48,9 +48,9 @@ class View:
         self._holder = _Holder()
         self._ranked: tuple[int, list[Row]] = (-1, [])
         news = asyncio.Event()
-        wishes = Wishes(topics=(ranking.topic,))
-        connection = Connection(url, wishes, self._holder, news.set, open_s=open_s)
-        self._runner = Runner(connection, news, self)
+        subscription = Subscription(topics=(ranking.topic,))
+        connection = StreamConnection(url, subscription, self._holder, news.set, open_s=open_s)
+        self._runner = StreamTask(connection, news, self)
 
     @property
     def rows(self) -> list[Row]:

@@ -78,13 +78,13 @@ class _Run:
 
     async def talk(self) -> None:
         """Ask right and wrong things; nothing wrong may cost the connection."""
-        said = self.check("requests are answered, wrong ones refused by name")
+        check = self.check("requests are answered, wrong ones refused by name")
         async with following(self._client.ws_url) as (follower, socket):
             ping = Ping(id=1, ts=int(time.time() * 1000))
             await send(socket, ping)
             answer = await follower.answer(1)
             fine = isinstance(answer, Ok) and answer.ts == ping.ts and answer.now is not None
-            said.count([] if fine else [f"a ping is answered with {answer}"])
+            check.count([] if fine else [f"a ping is answered with {answer}"])
             for text, ident, codes in (
                 ('{"id":2,"op":"sub","topics":["nonsense"]}', 2, {"bad_topic"}),
                 ('{"id":3,"op":"dance"}', 3, {"bad_op"}),
@@ -93,7 +93,7 @@ class _Run:
                 await send(socket, text)
                 refused = await follower.answer(ident)
                 right = isinstance(refused, Err) and refused.code in codes
-                said.count([] if right else [f"{text} is answered with {refused}"])
+                check.count([] if right else [f"{text} is answered with {refused}"])
             hello = self.check("the hello says protocol, state and limits")
             first = follower.hello
             whole = first is not None and first.proto == 1 and bool(first.e)

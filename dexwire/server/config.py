@@ -65,7 +65,7 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
     message: str
 
 
-class Config(msgspec.Struct, frozen=True, kw_only=True):
+class ConfigReport(msgspec.Struct, frozen=True, kw_only=True):
     """Everything there is to say about the settings of this environment."""
 
     settings: list[Value]
@@ -88,7 +88,7 @@ def config(service: str | None, *, as_json: bool, changed: bool) -> int:
     return EX_CONFIG if found.faults else 0
 
 
-def read_config(service: str | None = None) -> Config:
+def read_config(service: str | None = None) -> ConfigReport:
     """Return the settings of this environment, or those of one service. Raises ConfigError."""
     try:
         return _read_config(service)
@@ -96,7 +96,7 @@ def read_config(service: str | None = None) -> Config:
         raise unreadable(error) from None
 
 
-def _read_config(service: str | None) -> Config:
+def _read_config(service: str | None) -> ConfigReport:
     table = settings_table(service)
     classes = [cls for name, read in readers() if service in {None, name} for cls in read]
     given = {cls: [(s(), _origin(s)) for s in _sources(cls)] for cls in classes}
@@ -107,7 +107,7 @@ def _read_config(service: str | None) -> Config:
             read[cls] = cls()
         except ValidationError as error:
             faults += [Fault(variable=v, message=message) for v, message in faults_of(cls, error)]
-    return Config(
+    return ConfigReport(
         settings=[_value(setting, given, read) for setting in table],
         faults=list(dict.fromkeys(faults)),
         unknown=unknown_variables(),
@@ -168,14 +168,14 @@ def masked(text: str, *, secret: bool) -> str:
     return _SECRET_PARAMETER.sub(rf"\g<1>{MASK}", without)
 
 
-def complaints(found: Config) -> list[str]:
+def complaints(found: ConfigReport) -> list[str]:
     """Return a line for each fault and each variable that is none of ours, faults last."""
     lines = lines_of(found.unknown)
     return lines + [f"dexwire: wrong setting: {f.variable}: {f.message}" for f in found.faults]
 
 
 # -- for people ------------------------------------------------------------------------------------
-def _shown(found: Config) -> str:
+def _shown(found: ConfigReport) -> str:
     values = {value.variable: value for value in found.settings}
     head = f"{_DOTENV.absolute()}: " + ("read" if _DOTENV.is_file() else "there is none")
     lines = [head]

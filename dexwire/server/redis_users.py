@@ -82,7 +82,9 @@ def _read_or_make(path: Path, mode: int) -> str:
 
 
 def _acl(prefix: str, passwords: Mapping[str, str]) -> str:
-    hashes = {user: hashlib.sha256(said.encode()).hexdigest() for user, said in passwords.items()}
+    hashes = {
+        user: hashlib.sha256(password.encode()).hexdigest() for user, password in passwords.items()
+    }
     try:
         return "\n".join(acl_lines(prefix, hashes)) + "\n"
     except ValueError as error:

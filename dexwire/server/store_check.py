@@ -70,8 +70,8 @@ async def _compare_part(
         check.count([f"the stream has not come to version {meta.version} of {meta.epoch}"])
         return
     if len(state[1]) != meta.tokens:
-        told = f"the store has {meta.tokens} tokens, the stream {len(state[1])}"
-        check.count([f"{told}, at version {meta.version}"])
+        difference = f"the store has {meta.tokens} tokens, the stream {len(state[1])}"
+        check.count([f"{difference}, at version {meta.version}"])
     for ident, row in rows.items():
         same = row == state[1].get(ident)
         check.count([] if same else [f"{ident} differs at version {meta.version}"])

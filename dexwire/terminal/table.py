@@ -158,8 +158,8 @@ def token_name(row: Mapping[str, Any]) -> str:
     They are whatever somebody has written on a chain.
     """
     ticker, name = row.get("token_ticker"), row.get("token_name")
-    said = " ".join(part for part in (ticker, name if name != ticker else None) if part)
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in said)
+    text = " ".join(part for part in (ticker, name if name != ticker else None) if part)
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def _coins(price: float | None) -> str:

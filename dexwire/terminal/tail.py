@@ -99,17 +99,17 @@ def _diff(diff: Diff, names: Mapping[str, str]) -> str:
     if diff.ts_ms:
         moment = dt.datetime.fromtimestamp(diff.ts_ms / 1000, tz=dt.UTC)
         when = moment.strftime("  %H:%M:%S.%f")[:-3]
-    said = [f"{diff.topic}{when}  {diff.prev} → {diff.version}"]
+    parts = [f"{diff.topic}{when}  {diff.prev} → {diff.version}"]
     for sign, entries in (("~", diff.set), ("+", diff.add)):
-        said += [f"{sign}{_token(cast('dict[str, Any]', row), names)}" for row in entries[:_SHOWN]]
+        parts += [f"{sign}{_token(cast('dict[str, Any]', row), names)}" for row in entries[:_SHOWN]]
         if len(entries) > _SHOWN:
-            said.append(f"{sign}{len(entries) - _SHOWN} more")
-    said += [f"-{names.get(ident, ident)}" for ident in diff.removed[:_SHOWN]]
+            parts.append(f"{sign}{len(entries) - _SHOWN} more")
+    parts += [f"-{names.get(ident, ident)}" for ident in diff.removed[:_SHOWN]]
     if len(diff.removed) > _SHOWN:
-        said.append(f"-{len(diff.removed) - _SHOWN} more")
+        parts.append(f"-{len(diff.removed) - _SHOWN} more")
     if diff.ids is not None:
-        said.append("order")
-    return "  ".join(said)
+        parts.append("order")
+    return "  ".join(parts)
 
 
 def _token(row: dict[str, Any], names: Mapping[str, str]) -> str:

@@ -37,7 +37,7 @@ class AlertRules(Struct, frozen=True, kw_only=True):
     cooldown_ms: int = 300_000  # … and not before this time has passed
 
 
-class Sample(Struct, frozen=True, array_like=True, gc=False):
+class PriceSample(Struct, frozen=True, array_like=True, gc=False):
     """What was in force when a slot began, and since the sample before; None: not known then."""
 
     slot: int
@@ -51,8 +51,8 @@ class Arm(Struct, frozen=True, array_like=True, gc=False):
     """One direction of one figure: what has been told of it."""
 
     level: int = 0  # told and not fallen back from; 0: ready for every level
-    told: int = 0  # level of the last event
-    told_ms: int = 0
+    reported: int = 0  # level of the last event
+    reported_ms: int = 0
 
 
 _ARMED: Final = Arm()
@@ -61,7 +61,7 @@ _ARMED: Final = Arm()
 class Track(Struct, frozen=True, array_like=True, gc=False):
     """A token's history over one window, and what has been told of it. Stored as JSON."""
 
-    samples: tuple[Sample, ...] = ()  # of ascending slots; at most SLOTS + 1
+    samples: tuple[PriceSample, ...] = ()  # of ascending slots; at most SLOTS + 1
     up: Arm = _ARMED
     down: Arm = _ARMED
     volume: Arm = _ARMED
@@ -89,7 +89,7 @@ class Crossing(Struct, frozen=True, gc=False):
 
 def observe(
     track: Track | None, window: str, before: Row | None, now_ms: int
-) -> tuple[Sample, ...]:
+) -> tuple[PriceSample, ...]:
     """Return a track's samples with what was in force until now; the first is the base.
 
     `before` is the row as committed until now; None for a new one. A value that nobody has observed
@@ -98,28 +98,28 @@ def observe(
     size = WINDOW_MS[window] // SLOTS
     slot = now_ms // size
     if track is None or not track.samples or track.samples[-1].slot > slot + 1:  # clock set back
-        return (Sample(slot),)
+        return (PriceSample(slot),)
     samples = track.samples
     last = samples[-1].slot
     if last >= slot:
         return samples
     kept = tuple([sample for sample in samples if sample.slot >= slot - SLOTS])
     if before is None or before.get("stale"):
-        return (*kept, Sample(slot))
+        return (*kept, PriceSample(slot))
     until = (before.get("observed_ms", 0) + WINDOW_MS[window]) // size
     if until < slot:
-        unknown = Sample(slot)
+        unknown = PriceSample(slot)
         if until <= last or until < slot - SLOTS:
             return (*kept, unknown)
         return (*kept, _sample(until, window, before), unknown)
     return (*kept, _sample(slot, window, before))
 
 
-def _sample(slot: int, window: str, row: Row) -> Sample:
+def _sample(slot: int, window: str, row: Row) -> PriceSample:
     # A price that became thin is still its source's: a collapse takes the liquidity with it.
     source = intern((row.get("price_source") or "").removesuffix(_THIN))
     sources = intern(",".join(row.get("sources") or ()))
-    return Sample(slot, row.get("price"), source, row.get("volume_" + window), sources)
+    return PriceSample(slot, row.get("price"), source, row.get("volume_" + window), sources)
 
 
 def turn(
@@ -134,11 +134,11 @@ def turn(
         return arm, False
     reached = sum(change > level for level in levels)
     if reached > arm.level:
-        if reached > arm.told or not 0 <= now_ms - arm.told_ms < rules.cooldown_ms:
+        if reached > arm.reported or not 0 <= now_ms - arm.reported_ms < rules.cooldown_ms:
             return Arm(reached, reached, now_ms), True
         return arm, False
     held = sum(change >= level * rules.rearm for level in levels)
-    return (Arm(held, arm.told, arm.told_ms), False) if held < arm.level else (arm, False)
+    return (Arm(held, arm.reported, arm.reported_ms), False) if held < arm.level else (arm, False)
 
 
 def judge(
@@ -177,14 +177,14 @@ def judge(
     return Track(samples, up, down, volume), found
 
 
-def _price_move(base: Sample, now: Sample) -> Move | None:
+def _price_move(base: PriceSample, now: PriceSample) -> Move | None:
     # Two sources may differ for ever: a switch from one to the other is no move of the market.
     if not base.price or not now.price or base.price_source != now.price_source:
         return None
     return Move((now.price - base.price) / base.price * 100, base.price, now.price)
 
 
-def _volume_move(base: Sample, now: Sample) -> Move | None:
+def _volume_move(base: PriceSample, now: PriceSample) -> Move | None:
     # The figure is the largest of all sources': one that has joined could alone look like a spike.
     if not base.volume or now.volume is None:
         return None

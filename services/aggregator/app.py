@@ -12,7 +12,7 @@ from services.aggregator.memory import Memory
 from services.aggregator.metrics import export
 from services.aggregator.minutes import CommitMinutes
 from services.aggregator.noise import NoiseFloors
-from services.aggregator.plan import Window
+from services.aggregator.plan import Merger
 from services.aggregator.settings import AggregatorSettings
 from shared.keys import Keys
 from shared.process.metrics import Metrics
@@ -52,7 +52,7 @@ async def run(
         memory = Memory(settings.max_tokens, settings.max_tokens_per_producer)
         intake = Intake(memory, settings.include_quote_assets)
         replica = Replica()
-        window = Window(
+        window = Merger(
             memory, replica, settings.merge_rules(), noise_floors(settings),
             AlertBook(alert_rules(settings)),
         )  # fmt: skip

@@ -18,7 +18,7 @@ OUTCOMES: Final[tuple[Outcome, ...]] = ("ok", "full", "fenced", "diverged", "err
 
 
 @dataclass(slots=True)
-class Counts:
+class AggregatorCounts:
     """Histograms are in seconds."""
 
     takeovers: int = 0

@@ -11,7 +11,7 @@ LOG_MAX_BYTES: Final = 64 << 20
 _SAMPLE_MS: Final = 5_000
 
 
-class History:
+class LogHistory:
     """Bounds of the log (entries and bytes) and the removal horizon (time), by version."""
 
     def __init__(self, horizon: int = 0) -> None:

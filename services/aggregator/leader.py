@@ -18,10 +18,10 @@ from typing import Final
 from redis.exceptions import OutOfMemoryError, RedisError
 
 from services.aggregator.clock import StoreClock
-from services.aggregator.counts import Counts
-from services.aggregator.history import History
+from services.aggregator.counts import AggregatorCounts
+from services.aggregator.history import LogHistory
 from services.aggregator.intake import WAITING_MS, Intake
-from services.aggregator.plan import Item, Stamp, Window, pieces, plan_commit
+from services.aggregator.plan import Item, Merger, Stamp, pieces, plan_commit
 from services.aggregator.settings import AggregatorSettings
 from shared.errors import Diverged, Fenced, StoreError
 from shared.keys import HEARTBEAT_S, LEASE_RENEW_S, Keys
@@ -54,7 +54,7 @@ class Leader:
         redis: Redis,
         keys: Keys,
         *,
-        window: Window,
+        window: Merger,
         intake: Intake,
         clock: StoreClock,
         settings: AggregatorSettings,
@@ -66,14 +66,14 @@ class Leader:
         )
         self.feed = Feed(redis, keys, window.replica, self, extra=extra)
         self.leading = False
-        self.counts = Counts()
+        self.counts = AggregatorCounts()
         self._store = Store(redis, keys)
         self._window, self._intake, self._clock = window, intake, clock
         self._settings = settings
         self._window_s = settings.window_ms / 1000
         self._holder = secrets.token_hex(8)
         self._fence = ""
-        self._history = History()
+        self._history = LogHistory()
         self._inherited: list[str] = []  # ids that were stored when the epoch began
         self._verified: set[str] = set()  # tokens whose stored readings are in the memory
         self._writing = asyncio.Lock()  # commits and heartbeats do not overtake each other
@@ -137,7 +137,7 @@ class Leader:
         if not exact or meta.run_id != run_id:
             await self._begin_epoch(meta)
         self._window.tickers.load(self._replica.rows)
-        self._history = History(self._replica.horizon)
+        self._history = LogHistory(self._replica.horizon)
         self.leading = True
         self.counts.takeovers += 1
         self._intake.arrivals.clear()  # the former leader's, as far as is known
@@ -286,13 +286,13 @@ class Leader:
         )
         plan, message = plan_commit(self._replica, items, stamp)
         async with self._writing:
-            asked = time.perf_counter()
+            started = time.perf_counter()
             try:
                 await self._write(plan)
             except Exception as error:
                 self.counts.refused(error)
                 raise
-            self.counts.committed(items, time.perf_counter() - asked)
+            self.counts.committed(items, time.perf_counter() - started)
             self._replica.apply(message)
             self._window.settle(items)
         self.counts.log_entries = version - max(1, stamp.log_from) + 1

@@ -6,7 +6,7 @@ from services.aggregator.intake import Intake
 from services.aggregator.leader import Leader
 from services.aggregator.memory import Memory
 from shared.process.logs import get_logger
-from shared.process.minutes import Since
+from shared.process.minutes import DeltaCounter
 
 log = get_logger(__name__)
 
@@ -18,7 +18,7 @@ class CommitMinutes:
         self._leader = leader
         self._intake = intake
         self._memory = memory
-        self._since = Since()
+        self._since = DeltaCounter()
 
     def write(self) -> None:
         """Write what was taken in and committed."""

@@ -47,7 +47,7 @@ _SUMS: Final = (
 )
 
 
-class Diff(Struct, frozen=True):
+class RowDiff(Struct, frozen=True):
     """The fields of a row that changed; None means "became unknown"."""
 
     set: dict[str, Any]
@@ -66,7 +66,7 @@ def _table(floors: NoiseFloors) -> dict[str, tuple[float, float]]:
 
 def diff(
     before: Mapping[str, Any] | None, after: Mapping[str, Any], floors: NoiseFloors
-) -> Diff | None:
+) -> RowDiff | None:
     """Return the fields of `after` whose change counts, or None if none does.
 
     `before` is the row as committed, None for a new one. A change to or from 0 or unknown always
@@ -74,7 +74,7 @@ def diff(
     apply(before, diff(before, after)) equals `after` within the floors.
     """
     if before is None:
-        return Diff(dict(after))
+        return RowDiff(dict(after))
     table = _table(floors)
     changed: dict[str, Any] = {}
     for name, new in after.items():
@@ -90,7 +90,7 @@ def diff(
         if name not in after and name not in ("rv", "observed_ms"):
             changed[name] = None
     _add_observed(changed, before, after, floors)
-    return Diff(changed) if changed else None
+    return RowDiff(changed) if changed else None
 
 
 def _add_observed(
@@ -107,7 +107,7 @@ def _add_observed(
         changed["observed_ms"] = new
 
 
-def apply(before: Mapping[str, Any] | None, change: Diff | None) -> dict[str, Any]:
+def apply(before: Mapping[str, Any] | None, change: RowDiff | None) -> dict[str, Any]:
     """Return the row after a diff; no diff leaves it as it is."""
     row = dict(before or {})
     if change is None:

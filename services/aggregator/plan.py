@@ -59,7 +59,7 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class Merger:
     """The items of one window; tokens whose batches wait for an answer are saved in any case."""
 
     memory: Memory

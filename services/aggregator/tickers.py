@@ -45,16 +45,16 @@ class Tickers:
     def __init__(self) -> None:
         self._entries: dict[str, _Entry] = {}
         self._groups: dict[str, set[str]] = {}
-        self._said: dict[str, tuple[int, str, str]] = {}  # key → (count, oldest, most liquid)
+        self._published: dict[str, tuple[int, str, str]] = {}  # key → (count, oldest, most liquid)
 
     def load(self, rows: Mapping[str, bytes]) -> None:
         """Begin anew with these rows (JSON by id)."""
-        self._entries, self._groups, self._said = {}, {}, {}
+        self._entries, self._groups, self._published = {}, {}, {}
         for token, raw in rows.items():
             shown = _decode(raw)
             self._enter(token, _entry(shown.token_ticker, shown.created_ms, shown.liquidity))
         for key in self._groups:
-            self._said[key] = self._judge(key)
+            self._published[key] = self._judge(key)
 
     def put(self, token: str, row: Mapping[str, Any]) -> set[str]:
         """Take over a row; return the other rows of which something else is to be said now."""
@@ -79,7 +79,7 @@ class Tickers:
     def mark(self, token: str) -> dict[str, int | bool] | None:
         """Return what a row says of its ticker; None when it is the only one of it."""
         entry = self._entries.get(token)
-        count, oldest, deepest = self._said.get(entry.key, _NO_ONE) if entry else _NO_ONE
+        count, oldest, deepest = self._published.get(entry.key, _NO_ONE) if entry else _NO_ONE
         if count < 2:
             return None
         return {"count": count, "oldest": token == oldest, "most_liquid": token == deepest}
@@ -101,13 +101,13 @@ class Tickers:
         """Judge groups anew; return the members of those that look different now."""
         members: set[str] = set()
         for key in keys:
-            before, after = self._said.get(key, _NO_ONE), self._judge(key)
+            before, after = self._published.get(key, _NO_ONE), self._judge(key)
             if after == before:
                 continue
             if after[0]:
-                self._said[key] = after
+                self._published[key] = after
             else:
-                self._said.pop(key, None)
+                self._published.pop(key, None)
             group = self._groups.get(key, set())
             if before[0] != after[0]:
                 members |= group

@@ -10,13 +10,13 @@ from importlib.metadata import version
 
 from starlette.types import ASGIApp
 
-from services.api.counts import Counts, Routes
+from services.api.counts import ApiCounts, Routes
 from services.api.discover.endpoint import Discover
 from services.api.discover.pages import Pages
 from services.api.discover.pinned_orders import Views
 from services.api.documents.files import document_routes
-from services.api.edge.connection import Manners
-from services.api.edge.middleware import LISTS, Door
+from services.api.edge.connection import Bounds
+from services.api.edge.middleware import LISTS, EdgeMiddleware
 from services.api.edge.server import HttpServer, bind
 from services.api.edge.visitors import Visitors
 from services.api.health import Health, Livez, Readyz
@@ -29,7 +29,7 @@ from services.api.routes import build_router
 from services.api.search.endpoint import Search
 from services.api.settings import ApiSettings
 from services.api.sources import Sources
-from services.api.tokens import Token
+from services.api.tokens import TokenEndpoint
 from services.api.webpage import page_routes
 from shared.edge.client_address import Proxies
 from shared.edge.rates import Rates
@@ -65,7 +65,7 @@ def build_api(
     live = Live(feed_redis, redis, keys)
     secret = settings.cursor_secret
     views = Views(redis, keys, live, secret.get_secret_value().encode() if secret else None)
-    counts = Counts()
+    counts = ApiCounts()
     export(metrics, counts, live.feed)
     discover = Discover(live, Pages(live, views), counts)
     visitors = Visitors(
@@ -92,14 +92,16 @@ def build_api(
         **dict.fromkeys(LISTS, discover),
         "/search": Search(live),
         **document_routes(),
-        "/tokens/{chain}/{address}": Token(redis, keys, settings.merge_rules(), live.meant_chain),
+        "/tokens/{chain}/{address}": TokenEndpoint(
+            redis, keys, settings.merge_rules(), live.meant_chain
+        ),
         "/health": Health(redis, keys, live, demo=settings.demo),
         "/livez": Livez(),
         "/readyz": Readyz(redis, live, metrics.loop, lambda: api.draining),
     }
     writers: dict[str, ASGIApp] = {"/ingest": ingest}
     counts.routes = Routes([*readers, *writers])
-    api.app = Door(
+    api.app = EdgeMiddleware(
         build_router(readers, writers, Sources(redis, keys).explain),
         visitors,
         cached=discover.cached,
@@ -137,13 +139,13 @@ async def run(settings: ApiSettings, stop: asyncio.Event, metrics: Metrics | Non
         api = build_api(settings, redis, feed_redis, metrics)
         following = asyncio.create_task(api.live.feed.run())
         try:
-            manners = Manners(
+            bounds = Bounds(
                 api.visitors,
                 header_s=settings.api_header_s,
                 stall_s=settings.api_stall_s,
                 problems=api.problems,
             )
-            async with HttpServer(api.app, sock, manners) as server:
+            async with HttpServer(api.app, sock, bounds) as server:
                 host, port = server.address
                 log.info("api_listening", host=host, port=port, redis=str(settings.redis))
                 await _until(stop, following)

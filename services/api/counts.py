@@ -34,7 +34,7 @@ class Routes:
 
 
 @dataclass(slots=True)
-class Counts:
+class ApiCounts:
     """Histograms are in seconds."""
 
     routes: Routes = field(default_factory=Routes)

@@ -47,13 +47,13 @@ class Health:
 
     async def _report(self) -> dict[str, Any]:
         head = {"uptime": round(time.monotonic() - self._started, 1), "demo": self._demo}
-        asked = time.monotonic()
+        started = time.monotonic()
         try:
             async with storage(HEALTH_S):
                 time_us, meta, info, *sources = await self._read()
         except Problem as problem:
             return {"status": "down", **head, "redis": {"ok": False, "error": problem.code}}
-        latency_ms = round((time.monotonic() - asked) * 1000, 1)
+        latency_ms = round((time.monotonic() - started) * 1000, 1)
         now_ms = int(time_us[0]) * 1000 + int(time_us[1]) // 1000
         state = {k.decode(): v.decode() for k, v in meta.items()}
         known = bool(state.get("epoch"))

@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from services.api.hints import misspelt
-from services.api.search.name_index import Texts
+from services.api.search.name_index import NameIndex
 from services.api.storage import storage, warming
 from shared.keys import Keys, id_hash
 from shared.redis.connect import Redis
@@ -52,7 +52,7 @@ class Live:
         self.feed = Feed(feed_redis, keys, self.replica, self)
         self.id_of: dict[bytes, str] = {}  # hash → id, of all rows
         self.hash_of: dict[str, bytes] = {}
-        self.texts = Texts()
+        self.texts = NameIndex()
         self._acks: dict[str, set[asyncio.Future[Committed]]] = {}
         self._moved = asyncio.Event()
 
@@ -79,7 +79,7 @@ class Live:
         """Learn all ids anew."""
         self.id_of.clear()
         self.hash_of.clear()
-        self.texts = Texts()
+        self.texts = NameIndex()
         for token_id, row in self.replica.rows.items():
             self._learn(token_id, row)
         self._wake()

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 
 from prometheus_client.metrics_core import Metric
 
-from services.api.counts import Counts
+from services.api.counts import ApiCounts
 from shared.process.metrics import Metrics, counter, gauge, histogram
 from shared.state.feed import Feed
 from shared.state.feed_metrics import export_feed
 
 
-def export(metrics: Metrics, counts: Counts, feed: Feed) -> None:
+def export(metrics: Metrics, counts: ApiCounts, feed: Feed) -> None:
     """Show the numbers that the api keeps."""
     export_feed(metrics, feed)
 

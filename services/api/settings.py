@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field, SecretStr, field_validator
 from services.api.ingest.keyless import is_loopback
 from services.api.ingest.producers import Producer, parse_producers
 from shared.process.merge_settings import MergeSettings
-from shared.process.settings import DoorSettings, HostName, Origins
+from shared.process.settings import EdgeSettings, HostName, Origins
 
 
 def _check_stream(url: str) -> str:
@@ -32,7 +32,7 @@ Seconds = Annotated[float, Field(gt=0, le=3600)]
 StreamUrl = Annotated[str, AfterValidator(_check_stream)]
 
 
-class ApiSettings(MergeSettings, DoorSettings):
+class ApiSettings(MergeSettings, EdgeSettings):
     """Settings of the HTTP API."""
 
     api_host: HostName = "127.0.0.1"

@@ -17,7 +17,7 @@ from services.api.storage import storage, warming
 from shared.chains import canonical_chain, split_token_id, token_id
 from shared.keys import Keys
 from shared.merge.explain import explain
-from shared.merge.explained import ToldPool
+from shared.merge.explained import PoolExplanation
 from shared.merge.policy import MergeRules
 from shared.merge.readings import ReadingError, SourceReading, decode_source_reading
 from shared.process.logs import get_logger
@@ -31,7 +31,7 @@ log = get_logger(__name__)
 _META: Final = ("epoch", "version", "committed_ms", "seeding", "native")
 
 
-class Token:
+class TokenEndpoint:
     """The endpoint. `meant_chain` returns the known chain that a misspelt one was meant to be."""
 
     def __init__(
@@ -114,13 +114,13 @@ def describe(stored: Fields, now_ms: int, rules: MergeRules) -> dict[str, Any]:
             readings[source] = decode_source_reading(raw)
         except ReadingError as error:
             log.warning("reading_malformed", source=source[:64], error=str(error)[:200])
-    told = explain(readings, now_ms, rules)
+    explanation = explain(readings, now_ms, rules)
     return {
-        "raw_name": told.raw_name,
-        "raw_ticker": told.raw_ticker,
-        "explanation": told.fields,
+        "raw_name": explanation.raw_name,
+        "raw_ticker": explanation.raw_ticker,
+        "explanation": explanation.fields,
         "readings": {source: _aged(reading, now_ms) for source, reading in readings.items()},
-        "pools": [_pool(pool) for pool in told.pools],
+        "pools": [_pool(pool) for pool in explanation.pools],
     }
 
 
@@ -143,11 +143,11 @@ def _aged(reading: SourceReading, now_ms: int) -> dict[str, Any]:
     }
 
 
-def _pool(told: ToldPool) -> dict[str, Any]:
+def _pool(pool: PoolExplanation) -> dict[str, Any]:
     """Return a pool's figures beside what is said of it; unknown is absent."""
-    said = structs.asdict(told)
-    figures = structs.asdict(said.pop("pool"))
-    return said | {name: value for name, value in figures.items() if value is not None}
+    members = structs.asdict(pool)
+    figures = structs.asdict(members.pop("pool"))
+    return members | {name: value for name, value in figures.items() if value is not None}
 
 
 def _named(found: dict[bytes, bytes]) -> Fields:

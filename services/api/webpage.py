@@ -82,7 +82,7 @@ def accepts_gzip(accept_encoding: bytes) -> bool:
     return weights.get(b"gzip", weights.get(b"x-gzip", weights.get(b"*", False)))
 
 
-class Index:
+class IndexPage:
     """`GET /`: the page, under a policy that lets it read this host and its own stream only."""
 
     def __init__(self, body: bytes, ws_url: str) -> None:
@@ -110,7 +110,7 @@ class Assets:
         await file.answer(scope, _ASSET_POLICY)(scope, receive, send)
 
 
-class Config:
+class PageConfig:
     """`GET /config.json`: where the stream is, what is shown, and whose data it is."""
 
     def __init__(self, ws_url: str, version: str, *, demo: bool) -> None:
@@ -152,9 +152,9 @@ def page_routes(ws_url: str, version: str, *, demo: bool) -> dict[str, ASGIApp]:
     index = (FOLDER / "index.html").read_bytes()
     files = {path.name: _asset(path) for path in sorted((FOLDER / "assets").iterdir())}
     return {
-        "/": Index(index, ws_url),
+        "/": IndexPage(index, ws_url),
         "/assets/{name}": Assets(files),
-        "/config.json": Config(ws_url, version, demo=demo),
+        "/config.json": PageConfig(ws_url, version, demo=demo),
     }
 
 

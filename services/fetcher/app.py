@@ -10,14 +10,14 @@ from collections.abc import Sequence
 
 from services.fetcher.budget import Budget
 from services.fetcher.configured import read_sources
-from services.fetcher.counts import Counts
+from services.fetcher.counts import FetcherCounts
 from services.fetcher.delivery import open_delivery
 from services.fetcher.due import DueTokens
 from services.fetcher.http import Upstreams, open_client
 from services.fetcher.jobs import Leases
 from services.fetcher.metrics import export
 from services.fetcher.poll_cycles import PollCycles
-from services.fetcher.runner import Runner, names, write_status
+from services.fetcher.runner import JobRunner, names, write_status
 from services.fetcher.settings import FetcherSettings
 from services.fetcher.source import Source
 from services.fetcher.status import StatusBoard
@@ -65,7 +65,7 @@ async def run_sources(
         status = StatusBoard()
         for name in off:
             status[name].facts["state"] = "off"
-        counts = Counts(source.name for source in sources)
+        counts = FetcherCounts(source.name for source in sources)
         export(metrics or Metrics("fetcher"), counts)
         upstreams = Upstreams(
             client, Budget(redis, keys), concurrency=settings.fetch_concurrency, counts=counts
@@ -73,7 +73,7 @@ async def run_sources(
         async with open_delivery(
             settings, counts.by_source, redis=redis, keys=keys, status=status, counts=counts
         ) as delivery:
-            runner = Runner(
+            runner = JobRunner(
                 redis=redis,
                 keys=keys,
                 sources=sources,
@@ -89,7 +89,7 @@ async def run_sources(
         log.info("fetcher_stopped")
 
 
-async def run_jobs(runner: Runner, stop: asyncio.Event) -> None:
+async def run_jobs(runner: JobRunner, stop: asyncio.Event) -> None:
     """Run all jobs until `stop` is set."""
     async with asyncio.TaskGroup() as tasks:
         workers = [

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from shared.errors import Malformed, Resting, SourceError, Throttled, Unavailable
+from shared.errors import MalformedBody, Resting, SourceError, Throttled, Unavailable
 from shared.process.measure import WORK_S, Histogram
 
 Post = Literal["taken", "failed", "split", "refused"]
@@ -57,7 +57,7 @@ class SourceCounts:
         self.calls[_outcome(error)] += 1
 
 
-class Counts:
+class FetcherCounts:
     """Of all sources, each there from the start, so that a silent one shows as 0."""
 
     def __init__(self, sources: Iterable[str] = ()) -> None:
@@ -74,4 +74,4 @@ def _outcome(error: SourceError) -> Outcome:
         return "resting"
     if isinstance(error, Unavailable):
         return "error"
-    return "malformed" if isinstance(error, Malformed) else "denied"
+    return "malformed" if isinstance(error, MalformedBody) else "denied"

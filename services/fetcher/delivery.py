@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import Protocol
 
-from services.fetcher.counts import Counts
+from services.fetcher.counts import FetcherCounts
 from services.fetcher.poster import Poster, open_post_client
 from services.fetcher.publish import Publisher
 from services.fetcher.settings import FetcherSettings
@@ -32,7 +32,7 @@ async def open_delivery(
     redis: Redis,
     keys: Keys,
     status: StatusBoard,
-    counts: Counts,
+    counts: FetcherCounts,
 ) -> AsyncIterator[Delivery]:
     """Choose the way by FETCHER_DELIVERY. At the end what waits is posted once more."""
     names = tuple(sources)

@@ -22,11 +22,11 @@ from aiolimiter import AsyncLimiter
 
 from services.fetcher.breaker import Breaker, State
 from services.fetcher.budget import Budget, burst_of
-from services.fetcher.counts import Counts
+from services.fetcher.counts import FetcherCounts
 from services.fetcher.inflate import Inflater
 from services.fetcher.source import Call, Source
-from services.fetcher.waits import wait_asked_s
-from shared.errors import Malformed, Resting, SourceError, Throttled, Unavailable
+from services.fetcher.waits import requested_wait_s
+from shared.errors import MalformedBody, Resting, SourceError, Throttled, Unavailable
 
 CONNECT_S: Final = 2.0
 READ_S: Final = 5.0
@@ -40,7 +40,7 @@ FATAL_WAIT_S: Final = 60.0  # a wrong key or a firewall does not get better by a
 RETRY_SHARE: Final = 0.1
 
 
-class Verdict(enum.Enum):
+class CallOutcome(enum.Enum):
     """What a status and its headers mean for the call."""
 
     OK = "ok"
@@ -49,15 +49,15 @@ class Verdict(enum.Enum):
     FATAL = "fatal"  # this host will not answer us until someone changes something
 
 
-def verdict(status: int, headers: Mapping[str, str]) -> Verdict:
+def verdict(status: int, headers: Mapping[str, str]) -> CallOutcome:
     """Judge an answer by its status and headers (names in lower case)."""
     if status == 200:
-        return Verdict.OK if is_json(headers.get("content-type", "")) else Verdict.SKIP
+        return CallOutcome.OK if is_json(headers.get("content-type", "")) else CallOutcome.SKIP
     if status in {408, 429} or 500 <= status <= 599:
-        return Verdict.RETRY
+        return CallOutcome.RETRY
     if status in {401, 403, 407, 451}:
-        return Verdict.FATAL
-    return Verdict.SKIP
+        return CallOutcome.FATAL
+    return CallOutcome.SKIP
 
 
 def is_json(content_type: str) -> bool:
@@ -89,7 +89,7 @@ class RetryBudget:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class UpstreamResponse:
     """A JSON body, not decoded yet, and when it began to arrive."""
 
     body: bytes
@@ -149,10 +149,10 @@ class Upstreams:
         budget: Budget,
         *,
         concurrency: int,
-        counts: Counts | None = None,
+        counts: FetcherCounts | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._counts = counts or Counts()
+        self._counts = counts or FetcherCounts()
         self._client = client
         self._budget = budget
         self._slots = asyncio.Semaphore(concurrency)
@@ -172,7 +172,7 @@ class Upstreams:
         """Return the retry budget of a host."""
         return self._retries.setdefault(host, RetryBudget())
 
-    async def get(self, source: Source, call: Call) -> Answer:
+    async def get(self, source: Source, call: Call) -> UpstreamResponse:
         """Make one call with its retries; raise a SourceError when it gave no JSON.
 
         Raises Resting, having asked nobody, while the host's circuit is open.
@@ -200,7 +200,7 @@ class Upstreams:
                 return await self._in_turn(source, call, deadline)
         raise AssertionError("unreachable")  # pragma: no cover - tenacity returns or raises
 
-    async def _in_turn(self, source: Source, call: Call, deadline: _Deadline) -> Answer:
+    async def _in_turn(self, source: Source, call: Call, deadline: _Deadline) -> UpstreamResponse:
         """Wait for the rate, a slot and the budget, then make one attempt.
 
         The limiter smooths the attempts of this process to the rate of its class, and only the
@@ -229,7 +229,7 @@ class Upstreams:
             pace = self._paces[source.host, rate_class] = _Pace.of(source.rates[rate_class])
         return pace
 
-    async def _admitted(self, source: Source, call: Call, deadline: _Deadline) -> Answer:
+    async def _admitted(self, source: Source, call: Call, deadline: _Deadline) -> UpstreamResponse:
         """Make one attempt if the circuit allows it, and tell it how that ended."""
         breaker, started = self._breaker(source.host), time.monotonic()
         if not breaker.admits(started):
@@ -246,7 +246,7 @@ class Upstreams:
             breaker.note(now_s, ok=answered)
             self._counts[source.name].attempt_s.observe(now_s - started)
 
-    async def _attempt(self, source: Source, call: Call, left_s: float) -> Answer:
+    async def _attempt(self, source: Source, call: Call, left_s: float) -> UpstreamResponse:
         where = f"{source.name} {call.path[:80]}"
         try:
             async with (
@@ -260,7 +260,7 @@ class Upstreams:
             ):
                 observed_ms = int(self._clock() * 1_000)
                 await self._judge(source, response, where)
-                return Answer(await _read(response, where), observed_ms)
+                return UpstreamResponse(await _read(response, where), observed_ms)
         except (TimeoutError, httpx.HTTPError, httpx.InvalidURL) as error:
             raise Unavailable(f"{where}: {type(error).__name__}") from error
 
@@ -268,30 +268,30 @@ class Upstreams:
         """Raise what the status and headers deserve; tell all replicas to wait if asked to."""
         status, headers = response.status_code, response.headers
         judged = verdict(status, headers)
-        wait_s = wait_asked_s(status, headers, self._clock())
-        if judged is Verdict.FATAL:
+        wait_s = requested_wait_s(status, headers, self._clock())
+        if judged is CallOutcome.FATAL:
             wait_s = max(wait_s, FATAL_WAIT_S)
         if wait_s:
             self._counts[source.name].holds += 1
             await self._budget.hold(source.host, wait_s)
-        if judged is Verdict.RETRY:
+        if judged is CallOutcome.RETRY:
             if status == 429:
                 raise Throttled(f"{where}: HTTP 429", retry_after_s=wait_s)
             raise Unavailable(f"{where}: HTTP {status}")
-        if judged is Verdict.FATAL:
+        if judged is CallOutcome.FATAL:
             raise SourceError(f"{where}: HTTP {status}")
-        if judged is Verdict.SKIP:
+        if judged is CallOutcome.SKIP:
             what = "no JSON" if status == 200 else f"HTTP {status}"
-            raise Malformed(f"{where}: {what}")
+            raise MalformedBody(f"{where}: {what}")
         if sum(len(name) + len(value) for name, value in headers.raw) > MAX_HEADERS:
-            raise Malformed(f"{where}: headers over {MAX_HEADERS} bytes")
+            raise MalformedBody(f"{where}: headers over {MAX_HEADERS} bytes")
 
 
 async def _read(response: httpx.Response, where: str) -> bytes:
     """Read a body and inflate it, never holding more than the limit."""
     encoding = response.headers.get("content-encoding", "identity").lower()
     if encoding not in {"identity", "gzip"}:
-        raise Malformed(f"{where}: content-encoding is not gzip")
+        raise MalformedBody(f"{where}: content-encoding is not gzip")
     # httpx would inflate a whole chunk at once: 64 KB of a bomb become 64 MB.
     inflater = Inflater(MAX_BODY + 1) if encoding == "gzip" else None
     body, received = bytearray(), 0
@@ -300,9 +300,9 @@ async def _read(response: httpx.Response, where: str) -> bytes:
         try:
             body += inflater.feed(chunk) if inflater else chunk
         except zlib.error:
-            raise Malformed(f"{where}: broken gzip") from None
+            raise MalformedBody(f"{where}: broken gzip") from None
         if len(body) > MAX_BODY or received > MAX_BODY:
-            raise Malformed(f"{where}: body over {MAX_BODY} bytes")
+            raise MalformedBody(f"{where}: body over {MAX_BODY} bytes")
     if inflater and not inflater.whole:
         raise Unavailable(f"{where}: body ends early")
     return bytes(body)

@@ -89,14 +89,14 @@ class Leases:
         # Work stops well before another replica may start, also when the store cannot be asked.
         safe_until = renewed + lease * 3 / 4
         while not (await asyncio.wait({work}, timeout=lease / 4))[0]:
-            asked = time.monotonic()
+            started = time.monotonic()
             try:
-                async with asyncio.timeout(safe_until - asked):
+                async with asyncio.timeout(safe_until - started):
                     ours = await self._renew(keys=[key], args=[token, int(lease * 1_000)])
             except (TimeoutError, *UNREACHABLE):
                 ours = time.monotonic() + lease / 4 < safe_until
             else:
-                safe_until = asked + lease * 3 / 4
+                safe_until = started + lease * 3 / 4
             if not ours:
                 log.warning("job_lease_lost", key=key)
                 return False

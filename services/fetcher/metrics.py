@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from prometheus_client.metrics_core import Metric
 
-from services.fetcher.counts import OUTCOMES, POSTS, Counts, SourceCounts
+from services.fetcher.counts import OUTCOMES, POSTS, FetcherCounts, SourceCounts
 from services.fetcher.outbox import DROPPED
 from shared.process.metrics import Metrics, counter, gauge, histogram
 
@@ -85,7 +85,7 @@ _OF_EACH: Final = (
 )
 
 
-def export(metrics: Metrics, counts: Counts) -> None:
+def export(metrics: Metrics, counts: FetcherCounts) -> None:
     """Show the numbers that the fetcher keeps."""
 
     def collect() -> Iterator[Metric]:

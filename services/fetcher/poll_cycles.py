@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from services.fetcher.counts import Counts
+from services.fetcher.counts import FetcherCounts
 from shared.process.logs import get_logger
-from shared.process.minutes import Since
+from shared.process.minutes import DeltaCounter
 
 log = get_logger(__name__)
 
@@ -12,14 +12,14 @@ log = get_logger(__name__)
 class PollCycles:
     """Writes the lines; `counts` are of this process."""
 
-    def __init__(self, counts: Counts) -> None:
+    def __init__(self, counts: FetcherCounts) -> None:
         self._counts = counts
-        self._since: dict[str, Since] = {}
+        self._since: dict[str, DeltaCounter] = {}
 
     def write(self) -> None:
         """Write one line for each source, also for one that was not asked."""
         for name, source in dict(self._counts.by_source).items():
-            grown = self._since.setdefault(name, Since()).last(
+            grown = self._since.setdefault(name, DeltaCounter()).last(
                 calls=source.calls.total(),
                 tokens=source.readings,
                 errors=source.calls.total() - source.calls["ok"],

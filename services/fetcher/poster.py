@@ -21,10 +21,10 @@ import httpx
 import msgspec
 import tenacity
 
-from services.fetcher.counts import Counts, SourceCounts
+from services.fetcher.counts import FetcherCounts, SourceCounts
 from services.fetcher.outbox import Dropped, Outbox, body_of
 from services.fetcher.status import StatusBoard
-from services.fetcher.waits import wait_asked_s
+from services.fetcher.waits import requested_wait_s
 from shared.errors import PipelineError
 from shared.model import Reading
 from shared.process.logs import get_logger
@@ -175,7 +175,7 @@ class Poster:
         url: str,
         bearer: str,
         status: StatusBoard,
-        counts: Counts,
+        counts: FetcherCounts,
     ) -> None:
         self._client = client
         self._url = f"{url}/ingest"
@@ -249,7 +249,7 @@ class Poster:
         judged = judge_answer(status, answer.code)
         if judged is Judgement.REPEAT:
             said = f"{self._url}: HTTP {status} {answer.code} {answer.detail}".rstrip()[:200]
-            wait_s = wait_asked_s(status, headers, time.time())
+            wait_s = requested_wait_s(status, headers, time.time())
             raise self._undelivered(lane, said, min(wait_s, BACKOFF_MAX_S))
         lane.taken.popleft()
         lane.settled(time.monotonic())

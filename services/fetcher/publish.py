@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from shared.keys import Keys
-from shared.model import Batch, Reading
+from shared.model import Reading, ReadingBatch
 from shared.redis.connect import Redis
 from shared.state.store import Script
 
@@ -32,7 +32,7 @@ def messages(source: str, readings: Sequence[Reading], sent_ms: int) -> Iterator
 
 def _fitting(source: str, readings: tuple[Reading, ...], sent_ms: int) -> Iterator[bytes]:
     message = _ENCODE(
-        Batch(source=source, batch_id=secrets.token_hex(8), sent_ms=sent_ms, tokens=readings)
+        ReadingBatch(source=source, batch_id=secrets.token_hex(8), sent_ms=sent_ms, tokens=readings)
     )
     if len(message) < MAX_BYTES or len(readings) == 1:
         yield message

@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Collection
 from typing import Final
 
-from shared.errors import Malformed
+from shared.errors import MalformedBody
 
 DEPTH_MAX: Final = 64  # what is nested deeper inside a record is unknown
 _NUMBER_MAX: Final = 400  # digits; the longest recorded number has 70
@@ -182,7 +182,7 @@ class _Body:
         first = _TOKEN.match(self._body)
         mark = first[_MARK] if first else None
         if not first or mark not in {b"[", b"{"}:
-            raise Malformed("body is no JSON")
+            raise MalformedBody("body is no JSON")
         if mark == b"[":
             records, _ = self._records(first.end(), _END)
             found, whole = bool(records), b"[%s]" % b",".join(records)
@@ -192,7 +192,7 @@ class _Body:
             found = any(value != b"[]" for value in held)
             whole = b"{%s}" % b",".join(b"%s:%s" % pair for pair in members.items())
         if not found and self._refused["syntax"]:
-            raise Malformed("no record of the body can be read")
+            raise MalformedBody("no record of the body can be read")
         return whole
 
     def _members(self, at: int) -> dict[bytes, bytes]:

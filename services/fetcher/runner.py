@@ -13,13 +13,13 @@ from typing import Final
 from redis.exceptions import RedisError
 
 from services.fetcher.breaker import State
-from services.fetcher.counts import Counts
+from services.fetcher.counts import FetcherCounts
 from services.fetcher.delivery import Delivery
 from services.fetcher.due import NEW, UNASKED, DueTokens
 from services.fetcher.http import Upstreams
 from services.fetcher.jobs import Leases
 from services.fetcher.pools import reading_id
-from services.fetcher.source import Call, Discovery, Job, Page, Refresh, Source
+from services.fetcher.source import Call, Discovery, Job, ParsedBody, Refresh, Source
 from services.fetcher.status import StatusBoard
 from shared.chains import canonical_chain, split_token_id
 from shared.errors import SourceError
@@ -40,7 +40,7 @@ _STORE_ERRORS: Final = (RedisError, *UNREACHABLE)
 
 
 @dataclass(slots=True, kw_only=True)
-class Runner:
+class JobRunner:
     """What all jobs of one process share."""
 
     redis: Redis
@@ -51,7 +51,7 @@ class Runner:
     due: DueTokens
     delivery: Delivery
     status: StatusBoard
-    counts: Counts = field(default_factory=Counts)
+    counts: FetcherCounts = field(default_factory=FetcherCounts)
     include_quote_assets: bool = False
     _circuits: dict[str, str] = field(default_factory=dict)
 
@@ -139,7 +139,7 @@ class Runner:
         self.counts[source.name].circuit_open = circuit != "closed"
         return circuit
 
-    async def _hand_on(self, source: Source, page: Page, *, naming: bool) -> None:
+    async def _hand_on(self, source: Source, page: ParsedBody, *, naming: bool) -> None:
         if page.readings:
             readings = (*page.readings, *page.natives)
             unheard = await self.delivery.deliver(source.name, readings)
@@ -199,9 +199,11 @@ class Runner:
         async with self.redis.pipeline(transaction=False) as pipe:
             for token in tokens:
                 pipe.hget(self.keys.token(token), "price_source")
-            givers = await pipe.execute() if tokens else []
+            candidates = await pipe.execute() if tokens else []
         ours = {None, f'"{source}"'.encode(), f'"{source}:thin"'.encode()}
-        return [token for token, giver in zip(tokens, givers, strict=True) if giver in ours]
+        return [
+            token for token, candidate in zip(tokens, candidates, strict=True) if candidate in ours
+        ]
 
 
 def has_price(reading: Reading) -> bool:

@@ -22,7 +22,7 @@ MIN_INTERVAL_S: Final = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class ParsedBody:
     """What one response body says.
 
     `found` are the token ids that it names, with or without figures, in its order; `refused`
@@ -45,7 +45,7 @@ class Call:
     """
 
     path: str  # appended to the base URL, starts with "/"
-    read: Callable[[bytes, int], Page]
+    read: Callable[[bytes, int], ParsedBody]
     rate_class: str = "default"
     query: tuple[tuple[str, str], ...] = ()
 

@@ -19,7 +19,7 @@ import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from services.fetcher.repair import repaired
-from shared.errors import Malformed
+from shared.errors import MalformedBody
 from shared.model import LIMIT
 
 TEXT_MAX: Final = 128
@@ -184,7 +184,7 @@ def decode_body(decoder: msgspec.json.Decoder[T], body: bytes | Raw, refused: Co
     except _UNREADABLE:
         fitted = _fit(container, clean, counted) if container else None
         if fitted is None:
-            raise Malformed(why) from None
+            raise MalformedBody(why) from None
         whole = cast("T", fitted)
     refused.update(counted)
     return whole
@@ -197,11 +197,11 @@ def refuse_error(body: bytes) -> None:
     """
     try:
         members = _MEMBERS.decode(repaired(body, (), Counter()))
-    except (*_UNREADABLE, Malformed):
+    except (*_UNREADABLE, MalformedBody):
         return
-    said = [name for name in _ERROR_MEMBERS if members.get(name, Raw(b"null")) != Raw(b"null")]
-    if said:
-        raise Malformed(f"an error with status 200: {bytes(members[said[0]])[:80]!r}")
+    errors = [name for name in _ERROR_MEMBERS if members.get(name, Raw(b"null")) != Raw(b"null")]
+    if errors:
+        raise MalformedBody(f"an error with status 200: {bytes(members[errors[0]])[:80]!r}")
 
 
 def decode_each(
@@ -231,7 +231,7 @@ def _salvage(kind: object, record: Raw, refused: Counter[str]) -> Struct | None:
     struct = _struct_in(kind)
     try:
         return _fit(struct, repaired(b"[%s]" % bytes(record), (), refused)[1:-1], refused)
-    except Malformed:
+    except MalformedBody:
         return None
 
 

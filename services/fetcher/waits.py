@@ -22,7 +22,7 @@ _UNIX_FROM: Final = 1e8
 _UNIX_MS_FROM: Final = 1e11
 
 
-def wait_asked_s(status: int, headers: Mapping[str, str], now_s: float) -> float:
+def requested_wait_s(status: int, headers: Mapping[str, str], now_s: float) -> float:
     """Return for how long nobody should call this host, in seconds; 0 when it did not say.
 
     `Retry-After` counts with 429 and 5xx; a rate limit's reset (`x-ratelimit-reset`,

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any, TypeAlias
 
-from services.replay.market.market import Snapshot
-from services.replay.market.model import Token
+from services.replay.market.market import MarketSnapshot
+from services.replay.market.model import MarketToken
 from shared.spellings import canonical_address
 
 Json: TypeAlias = dict[str, Any]
 
 
-class Refused(Exception):
+class ErrorAnswer(Exception):
     """The upstream would answer with an error status."""
 
     def __init__(self, status: int, message: str) -> None:
@@ -23,11 +23,11 @@ def split_ids(text: str, most: int) -> list[str]:
     """Return the comma-separated addresses; raises Refused (400) when there are too many."""
     ids = [part.strip() for part in text.split(",") if part.strip()]
     if not ids or len(ids) > most:
-        raise Refused(400, f"between 1 and {most} addresses are allowed")
+        raise ErrorAnswer(400, f"between 1 and {most} addresses are allowed")
     return list(dict.fromkeys(ids))
 
 
-def find_tokens(snapshot: Snapshot, chain: str, ids: list[str]) -> list[Token]:
+def find_tokens(snapshot: MarketSnapshot, chain: str, ids: list[str]) -> list[MarketToken]:
     """Return the tokens that the market knows, in the order asked."""
     found = (
         snapshot.market.find(chain, canonical_address(chain, address) or address) for address in ids

@@ -5,9 +5,9 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Final
 
-from services.replay.answers import Json, Refused, find_tokens, short, split_ids
-from services.replay.market.market import Snapshot, slice_of
-from services.replay.market.model import PoolState, Token
+from services.replay.answers import ErrorAnswer, Json, find_tokens, short, split_ids
+from services.replay.market.market import MarketSnapshot, slice_of
+from services.replay.market.model import MarketToken, PoolState
 from services.replay.market.noise import mix, uniform
 
 MOST_IDS: Final = 30
@@ -29,11 +29,11 @@ def _percent(value: float) -> float | int:
     return short(value, 0 if abs(value) >= 100 else 2)
 
 
-def _side(token: Token) -> Json:
+def _side(token: MarketToken) -> Json:
     return {"address": token.address, "name": token.name, "symbol": token.symbol}
 
 
-def render_pair(snapshot: Snapshot, state: PoolState) -> Json:
+def render_pair(snapshot: MarketSnapshot, state: PoolState) -> Json:
     """Return one pair. Windows without a trade have no price change, curves no liquidity."""
     pool, recordings = state.pool, snapshot.market.recordings
     pair: Json = {
@@ -76,11 +76,11 @@ def render_pair(snapshot: Snapshot, state: PoolState) -> Json:
     return pair
 
 
-def _pairs_of(snapshot: Snapshot, token: Token) -> list[Json]:
+def _pairs_of(snapshot: MarketSnapshot, token: MarketToken) -> list[Json]:
     return [render_pair(snapshot, state) for state in snapshot.states(token)[:MOST_PAIRS]]
 
 
-def tokens(snapshot: Snapshot, chain: str, addresses: str) -> list[Json]:
+def tokens(snapshot: MarketSnapshot, chain: str, addresses: str) -> list[Json]:
     """Answer /tokens/v1: one pair for each token, now and then not the best one."""
     answer = []
     for token in find_tokens(snapshot, chain, split_ids(addresses, MOST_IDS)):
@@ -94,7 +94,7 @@ def tokens(snapshot: Snapshot, chain: str, addresses: str) -> list[Json]:
     return answer
 
 
-def token_pairs(snapshot: Snapshot, chain: str, address: str) -> list[Json]:
+def token_pairs(snapshot: MarketSnapshot, chain: str, address: str) -> list[Json]:
     """Answer /token-pairs/v1: the pools of one token, those on whose quote side it is too."""
     found = find_tokens(snapshot, chain, split_ids(address, 1))
     return _pairs_of(snapshot, found[0]) if found else []
@@ -104,7 +104,7 @@ def _wrap(pairs: list[Json]) -> Json:
     return {"schemaVersion": "1.0.0", "pairs": pairs[:MOST_PAIRS] or None}
 
 
-def latest_tokens(snapshot: Snapshot, addresses: str) -> Json:
+def latest_tokens(snapshot: MarketSnapshot, addresses: str) -> Json:
     """Answer /latest/dex/tokens: all chains that know an address, 30 pairs in the whole answer."""
     pairs: list[Json] = []
     for address in split_ids(addresses, MOST_IDS):
@@ -114,10 +114,10 @@ def latest_tokens(snapshot: Snapshot, addresses: str) -> Json:
     return _wrap(pairs)
 
 
-def search(snapshot: Snapshot, query: str) -> Json:
+def search(snapshot: MarketSnapshot, query: str) -> Json:
     """Answer /latest/dex/search: 30 pairs with a side of that name, symbol or address."""
     if not query.strip():
-        raise Refused(400, "q is missing")
+        raise ErrorAnswer(400, "q is missing")
     market = snapshot.market
     found = market.named(query.strip(), market.quotes.keys())
     quotes = [token for token in found if token.quote]
@@ -139,7 +139,7 @@ def search(snapshot: Snapshot, query: str) -> Json:
     return _wrap(list(pairs.values()))
 
 
-def _promoted(snapshot: Snapshot, recorded: list[Json], salt: int) -> list[Json]:
+def _promoted(snapshot: MarketSnapshot, recorded: list[Json], salt: int) -> list[Json]:
     """Return a few recorded entries, taking turns, and the tokens of the moment."""
     fresh = snapshot.rising("all", MOST_PAIRS - _RECORDED_SHOWN, salt)
     entries = {item["tokenAddress"]: item for item in recorded}
@@ -151,7 +151,7 @@ def _promoted(snapshot: Snapshot, recorded: list[Json], salt: int) -> list[Json]
     return list(chosen.values())[:MOST_PAIRS]
 
 
-def _profile(snapshot: Snapshot, token: Token) -> Json:
+def _profile(snapshot: MarketSnapshot, token: MarketToken) -> Json:
     stamp = snapshot.now_ms // 300_000 * 300_000
     handle = token.name.replace(" ", "").lower()
     item: Json = {
@@ -177,13 +177,13 @@ def _profile(snapshot: Snapshot, token: Token) -> Json:
     return item
 
 
-def profiles(snapshot: Snapshot) -> list[Json]:
+def profiles(snapshot: MarketSnapshot) -> list[Json]:
     """Answer /token-profiles/latest/v1."""
     items = _promoted(snapshot, snapshot.market.recordings.profiles, salt=1)
     return [item | {"cto": item.get("cto", False)} for item in items]
 
 
-def boosts(snapshot: Snapshot, *, top: bool) -> list[Json]:
+def boosts(snapshot: MarketSnapshot, *, top: bool) -> list[Json]:
     """Answer /token-boosts/latest/v1, and /top/v1, which has no `amount`."""
     answer = []
     for item in _promoted(snapshot, snapshot.market.recordings.boosts, salt=3 if top else 2):

@@ -8,10 +8,10 @@ from decimal import Decimal
 from html import escape
 from typing import Final
 
-from services.replay.answers import Json, Refused, find_tokens, split_ids
+from services.replay.answers import ErrorAnswer, Json, find_tokens, split_ids
 from services.replay.market.assets import network_of
-from services.replay.market.market import Snapshot
-from services.replay.market.model import WINDOW_MS, Flow, Pool, PoolState, Token
+from services.replay.market.market import MarketSnapshot
+from services.replay.market.model import WINDOW_MS, Flow, MarketToken, Pool, PoolState
 from services.replay.market.noise import mix, uniform
 from shared.chains import canonical_chain
 
@@ -38,7 +38,7 @@ def _iso(at_ms: int) -> str:
     return datetime.fromtimestamp(at_ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _token_id(token: Token) -> str:
+def _token_id(token: MarketToken) -> str:
     return f"{network_of(token.chain)}_{token.canonical}"
 
 
@@ -46,7 +46,7 @@ def _pool_id(pool: Pool) -> str:
     return f"{network_of(pool.chain)}_{pool.canonical}"
 
 
-def _market_cap(token: Token, price: float) -> str | None:
+def _market_cap(token: MarketToken, price: float) -> str | None:
     known = token.quote or uniform(token.key ^ 0x91) >= _UNVERIFIED
     return amount(price * token.circulating) if known else None
 
@@ -70,7 +70,7 @@ def _flawed(state: PoolState, now_ms: int) -> bool:
     return uniform(state.pool.key ^ 0x92, now_ms // 600_000) < _NAN_CHANCE
 
 
-def _prices(snapshot: Snapshot, state: PoolState) -> Json:
+def _prices(snapshot: MarketSnapshot, state: PoolState) -> Json:
     pool = state.pool
     native = snapshot.market.quotes[pool.chain][0] if pool.chain in snapshot.market.quotes else None
     coin = snapshot.price(native, snapshot.now_ms - LAG_MS) if native else state.quote_price
@@ -90,8 +90,8 @@ def _prices(snapshot: Snapshot, state: PoolState) -> Json:
     }
 
 
-def render_pool(snapshot: Snapshot, pool: Pool, asked: Token | None = None) -> Json:
-    """Return one pool; `asked` is the token whose pools were asked for."""
+def render_pool(snapshot: MarketSnapshot, pool: Pool, requested: MarketToken | None = None) -> Json:
+    """Return one pool; `requested` is the token whose pools were asked for."""
     state = snapshot.state(pool, LAG_MS)
     attributes = _prices(snapshot, state) | {
         "address": pool.canonical,
@@ -102,8 +102,8 @@ def render_pool(snapshot: Snapshot, pool: Pool, asked: Token | None = None) -> J
         "volume_usd": {n: amount(state.flows[n].volume) for n in WINDOW_MS},
         "reserve_in_usd": amount(state.liquidity),
     }
-    if asked is not None:
-        price = state.price if asked is pool.base else state.quote_price
+    if requested is not None:
+        price = state.price if requested is pool.base else state.quote_price
         attributes["token_price_usd"] = digits(price)
     return {
         "id": _pool_id(pool),
@@ -117,7 +117,7 @@ def render_pool(snapshot: Snapshot, pool: Pool, asked: Token | None = None) -> J
     }
 
 
-def _included_token(token: Token) -> Json:
+def _included_token(token: MarketToken) -> Json:
     return {
         "id": _token_id(token),
         "type": "token",
@@ -151,9 +151,9 @@ def _include(pools: list[Pool], include: str) -> list[Json]:
 
 
 def _listing(
-    snapshot: Snapshot, pools: list[Pool], include: str, asked: Token | None = None
+    snapshot: MarketSnapshot, pools: list[Pool], include: str, requested: MarketToken | None = None
 ) -> Json:
-    answer: Json = {"data": [render_pool(snapshot, pool, asked) for pool in pools]}
+    answer: Json = {"data": [render_pool(snapshot, pool, requested) for pool in pools]}
     if include:
         answer["included"] = _include(pools, include)
         if "network" in include.split(","):
@@ -163,33 +163,33 @@ def _listing(
     return answer
 
 
-def group_of(snapshot: Snapshot, network: str) -> str:
+def group_of(snapshot: MarketSnapshot, network: str) -> str:
     """Return the chain of a network id, "all" for EVERYWHERE; raises Refused (404) if unknown."""
     if network == EVERYWHERE:
         return "all"
     chain = canonical_chain(network)
     if chain is None or network_of(chain) != network or chain not in snapshot.market.quotes:
-        raise Refused(404, "Not Found")
+        raise ErrorAnswer(404, "Not Found")
     return chain
 
 
 def page_number(text: str) -> int:
     """Return the page asked for; raises Refused (400) beyond the tenth."""
     if not text.isdecimal() or not 1 <= int(text) <= MOST_PAGES:
-        raise Refused(400, f"page must be between 1 and {MOST_PAGES}")
+        raise ErrorAnswer(400, f"page must be between 1 and {MOST_PAGES}")
     return int(text)
 
 
-def _first_pools(snapshot: Snapshot, tokens: list[Token]) -> list[Pool]:
+def _first_pools(snapshot: MarketSnapshot, tokens: list[MarketToken]) -> list[Pool]:
     pools = (snapshot.market.pools_of(token) for token in tokens)
     return [mine[0] for mine in pools if mine]
 
 
-def _day_volume(snapshot: Snapshot) -> Callable[[Pool], float]:
+def _day_volume(snapshot: MarketSnapshot) -> Callable[[Pool], float]:
     return lambda pool: -snapshot.state(pool, LAG_MS).flows["h24"].volume
 
 
-def trending(snapshot: Snapshot, network: str, page: str, include: str) -> Json:
+def trending(snapshot: MarketSnapshot, network: str, page: str, include: str) -> Json:
     """Answer trending_pools: the first page has leaders, further ones sweep the market."""
     group, number = group_of(snapshot, network), page_number(page)
     if number == 1:
@@ -199,7 +199,7 @@ def trending(snapshot: Snapshot, network: str, page: str, include: str) -> Json:
     return _listing(snapshot, _first_pools(snapshot, tokens), include)
 
 
-def new_pools(snapshot: Snapshot, network: str, page: str, include: str) -> Json:
+def new_pools(snapshot: MarketSnapshot, network: str, page: str, include: str) -> Json:
     """Answer new_pools: newcomers first, then others, newest first on each page."""
     group, number = group_of(snapshot, network), page_number(page)
     fresh = [token for token in snapshot.newcomers if group in {"all", token.chain}]
@@ -211,7 +211,7 @@ def new_pools(snapshot: Snapshot, network: str, page: str, include: str) -> Json
     return _listing(snapshot, pools, include)
 
 
-def top_pools(snapshot: Snapshot, network: str, page: str, include: str) -> Json:
+def top_pools(snapshot: MarketSnapshot, network: str, page: str, include: str) -> Json:
     """Answer /networks/{net}/pools: by the volume of a day."""
     group, number = group_of(snapshot, network), page_number(page)
     leaders = _first_pools(snapshot, list(snapshot.market.leaders[group]))
@@ -223,7 +223,9 @@ def top_pools(snapshot: Snapshot, network: str, page: str, include: str) -> Json
     return _listing(snapshot, chosen, include)
 
 
-def token_pools(snapshot: Snapshot, network: str, address: str, page: str, include: str) -> Json:
+def token_pools(
+    snapshot: MarketSnapshot, network: str, address: str, page: str, include: str
+) -> Json:
     """Answer /networks/{net}/tokens/{addr}/pools, those on whose quote side it is too."""
     number = page_number(page)
     token = _one_token(snapshot, network, address)
@@ -231,14 +233,14 @@ def token_pools(snapshot: Snapshot, network: str, address: str, page: str, inclu
     return _listing(snapshot, pools[(number - 1) * PAGE : number * PAGE], include, token)
 
 
-def _one_token(snapshot: Snapshot, network: str, address: str) -> Token:
+def _one_token(snapshot: MarketSnapshot, network: str, address: str) -> MarketToken:
     found = find_tokens(snapshot, group_of(snapshot, network), split_ids(address, 1))
     if not found:
-        raise Refused(404, "Not Found")
+        raise ErrorAnswer(404, "Not Found")
     return found[0]
 
 
-def render_token(snapshot: Snapshot, token: Token) -> tuple[Json, list[Pool]]:
+def render_token(snapshot: MarketSnapshot, token: MarketToken) -> tuple[Json, list[Pool]]:
     """Return one token and its top pools. One still on its curve has neither price nor pools."""
     at_ms = snapshot.now_ms - LAG_MS
     states = snapshot.states(token, LAG_MS)
@@ -267,7 +269,7 @@ def render_token(snapshot: Snapshot, token: Token) -> tuple[Json, list[Pool]]:
     return item, top
 
 
-def tokens(snapshot: Snapshot, network: str, addresses: str, include: str) -> Json:
+def tokens(snapshot: MarketSnapshot, network: str, addresses: str, include: str) -> Json:
     """Answer /networks/{net}/tokens/multi; pools only when included."""
     group = group_of(snapshot, network)
     rendered = [
@@ -281,11 +283,11 @@ def tokens(snapshot: Snapshot, network: str, addresses: str, include: str) -> Js
     return answer
 
 
-def token(snapshot: Snapshot, network: str, address: str, include: str) -> Json:
+def token(snapshot: MarketSnapshot, network: str, address: str, include: str) -> Json:
     """Answer /networks/{net}/tokens/{addr}."""
-    asked = _one_token(snapshot, network, address)
-    item, top = render_token(snapshot, asked)
+    requested = _one_token(snapshot, network, address)
+    item, top = render_token(snapshot, requested)
     answer: Json = {"data": item}
     if "top_pools" in include.split(","):
-        answer["included"] = [render_pool(snapshot, pool, asked) for pool in top]
+        answer["included"] = [render_pool(snapshot, pool, requested) for pool in top]
     return answer

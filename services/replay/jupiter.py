@@ -6,10 +6,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final
 
-from services.replay.answers import Json, Refused, find_tokens, split_ids
+from services.replay.answers import ErrorAnswer, Json, find_tokens, split_ids
 from services.replay.market.generated import base58_address
-from services.replay.market.market import Snapshot
-from services.replay.market.model import WINDOW_MS, PoolState, Token
+from services.replay.market.market import MarketSnapshot
+from services.replay.market.model import WINDOW_MS, MarketToken, PoolState
 from services.replay.market.moves import change_pct
 from services.replay.market.noise import mix, smooth, uniform
 
@@ -38,18 +38,20 @@ def _block(now_ms: int) -> int:
     return _FIRST_BLOCK + (now_ms - 1_700_000_000_000) // 400
 
 
-def usd_price(snapshot: Snapshot, token: Token) -> float:
+def usd_price(snapshot: MarketSnapshot, token: MarketToken) -> float:
     """Return the last swap's price: near the pools' prices, never quite the same."""
     wobble = 1 + 0.0008 * smooth(token.key ^ 0x81, snapshot.now_ms / 7_000)
     return snapshot.price(token, snapshot.now_ms) * wobble
 
 
-def unpriced(token: Token) -> bool:
+def unpriced(token: MarketToken) -> bool:
     """Tell whether Jupiter gives no price: flagged, or not traded for days."""
     return not (token.quote or token.recorded or token.born_ms) and uniform(token.key ^ 0x82) < 0.02
 
 
-def _stats(snapshot: Snapshot, token: Token, states: list[PoolState], window: str) -> Json:
+def _stats(
+    snapshot: MarketSnapshot, token: MarketToken, states: list[PoolState], window: str
+) -> Json:
     """Return the figures of a window over all pools; what is zero or unknown is left out."""
     buys = sells = 0
     volume = bought = 0.0
@@ -81,14 +83,16 @@ def _stats(snapshot: Snapshot, token: Token, states: list[PoolState], window: st
     return {name: value for name, value in stats.items() if value}
 
 
-def _change(snapshot: Snapshot, token: Token, states: list[PoolState], window: str) -> float:
+def _change(
+    snapshot: MarketSnapshot, token: MarketToken, states: list[PoolState], window: str
+) -> float:
     now_ms = snapshot.now_ms
     oldest = min(state.created_ms for state in states)
     before = snapshot.price(token, max(oldest, now_ms - WINDOW_MS[window]))
     return change_pct(snapshot.price(token, now_ms), before)
 
 
-def _fixed(snapshot: Snapshot, token: Token, created_ms: int) -> Json:
+def _fixed(snapshot: MarketSnapshot, token: MarketToken, created_ms: int) -> Json:
     """Return what does not move: as recorded, else made up in the same shape, without holders.
 
     The market has trades, from which all other figures follow, but nobody who holds a token: a
@@ -131,7 +135,7 @@ def _fixed(snapshot: Snapshot, token: Token, created_ms: int) -> Json:
     return item
 
 
-def render_token(snapshot: Snapshot, token: Token) -> Json:
+def render_token(snapshot: MarketSnapshot, token: MarketToken) -> Json:
     """Return one token. Jupiter sums over all pools itself."""
     states = snapshot.states(token)
     now_ms = snapshot.now_ms
@@ -168,19 +172,19 @@ def _rank(category: str, window: str) -> Callable[[Json], float]:
     return {"toptraded": traded, "toptrending": trending, "toporganicscore": organic}[category]
 
 
-def category(snapshot: Snapshot, name: str, window: str, limit: str) -> list[Json]:
+def category(snapshot: MarketSnapshot, name: str, window: str, limit: str) -> list[Json]:
     """Answer /tokens/v2/{category}/{window}: quote assets are already left out."""
     if name not in CATEGORIES or window not in WINDOWS:
-        raise Refused(404, "Not Found")
+        raise ErrorAnswer(404, "Not Found")
     if not limit.isdecimal() or not 1 <= int(limit) <= 100:
-        raise Refused(400, "limit must be between 1 and 100")
+        raise ErrorAnswer(400, "limit must be between 1 and 100")
     salt = 100 + 4 * CATEGORIES.index(name) + list(WINDOWS).index(window)
     chosen = snapshot.rising("solana", int(limit), salt)
     items = [render_token(snapshot, token) for token in chosen]
     return sorted(items, key=_rank(name, window), reverse=True)
 
 
-def recent(snapshot: Snapshot) -> list[Json]:
+def recent(snapshot: MarketSnapshot) -> list[Json]:
     """Answer /tokens/v2/recent: 30 tokens by the creation of their first pool, newest first."""
     fresh = [token for token in snapshot.newcomers if token.chain == "solana"][:RECENT]
     older = snapshot.sweep("solana", RECENT - len(fresh), 1, salt=5) if len(fresh) < RECENT else []
@@ -188,10 +192,10 @@ def recent(snapshot: Snapshot) -> list[Json]:
     return sorted(items, key=lambda item: str(item["firstPool"]["createdAt"]), reverse=True)
 
 
-def search(snapshot: Snapshot, query: str) -> list[Json]:
+def search(snapshot: MarketSnapshot, query: str) -> list[Json]:
     """Answer /tokens/v2/search: a text, or up to 100 mints."""
     if not query.strip():
-        raise Refused(400, "query is missing")
+        raise ErrorAnswer(400, "query is missing")
     if "," in query or snapshot.market.find("solana", query.strip()):
         found = find_tokens(snapshot, "solana", split_ids(query, MOST_MINTS))
     else:
@@ -199,7 +203,7 @@ def search(snapshot: Snapshot, query: str) -> list[Json]:
     return [render_token(snapshot, token) for token in found]
 
 
-def prices(snapshot: Snapshot, ids: str) -> Json:
+def prices(snapshot: MarketSnapshot, ids: str) -> Json:
     """Answer /price/v3: mints without a price are left out."""
     answer: Json = {}
     for token in find_tokens(snapshot, "solana", split_ids(ids, MOST_PRICES)):

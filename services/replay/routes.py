@@ -15,14 +15,14 @@ from starlette.responses import Response
 from starlette.routing import Mount, Route
 
 from services.replay import dexscreener, geckoterminal, jupiter
-from services.replay.answers import Refused
-from services.replay.market.market import Market, Snapshot
+from services.replay.answers import ErrorAnswer
+from services.replay.market.market import Market, MarketSnapshot
 from services.replay.settings import ReplaySettings
 
 RECORDED: Final = Path(__file__).parent / "recorded"
 _GECKO: Final = "/geckoterminal/api/v2"
 
-Answer = Callable[[Snapshot, Request], Any]
+Answer = Callable[[MarketSnapshot, Request], Any]
 
 
 def load_payloads(folder: Path = RECORDED) -> dict[str, Any]:
@@ -39,7 +39,7 @@ def _json(body: Any, status: int = 200, headers: dict[str, str] | None = None) -
     return Response(content, status, headers, "application/json; charset=utf-8")
 
 
-def _refusal(path: str, error: Refused) -> Response:
+def _refusal(path: str, error: ErrorAnswer) -> Response:
     """Return an error in the manner of the API that was asked."""
     if path.startswith("/geckoterminal"):
         errors = [{"status": str(error.status), "title": str(error)}]
@@ -68,7 +68,7 @@ class _Shell:
             whole_path = request.url.path
             try:
                 response = _json(answer(self.market.at(now_ms), request))
-            except Refused as error:
+            except ErrorAnswer as error:
                 response = _refusal(whole_path, error)
             if whole_path.startswith("/jupiter"):
                 response.headers.update(jupiter.rate_headers(now_ms))
@@ -76,7 +76,7 @@ class _Shell:
 
         return Route(path, endpoint)
 
-    def health(self, _: Snapshot, __: Request) -> dict[str, Any]:
+    def health(self, _: MarketSnapshot, __: Request) -> dict[str, Any]:
         seed, size = self._settings.replay_seed, self.market.size
         calls = dict(self._calls)
         return {"status": "ok", "replay": True, "seed": seed, "tokens": size, "calls": calls}
@@ -131,7 +131,7 @@ def _jupiter(shell: _Shell) -> list[Route]:
 def _geckoterminal(shell: _Shell) -> list[Route]:
     source = geckoterminal
 
-    def listing(answer: Callable[[Snapshot, str, str, str], Any]) -> Answer:
+    def listing(answer: Callable[[MarketSnapshot, str, str, str], Any]) -> Answer:
         return lambda s, r: answer(
             s,
             r.path_params.get("net", source.EVERYWHERE),
@@ -159,7 +159,7 @@ def _geckoterminal(shell: _Shell) -> list[Route]:
 
 
 async def _not_found(request: Request, _: Exception) -> Response:
-    return _refusal(request.url.path, Refused(404, "Not Found"))
+    return _refusal(request.url.path, ErrorAnswer(404, "Not Found"))
 
 
 def build_app(settings: ReplaySettings, now_ms: Callable[[], int]) -> Starlette:

@@ -21,7 +21,7 @@ _RETRY_S: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class History:
+class AlertHistory:
     """The alerts of an epoch that the store holds: all of versions after `floor`, in order."""
 
     epoch: str
@@ -35,7 +35,7 @@ class Reader(Protocol):
     hub: Hub
     loads: asyncio.Event
 
-    def on_history(self, history: History | None) -> None:
+    def on_history(self, history: AlertHistory | None) -> None:
         """Take it; None: the store cannot say."""
 
 
@@ -67,7 +67,7 @@ async def keep_history(redis: Redis, keys: Keys, reader: Reader) -> None:
             reader.on_history(None)
 
 
-async def read_history(redis: Redis, keys: Keys) -> History:
+async def read_history(redis: Redis, keys: Keys) -> AlertHistory:
     """Read the alerts log of the present epoch. Raises what the Redis client raises."""
     client: Any = redis  # redis-py's reply types name every way of decoding; ours are bytes
     async with client.pipeline(transaction=True) as pipe:
@@ -83,7 +83,7 @@ async def read_history(redis: Redis, keys: Keys) -> History:
         found = event(_version_of(entry_id), fields.get(b"m", b""))
         if found is not None:
             events.append(found)
-    return History((epoch or b"").decode(), tuple(events), _floor(entries, info))
+    return AlertHistory((epoch or b"").decode(), tuple(events), _floor(entries, info))
 
 
 def _floor(entries: list[tuple[bytes, Any]], info: Any) -> int:  # noqa: ANN401 - redis-py's

@@ -12,13 +12,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any, Final
 
-from services.ws.alert_history import History
+from services.ws.alert_history import AlertHistory
 from services.ws.core.closing import DRAIN
 from services.ws.core.hub import SWEEP, Hub
 from services.ws.core.limits import UNSENT_HIGH, Patience
 from services.ws.handshake import Refusal, new_protocol
 from services.ws.settings import WsSettings
-from services.ws.transport import Connection
+from services.ws.transport import GatewayConnection
 from shared.edge.client_address import Proxies, limit_key
 from shared.edge.rates import Rates
 from shared.process.logs import get_logger
@@ -41,7 +41,7 @@ _GOODBYE_S: Final = 2.5  # after the last close frame; then sockets are dropped
 class Gateway:
     """The listening socket, its connections and the two loops that serve them.
 
-    It is the feed's listener and the connections' `House`.
+    It is the feed's listener and the connections' `GatewayContext`.
     """
 
     def __init__(self, settings: WsSettings, hub: Hub, loop: LoopWatch | None = None) -> None:
@@ -55,7 +55,7 @@ class Gateway:
             pong_s=settings.ws_pong_s,
             stall_s=settings.ws_stall_s,
         )
-        self.connections: dict[Connection, None] = {}  # with a handshake behind them
+        self.connections: dict[GatewayConnection, None] = {}  # with a handshake behind them
         self._settings = settings
         self._per_address: Counter[str] = Counter()
         self._beginning: Counter[str] = Counter()  # handshakes under way, by peer
@@ -84,7 +84,7 @@ class Gateway:
         self.loads.set()
         self._news.set()
 
-    def on_history(self, history: History | None) -> None:
+    def on_history(self, history: AlertHistory | None) -> None:
         """Take the alerts that came before a load; None: the store cannot say."""
         if history is None:
             self.hub.alerts.give_up()
@@ -154,15 +154,15 @@ class Gateway:
         if not self._beginning[key]:
             del self._beginning[key]
 
-    def opened(self, connection: Connection) -> None:
+    def opened(self, connection: GatewayConnection) -> None:
         """Count a connection."""
-        self.hub.told.opened += 1
+        self.hub.counts.opened += 1
         self.connections[connection] = None
         self._per_address[connection.address] += 1
 
-    def closed(self, connection: Connection) -> None:
+    def closed(self, connection: GatewayConnection) -> None:
         """Uncount a connection."""
-        self.hub.told.closed[connection.close_code] += 1
+        self.hub.counts.closed[connection.close_code] += 1
         self._add_traffic(connection)
         del self.connections[connection]
         self._per_address[connection.address] -= 1
@@ -174,12 +174,12 @@ class Gateway:
     def turned_away(self, path: str, status: int) -> None:
         """Count a refused handshake."""
         if path.partition("?")[0] not in HEALTH_PATHS:
-            self.hub.told.refused[str(status)] += 1
+            self.hub.counts.refused[str(status)] += 1
 
-    def _add_traffic(self, connection: Connection) -> None:
+    def _add_traffic(self, connection: GatewayConnection) -> None:
         writes, size = connection.take_traffic()
-        self.hub.told.writes += writes
-        self.hub.told.written_bytes += size
+        self.hub.counts.writes += writes
+        self.hub.counts.written_bytes += size
 
     # -- running ----------------------------------------------------------------------------------
     async def listen(self) -> int:
@@ -209,11 +209,11 @@ class Gateway:
         while True:
             await self._news.wait()
             self._news.clear()
-            heard_s, began_s = self._news_s, time.perf_counter()
+            received_s, began_s = self._news_s, time.perf_counter()
             await _in_turns(self.hub.sweep())
-            now_s, told = time.perf_counter(), self.hub.told
-            told.sweep_s.observe(now_s - began_s)
-            told.sent_s.observe(now_s - heard_s)
+            now_s, counts = time.perf_counter(), self.hub.counts
+            counts.sweep_s.observe(now_s - began_s)
+            counts.sent_s.observe(now_s - received_s)
 
     async def tick(self) -> None:
         """Once a second: heartbeats and deadlines; cancel it to end."""
@@ -248,14 +248,14 @@ class Gateway:
         for connection in list(self.connections):
             connection.abort()
 
-    def _accept(self) -> Connection:
+    def _accept(self) -> GatewayConnection:
         settings = self._settings
         ws = new_protocol(
             settings.ws_origins,
             require_origin=settings.ws_require_origin,
             deflate=settings.ws_compression,
         )
-        return Connection(self, ws)
+        return GatewayConnection(self, ws)
 
     def _check_all(self) -> Iterator[None]:
         now_s = asyncio.get_running_loop().time()
@@ -268,7 +268,7 @@ class Gateway:
                 paused += connection.paused
             if number % SWEEP == 0:
                 yield
-        self.hub.told.unsent_bytes, self.hub.told.paused = unsent, paused
+        self.hub.counts.unsent_bytes, self.hub.counts.paused = unsent, paused
 
 
 async def _in_turns(work: Iterator[None]) -> None:

@@ -38,7 +38,7 @@ class Refusal:
     retry_after_s: int
 
 
-class Door(Protocol):
+class Admission(Protocol):
     """What decides who may come in."""
 
     proxies: Proxies
@@ -59,7 +59,7 @@ class Opened:
     topics: str | None  # of the query, separated by commas
     watch: str | None  # likewise: token ids
     deflate: bool  # whether compressed messages were agreed on
-    spoken: bool  # False: the client speaks only subprotocols that we do not
+    protocol_known: bool  # False: the client speaks only subprotocols that we do not
 
 
 class _SharedDeflate(ServerPerMessageDeflateFactory):
@@ -93,10 +93,12 @@ def new_protocol(
     )
 
 
-def answer(ws: ServerProtocol, request: Request, peer: str, door: Door) -> Opened | Response:
+def answer(
+    ws: ServerProtocol, request: Request, peer: str, admission: Admission
+) -> Opened | Response:
     """Judge the first request: a response other than 101 ends the connection."""
     url = urlsplit(request.path)
-    health = door.health(url.path)
+    health = admission.health(url.path)
     if health is not None:
         return _json(*health) if request.method == "GET" else _refuse(ws, 405, "GET only")
     if url.path != PATH:
@@ -107,21 +109,21 @@ def answer(ws: ServerProtocol, request: Request, peer: str, door: Door) -> Opene
     if response.status_code != http.HTTPStatus.SWITCHING_PROTOCOLS:
         return response
     forwarded = ",".join(request.headers.get_all("X-Forwarded-For"))
-    address = limit_key(door.proxies.client(peer, forwarded))
-    refusal = door.refusal(address)
+    address = limit_key(admission.proxies.client(peer, forwarded))
+    refusal = admission.refusal(address)
     if refusal is not None:
         refused = _refuse(ws, refusal.status, refusal.text)
         refused.headers["Retry-After"] = str(refusal.retry_after_s)
         return refused
-    said = parse_qs(url.query, keep_blank_values=True)
-    topics, watch = said.get("topics"), said.get("watch")
+    query = parse_qs(url.query, keep_blank_values=True)
+    topics, watch = query.get("topics"), query.get("watch")
     return Opened(
         response,
         address,
         topics=None if topics is None else ",".join(topics),
         watch=None if watch is None else ",".join(watch),
         deflate=bool(ws.extensions),
-        spoken=ws.subprotocol in {None, SUBPROTOCOL},
+        protocol_known=ws.subprotocol in {None, SUBPROTOCOL},
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from services.ws.gateway import Gateway
 from shared.process.logs import get_logger
-from shared.process.minutes import Since
+from shared.process.minutes import DeltaCounter
 
 log = get_logger(__name__)
 
@@ -14,19 +14,19 @@ class StreamMinutes:
 
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
-        self._since = Since()
+        self._since = DeltaCounter()
 
     def write(self) -> None:
         """Write who is connected and what was written to them."""
-        told = self._gateway.hub.told
+        counts = self._gateway.hub.counts
         grown = self._since.last(
-            opened=told.opened,
-            refused=told.refused.total(),
-            messages=told.writes + told.joined,
-            written_bytes=told.written_bytes,
+            opened=counts.opened,
+            refused=counts.refused.total(),
+            messages=counts.writes + counts.joined,
+            written_bytes=counts.written_bytes,
         )
         log.info(
             "clients_served", clients=len(self._gateway.connections), opened=grown["opened"],
             refused=grown["refused"], messages=grown["messages"], bytes=grown["written_bytes"],
-            slow=told.paused,
+            slow=counts.paused,
         )  # fmt: skip

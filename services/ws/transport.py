@@ -25,7 +25,7 @@ from services.ws.core.closing import (
 from services.ws.core.hub import Hub
 from services.ws.core.limits import UNSENT_HIGH, UNSENT_LOW, Patience, Pulse
 from services.ws.core.session import Session
-from services.ws.handshake import Door, Opened, Refusal, answer, too_large, unread_answer
+from services.ws.handshake import Admission, Opened, Refusal, answer, too_large, unread_answer
 from shared.edge.framing import Framing
 
 _UNWANTED_S: Final = 1.0  # for one handshake too many to be answered
@@ -34,7 +34,7 @@ _FRAGMENTS: Final = 64  # of one message
 _PRIVATE_CODES: Final = 4000
 
 
-class House(Door, Protocol):
+class GatewayContext(Admission, Protocol):
     """What a connection needs of the gateway that it belongs to."""
 
     hub: Hub
@@ -47,31 +47,31 @@ class House(Door, Protocol):
     def begun(self, peer: str) -> None:
         """Uncount a handshake: it is done, refused or given up."""
 
-    def opened(self, connection: Connection) -> None:
+    def opened(self, connection: GatewayConnection) -> None:
         """The handshake is done."""
 
-    def closed(self, connection: Connection) -> None:
+    def closed(self, connection: GatewayConnection) -> None:
         """The socket is gone."""
 
     def turned_away(self, path: str, status: int) -> None:
         """A request was answered by something other than an open connection."""
 
 
-class Connection(asyncio.Protocol):
+class GatewayConnection(asyncio.Protocol):
     """One socket, from its first byte to its last. It is the session's `Sink`."""
 
     __slots__ = (
         "_eof",
         "_fragments",
+        "_gateway",
         "_head",
-        "_house",
         "_inbox",
         "_loop",
         "_peer",
         "_pulse",
+        "_reported_bytes",
         "_text",
         "_timer",
-        "_told_bytes",
         "_transport",
         "_unwanted",
         "_writes",
@@ -84,8 +84,8 @@ class Connection(asyncio.Protocol):
         "session",
     )
 
-    def __init__(self, house: House, ws: ServerProtocol) -> None:
-        self._house = house
+    def __init__(self, gateway: GatewayContext, ws: ServerProtocol) -> None:
+        self._gateway = gateway
         self._ws = ws
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport = cast("asyncio.Transport", None)  # connection_made
@@ -97,7 +97,7 @@ class Connection(asyncio.Protocol):
         self._peer = ""
         self._unwanted: Refusal | None = None  # one handshake too many: it is not parsed
         self._written = 0
-        self._told_bytes = 0  # of them, those that `take_traffic` has told
+        self._reported_bytes = 0  # of them, those that `take_traffic` has told
         self._writes = 0
         self._eof = False
         self._pulse: Pulse | None = None
@@ -122,8 +122,8 @@ class Connection(asyncio.Protocol):
 
     def take_traffic(self) -> tuple[int, int]:
         """Return, once, how many writes and bytes there were since the last time."""
-        writes, size = self._writes, self._written - self._told_bytes
-        self._writes, self._told_bytes = 0, self._written
+        writes, size = self._writes, self._written - self._reported_bytes
+        self._writes, self._reported_bytes = 0, self._written
         return writes, size
 
     # -- what the loop tells --------------------------------------------------------------------
@@ -132,13 +132,13 @@ class Connection(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
         address = transport.get_extra_info("peername")
         self._peer = address[0] if address else ""
-        self._unwanted = self._house.begins(self._peer)
+        self._unwanted = self._gateway.begins(self._peer)
         if self._unwanted is not None:
-            self._house.turned_away("", self._unwanted.status)
+            self._gateway.turned_away("", self._unwanted.status)
             self._timer = self._loop.call_later(_UNWANTED_S, self._transport.abort)
             return
         self._transport.set_write_buffer_limits(high=UNSENT_HIGH, low=UNSENT_LOW)
-        self._timer = self._loop.call_later(self._house.handshake_s, self._transport.abort)
+        self._timer = self._loop.call_later(self._gateway.handshake_s, self._transport.abort)
 
     def data_received(self, data: bytes) -> None:
         """Parse, answer, and leave the hub at once when the client closes."""
@@ -174,7 +174,7 @@ class Connection(asyncio.Protocol):
             self._transport.resume_reading()
         self._work()
         if self.session is not None and self._ws.state is State.OPEN:
-            self._house.hub.serve(self.session.member)
+            self._gateway.hub.serve(self.session.member)
 
     def connection_lost(self, _error: Exception | None) -> None:
         """Forget everything."""
@@ -183,9 +183,9 @@ class Connection(asyncio.Protocol):
         self._inbox.clear()
         if self.session is not None:
             self.session.leave()
-            self._house.closed(self)
+            self._gateway.closed(self)
         else:
-            self._house.begun(self._peer)
+            self._gateway.begun(self._peer)
 
     # -- once a second --------------------------------------------------------------------------
     def check(self, now_s: float) -> None:
@@ -244,9 +244,9 @@ class Connection(asyncio.Protocol):
                 self.close(closing)
 
     def _on_request(self, request: Request) -> None:
-        verdict = answer(self._ws, request, self._peer, self._house)
+        verdict = answer(self._ws, request, self._peer, self._gateway)
         if isinstance(verdict, Response):
-            self._house.turned_away(request.path, verdict.status_code)
+            self._gateway.turned_away(request.path, verdict.status_code)
             self._ws.send_response(verdict)
             return
         self._ws.send_response(verdict.response)
@@ -260,11 +260,11 @@ class Connection(asyncio.Protocol):
             self._timer = None
         now_s = self._loop.time()
         self.address, self.deflate = opened.address, opened.deflate
-        self._pulse = Pulse(self._house.patience, now_s)
-        self.session = Session(self._house.hub, self)
-        self._house.begun(self._peer)
-        self._house.opened(self)
-        if not opened.spoken:
+        self._pulse = Pulse(self._gateway.patience, now_s)
+        self.session = Session(self._gateway.hub, self)
+        self._gateway.begun(self._peer)
+        self._gateway.opened(self)
+        if not opened.protocol_known:
             self.close(BAD_SUBPROTOCOL)
             return
         self.session.greet(opened.topics, opened.watch)

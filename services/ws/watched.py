@@ -29,7 +29,7 @@ async def keep_watched(
     while True:
         ids = list(islice(watched(), MOST))
         try:
-            await tell_watched(redis, keys, ids, now_ms=int(time.time() * 1000))
+            await publish_watched(redis, keys, ids, now_ms=int(time.time() * 1000))
         except (*UNREACHABLE, RedisError) as error:
             if not failing:  # one line per outage
                 log.warning("watched_untold", error=f"{type(error).__name__}: {error}"[:200])
@@ -39,7 +39,7 @@ async def keep_watched(
         await asyncio.sleep(every_s)
 
 
-async def tell_watched(redis: Redis, keys: Keys, ids: list[str], *, now_ms: int) -> None:
+async def publish_watched(redis: Redis, keys: Keys, ids: list[str], *, now_ms: int) -> None:
     """Note the ids as watched now, and forget those not watched for KEEP_MS."""
     if not ids:
         return

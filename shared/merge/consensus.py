@@ -43,27 +43,27 @@ def find_consensus(opinions: Mapping[str, Iterable[float]], factor: float) -> Co
     `opinions`: by source, every price that it gives. A source agrees with a price when any of its
     own is near, so one with an honest pool beside a fake one supports both.
     """
-    said = sorted((price, source) for source, prices in opinions.items() for price in prices)
-    support = _count_support(said, factor)
+    claims = sorted((price, source) for source, prices in opinions.items() for price in prices)
+    support = _count_support(claims, factor)
     most = max(support, default=0)
     if most < 2:
         return None
-    prices = {price for (price, _), count in zip(said, support, strict=True) if count == most}
+    prices = {price for (price, _), count in zip(claims, support, strict=True) if count == most}
     return Consensus(tuple(sorted(prices)), most, len(opinions), factor)
 
 
-def _count_support(said: list[tuple[float, str]], factor: float) -> list[int]:
+def _count_support(claims: list[tuple[float, str]], factor: float) -> list[int]:
     """Return, for each of some ordered prices, how many sources have one near it."""
     support = []
     near: dict[str, int] = {}  # source → how many of its prices are in the window
     first = after = 0
-    for price, _ in said:
-        while after < len(said) and said[after][0] <= price * factor:
-            source = said[after][1]
+    for price, _ in claims:
+        while after < len(claims) and claims[after][0] <= price * factor:
+            source = claims[after][1]
             near[source] = near.get(source, 0) + 1
             after += 1
-        while price > said[first][0] * factor:
-            source = said[first][1]
+        while price > claims[first][0] * factor:
+            source = claims[first][1]
             near[source] -= 1
             if not near[source]:
                 del near[source]

@@ -23,10 +23,14 @@ def is_drained(reading: SourceReading, cut: Cutoffs) -> bool:
     It is known for as long as any figure of the source can count, so that no price comes back only
     because the liquidity was not told again.
     """
-    told = reading.fields.get("liquidity")
-    if told is None or not isinstance(told.value, int | float) or told.value >= DEAD_LIQUIDITY:
+    stamped = reading.fields.get("liquidity")
+    if (
+        stamped is None
+        or not isinstance(stamped.value, int | float)
+        or stamped.value >= DEAD_LIQUIDITY
+    ):
         return False
-    return told.observed_ms > min(cut.price, cut.sums)
+    return stamped.observed_ms > min(cut.price, cut.sums)
 
 
 def believe(readings: Mapping[str, SourceReading], cut: Cutoffs) -> Mapping[str, SourceReading]:
@@ -41,5 +45,5 @@ def believe(readings: Mapping[str, SourceReading], cut: Cutoffs) -> Mapping[str,
 
 
 def _without(reading: SourceReading) -> SourceReading:
-    kept = {name: told for name, told in reading.fields.items() if name not in DISBELIEVED}
+    kept = {name: stamped for name, stamped in reading.fields.items() if name not in DISBELIEVED}
     return SourceReading(kept, reading.pools)

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from shared.merge.ages import find_ages
-from shared.merge.explain_pools import tell_pools
-from shared.merge.explain_price import PriceTeller
-from shared.merge.explain_sums import SumTeller
-from shared.merge.explained import Clock, Explanation, Passed, Told
+from shared.merge.explain_pools import explain_pools
+from shared.merge.explain_price import PriceExplainer
+from shared.merge.explain_sums import SumExplainer
+from shared.merge.explained import Clock, Explanation, FieldExplanation, Passed
 from shared.merge.names import shown
 from shared.merge.policy import MergeRules
 from shared.merge.readings import FIRST_BLOCK_MS, SourceReading, is_dead
@@ -33,19 +33,19 @@ def explain(readings: Mapping[str, SourceReading], now_ms: int, rules: MergeRule
     case = examine(readings, min(now_ms, ages.newest_ms + rules.dead_after_ms - 1), rules)
     assert case is not None  # noqa: S101 - it is alive at that time
     pick = pick_price(case, rules)
-    teller = _Teller(readings, case, now_ms, rules)
+    teller = _TextExplainer(readings, case, now_ms, rules)
     found = dict(teller.fields())
-    found |= PriceTeller(readings, case, pick, now_ms, rules).fields()
-    found |= SumTeller(readings, case, now_ms, rules).fields()
+    found |= PriceExplainer(readings, case, pick, now_ms, rules).fields()
+    found |= SumExplainer(readings, case, now_ms, rules).fields()
     return Explanation(
         fields={name: found[name] for name in ROW_FIELDS if name in found},
-        pools=tell_pools(readings, case, pick, now_ms, rules),
+        pools=explain_pools(readings, case, pick, now_ms, rules),
         raw_name=teller.raw("token_name"),
         raw_ticker=teller.raw("token_ticker"),
     )
 
 
-class _Teller:
+class _TextExplainer:
     """Tells names, creation, and what the row says of itself."""
 
     def __init__(
@@ -59,12 +59,12 @@ class _Teller:
         self._now_ms, self._rules = now_ms, rules
         self._clock = Clock(now_ms)
 
-    def fields(self) -> Iterator[tuple[str, Told]]:
+    def fields(self) -> Iterator[tuple[str, FieldExplanation]]:
         case, best = self._case, self._case.best
         for field in SHOWN_TEXTS:
-            told = self._text(field)
-            if told is not None:
-                yield field, told
+            explained = self._text(field)
+            if explained is not None:
+                yield field, explained
         if best is not None:
             rule = "the pool that tells the price, or would" if best.thin else "the deepest pool"
             value = best.view.pool.pool_address
@@ -74,34 +74,34 @@ class _Teller:
             rule = "fresh pools that add to the sums, each once"
             yield (
                 "pool_count",
-                Told(value=len(case.union.sums), source="+".join(sources), rule=rule),
+                FieldExplanation(value=len(case.union.sums), source="+".join(sources), rule=rule),
             )
         created = self._created()
         if created is not None:
             yield "created_ms", created
         rule = "those that have said anything lately"
-        yield "sources", Told(value=case.ages.sources, rule=rule)
+        yield "sources", FieldExplanation(value=case.ages.sources, rule=rule)
         rule = "true when no source has said anything lately; the row is then as it last was"
-        yield "stale", Told(value=case.ages.stale, rule=rule)
+        yield "stale", FieldExplanation(value=case.ages.stale, rule=rule)
         rule = "the newest of all that is known"
         age_ms = self._now_ms - case.ages.newest_ms
-        yield "observed_ms", Told(value=case.ages.newest_ms, age_ms=age_ms, rule=rule)
+        yield "observed_ms", FieldExplanation(value=case.ages.newest_ms, age_ms=age_ms, rule=rule)
 
     def raw(self, field: str) -> str | None:
         """Return a shown text as it was written."""
-        for source, value, _ in self._said(field):
+        for source, value, _ in self._claims(field):
             if source and shown(field, value) is not None:
                 return value
         return None
 
-    def _said(self, field: str) -> Iterator[tuple[str, str, int]]:
+    def _claims(self, field: str) -> Iterator[tuple[str, str, int]]:
         for source in self._case.ranked:
             stamped = self._readings[source].fields.get(field)
             if stamped is not None and isinstance(stamped.value, str):
                 yield source, stamped.value, stamped.observed_ms
 
-    def _text(self, field: str) -> Told | None:
-        taken: Told | None = None
+    def _text(self, field: str) -> FieldExplanation | None:
+        taken: FieldExplanation | None = None
         best = self._case.best
         rule = f"the first to say: {', '.join(self._rules.name_order)}"
         if field == "protocol":
@@ -110,7 +110,7 @@ class _Teller:
             if best is not None and protocol is not None:
                 taken = self._of(best.view.source, protocol, best.view.observed_ms, rule)
         passed: list[Passed] = []
-        for source, value, observed_ms in self._said(field):
+        for source, value, observed_ms in self._claims(field):
             text = shown(field, value)
             if text is None:
                 why = "nothing of it can be seen"
@@ -121,8 +121,8 @@ class _Teller:
                 why = f"{taken.source} comes first"
                 passed.append(self._clock.passed(source, text, observed_ms, "lower_rank", why))
         if taken is None:
-            return Told(rule=rule, passed_over=tuple(passed)) if passed else None
-        return Told(
+            return FieldExplanation(rule=rule, passed_over=tuple(passed)) if passed else None
+        return FieldExplanation(
             value=taken.value,
             source=taken.source,
             observed_ms=taken.observed_ms,
@@ -131,7 +131,7 @@ class _Teller:
             passed_over=tuple(passed),
         )
 
-    def _created(self) -> Told | None:
+    def _created(self) -> FieldExplanation | None:
         """Tell the earliest creation that can be true: of the token, or of a pool not dead."""
         rule = "the earliest that can be true, of the token or of a pool"
         true: list[tuple[int, str, str | None, int]] = []
@@ -150,7 +150,7 @@ class _Teller:
             else:
                 true.append((value, source, pool, observed_ms))
         if not true:
-            return Told(rule=rule, passed_over=tuple(passed)) if passed else None
+            return FieldExplanation(rule=rule, passed_over=tuple(passed)) if passed else None
         true.sort(key=lambda each: (each[0], each[1], each[2] or ""))
         first = true[0]
         passed += [
@@ -158,7 +158,7 @@ class _Teller:
             for value, source, pool, observed_ms in true[1:]
             if value != first[0] and pool is None
         ]
-        return Told(
+        return FieldExplanation(
             value=first[0],
             source=first[1],
             pool=first[2],
@@ -181,6 +181,8 @@ class _Teller:
                         created_ms = held.pool.created_ms
                         yield source, address, created_ms, held.observed_ms, is_dead(held.pool)
 
-    def _of(self, source: str, value: str, observed_ms: int, rule: str) -> Told:
+    def _of(self, source: str, value: str, observed_ms: int, rule: str) -> FieldExplanation:
         age_ms = self._now_ms - observed_ms
-        return Told(value=value, source=source, observed_ms=observed_ms, age_ms=age_ms, rule=rule)
+        return FieldExplanation(
+            value=value, source=source, observed_ms=observed_ms, age_ms=age_ms, rule=rule
+        )

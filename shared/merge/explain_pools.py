@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Final, get_args
 
 from shared.merge.explained import (
+    PoolExplanation,
     Role,
-    ToldPool,
     dead_words,
     number,
     outvoted_words,
@@ -24,29 +24,29 @@ from shared.model import PoolReading
 _ORDER: Final = get_args(Role)
 
 
-def tell_pools(
+def explain_pools(
     readings: Mapping[str, SourceReading],
     case: Case,
     pick: PricePick | None,
     now_ms: int,
     rules: MergeRules,
-) -> tuple[ToldPool, ...]:
+) -> tuple[PoolExplanation, ...]:
     """Return every view of every pool: the one that tells the price first, then by depth."""
     judge = _Judge(case, pick, now_ms, rules)
-    told = [
-        judge.tell(source, stamped)
+    explained = [
+        judge.explain(source, stamped)
         for source in sorted(readings)
         for stamped in readings[source].pools.values()
     ]
-    told.sort(key=_depth, reverse=True)
-    return tuple(sorted(told, key=lambda each: _ORDER.index(each.role)))
+    explained.sort(key=_depth, reverse=True)
+    return tuple(sorted(explained, key=lambda each: _ORDER.index(each.role)))
 
 
-def _depth(told: ToldPool) -> tuple[float, float, str, str]:
-    pool = told.pool
+def _depth(explained: PoolExplanation) -> tuple[float, float, str, str]:
+    pool = explained.pool
     liquidity = -1.0 if pool.liquidity is None else pool.liquidity
     volume = -1.0 if pool.volume_24h is None else pool.volume_24h
-    return (liquidity, volume, pool.pool_address, told.source)
+    return (liquidity, volume, pool.pool_address, explained.source)
 
 
 class _Judge:
@@ -54,11 +54,11 @@ class _Judge:
         self._case, self._pick, self._now_ms, self._rules = case, pick, now_ms, rules
         self._adding = {view.pool.pool_address: view.source for view in case.union.sums}
 
-    def tell(self, source: str, stamped: StampedPool) -> ToldPool:
+    def explain(self, source: str, stamped: StampedPool) -> PoolExplanation:
         pool = stamped.pool
         adds = self._adding.get(pool.pool_address) == source
         role, why = self._role(source, stamped, adds=adds)
-        return ToldPool(
+        return PoolExplanation(
             source=source,
             role=role,
             adds=adds,
@@ -108,17 +108,17 @@ class _Judge:
         assert best is not None  # noqa: S101 - the caller has just compared with it
         pool = best.view.pool
         if best.view.weight.standing == "untraded":
-            said = f"no other price is known, and {untraded_words()}"
+            words = f"no other price is known, and {untraded_words()}"
         elif best.thin:
             least = number(self._rules.min_pool_liquidity)
-            said = f"no pool of {least} USD is traded enough; of the thin ones it is"
-            said += f" the most traded ({number(pool.volume_24h)} USD in 24 h)"
+            words = f"no pool of {least} USD is traded enough; of the thin ones it is"
+            words += f" the most traded ({number(pool.volume_24h)} USD in 24 h)"
         else:
-            said = f"the deepest pool by what is traded ({number(best.view.weight.say)} USD)"
+            words = f"the deepest pool by what is traded ({number(best.view.weight.say)} USD)"
         if best.outvoted and self._case.consensus is not None:
-            return f"{said}; but {outvoted_words(self._case.consensus)}"
+            return f"{words}; but {outvoted_words(self._case.consensus)}"
         if pick is None or pick.label == "weighted":
-            return said
-        if pick.chosen.giver.view is None:
-            return f"{said}; but the price is {pick.label}'s"
-        return f"{said}: its price is the token's"
+            return words
+        if pick.chosen.candidate.view is None:
+            return f"{words}; but the price is {pick.label}'s"
+        return f"{words}: its price is the token's"

@@ -9,9 +9,9 @@ from msgspec import Struct
 from shared.merge.drained import is_drained
 from shared.merge.explained import (
     Clock,
+    FieldExplanation,
     Passed,
     Reason,
-    Told,
     dead_words,
     drained_words,
     number,
@@ -22,9 +22,9 @@ from shared.merge.explained import (
     too_old,
     untraded_words,
 )
-from shared.merge.givers import CHANGES, WINDOW_CHANGES, Chosen, choose
 from shared.merge.policy import NOWHERE, MergeRules, rank
-from shared.merge.pools import View
+from shared.merge.pools import PoolView
+from shared.merge.price_candidates import CHANGES, WINDOW_CHANGES, Chosen, choose
 from shared.merge.prices import spread_pct
 from shared.merge.readings import SourceReading, is_dead
 from shared.merge.rules import Case, PricePick, oldest_change_ms
@@ -46,7 +46,7 @@ class _Verdict(Struct, frozen=True):
     why: str
 
 
-class PriceTeller:
+class PriceExplainer:
     """Tells the fields that are chosen in the order of the price."""
 
     def __init__(
@@ -65,47 +65,49 @@ class PriceTeller:
         self._live = {address for _, address in self._views}
         self._deep = case.best is not None and not case.best.thin
 
-    def fields(self) -> Iterator[tuple[str, Told]]:
+    def fields(self) -> Iterator[tuple[str, FieldExplanation]]:
         """Yield name and explanation of every field that is known, or that somebody gives."""
         for field in ("price", "market_cap", "fdv", *sorted(CHANGES)):
             chosen = self._chosen(field)
-            told = self._tell(field, chosen)
-            if told.value is not None or told.passed_over:
-                yield field, told
+            explained = self._explain(field, chosen)
+            if explained.value is not None or explained.passed_over:
+                yield field, explained
         pick = self._pick
         if pick is not None:
             yield (
                 "price_source",
-                Told(value=pick.label, rule="who gives the price; `:thin` marks a thin pool's"),
+                FieldExplanation(
+                    value=pick.label, rule="who gives the price; `:thin` marks a thin pool's"
+                ),
             )
             spread = spread_pct(self._case.prices)
             if spread is not None:
-                said = ", ".join(f"{p.source} {number(p.price)}" for p in self._case.prices)
-                rule = f"greatest less least price in percent of the median: {said}"
-                yield "price_spread_pct", Told(value=spread, rule=rule)
+                prices = ", ".join(f"{p.source} {number(p.price)}" for p in self._case.prices)
+                rule = f"greatest less least price in percent of the median: {prices}"
+                yield "price_spread_pct", FieldExplanation(value=spread, rule=rule)
 
     # -- what was taken ---------------------------------------------------------------------------
     def _chosen(self, field: str) -> Chosen | None:
         pick = self._pick
         if field not in WINDOW_CHANGES and field != "price":
-            return choose(self._case.givers, field, self._cut)
+            return choose(self._case.candidates, field, self._cut)
         if pick is None or field == "price":
             return pick.chosen if pick else None
-        offer = pick.chosen.giver.offer(field)
+        offer = pick.chosen.candidate.offer(field)
         if offer is None or offer[0] <= oldest_change_ms(pick, self._cut):
             return None
-        return Chosen(pick.chosen.giver, *offer)
+        return Chosen(pick.chosen.candidate, *offer)
 
-    def _tell(self, field: str, chosen: Chosen | None) -> Told:
+    def _explain(self, field: str, chosen: Chosen | None) -> FieldExplanation:
         passed = tuple(self._passed(field, chosen))
         if field == "price" and self._pick is not None and self._pick.blended:
-            return self._tell_blend(self._pick, passed)
+            return self._explain_blend(self._pick, passed)
         if chosen is None:
-            return Told(rule=self._rule(field), passed_over=passed)
-        view = chosen.giver.view
-        return Told(
+            return FieldExplanation(rule=self._rule(field), passed_over=passed)
+        view = chosen.candidate.view
+        return FieldExplanation(
             value=chosen.value,
-            source=chosen.giver.source,
+            source=chosen.candidate.source,
             pool=view.pool.pool_address if view else None,
             observed_ms=chosen.observed_ms,
             age_ms=self._now_ms - chosen.observed_ms,
@@ -113,10 +115,10 @@ class PriceTeller:
             passed_over=passed,
         )
 
-    def _tell_blend(self, pick: PricePick, passed: tuple[Passed, ...]) -> Told:
+    def _explain_blend(self, pick: PricePick, passed: tuple[Passed, ...]) -> FieldExplanation:
         parts = [f"{p.source} {number(p.price)} ({number(p.weight)} USD)" for p in pick.blended]
         rule = "mean of fresh prices by the liquidity behind them: " + ", ".join(parts)
-        return Told(
+        return FieldExplanation(
             value=pick.value,
             source="+".join(p.source for p in pick.blended),
             observed_ms=pick.chosen.observed_ms,
@@ -155,8 +157,8 @@ class PriceTeller:
                 yield _Offer(source, None, stamped.value, stamped.observed_ms)
             for pool in reading.pools.values():
                 value = getattr(pool.pool, field, None)
-                told = field == "price" or (best is not None and pool.pool is best.view.pool)
-                if value is not None and told and source in self._rules.pool_sources:
+                explained = field == "price" or (best is not None and pool.pool is best.view.pool)
+                if value is not None and explained and source in self._rules.pool_sources:
                     yield _Offer(source, pool.pool, value, pool.observed_ms)
 
     def _judge(self, field: str, offer: _Offer, chosen: Chosen | None) -> _Verdict | None:
@@ -209,7 +211,7 @@ class PriceTeller:
         backed = number(view.weight.say)
         return _Verdict("smaller", f"the deepest pool counts; of this one {backed} USD are backed")
 
-    def _rare_words(self, view: View) -> str:
+    def _rare_words(self, view: PoolView) -> str:
         if view.before_ms > self._cut.sums:
             gap_ms = view.observed_ms - view.before_ms
             return f"not seen for {span(gap_ms)} before; it would come and go"
@@ -233,10 +235,10 @@ class PriceTeller:
         age_ms = self._now_ms - offer.observed_ms
         bound_ms = self._rules.price_stale_ms
         if field in WINDOW_CHANGES:
-            giver = self._pick.label if self._pick else "nobody"
-            if self._pick is not None and offer.source == self._pick.chosen.giver.source:
+            candidate = self._pick.label if self._pick else "nobody"
+            if self._pick is not None and offer.source == self._pick.chosen.candidate.source:
                 return _Verdict("stale", too_old(age_ms, bound_ms, "a change"))
-            return _Verdict("other_giver", f"the price is {giver}'s, so its changes are shown")
+            return _Verdict("other_giver", f"the price is {candidate}'s, so its changes are shown")
         if chosen is None:
             kinds = "thin pools" if offer.pool is not None else offer.source
             if offer.observed_ms <= self._cut.price:
@@ -247,10 +249,10 @@ class PriceTeller:
                 return _Verdict("stale", too_old(age_ms, bound_ms, "a price"))
             newest = "none is fresh; the newest is kept for a while"
             return _Verdict("older", newest)
-        if rank(self._rules.price_order, offer.source) == chosen.giver.rank and not offer.pool:
+        if rank(self._rules.price_order, offer.source) == chosen.candidate.rank and not offer.pool:
             later_ms = chosen.observed_ms - offer.observed_ms
-            return _Verdict("older", f"{chosen.giver.source} saw it {span(later_ms)} later")
-        first = f"{chosen.giver.source} is before it: {order_in_words(self._rules.price_order)}"
+            return _Verdict("older", f"{chosen.candidate.source} saw it {span(later_ms)} later")
+        first = f"{chosen.candidate.source} is before it: {order_in_words(self._rules.price_order)}"
         return _Verdict("lower_rank", first)
 
     def _judge_blend(self, offer: _Offer) -> _Verdict | None:
@@ -272,7 +274,7 @@ class PriceTeller:
 
     @staticmethod
     def _is(offer: _Offer, chosen: Chosen) -> bool:
-        view = chosen.giver.view
+        view = chosen.candidate.view
         if offer.pool is None or view is None:
-            return offer.source == chosen.giver.source and offer.pool is None and view is None
+            return offer.source == chosen.candidate.source and offer.pool is None and view is None
         return offer.source == view.source and offer.pool is view.pool

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 
 from shared.merge.explained import (
     Clock,
+    FieldExplanation,
     Passed,
     Reason,
-    Told,
     dead_words,
     drained_words,
     number,
@@ -19,7 +19,7 @@ from shared.merge.explained import (
     untraded_words,
 )
 from shared.merge.policy import MergeRules
-from shared.merge.pools import SUMMED, View, figures_of, totals
+from shared.merge.pools import SUMMED, PoolView, figures_of, totals
 from shared.merge.readings import SourceReading, is_dead
 from shared.merge.rules import LARGEST, Case
 from shared.merge.standing import weigh
@@ -28,7 +28,7 @@ from shared.model import PoolReading
 POOLS = ""  # stands for the sum over pools among the sources
 
 
-class SumTeller:
+class SumExplainer:
     """Tells the figures of which the largest stands, and those that go with them."""
 
     def __init__(
@@ -43,34 +43,37 @@ class SumTeller:
         self._clock = Clock(now_ms)
         self._totals = totals(case.union)
 
-    def fields(self) -> Iterator[tuple[str, Told]]:
+    def fields(self) -> Iterator[tuple[str, FieldExplanation]]:
         """Yield name and explanation of every field that is known, or that somebody gives."""
         winner: str | None = None
         for field in LARGEST:
-            told, taken = self._largest(field)
+            explained, taken = self._largest(field)
             winner = taken if field == "transactions_24h" else winner
-            if told.value is not None or told.passed_over:
-                yield field, told
+            if explained.value is not None or explained.passed_over:
+                yield field, explained
         for side in ("buys_24h", "sells_24h"):
             offers = self._offers(side)
             taken = winner if winner in offers else None
-            told = self._told(
+            explained = self._explained(
                 side, "of whoever gives transactions_24h", offers, taken, "other_giver"
             )
-            if told.value is not None or told.passed_over:
-                yield side, told
+            if explained.value is not None or explained.passed_over:
+                yield side, explained
         offers = self._offers("holders")
         if offers:
             taken = next(iter(offers))
-            yield "holders", self._told("holders", "the first to say", offers, taken, "lower_rank")
+            yield (
+                "holders",
+                self._explained("holders", "the first to say", offers, taken, "lower_rank"),
+            )
 
-    def _largest(self, field: str) -> tuple[Told, str | None]:
+    def _largest(self, field: str) -> tuple[FieldExplanation, str | None]:
         offers = self._offers(field)
         taken = max(offers, key=lambda who: offers[who], default=None)  # of equals the first
         rule = "the largest: each sees a part of the trades, so they are not added"
         if field == "liquidity":
             rule = "the largest: what the pools hold together, or a source's own figure"
-        return self._told(field, rule, offers, taken, "smaller"), taken
+        return self._explained(field, rule, offers, taken, "smaller"), taken
 
     def _offers(self, field: str) -> dict[str, float]:
         """Return the fresh figures by who gives them: the pools first, then in name order."""
@@ -84,9 +87,9 @@ class SumTeller:
                 offers[source] = stamped.value
         return offers
 
-    def _told(
+    def _explained(
         self, field: str, rule: str, offers: Mapping[str, float], taken: str | None, reason: Reason
-    ) -> Told:
+    ) -> FieldExplanation:
         passed = [
             self._passed(
                 field, who, value, reason, offers.get(taken) if taken is not None else None
@@ -96,9 +99,9 @@ class SumTeller:
         ]
         passed += self._unfit(field)
         if taken is None:
-            return Told(rule=rule, passed_over=tuple(passed))
-        source, pools, observed_ms = self._giver(field, taken)
-        return Told(
+            return FieldExplanation(rule=rule, passed_over=tuple(passed))
+        source, pools, observed_ms = self._origin_of(field, taken)
+        return FieldExplanation(
             value=offers[taken],
             source=source,
             pools=pools,
@@ -111,7 +114,7 @@ class SumTeller:
     def _passed(
         self, field: str, who: str, value: float, reason: Reason, taken: float | None
     ) -> Passed:
-        source, pools, observed_ms = self._giver(field, who)
+        source, pools, observed_ms = self._origin_of(field, who)
         words = {
             "smaller": f"{number(value)} is not more than {number(taken)}",
             "other_giver": "it goes with a number of transactions that was not taken",
@@ -119,7 +122,7 @@ class SumTeller:
         }
         return self._clock.passed(source, value, observed_ms, reason, words[reason], pools=pools)
 
-    def _giver(self, field: str, who: str) -> tuple[str, int | None, int]:
+    def _origin_of(self, field: str, who: str) -> tuple[str, int | None, int]:
         """Return the source or sources, the number of pools, and the time of the oldest part."""
         if who != POOLS:
             return who, None, self._readings[who].fields[field].observed_ms
@@ -176,5 +179,5 @@ class SumTeller:
         return "stale", too_old(age_ms, self._rules.sums_stale_ms, what)
 
 
-def _figure(view: View, field: str) -> object:
+def _figure(view: PoolView, field: str) -> object:
     return figures_of(view)[SUMMED.index(field)]

@@ -59,7 +59,7 @@ class Passed(Struct, frozen=True, kw_only=True, omit_defaults=True):
     why: str
 
 
-class Told(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class FieldExplanation(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One field of a row: its value, whose it is, and what was passed over.
 
     No `value`: unknown. `pools`: the figure is a sum over so many. `observed_ms` is the oldest part
@@ -76,7 +76,7 @@ class Told(Struct, frozen=True, kw_only=True, omit_defaults=True):
     passed_over: tuple[Passed, ...] = ()
 
 
-class ToldPool(Struct, frozen=True, kw_only=True):
+class PoolExplanation(Struct, frozen=True, kw_only=True):
     """A pool as one source sees it, and what it does for the row."""
 
     source: str
@@ -91,8 +91,8 @@ class ToldPool(Struct, frozen=True, kw_only=True):
 class Explanation(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Where a row comes from. `raw_name` and `raw_ticker` are as their maker wrote them."""
 
-    fields: dict[str, Told] = {}
-    pools: tuple[ToldPool, ...] = ()
+    fields: dict[str, FieldExplanation] = {}
+    pools: tuple[PoolExplanation, ...] = ()
     raw_name: str | None = None
     raw_ticker: str | None = None
 
@@ -163,8 +163,8 @@ def drained_words(source: str, reading: SourceReading) -> str:
     """Return why a source that knows of no liquidity says nothing of price and trades."""
     left = reading.fields["liquidity"].value
     assert not isinstance(left, str)  # noqa: S101 - a drained source's is a number
-    said = f"{source} itself says that {number(left)} USD of liquidity is left"
-    return f"{said}: nobody can trade at its price"
+    words = f"{source} itself says that {number(left)} USD of liquidity is left"
+    return f"{words}: nobody can trade at its price"
 
 
 def thin_words(pool: PoolReading, rules: MergeRules) -> str:

@@ -26,7 +26,7 @@ class Cutoffs(Struct, frozen=True):
     gap: int = 10**15  # a pool not seen for longer than this (ms) between two looks is seen rarely
 
 
-class View(Struct, frozen=True, gc=False):
+class PoolView(Struct, frozen=True, gc=False):
     """A pool as one source sees it, how much that counts, and how far its price can be relied on.
 
     `steadiness`: 2 steadily, 1 for now, 0 not any more.
@@ -47,7 +47,7 @@ class PricePool(Struct, frozen=True):
     that this one tells nothing.
     """
 
-    view: View
+    view: PoolView
     thin: bool
     outvoted: bool = False
 
@@ -60,14 +60,14 @@ class Union(Struct, frozen=True):
     source whose price can be relied on most.
     """
 
-    sums: list[View]
-    quotes: list[View]
+    sums: list[PoolView]
+    quotes: list[PoolView]
 
 
 class Pools(Struct, frozen=True):
     """All fresh pools: by source as each sees them, and each once, traded ones and others apart."""
 
-    by_source: dict[str, list[View]]
+    by_source: dict[str, list[PoolView]]
     traded: Union
     untraded: Union
 
@@ -82,7 +82,9 @@ def look_at_pools(readings: Mapping[str, SourceReading], rules: MergeRules, cut:
     return _unite(by_source)
 
 
-def _look(source: str, pools: Iterable[StampedPool], rules: MergeRules, cut: Cutoffs) -> list[View]:
+def _look(
+    source: str, pools: Iterable[StampedPool], rules: MergeRules, cut: Cutoffs
+) -> list[PoolView]:
     seen = [(held, weigh(held.pool, rules)) for held in pools if held.observed_ms > cut.sums]
     watched = any(
         held.observed_ms - held.before_ms <= cut.gap
@@ -91,7 +93,7 @@ def _look(source: str, pools: Iterable[StampedPool], rules: MergeRules, cut: Cut
         for held, weight in seen
     )
     return [
-        View(
+        PoolView(
             source,
             held.pool,
             held.observed_ms,
@@ -121,10 +123,10 @@ def _steadiness(held: StampedPool, cut: Cutoffs, watched: bool) -> int:  # noqa:
     return 1 if watched and held.observed_ms - created_ms > cut.gap else 2
 
 
-def _unite(by_source: dict[str, list[View]]) -> Pools:
+def _unite(by_source: dict[str, list[PoolView]]) -> Pools:
     """Take each pool from one source; a trade that one has seen was made, whatever others say."""
-    sums: dict[str, View] = {}
-    quotes: dict[str, View] = {}
+    sums: dict[str, PoolView] = {}
+    quotes: dict[str, PoolView] = {}
     for views in by_source.values():
         for view in views:
             address = view.pool.pool_address
@@ -152,7 +154,7 @@ def join(union: Union, other: Union) -> Union:
     return Union([*union.sums, *other.sums], [*union.quotes, *other.quotes])
 
 
-def sizable(union: Union, rules: MergeRules) -> list[View]:
+def sizable(union: Union, rules: MergeRules) -> list[PoolView]:
     """Return the priced views of pools that claim liquidity enough to be a market.
 
     The price of a smaller pool moves with any trade. On a curve, whose liquidity is not known, it
@@ -183,13 +185,13 @@ def without(union: Union, addresses: Collection[str]) -> Union:
     return Union(sums, union.quotes)
 
 
-def _is_better(view: View, held: View) -> bool:
+def _is_better(view: PoolView, held: PoolView) -> bool:
     if _is_untraded(view) != _is_untraded(held):
         return _is_untraded(held)
     return view.steadiness > held.steadiness
 
 
-def _is_untraded(view: View) -> bool:
+def _is_untraded(view: PoolView) -> bool:
     return view.weight.standing == "untraded"
 
 
@@ -220,7 +222,7 @@ def totals(union: Union) -> dict[str, float | int]:
     return sums
 
 
-def figures_of(view: View) -> tuple[float | int | None, ...]:
+def figures_of(view: PoolView) -> tuple[float | int | None, ...]:
     """Return what a pool adds to the sums, in the order of SUMMED; an untraded one only zeros."""
     traded = _traded_of(view.pool)
     if view.weight.standing == "untraded":
@@ -256,13 +258,13 @@ def last_resort(pools: Pools, rules: MergeRules) -> PricePool | None:
     return PricePool(max(_freshest(known), key=say), thin=True)
 
 
-def say(view: View) -> tuple[float, float, float, str]:
+def say(view: PoolView) -> tuple[float, float, float, str]:
     """Order pools by what is backed, then liquidity, then 24 h volume, then address."""
     pool = view.pool
     return (view.weight.say, _known(pool.liquidity), _known(pool.volume_24h), pool.pool_address)
 
 
-def by_turnover(view: View) -> tuple[float, float, float, str]:
+def by_turnover(view: PoolView) -> tuple[float, float, float, str]:
     return turnover(view.pool)
 
 
@@ -270,7 +272,7 @@ def _known(value: float | None) -> float:
     return -1.0 if value is None else value
 
 
-def _freshest(views: list[View]) -> list[View]:
+def _freshest(views: list[PoolView]) -> list[PoolView]:
     if len(views) == 1:
         return views
     most = max(view.steadiness for view in views)

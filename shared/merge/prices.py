@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from shared.merge.consensus import Consensus, agree, find_consensus
 from shared.merge.policy import NOWHERE, MergeRules, rank
-from shared.merge.pools import Cutoffs, Pools, Union, View, by_turnover, say, sizable
+from shared.merge.pools import Cutoffs, Pools, PoolView, Union, by_turnover, say, sizable
 from shared.merge.readings import SourceReading
 from shared.model import LIMIT
 
@@ -31,7 +31,7 @@ class Opinions(Struct, frozen=True):
     """
 
     thin: bool
-    views: dict[str, list[View]]
+    views: dict[str, list[PoolView]]
     whole: dict[str, SourcePrice]
 
 
@@ -40,7 +40,7 @@ def find_opinions(
 ) -> Opinions:
     """Return what the sources say now. A thin pool has no say while any of the token is deep."""
     thin = not any(view.weight.standing == "deep" for view in pools.traded.quotes)
-    views: dict[str, list[View]] = {}
+    views: dict[str, list[PoolView]] = {}
     if ("thin" if thin else "pools") in rules.price_order:
         standing = "thin" if thin else "deep"
         cutoff_ms = max(cut.price, cut.sums)
@@ -78,18 +78,18 @@ def settle(opinions: Opinions, rules: MergeRules) -> Consensus | None:
     """
     factor = 1 + rules.disagree_pct / 100
     voting = {} if opinions.thin else opinions.views
-    said: dict[str, list[float]] = {
+    claims: dict[str, list[float]] = {
         source: [view.pool.price or 0.0 for view in views] for source, views in voting.items()
     }
     for source, price in opinions.whole.items():
-        said.setdefault(source, []).append(price.price)
-    if len(said) < 2:
+        claims.setdefault(source, []).append(price.price)
+    if len(claims) < 2:
         return None
-    everything = [price for prices in said.values() for price in prices]
+    everything = [price for prices in claims.values() for price in prices]
     everything += [view.pool.price or 0.0 for views in opinions.views.values() for view in views]
     if agree(min(everything), max(everything), factor):
         return None
-    return find_consensus(said, factor)
+    return find_consensus(claims, factor)
 
 
 def settle_sums(
@@ -101,21 +101,21 @@ def settle_sums(
     pools must not change what is added. Pools whose price is thin or stale do not vote.
     """
     factor = 1 + rules.disagree_pct / 100
-    said = {source: [price.price] for source, price in opinions.whole.items()}
+    claims = {source: [price.price] for source, price in opinions.whole.items()}
     voting = [
         view.pool.price
         for view in union.quotes
         if view.weight.standing == "deep" and view.observed_ms > cut.price and view.pool.price
     ]
     if voting:
-        said["pools"] = voting
+        claims["pools"] = voting
     claimed = [view.pool.price or 0.0 for view in sizable(union, rules)]
-    if len(said) < 2 or not claimed:
+    if len(claims) < 2 or not claimed:
         return None
-    everything = [*claimed, *[price for prices in said.values() for price in prices]]
+    everything = [*claimed, *[price for prices in claims.values() for price in prices]]
     if agree(min(everything), max(everything), factor):
         return None
-    return find_consensus(said, factor)
+    return find_consensus(claims, factor)
 
 
 def find_outvoted(opinions: Opinions, consensus: Consensus | None) -> frozenset[str]:

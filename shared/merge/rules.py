@@ -15,7 +15,6 @@ from msgspec import Struct
 from shared.merge.ages import Ages, find_ages
 from shared.merge.consensus import Consensus
 from shared.merge.drained import believe
-from shared.merge.givers import WINDOW_CHANGES, Chosen, Giver, choose, find_givers, label
 from shared.merge.names import shown
 from shared.merge.policy import MergeRules, in_order
 from shared.merge.pools import (
@@ -30,6 +29,14 @@ from shared.merge.pools import (
     price_pool,
     totals,
     without,
+)
+from shared.merge.price_candidates import (
+    WINDOW_CHANGES,
+    Chosen,
+    PriceCandidate,
+    choose,
+    find_price_candidates,
+    label,
 )
 from shared.merge.prices import (
     SourcePrice,
@@ -50,8 +57,8 @@ LARGEST: Final = (
     "liquidity",
     *(f"{kind}_{window}" for kind in ("volume", "transactions") for window in WINDOWS),
 )
-ONE_GIVER: Final = frozenset(("buys_24h", "sells_24h"))  # whoever gives the transactions
-FIGURES: Final = frozenset((*LARGEST, *ONE_GIVER, "holders"))
+FROM_ONE_SOURCE: Final = frozenset(("buys_24h", "sells_24h"))  # whoever gives the transactions
+FIGURES: Final = frozenset((*LARGEST, *FROM_ONE_SOURCE, "holders"))
 SHOWN_TEXTS: Final = ("token_name", "token_ticker", "protocol")
 
 
@@ -83,7 +90,7 @@ class Case(Struct, frozen=True):
     union: Union
     best: PricePool | None
     ranked: tuple[str, ...]  # sources in name order
-    givers: list[Giver]
+    candidates: list[PriceCandidate]
     prices: list[SourcePrice]
     agreed: list[SourcePrice]
     consensus: Consensus | None
@@ -120,12 +127,12 @@ def examine(readings: Mapping[str, SourceReading], now_ms: int, rules: MergeRule
         of_sums = settle_sums(opinions, pools.traded, rules, cut)
     best = price_pool(pools, consensus)
     outvoted = find_outvoted(opinions, consensus)
-    givers = find_givers(believed, best, rules, outvoted)
-    chosen, union = choose(givers, "price", cut), pools.traded
+    candidates = find_price_candidates(believed, best, rules, outvoted)
+    chosen, union = choose(candidates, "price", cut), pools.traded
     if chosen is None and pools.untraded.sums:
         best = last_resort(pools, rules) or best
-        givers = find_givers(believed, best, rules, outvoted)
-        chosen = choose(givers, "price", cut)
+        candidates = find_price_candidates(believed, best, rules, outvoted)
+        chosen = choose(candidates, "price", cut)
         union = join(union, pools.untraded)
     contradicting = outvoted_pools(union, of_sums, rules)
     return Case(
@@ -135,7 +142,7 @@ def examine(readings: Mapping[str, SourceReading], now_ms: int, rules: MergeRule
         union=without(union, contradicting),
         best=best,
         ranked=in_order(rules.name_order, tuple(readings)),
-        givers=givers,
+        candidates=candidates,
         prices=prices,
         agreed=prices if consensus is None else source_prices(opinions, consensus),
         consensus=consensus,
@@ -206,10 +213,10 @@ def _set_created(
 
 # -- the price and what goes with it --------------------------------------------------------------
 def _set_price(row: dict[str, Any], case: Case, rules: MergeRules) -> None:
-    """Set what is chosen in the order of the price; price and changes are of one giver."""
+    """Set what is chosen in the order of the price; price and changes come from one candidate."""
     cut = case.ages.cut
     for field in ("market_cap", "fdv", "price_change_7d"):
-        chosen = choose(case.givers, field, cut)
+        chosen = choose(case.candidates, field, cut)
         if chosen is not None:
             row[field] = chosen.value
     pick = pick_price(case, rules)
@@ -217,7 +224,7 @@ def _set_price(row: dict[str, Any], case: Case, rules: MergeRules) -> None:
         return
     row["price"], row["price_source"] = pick.value, pick.label
     for field in WINDOW_CHANGES:
-        offer = pick.chosen.giver.offer(field)
+        offer = pick.chosen.candidate.offer(field)
         if offer is not None and offer[0] > oldest_change_ms(pick, cut):
             row[field] = offer[1]
     spread = spread_pct(case.prices)
@@ -232,11 +239,11 @@ def pick_price(case: Case, rules: MergeRules) -> PricePick | None:
         return None
     blended = blend(case.agreed, rules.outlier_pct) if rules.price_rule == "weighted" else None
     if blended is None:
-        name = label(chosen.giver.source, chosen.giver.thin)
+        name = label(chosen.candidate.source, chosen.candidate.thin)
         return PricePick(chosen.value, name, chosen)
     value, kept = blended
     names = {price.source for price in kept}
-    of_kept = [giver for giver in case.givers if giver.source in names]
+    of_kept = [candidate for candidate in case.candidates if candidate.source in names]
     return PricePick(
         value,
         "weighted" if len(kept) > 1 else label(kept[0].source, kept[0].thin),
@@ -258,7 +265,7 @@ def _set_figures(
     ranked: tuple[str, ...],
     cut: Cutoffs,
 ) -> None:
-    """Set volume, liquidity, transactions: the largest; buys and sells are of the same giver."""
+    """Set volume, liquidity, transactions: the largest; buys and sells come from the same source."""
     sums: Mapping[str, Any] = totals(union)
     most: str | None = None  # the source with more transactions than the pools, if one has
     for field in LARGEST:

@@ -148,13 +148,13 @@ class _Handler(MetricsHandler):
         if path == "/metrics":
             super().do_GET()
         elif path == "/livez":
-            self._say(503 if loop.lag_s > _DEAD_S else 200, f"loop lag {loop.lag_s:.1f} s")
+            self._respond(503 if loop.lag_s > _DEAD_S else 200, f"loop lag {loop.lag_s:.1f} s")
         elif path == "/readyz":
-            self._say(503 if loop.stuck_s else 200, f"loop lag {loop.stuck_s:.1f} s")
+            self._respond(503 if loop.stuck_s else 200, f"loop lag {loop.stuck_s:.1f} s")
         else:
-            self._say(404, "there are /metrics, /readyz and /livez")
+            self._respond(404, "there are /metrics, /readyz and /livez")
 
-    def _say(self, status: int, text: str) -> None:
+    def _respond(self, status: int, text: str) -> None:
         self.send_response(status)
         self.send_header("Content-Type", "text/plain")
         self.end_headers()

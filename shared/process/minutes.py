@@ -10,7 +10,7 @@ from typing import Final
 MINUTE_S: Final = 60.0
 
 
-class Since:
+class DeltaCounter:
     """What was added to totals since they were last looked at."""
 
     def __init__(self) -> None:

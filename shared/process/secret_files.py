@@ -80,7 +80,7 @@ class SecretsFromFiles(BaseSettings):
 
     @field_validator("*", mode="before")
     @classmethod
-    def _tell_faults(cls, value: object) -> object:
+    def _report_faults(cls, value: object) -> object:
         if isinstance(value, _Fault):
             raise ValueError(value.message)  # noqa: TRY004 - what pydantic takes for a fault
         return value

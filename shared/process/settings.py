@@ -164,7 +164,7 @@ class ServiceSettings(SecretsFromFiles):
         )
 
 
-class DoorSettings(ServiceSettings):
+class EdgeSettings(ServiceSettings):
     """Settings of services that clients connect to."""
 
     trusted_proxies: Networks = ()

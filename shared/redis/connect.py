@@ -22,7 +22,7 @@ from redis.backoff import NoBackoff
 from shared.process.logs import get_logger
 from shared.redis.address import Host, RedisAddress, RedisPlace, hash_tag, key_slot, public_url
 from shared.redis.faults import Counting
-from shared.redis.primary import Ask, ClusterNodes, Primary, Sentinels
+from shared.redis.primary import ClusterNodes, FindPrimary, Primary, Sentinels
 
 log = get_logger(__name__)
 
@@ -174,7 +174,7 @@ _RECHECK_S: Final = 1.0
 _COMMON: Final = {"driver_info": None, "health_check_interval": 0}
 
 
-def _guide(address: RedisAddress, place: RedisPlace) -> Ask:
+def _guide(address: RedisAddress, place: RedisPlace) -> FindPrimary:
     """Return whom to ask for the primary."""
     options = {**_COMMON, "retry": Retry(NoBackoff(), 0), **_tls(address, place)}
     options["ssl"] = place.tls

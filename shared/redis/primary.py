@@ -22,28 +22,28 @@ from shared.redis.address import Host
 
 log = get_logger(__name__)
 
-_ASK_S: Final = 0.5  # for each of them; requests wait for the answer
-Ask: TypeAlias = Callable[[], Awaitable[Host | None]]
+_QUERY_S: Final = 0.5  # for each of them; requests wait for the answer
+FindPrimary: TypeAlias = Callable[[], Awaitable[Host | None]]
 Options: TypeAlias = Mapping[str, Any]  # of the connections that ask
 
 
 class Primary:
     """The address of the primary, asked for when it is not known. One asks, the others wait."""
 
-    def __init__(self, ask: Ask, *, recheck_s: float = math.inf) -> None:
+    def __init__(self, query: FindPrimary, *, recheck_s: float = math.inf) -> None:
         """`recheck_s` is how long an answer is good where no server takes it back."""
         self.at: Host | None = None
-        self._ask = ask
+        self._query = query
         self._recheck_s = recheck_s
-        self._asked_at = 0.0
-        self._asking = asyncio.Lock()
+        self._queried_at = 0.0
+        self._querying = asyncio.Lock()
         self._last: Host | None = None
 
     async def find(self) -> Host:
         """Return the address. Raises redis-py's ConnectionError when nobody knows it."""
-        async with self._asking:
+        async with self._querying:
             if self.at is None:
-                await self._ask_again()
+                await self._query_again()
             if self.at is None:
                 raise redis.exceptions.ConnectionError("nobody knows who is primary")
             return self.at
@@ -52,16 +52,16 @@ class Primary:
         """Ask again when the last answer is old. An old primary that was cut off goes on as if it
         were one: it takes writes until somebody reaches it, and then they are lost.
         """  # noqa: D205
-        old = time.monotonic() - self._asked_at > self._recheck_s
-        if self.at is None or not old or self._asking.locked():
+        old = time.monotonic() - self._queried_at > self._recheck_s
+        if self.at is None or not old or self._querying.locked():
             return
-        async with self._asking:
-            await self._ask_again()
+        async with self._querying:
+            await self._query_again()
 
-    async def _ask_again(self) -> None:
+    async def _query_again(self) -> None:
         """Ask; when nobody answers, what was known stays."""
-        self._asked_at = time.monotonic()
-        self.at = await self._ask() or self.at
+        self._queried_at = time.monotonic()
+        self.at = await self._query() or self.at
         if self.at is not None and self.at != self._last:
             log.info("redis_primary", host=self.at[0], port=self.at[1])
             self._last = self.at
@@ -80,15 +80,15 @@ class Sentinels:
 
     async def __call__(self) -> Host | None:
         """Return what the one with the newest configuration says; None: none says anything."""
-        answers = await asyncio.gather(*(self._ask(host) for host in self._hosts))
+        answers = await asyncio.gather(*(self._query(host) for host in self._hosts))
         known = [answer for answer in answers if answer is not None]
         return max(known, key=lambda answer: answer[0])[1] if known else None
 
-    async def _ask(self, host: Host) -> tuple[int, Host] | None:
-        said = await _ask(host, self._options, "SENTINEL MASTER", self._master)
-        if not said:
+    async def _query(self, host: Host) -> tuple[int, Host] | None:
+        reply = await _query(host, self._options, "SENTINEL MASTER", self._master)
+        if not reply:
             return None
-        return int(said["config-epoch"]), (str(said["ip"]), int(said["port"]))
+        return int(reply["config-epoch"]), (str(reply["ip"]), int(reply["port"]))
 
 
 class ClusterNodes:
@@ -101,13 +101,13 @@ class ClusterNodes:
     async def __call__(self) -> Host | None:
         """Return whom most of the nodes that answer take for the owner; None: none knows."""
         nodes = {*self._seeds, *self._known}
-        answers = await asyncio.gather(*(self._ask(node) for node in nodes))
+        answers = await asyncio.gather(*(self._query(node) for node in nodes))
         owners = Counter(answer for answer in answers if answer is not None)
         return owners.most_common(1)[0][0] if owners else None
 
-    async def _ask(self, node: Host) -> Host | None:
+    async def _query(self, node: Host) -> Host | None:
         owner: Host | None = None
-        for first, last, *servers in await _ask(node, self._options, "CLUSTER SLOTS") or ():
+        for first, last, *servers in await _query(node, self._options, "CLUSTER SLOTS") or ():
             # A node that does not know its own name means the one it was asked by.
             hosts = [(str(server[0] or node[0]), int(server[1])) for server in servers]
             self._known.update(hosts)
@@ -116,16 +116,16 @@ class ClusterNodes:
         return owner
 
 
-async def _ask(host: Host, options: Options, command: str, *args: str) -> Any:  # noqa: ANN401 - the library's reply
+async def _query(host: Host, options: Options, command: str, *args: str) -> Any:  # noqa: ANN401 - the library's reply
     """Return the answer of one of them, None when there is none."""
     client: Any = aioredis.Redis(
         host=host[0],
         port=host[1],
         decode_responses=True,
-        **{**options, "socket_timeout": _ASK_S, "socket_connect_timeout": _ASK_S},
+        **{**options, "socket_timeout": _QUERY_S, "socket_connect_timeout": _QUERY_S},
     )
     try:
-        async with asyncio.timeout(_ASK_S):
+        async with asyncio.timeout(_QUERY_S):
             return await client.execute_command(command, *args)
     except (redis.exceptions.RedisError, OSError) as error:
         log.debug("redis_guide_failed", host=host[0], port=host[1], error=str(error)[:200])

@@ -54,7 +54,7 @@ class Followed:
     fills: int = 0  # gaps closed from the log
     loads: int = 0  # of the whole state
     divergences: int = 0  # commits that did not follow, digests that differ
-    heard: Histogram = field(default_factory=lambda: Histogram(STAGE_S))  # a commit's age here
+    commit_age: Histogram = field(default_factory=lambda: Histogram(STAGE_S))  # a commit's age here
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ class Feed:
         self._listener = listener
         self._extra = extra
         self._silence_s = silence_s
-        self._heard_at = 0.0
+        self._last_message_at = 0.0
         self.loaded = asyncio.Event()  # set while the replica is one exact state
         self._leading = False  # the active aggregator applies its own commits
         self._turn = asyncio.Lock()  # one change of the replica at a time
@@ -95,7 +95,7 @@ class Feed:
     @property
     def silent_s(self) -> float:
         """Seconds since the last message: a commit or a heartbeat comes at least each second."""
-        return time.monotonic() - self._heard_at if self._heard_at else float("inf")
+        return time.monotonic() - self._last_message_at if self._last_message_at else float("inf")
 
     @property
     def live(self) -> bool:
@@ -153,13 +153,13 @@ class Feed:
             try:
                 await self._follow()
             except (*UNREACHABLE, RedisError) as error:
-                heard = self._heard_at > attempted_at
+                commit_age = self._last_message_at > attempted_at
                 self.followed.losses += 1
-                if heard or delay_s == _BACKOFF_S[0]:  # one line per loss, not per attempt
+                if commit_age or delay_s == _BACKOFF_S[0]:  # one line per loss, not per attempt
                     log.warning("feed_lost", error=f"{type(error).__name__}: {error}"[:200])
                 # Idle connections of the pool may be as dead as this one was, and as silent.
                 await self._redis.connection_pool.disconnect(inuse_connections=False)
-                delay_s = _BACKOFF_S[0] if heard else min(_BACKOFF_S[1], delay_s * 2)
+                delay_s = _BACKOFF_S[0] if commit_age else min(_BACKOFF_S[1], delay_s * 2)
                 await asyncio.sleep(delay_s * random.uniform(0.5, 1))
 
     async def _follow(self) -> None:
@@ -186,7 +186,7 @@ class Feed:
                 if message["type"] != "message":
                     continue
                 if message["channel"].decode() == self._keys.state_changes:
-                    last = self._heard_at = time.monotonic()
+                    last = self._last_message_at = time.monotonic()
                     await self._on_state(message["data"])
                     if await is_elsewhere(pubsub.connection):  # a replica may repeat what it hears
                         raise ConnectionError("the primary is another server now")
@@ -239,7 +239,7 @@ class Feed:
 
     def _apply(self, commit: Commit) -> None:
         """Apply a commit that has just been heard."""
-        self.followed.heard.observe(max(0.0, time.time() - commit.ts / 1000))
+        self.followed.commit_age.observe(max(0.0, time.time() - commit.ts / 1000))
         self._listener.on_commit(self.replica.apply(commit))
 
     async def _on_heartbeat(self, heartbeat: Heartbeat) -> None:

@@ -14,7 +14,7 @@ from shared.state.feed import Feed
 
 def export_feed(metrics: Metrics, feed: Feed) -> None:
     """Show how old and how complete the copy is, and how often it had to be mended."""
-    metrics.stages["heard"] = feed.followed.heard
+    metrics.stages["heard"] = feed.followed.commit_age
     epoch, since_s = "", time.monotonic()
 
     def collect() -> Iterator[Metric]:

@@ -103,7 +103,7 @@ class CommitPlan:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class StoredPage:
     """One page of the live order, all of it from one state."""
 
     epoch: str
@@ -194,14 +194,14 @@ class Store:
             sent_bytes=int(info["total_net_output_bytes"]),
         )
 
-    async def page(self, metric: str, start: int, stop: int, *, descending: bool) -> Page:
+    async def page(self, metric: str, start: int, stop: int, *, descending: bool) -> StoredPage:
         """Read ranks `start` to `stop` (inclusive) of an index with their rows and the version."""
         args = [self.keys.token(""), "1" if descending else "", start, stop, *ROW_FIELDS, *_LABELS]
         keys = [self.keys.index(metric), self.keys.meta]
         (epoch, version, committed_ms, seeding), total, read, found, ghosts = await _PAGE(
             self.redis, keys, args
         )
-        return Page(
+        return StoredPage(
             epoch=(epoch or b"").decode(),
             version=int(version or 0),
             committed_ms=int(committed_ms or 0),

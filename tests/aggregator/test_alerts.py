@@ -11,7 +11,7 @@ from services.aggregator.alerts import (
     AlertBook,
     AlertRules,
     Arm,
-    Sample,
+    PriceSample,
     Track,
     encode_track,
     turn,
@@ -420,7 +420,7 @@ def test_a_window_that_is_not_watched_costs_nothing() -> None:
 
 
 def test_a_track_is_stored_as_short_json() -> None:
-    track = Track((Sample(7, 1.5, "jupiter", 3.0, "jupiter"), Sample(8)), up=Arm(1, 2, 3))
+    track = Track((PriceSample(7, 1.5, "jupiter", 3.0, "jupiter"), PriceSample(8)), up=Arm(1, 2, 3))
 
     assert encode_track(track) == (
         b'[[[7,1.5,"jupiter",3.0,"jupiter"],[8,null,"",null,""]],[1,2,3],[0,0,0],[0,0,0]]'

@@ -15,7 +15,7 @@ from services.aggregator.alerts import (
     WINDOW_MS,
     AlertBook,
     Arm,
-    Sample,
+    PriceSample,
     Track,
     encode_track,
 )
@@ -24,7 +24,7 @@ from services.aggregator.intake import Intake
 from services.aggregator.leader import Leader
 from services.aggregator.memory import Memory
 from services.aggregator.noise import NoiseFloors
-from services.aggregator.plan import Window
+from services.aggregator.plan import Merger
 from services.aggregator.settings import AggregatorSettings
 from shared.keys import ALERTS_MAX_ENTRIES, Keys
 from shared.merge.policy import MergeRules
@@ -67,7 +67,7 @@ async def shows(store: Store, **fields: object) -> None:
 async def stood_still(store: Store, **figures: float) -> None:
     """Store that these figures have been in force for a window, as after five quiet minutes."""
     slot = now_ms() * SLOTS // WINDOW_MS["5m"]
-    sample = Sample(slot, figures.get("price"), "jupiter", figures.get("volume_5m"), "jupiter")
+    sample = PriceSample(slot, figures.get("price"), "jupiter", figures.get("volume_5m"), "jupiter")
     for name in NAMES:
         await store.redis.hset(
             store.keys.alert_base(f"solana:{name}"), "5m", encode_track(Track((sample,)))
@@ -203,13 +203,13 @@ async def test_what_is_read_late_does_not_undo_what_was_told_meanwhile(
     redis: Redis, keys: Keys, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The sweep reads a token; before its answer is here, a window has read and told it."""
-    stored, newer = Track((Sample(7, 1.0),)), Track((Sample(7, 1.0),), up=Arm(1, 1, 5))
+    stored, newer = Track((PriceSample(7, 1.0),)), Track((PriceSample(7, 1.0),), up=Arm(1, 1, 5))
     await store.redis.hset(keys.alert_base("solana:Abc"), "5m", encode_track(stored))
     memory, book = Memory(10), AlertBook()
     replica = Replica()
     leader = Leader(
         redis, keys,
-        window=Window(memory, replica, MergeRules(), NoiseFloors(), book),
+        window=Merger(memory, replica, MergeRules(), NoiseFloors(), book),
         intake=Intake(memory, include_quote_assets=False),
         clock=StoreClock(),
         settings=read_settings(AggregatorSettings),

@@ -16,7 +16,7 @@ from shared.keys import Keys
 from shared.redis.connect import Redis, open_redis
 from shared.state.messages import Commit, decode
 from shared.state.replica import Replica
-from shared.state.store import Page, Store
+from shared.state.store import Store, StoredPage
 from tests.support_market import aggregator, has_leader, market, publish, reaches
 
 METRICS = ("volume_24h", "liquidity", "price_change_1h")
@@ -53,7 +53,7 @@ async def test_no_page_disagrees_with_itself_or_with_its_version(
         assert page.total == 1000
 
 
-async def read_pages(store: Store, metric: str, done: asyncio.Event) -> list[Page]:
+async def read_pages(store: Store, metric: str, done: asyncio.Event) -> list[StoredPage]:
     found = []
     while not done.is_set():
         found.append(await store.page(metric, 0, 49, descending=True))

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from services.aggregator.noise import NO_FLOORS, Diff, NoiseFloors, apply, diff
+from services.aggregator.noise import NO_FLOORS, NoiseFloors, RowDiff, apply, diff
 
 FLOORS = NoiseFloors()
 ROW: dict[str, Any] = {
@@ -29,7 +29,7 @@ def changed(**fields: object) -> dict[str, Any] | None:
 
 
 def test_a_new_row_is_all_change() -> None:
-    assert diff(None, ROW, FLOORS) == Diff(ROW)
+    assert diff(None, ROW, FLOORS) == RowDiff(ROW)
 
 
 def test_the_same_row_is_no_change() -> None:
@@ -75,7 +75,7 @@ def test_a_fall_to_zero_or_to_unknown_always_counts(field: str) -> None:
 
 def test_a_rise_from_zero_or_from_unknown_always_counts() -> None:
     tiny = diff({"price_change_1h": 0.0}, {"price_change_1h": 1e-9, "volume_5m": 1e-9}, FLOORS)
-    assert tiny == Diff({"price_change_1h": 1e-9, "volume_5m": 1e-9})
+    assert tiny == RowDiff({"price_change_1h": 1e-9, "volume_5m": 1e-9})
 
 
 def test_a_change_of_sign_is_measured_like_any_other() -> None:
@@ -94,7 +94,7 @@ def test_slow_drift_adds_up_against_the_committed_value() -> None:
 
 def test_the_time_of_observation_rides_along() -> None:
     after = {**ROW, "price": 101.0, "observed_ms": 1_790_000_000_500}
-    assert diff(ROW, after, FLOORS) == Diff({"price": 101.0, "observed_ms": 1_790_000_000_500})
+    assert diff(ROW, after, FLOORS) == RowDiff({"price": 101.0, "observed_ms": 1_790_000_000_500})
 
 
 def test_the_time_of_observation_alone_counts_only_past_thirty_seconds() -> None:
@@ -104,7 +104,7 @@ def test_the_time_of_observation_alone_counts_only_past_thirty_seconds() -> None
 
 def test_the_time_of_observation_counts_when_it_becomes_known_or_unknown() -> None:
     assert changed(observed_ms=None) == {"observed_ms": None}
-    assert diff({}, {"observed_ms": 5}, FLOORS) == Diff({"observed_ms": 5})
+    assert diff({}, {"observed_ms": 5}, FLOORS) == RowDiff({"observed_ms": 5})
 
 
 def test_what_is_below_its_floor_is_not_written_with_what_is_above() -> None:
@@ -113,12 +113,12 @@ def test_what_is_below_its_floor_is_not_written_with_what_is_above() -> None:
 
 def test_the_version_of_the_row_is_not_a_value() -> None:
     assert diff({**ROW, "rv": 7}, ROW, FLOORS) is None
-    assert apply({"price": 1.0, "rv": 7}, Diff({"price": 2.0})) == {"price": 2.0, "rv": 7}
+    assert apply({"price": 1.0, "rv": 7}, RowDiff({"price": 2.0})) == {"price": 2.0, "rv": 7}
 
 
 def test_applying_sets_values_and_drops_what_became_unknown() -> None:
     before = {"price": 1.0, "fdv": 2.0}
-    assert apply(before, Diff({"price": 3.0, "fdv": None, "holders": None})) == {"price": 3.0}
+    assert apply(before, RowDiff({"price": 3.0, "fdv": None, "holders": None})) == {"price": 3.0}
     assert before == {"price": 1.0, "fdv": 2.0}
 
 

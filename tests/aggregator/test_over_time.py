@@ -10,7 +10,7 @@ import pytest
 
 from services.aggregator.memory import Memory
 from services.aggregator.noise import NoiseFloors
-from services.aggregator.plan import Item, Stamp, Window, plan_commit
+from services.aggregator.plan import Item, Merger, Stamp, plan_commit
 from shared.keys import Keys
 from shared.merge.policy import MergeRules
 from shared.model import METRICS, Reading
@@ -39,7 +39,7 @@ class World:
         replica = Replica()
         replica.reset("e1")
         self.now_ms = T0
-        self.window = Window(Memory(100), replica, MergeRules(), NoiseFloors())
+        self.window = Merger(Memory(100), replica, MergeRules(), NoiseFloors())
         self.commits: list[tuple[int, list[Item]]] = []
 
     def hear(self, address: str = "A", source: str = "jupiter", **fields: object) -> None:

@@ -6,10 +6,10 @@ import msgspec
 import pytest
 
 from services.aggregator.alerts import Crossing, Move
-from services.aggregator.history import LOG_MAX_BYTES, History
+from services.aggregator.history import LOG_MAX_BYTES, LogHistory
 from services.aggregator.memory import Memory
 from services.aggregator.noise import NoiseFloors
-from services.aggregator.plan import Item, Stamp, Window, pieces, plan_commit
+from services.aggregator.plan import Item, Merger, Stamp, pieces, plan_commit
 from shared.keys import GONE_KEEP_MS, LOG_MAX_ENTRIES
 from shared.merge.policy import MergeRules
 from shared.model import METRICS, Reading
@@ -21,18 +21,18 @@ T0 = 1_790_000_000_000
 STAMP = Stamp(fence="1", commit_id="c", ts=T0, horizon=0, log_from=0, seeding=False)
 
 
-def world() -> Window:
+def world() -> Merger:
     replica = Replica()
     replica.reset("e1")
-    return Window(Memory(100), replica, MergeRules(), NoiseFloors())
+    return Merger(Memory(100), replica, MergeRules(), NoiseFloors())
 
 
-def hear(window: Window, address: str, at: int = T0, **fields: object) -> None:
+def hear(window: Merger, address: str, at: int = T0, **fields: object) -> None:
     given = {"chain": "solana", "token_address": address, "observed_ms": at, **fields}
     window.memory.add("jupiter", msgspec.convert(given, Reading), at)
 
 
-def write(window: Window, now: int, *, saved: frozenset[str] = frozenset()) -> list[Item]:
+def write(window: Merger, now: int, *, saved: frozenset[str] = frozenset()) -> list[Item]:
     """One window with one commit, applied to the replica as after the store took it."""
     items = list(window.items(window.memory.take_dirty(now), now, saved))
     _, message = plan_commit(window.replica, items, STAMP)
@@ -159,7 +159,7 @@ def test_a_window_is_cut_into_pieces_within_the_budget() -> None:
 
 
 def test_the_log_keeps_so_many_entries() -> None:
-    history = History()
+    history = LogHistory()
 
     assert history.log_from(1, 10) == max(0, 1 - LOG_MAX_ENTRIES + 1)
     for version in range(2, LOG_MAX_ENTRIES + 2):
@@ -168,7 +168,7 @@ def test_the_log_keeps_so_many_entries() -> None:
 
 
 def test_the_log_keeps_so_many_bytes() -> None:
-    history = History()
+    history = LogHistory()
     for version in range(1, 5):
         oldest = history.log_from(version, LOG_MAX_BYTES // 3)
 
@@ -177,7 +177,7 @@ def test_the_log_keeps_so_many_bytes() -> None:
 
 
 def test_the_horizon_follows_fifteen_minutes_behind() -> None:
-    history = History(horizon=7)
+    history = LogHistory(horizon=7)
     history.tick(10, T0)
     history.tick(11, T0 + 1000)  # too soon for a sample of its own
     history.tick(20, T0 + 60_000)

@@ -297,7 +297,7 @@ async def test_without_heartbeats_the_cache_is_off(writer: Writer, start: Start)
     await writer.begin()
     served = await start()
     await served.follows(await writer.commit([row(1)]))
-    served.api.live.feed._heard_at -= 2.5  # as if the last word was 2.5 s ago
+    served.api.live.feed._last_message_at -= 2.5  # as if the last word was 2.5 s ago
 
     assert served.api.live.stamp is None
     page = (await served.client.get("/discover")).json()

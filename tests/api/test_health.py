@@ -63,7 +63,7 @@ async def test_health_is_degraded_while_warming_without_heartbeats_or_with_an_ai
     assert (await served.client.get("/health")).json()["status"] == "degraded"
     await redis.delete(keys.fetch_status("jupiter"))
 
-    served.api.live.feed._heard_at -= 3.5
+    served.api.live.feed._last_message_at -= 3.5
     assert (await served.client.get("/health")).json()["status"] == "degraded"
 
 
@@ -91,7 +91,7 @@ async def test_readyz_says_why_not(writer: Writer, start: Start) -> None:
     await writer.begin()
     await served.follows(await writer.commit([row(1)]))
     ready = await served.client.get("/readyz")
-    served.api.live.feed._heard_at -= 3.5
+    served.api.live.feed._last_message_at -= 3.5
     stale = await served.client.get("/readyz")
     served.api.draining = True
     draining = await served.client.get("/readyz")
@@ -195,7 +195,7 @@ async def test_an_aggregator_that_was_never_heard_has_no_age(writer: Writer, sta
     served = await start()
     await writer.begin()
     await served.follows(await writer.commit([row(1)]))
-    served.api.live.feed._heard_at = 0.0
+    served.api.live.feed._last_message_at = 0.0
 
     stale = await served.client.get("/readyz")
 

@@ -15,7 +15,7 @@ from services.aggregator.app import run as run_aggregator
 from services.aggregator.settings import AggregatorSettings
 from services.fetcher.sources import dexscreener
 from shared.keys import Keys
-from shared.model import Batch
+from shared.model import ReadingBatch
 from shared.redis.connect import Redis
 from tests.api.conftest import Served, Start
 from tests.support import eventually
@@ -40,7 +40,7 @@ async def feed(
     async def publish(case: str) -> Served:
         now_ms = int(time.time() * 1000)
         page = dexscreener.read_pairs((CASES / case / "body.json").read_bytes(), now_ms)
-        batch = Batch(
+        batch = ReadingBatch(
             source="dexscreener", batch_id=case, sent_ms=now_ms, tokens=tuple(page.readings)
         )
         body = msgspec.json.encode(batch)

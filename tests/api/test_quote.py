@@ -15,7 +15,7 @@ from services.aggregator.settings import AggregatorSettings
 from services.api.discover.quoting import parse_quote
 from services.api.edge.problem import Problem
 from shared.keys import Keys
-from shared.model import Batch, PoolReading, Reading
+from shared.model import PoolReading, Reading, ReadingBatch
 from shared.redis.connect import Redis
 from tests.api.conftest import Served, Start
 from tests.support import eventually
@@ -44,7 +44,7 @@ async def served(redis_url: str, redis_prefix: str, start: Start) -> AsyncIterat
 
 
 async def hear(redis: Redis, keys: Keys, *readings: Reading) -> None:
-    batch = Batch(source="dexscreener", batch_id="b", sent_ms=now_ms(), tokens=readings)
+    batch = ReadingBatch(source="dexscreener", batch_id="b", sent_ms=now_ms(), tokens=readings)
     await redis.publish(keys.raw_tokens, msgspec.json.encode(batch))
 
 

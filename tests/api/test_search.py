@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.api.edge.problem import Problem
-from services.api.search.name_index import Texts, fold, fold_ticker, parse_text
+from services.api.search.name_index import NameIndex, fold, fold_ticker, parse_text
 from tests.api.conftest import Served, Start
 from tests.api.writer import Writer, row
 
@@ -186,7 +186,7 @@ steps = st.lists(st.tuples(st.sampled_from("abcd"), st.booleans(), names, names)
 def test_an_index_after_any_changes_is_that_of_what_is_left(
     steps: list[tuple[str, bool, str | None, str | None]], text: str
 ) -> None:
-    changed = Texts()
+    changed = NameIndex()
     left: dict[str, tuple[str | None, str | None]] = {}
     for token, removed, name, ticker in steps:
         if removed:
@@ -196,7 +196,7 @@ def test_an_index_after_any_changes_is_that_of_what_is_left(
             changed.put(f"x:{token}", name, ticker)
             left[f"x:{token}"] = (name, ticker)
         changed.find("a")  # from here on the words are kept sorted
-    fresh = Texts()
+    fresh = NameIndex()
     for token_id, called in left.items():
         fresh.put(token_id, *called)
 

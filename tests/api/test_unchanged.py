@@ -14,7 +14,7 @@ import pytest
 from services.aggregator.app import run as run_aggregator
 from services.aggregator.settings import AggregatorSettings
 from shared.keys import Keys
-from shared.model import Batch, PoolReading, Reading
+from shared.model import PoolReading, Reading, ReadingBatch
 from shared.redis.connect import Redis
 from tests.api.conftest import Served, Start
 from tests.support import eventually
@@ -60,7 +60,9 @@ def entries(answer: dict[str, Any]) -> list[tuple[int, str, list[str]]]:
 
 async def hear(redis: Redis, keys: Keys, source: str, reading: Reading) -> None:
     """Publish a reading of a source, as a fetcher does."""
-    batch = Batch(source=source, batch_id="b", sent_ms=reading.observed_ms, tokens=(reading,))
+    batch = ReadingBatch(
+        source=source, batch_id="b", sent_ms=reading.observed_ms, tokens=(reading,)
+    )
     await redis.publish(keys.raw_tokens, msgspec.json.encode(batch))
 
 

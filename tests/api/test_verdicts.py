@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from msgspec import UNSET
 
 from services.api.edge.problem import Problem
-from services.api.ingest.body import IngestToken, Verdict, judge, readings
+from services.api.ingest.body import BatchVerdict, IngestToken, judge, readings
 from shared.model import READING_FIELDS
 
 NESTED = b"[" * 100_000 + b"]" * 100_000
@@ -19,7 +19,7 @@ NESTED = b"[" * 100_000 + b"]" * 100_000
 NOW_MS = 1_790_000_000_000
 
 
-def judged(body: bytes) -> Verdict:
+def judged(body: bytes) -> BatchVerdict:
     return judge(body, quote_assets=False, now_ms=NOW_MS)
 
 

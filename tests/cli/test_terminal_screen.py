@@ -17,7 +17,7 @@ from dexwire.server.settings import UpSettings
 from dexwire.server.up.log_view import LogView, view
 from dexwire.server.up.ports import Ports
 from dexwire.server.up.screen import Screen
-from dexwire.server.up.summary import Sample, summary, write_summaries
+from dexwire.server.up.summary import Totals, summary, write_summaries
 from dexwire.server.up.terminal_screen import TerminalScreen
 from tests.support import eventually, happening
 from tests.support_pty import Terminal, shown
@@ -27,7 +27,7 @@ FREE = ("--api-port", "0", "--ws-port", "0")
 NOWHERE = "http://127.0.0.1:1"
 OFFLINE = {f"{name}_URL": NOWHERE for name in ("DEXSCREENER", "JUPITER", "GECKOTERMINAL")}
 NO_SOURCE = "no source answers; is this machine online?"
-SAMPLE = Sample(calls=100, failed=3, tokens=41, epoch="e", version=7, clients=1)
+SAMPLE = Totals(calls=100, failed=3, tokens=41, epoch="e", version=7, clients=1)
 
 
 @pytest.fixture
@@ -186,7 +186,7 @@ def test_a_terminal_of_few_letters_shows_the_others_by_number(
     ],
 )
 def test_the_line_of_a_minute_says_what_was_done(now: dict[str, int | str], line: str) -> None:
-    assert summary(SAMPLE, Sample(**{**asdict(SAMPLE), **now})) == line
+    assert summary(SAMPLE, Totals(**{**asdict(SAMPLE), **now})) == line
 
 
 class Recorder(Screen):

@@ -16,7 +16,7 @@ from dexwire.client.buffer import Buffer
 from dexwire.client.events import Diff, Gap, Snapshot
 from dexwire.client.rule import Rule
 from dexwire.client.table import Table
-from services.ws.core.hub import Cursor
+from services.ws.core.hub import Position
 from services.ws.core.topics import ALL, Topic, parse_topic
 from tests.client_support import LIST, typed
 from tests.reference_client import ReferenceClient
@@ -122,7 +122,7 @@ def connect(server: FakeGateway, oracle: ReferenceClient, chance: random.Random)
     sink = FakeSink(chance.choice([300, 1 << 30]))
     member = server.hub.enter(sink)
     cursors = {
-        topic: Cursor(oracle.epoch, oracle.versions[name]) if name in oracle.versions else None
+        topic: Position(oracle.epoch, oracle.versions[name]) if name in oracle.versions else None
         for name, topic in TOPICS.items()
     }
     server.hub.subscribe(member, cursors)

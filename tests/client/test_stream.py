@@ -279,7 +279,7 @@ async def test_alerts_come_one_by_one() -> None:
 
 async def test_a_bye_names_when_to_come_back() -> None:
     backoff = retry.Backoff()
-    backoff.told((700, 500))
+    backoff.set_range((700, 500))
 
     assert 0.5 <= backoff.next_s() <= 0.7
     assert backoff.next_s() <= retry.CAP_S
@@ -363,6 +363,6 @@ def test_patience_doubles_with_each_silent_connection_up_to_a_bound() -> None:
 
 
 def test_a_list_topic_is_passed_on_as_it_is() -> None:
-    assert Stream("ws://x/ws", (LIST, LIST))._runner.connection._wishes.topics == (LIST,)
+    assert Stream("ws://x/ws", (LIST, LIST))._runner.connection._subscription.topics == (LIST,)
     with pytest.raises(ValueError, match="at least one"):
         Stream("ws://x/ws", ())

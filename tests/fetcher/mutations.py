@@ -14,9 +14,9 @@ from typing import Any, Final, TypeAlias
 import msgspec
 from hypothesis import strategies as st
 
-from services.fetcher.source import Page
+from services.fetcher.source import ParsedBody
 from services.fetcher.sources import dexscreener, geckoterminal, jupiter
-from shared.errors import Malformed
+from shared.errors import MalformedBody
 from shared.model import PoolReading, Reading
 from tests.fetcher.recorded import RECORDED
 
@@ -67,7 +67,7 @@ class Body:
     """A body in parts: what is before, between and behind the records, and the records."""
 
     source: str
-    read: Callable[[bytes, int], Page]
+    read: Callable[[bytes, int], ParsedBody]
     records: tuple[bytes, ...]
     asked: int = 0  # JSON:API: the records before this one are `data`, the others `included`
     around: tuple[bytes, bytes, bytes] = (b"[", b"", b"]")
@@ -86,7 +86,7 @@ class Body:
             self, asked=asked, records=(*self.records[:at], *records, *self.records[at + 1 :])
         )
 
-    def page(self) -> Page:
+    def page(self) -> ParsedBody:
         return self.read(bytes(self), AT)
 
 
@@ -189,7 +189,7 @@ def _with_bytes(draw: st.DrawFn, record: bytes) -> bytes:
 
 
 # -- what the others give -------------------------------------------------------------------------
-def assert_others_are_read(body: Body, at: int, record: bytes) -> Page:
+def assert_others_are_read(body: Body, at: int, record: bytes) -> ParsedBody:
     """Check that the page of a body with a damaged record has all that the others give."""
     rest = body.with_records(at).page()
     if not rest.readings and not rest.found:
@@ -208,16 +208,16 @@ def assert_others_are_read(body: Body, at: int, record: bytes) -> Page:
     return page
 
 
-def _alone(body: Body, at: int, record: bytes) -> Page:
+def _alone(body: Body, at: int, record: bytes) -> ParsedBody:
     """Return what the damaged record would say by itself."""
     return _page_or_none(replace(body.with_records(at, record), records=(record,), asked=1))
 
 
-def _page_or_none(body: Body) -> Page:
+def _page_or_none(body: Body) -> ParsedBody:
     try:
         return body.page()
-    except Malformed:
-        return Page()
+    except MalformedBody:
+        return ParsedBody()
 
 
 def _assert_other_pools(want: Reading, have: Reading, text: bytes) -> None:

@@ -9,8 +9,8 @@ import pytest
 
 from services.fetcher.breaker import Breaker
 from services.fetcher.http import ATTEMPTS, RetryBudget, Upstreams
-from services.fetcher.source import Call, Page, Source
-from shared.errors import Malformed, Resting, SourceError
+from services.fetcher.source import Call, ParsedBody, Source
+from shared.errors import MalformedBody, Resting, SourceError
 from tests.fetcher.upstream import Upstream
 
 
@@ -117,7 +117,7 @@ async def test_an_open_circuit_asks_nobody(
     server: Upstream, source: Source, upstreams: Callable[..., Upstreams]
 ) -> None:
     server.answer("/x", b"{}", status=500)
-    one, call = upstreams(), Call("/x", lambda _body, _at: Page())
+    one, call = upstreams(), Call("/x", lambda _body, _at: ParsedBody())
     assert one.circuit(source) == "closed"
     for _ in range(20):
         with suppress(SourceError):
@@ -135,9 +135,9 @@ async def test_an_answer_that_is_of_no_use_does_not_open_it(
     server: Upstream, source: Source, upstreams: Callable[..., Upstreams]
 ) -> None:
     server.answer("/x", b"<html>", status=404)
-    one, call = upstreams(), Call("/x", lambda _body, _at: Page())
+    one, call = upstreams(), Call("/x", lambda _body, _at: ParsedBody())
     for _ in range(30):
-        with pytest.raises(Malformed):
+        with pytest.raises(MalformedBody):
             await one.get(source, call)
 
     assert one.circuit(source) == "closed"

@@ -102,10 +102,10 @@ def test_two_spellings_of_an_address_are_one_row(
 def test_addresses_are_encoded_in_what_is_asked() -> None:
     denomination, generic = "ibc/" + "AB" * 32, "0x2::lp::LP<0x2::a::A,0x2::b::B>"
 
-    assert dexscreener.ask_tokens("osmosis", [denomination, "uosmo"]).path == (
+    assert dexscreener.tokens_call("osmosis", [denomination, "uosmo"]).path == (
         f"/tokens/v1/osmosis/ibc%2F{'AB' * 32},uosmo"
     )
-    assert geckoterminal.ask_tokens("sui", [generic]).path == (
+    assert geckoterminal.tokens_call("sui", [generic]).path == (
         "/networks/sui-network/tokens/multi/0x2::lp::LP%3C0x2::a::A%2C0x2::b::B%3E"
     )
 

@@ -7,15 +7,15 @@ import random
 import msgspec
 import pytest
 
-from services.fetcher.source import Page
+from services.fetcher.source import ParsedBody
 from services.fetcher.sources.dexscreener import (
-    ask_pools,
-    ask_search,
-    ask_tokens,
+    pools_call,
     read_listed,
     read_pairs,
+    search_call,
+    tokens_call,
 )
-from shared.errors import Malformed
+from shared.errors import MalformedBody
 from shared.model import PoolReading, Reading
 from tests.fetcher.recorded import recorded, the_pool, the_reading
 
@@ -37,11 +37,11 @@ PAIR = {
 }
 
 
-def pairs(name: str) -> Page:
+def pairs(name: str) -> ParsedBody:
     return read_pairs(recorded("dexscreener", name), AT)
 
 
-def one_pair(**changed: object) -> Page:
+def one_pair(**changed: object) -> ParsedBody:
     return read_pairs(msgspec.json.encode([{**PAIR, **changed}]), AT)
 
 
@@ -245,14 +245,14 @@ def test_profiles_name_tokens_of_many_chains() -> None:
 # -- what may come --------------------------------------------------------------------------------
 @pytest.mark.parametrize("body", [b'{"schemaVersion":"1.0.0","pairs":null,"pair":null}', b"[]"])
 def test_no_pairs_is_an_empty_page(body: bytes) -> None:
-    assert read_pairs(body, AT) == Page()
+    assert read_pairs(body, AT) == ParsedBody()
 
 
 @pytest.mark.parametrize(
     "body", [b"", b"<html>", b'{"pairs":', b"5", b"null", b'"x"', b"[" * 100_000, b"\xff"]
 )
 def test_a_body_that_is_something_else_is_malformed(body: bytes) -> None:
-    with pytest.raises(Malformed):
+    with pytest.raises(MalformedBody):
         read_pairs(body, AT)
 
 
@@ -358,9 +358,9 @@ def test_a_pool_that_is_there_twice_counts_once_whatever_the_order() -> None:
 
 
 def test_calls_name_chain_and_addresses() -> None:
-    assert ask_tokens("base", ["0xa", "0xb"]).path == "/tokens/v1/base/0xa,0xb"
-    assert ask_pools("sui", ["0x2::sui::SUI"]).path == "/token-pairs/v1/sui/0x2::sui::SUI"
-    assert ask_search("sol & pepe").query == (("q", "sol & pepe"),)
+    assert tokens_call("base", ["0xa", "0xb"]).path == "/tokens/v1/base/0xa,0xb"
+    assert pools_call("sui", ["0x2::sui::SUI"]).path == "/token-pairs/v1/sui/0x2::sui::SUI"
+    assert search_call("sol & pepe").query == (("q", "sol & pepe"),)
 
 
 @pytest.mark.parametrize(
@@ -376,4 +376,4 @@ def test_a_listed_token_without_usable_names_is_refused(
 ) -> None:
     body = msgspec.json.encode([listed, {"chainId": "solana", "tokenAddress": "good"}])
 
-    assert read_listed(body, AT) == Page((), ("solana:good",), {reason: 1})
+    assert read_listed(body, AT) == ParsedBody((), ("solana:good",), {reason: 1})

@@ -6,16 +6,16 @@ import msgspec
 import pytest
 from msgspec import UNSET
 
-from services.fetcher.source import Page
-from services.fetcher.sources.geckoterminal import ask_tokens, read_page
-from shared.errors import Malformed
+from services.fetcher.source import ParsedBody
+from services.fetcher.sources.geckoterminal import read_page, tokens_call
+from shared.errors import MalformedBody
 from shared.model import PoolReading, Reading
 from tests.fetcher.recorded import recorded, the_pool, the_reading
 
 AT = 1_700_000_000_000
 
 
-def page_of(name: str) -> Page:
+def page_of(name: str) -> ParsedBody:
     return read_page(recorded("geckoterminal", name), AT)
 
 
@@ -299,7 +299,7 @@ def test_metadata_gives_names_and_nothing_else() -> None:
 def test_records_that_are_neither_pools_nor_tokens_are_refused_by_type(
     name: str, records: int
 ) -> None:
-    assert page_of(name) == Page((), (), {"type": records})
+    assert page_of(name) == ParsedBody((), (), {"type": records})
 
 
 # -- what may come --------------------------------------------------------------------------------
@@ -359,7 +359,7 @@ def test_bad_records_are_refused_alone() -> None:
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"data":', b'{"data":[' + b"[" * 10_000])
 def test_a_body_without_data_is_malformed(body: bytes) -> None:
-    with pytest.raises(Malformed):
+    with pytest.raises(MalformedBody):
         read_page(body, AT)
 
 
@@ -369,7 +369,7 @@ def test_data_that_is_no_record_is_refused(body: bytes) -> None:
 
 
 def test_calls_name_the_network_as_the_source_does() -> None:
-    call = ask_tokens("ethereum", ["0xa", "0xb"])
+    call = tokens_call("ethereum", ["0xa", "0xb"])
 
     assert call.path == "/networks/eth/tokens/multi/0xa,0xb"
     assert call.query == (("include", "top_pools"),)

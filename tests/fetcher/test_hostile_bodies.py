@@ -9,9 +9,9 @@ from typing import Final
 
 import pytest
 
-from services.fetcher.source import Page
+from services.fetcher.source import ParsedBody
 from services.fetcher.sources import dexscreener, geckoterminal, jupiter
-from shared.errors import Malformed
+from shared.errors import MalformedBody
 from tests.fetcher.recorded import the_reading
 
 AT: Final = 1_700_000_000_000
@@ -67,7 +67,7 @@ def test_a_figure_that_is_no_number_is_unknown() -> None:
 
 
 def test_no_pairs_are_no_rows_and_no_error() -> None:
-    assert dexscreener.read_pairs(case("h3-14"), AT) == Page()
+    assert dexscreener.read_pairs(case("h3-14"), AT) == ParsedBody()
 
 
 @pytest.mark.parametrize("name", ["h3-15", "h3-17"])
@@ -75,14 +75,16 @@ def test_no_pairs_are_no_rows_and_no_error() -> None:
     "read",
     [dexscreener.read_pairs, jupiter.read_tokens, jupiter.read_prices, geckoterminal.read_page],
 )
-def test_an_error_in_words_is_malformed(name: str, read: Callable[[bytes, int], Page]) -> None:
-    with pytest.raises(Malformed):
+def test_an_error_in_words_is_malformed(
+    name: str, read: Callable[[bytes, int], ParsedBody]
+) -> None:
+    with pytest.raises(MalformedBody):
         read(case(name), AT)
 
 
 def test_a_wrapped_answer_is_refused_and_counted() -> None:
-    assert jupiter.read_prices(case("h3-16"), AT) == Page(refused={"address": 2})
-    with pytest.raises(Malformed):
+    assert jupiter.read_prices(case("h3-16"), AT) == ParsedBody(refused={"address": 2})
+    with pytest.raises(MalformedBody):
         jupiter.read_tokens(case("h3-16"), AT)
 
 
@@ -188,7 +190,7 @@ def test_a_list_that_is_not_closed_takes_no_other_record_with_it(damaged: bytes)
 def test_a_body_made_to_be_slow_takes_a_bounded_time(body: bytes) -> None:
     began = time.process_time()
     for read in (jupiter.read_tokens, geckoterminal.read_page):
-        with pytest.raises(Malformed):
+        with pytest.raises(MalformedBody):
             read(body, AT)
 
     assert time.process_time() - began < 10

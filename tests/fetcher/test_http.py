@@ -16,8 +16,8 @@ import pytest
 from services.fetcher.budget import Budget
 from services.fetcher.http import MAX_BODY, Upstreams, open_client
 from services.fetcher.inflate import Inflater
-from services.fetcher.source import Call, Page, Source
-from shared.errors import Malformed, SourceError, Throttled, Unavailable
+from services.fetcher.source import Call, ParsedBody, Source
+from shared.errors import MalformedBody, SourceError, Throttled, Unavailable
 from shared.keys import Keys
 from shared.redis.connect import Redis
 from tests.fetcher.upstream import JSON_HEAD, Upstream
@@ -27,7 +27,7 @@ Make = Callable[..., Upstreams]
 
 
 def ask(path: str = "/x", **query: str) -> Call:
-    return Call(path, lambda _body, _at: Page(), query=tuple(query.items()))
+    return Call(path, lambda _body, _at: ParsedBody(), query=tuple(query.items()))
 
 
 async def test_a_json_body_comes_with_the_time_it_arrived(
@@ -121,7 +121,7 @@ async def test_what_is_no_json_is_refused_without_a_retry(
     body = b"" if status == 204 else b"<html>"
     server.answer("/x", body, status=status, content_type=content_type)
 
-    with pytest.raises(Malformed):
+    with pytest.raises(MalformedBody):
         await upstreams(source.host).get(source, ask())
 
     assert server.asked == {"/x": 1}
@@ -133,7 +133,7 @@ async def test_a_redirect_is_not_followed(
 ) -> None:
     server.answer("/x", status=301, location=target)
 
-    with pytest.raises(Malformed, match="HTTP 301"):
+    with pytest.raises(MalformedBody, match="HTTP 301"):
         await upstreams(source.host).get(source, ask())
 
     assert server.asked == {"/x": 1}
@@ -146,7 +146,7 @@ async def test_a_body_over_the_limit_is_cut_off(
     server.answer("/just", b"1" * MAX_BODY)
     one = upstreams(source.host)
 
-    with pytest.raises(Malformed, match="over"):
+    with pytest.raises(MalformedBody, match="over"):
         await one.get(source, ask())
     assert len((await one.get(source, ask("/just"))).body) == MAX_BODY
 
@@ -162,7 +162,7 @@ async def test_an_endless_body_is_cut_off(
 
     server.handlers["/x"] = pour
 
-    with pytest.raises(Malformed, match="over"):
+    with pytest.raises(MalformedBody, match="over"):
         await upstreams(source.host).get(source, ask())
 
 
@@ -177,7 +177,7 @@ async def test_a_gzip_bomb_costs_no_memory(
     before_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
     for _ in range(3):
-        with pytest.raises(Malformed, match="over"):
+        with pytest.raises(MalformedBody, match="over"):
             await one.get(source, ask())
 
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kb < 50_000
@@ -189,7 +189,7 @@ async def test_other_encodings_are_refused(
 ) -> None:
     server.answer("/x", b"[]", content_encoding=encoding)
 
-    with pytest.raises(Malformed, match="content-encoding"):
+    with pytest.raises(MalformedBody, match="content-encoding"):
         await upstreams(source.host).get(source, ask())
 
 
@@ -198,7 +198,7 @@ async def test_gzip_that_is_none_is_refused(
 ) -> None:
     server.answer("/x", b"[]", content_encoding="gzip")
 
-    with pytest.raises(Malformed, match="broken gzip"):
+    with pytest.raises(MalformedBody, match="broken gzip"):
         await upstreams(source.host).get(source, ask())
 
 
@@ -216,7 +216,7 @@ async def test_gzip_that_ends_early_is_asked_for_again(
 async def test_huge_headers_are_refused(server: Upstream, source: Source, upstreams: Make) -> None:
     server.answer("/x", x_big="a" * 70_000)
 
-    with pytest.raises(Malformed, match="headers"):
+    with pytest.raises(MalformedBody, match="headers"):
         await upstreams(source.host).get(source, ask())
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from services.fetcher.http import RetryBudget, Verdict, verdict
-from services.fetcher.waits import wait_asked_s
+from services.fetcher.http import CallOutcome, RetryBudget, verdict
+from services.fetcher.waits import requested_wait_s
 
 NOW = 1_700_000_000.0
 JSON = {"content-type": "application/json; charset=utf-8"}
@@ -14,32 +14,32 @@ JSON = {"content-type": "application/json; charset=utf-8"}
 @pytest.mark.parametrize(
     ("status", "headers", "meaning"),
     [
-        (200, JSON, Verdict.OK),
-        (200, {"content-type": "application/vnd.api+json"}, Verdict.OK),
-        (200, {"content-type": "APPLICATION/JSON"}, Verdict.OK),
-        (200, {"content-type": "text/html"}, Verdict.SKIP),
-        (200, {"content-type": "text/json-ish"}, Verdict.SKIP),
-        (200, {}, Verdict.SKIP),
-        (204, {}, Verdict.SKIP),
-        (206, JSON, Verdict.SKIP),
-        (301, JSON, Verdict.SKIP),
-        (302, {"location": "http://127.0.0.1/"}, Verdict.SKIP),
-        (400, JSON, Verdict.SKIP),
-        (404, JSON, Verdict.SKIP),
-        (422, JSON, Verdict.SKIP),
-        (408, {}, Verdict.RETRY),
-        (429, JSON, Verdict.RETRY),
-        (500, {}, Verdict.RETRY),
-        (503, {"content-type": "text/html"}, Verdict.RETRY),
-        (599, {}, Verdict.RETRY),
-        (401, JSON, Verdict.FATAL),
-        (403, {"content-type": "text/html"}, Verdict.FATAL),
-        (407, {}, Verdict.FATAL),
-        (451, {}, Verdict.FATAL),
-        (1020, {}, Verdict.SKIP),
+        (200, JSON, CallOutcome.OK),
+        (200, {"content-type": "application/vnd.api+json"}, CallOutcome.OK),
+        (200, {"content-type": "APPLICATION/JSON"}, CallOutcome.OK),
+        (200, {"content-type": "text/html"}, CallOutcome.SKIP),
+        (200, {"content-type": "text/json-ish"}, CallOutcome.SKIP),
+        (200, {}, CallOutcome.SKIP),
+        (204, {}, CallOutcome.SKIP),
+        (206, JSON, CallOutcome.SKIP),
+        (301, JSON, CallOutcome.SKIP),
+        (302, {"location": "http://127.0.0.1/"}, CallOutcome.SKIP),
+        (400, JSON, CallOutcome.SKIP),
+        (404, JSON, CallOutcome.SKIP),
+        (422, JSON, CallOutcome.SKIP),
+        (408, {}, CallOutcome.RETRY),
+        (429, JSON, CallOutcome.RETRY),
+        (500, {}, CallOutcome.RETRY),
+        (503, {"content-type": "text/html"}, CallOutcome.RETRY),
+        (599, {}, CallOutcome.RETRY),
+        (401, JSON, CallOutcome.FATAL),
+        (403, {"content-type": "text/html"}, CallOutcome.FATAL),
+        (407, {}, CallOutcome.FATAL),
+        (451, {}, CallOutcome.FATAL),
+        (1020, {}, CallOutcome.SKIP),
     ],
 )
-def test_verdict(status: int, headers: dict[str, str], meaning: Verdict) -> None:
+def test_verdict(status: int, headers: dict[str, str], meaning: CallOutcome) -> None:
     assert verdict(status, headers) is meaning
 
 
@@ -89,7 +89,7 @@ def test_verdict(status: int, headers: dict[str, str], meaning: Verdict) -> None
 def test_how_long_an_upstream_asks_us_to_wait(
     status: int, headers: dict[str, str], seconds: float
 ) -> None:
-    assert wait_asked_s(status, headers, NOW) == pytest.approx(seconds)
+    assert requested_wait_s(status, headers, NOW) == pytest.approx(seconds)
 
 
 def test_retries_are_at_most_a_tenth_of_the_calls() -> None:

@@ -6,9 +6,9 @@ import msgspec
 import pytest
 from msgspec import UNSET
 
-from services.fetcher.source import Page
-from services.fetcher.sources.jupiter import ask_prices, ask_tokens, read_prices, read_tokens
-from shared.errors import Malformed
+from services.fetcher.source import ParsedBody
+from services.fetcher.sources.jupiter import prices_call, read_prices, read_tokens, tokens_call
+from shared.errors import MalformedBody
 from shared.model import Reading
 from tests.fetcher.recorded import recorded, the_reading
 
@@ -112,7 +112,7 @@ def test_answers_of_the_retired_price_versions_are_refused(name: str) -> None:
     page = read_prices(recorded("jupiter", name), AT)
 
     # Their two keys, "data" and "timeTaken", are no mints.
-    assert page == Page((), (), {"address": 2})
+    assert page == ParsedBody((), (), {"address": 2})
 
 
 # -- what may come --------------------------------------------------------------------------------
@@ -178,10 +178,10 @@ def test_bad_records_are_refused_alone() -> None:
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"5", b'{"error":"x"}', b"[", b"[" * 10_000])
 def test_a_body_that_is_no_list_of_tokens_is_malformed(body: bytes) -> None:
-    with pytest.raises(Malformed):
+    with pytest.raises(MalformedBody):
         read_tokens(body, AT)
 
 
 def test_calls_name_mints() -> None:
-    assert ask_tokens("solana", ["A", "B"]).query == (("query", "A,B"),)
-    assert ask_prices("solana", ["A", "B"]).query == (("ids", "A,B"),)
+    assert tokens_call("solana", ["A", "B"]).query == (("query", "A,B"),)
+    assert prices_call("solana", ["A", "B"]).query == (("ids", "A,B"),)

@@ -11,7 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from services.fetcher import poster
-from services.fetcher.counts import Counts
+from services.fetcher.counts import FetcherCounts
 from services.fetcher.poster import Judgement, Poster, judge_answer, open_post_client
 from services.fetcher.status import StatusBoard
 from shared.model import PoolReading, Reading
@@ -53,7 +53,7 @@ async def start() -> AsyncIterator[Deliver]:
     async with AsyncExitStack() as stack:
 
         async def begin(url: str) -> SimpleNamespace:
-            counts, status = Counts(SOURCES), StatusBoard()
+            counts, status = FetcherCounts(SOURCES), StatusBoard()
             client = await stack.enter_async_context(open_post_client())
             made = Poster(
                 client, SOURCES, url=url, bearer="fetcher.s", status=status, counts=counts
@@ -215,7 +215,12 @@ async def test_a_source_that_is_refused_does_not_hold_up_the_others(
 async def test_what_waits_at_the_end_is_posted_once_more(api: Receiver) -> None:
     async with open_post_client() as client:
         made = Poster(
-            client, SOURCES, url=api.url, bearer="k", status=StatusBoard(), counts=Counts(SOURCES)
+            client,
+            SOURCES,
+            url=api.url,
+            bearer="k",
+            status=StatusBoard(),
+            counts=FetcherCounts(SOURCES),
         )
         async with made.running():
             await made.deliver("dexscreener", [reading("A", pools=900), reading("B", pools=900)])

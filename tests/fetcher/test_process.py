@@ -11,7 +11,7 @@ import httpx
 import msgspec
 
 from shared.keys import Keys
-from shared.model import Batch
+from shared.model import ReadingBatch
 from shared.redis.connect import Redis
 from tests.support import Process, eventually, free_port
 
@@ -46,7 +46,7 @@ async def test_replicas_share_the_work_and_one_may_be_killed(
         async def hears_all_sources() -> bool:
             message = await subscription.get_message(timeout=0.1)
             if message and message["type"] == "message":
-                batch = msgspec.json.decode(message["data"], type=Batch)
+                batch = msgspec.json.decode(message["data"], type=ReadingBatch)
                 heard.setdefault(batch.source, set()).update(
                     f"{token.chain}:{token.token_address}" for token in batch.tokens
                 )

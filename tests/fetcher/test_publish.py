@@ -6,7 +6,7 @@ import msgspec
 
 from services.fetcher.publish import MAX_BYTES, messages, publish
 from shared.keys import Keys
-from shared.model import Batch, PoolReading, RawBatch, Reading
+from shared.model import PoolReading, RawBatch, Reading, ReadingBatch
 from shared.redis.connect import Redis
 from tests.support import eventually
 
@@ -26,8 +26,8 @@ def readings(n: int, pools: int = 0) -> list[Reading]:
     ]
 
 
-def decoded(parts: list[bytes]) -> list[Batch]:
-    return [msgspec.json.decode(part, type=Batch) for part in parts]
+def decoded(parts: list[bytes]) -> list[ReadingBatch]:
+    return [msgspec.json.decode(part, type=ReadingBatch) for part in parts]
 
 
 def test_a_batch_has_at_most_500_readings_and_its_own_id() -> None:

@@ -16,13 +16,13 @@ from services.fetcher.due import NEW, UNASKED, DueTokens
 from services.fetcher.http import Upstreams
 from services.fetcher.jobs import Leases
 from services.fetcher.publish import Publisher
-from services.fetcher.runner import Runner
+from services.fetcher.runner import JobRunner
 from services.fetcher.settings import FetcherSettings
 from services.fetcher.source import Call, Discovery, Job, Refresh, Source
 from services.fetcher.sources import dexscreener
 from services.fetcher.status import StatusBoard
 from shared.keys import Keys
-from shared.model import Batch
+from shared.model import ReadingBatch
 from shared.redis.connect import Redis
 from tests.fetcher.recorded import recorded
 from tests.fetcher.upstream import JSON_HEAD, Upstream
@@ -91,7 +91,7 @@ class Channel:
     """What was published on `raw_tokens`."""
 
     def __init__(self) -> None:
-        self.batches: list[Batch] = []
+        self.batches: list[ReadingBatch] = []
 
     def ids(self, source: str) -> list[str]:
         return [
@@ -112,7 +112,7 @@ async def channel(redis: Redis, keys: Keys) -> AsyncIterator[Channel]:
         while True:
             message = await subscription.get_message(timeout=0.5)
             if message and message["type"] == "message":
-                one.batches.append(msgspec.json.decode(message["data"], type=Batch))
+                one.batches.append(msgspec.json.decode(message["data"], type=ReadingBatch))
 
     task = asyncio.ensure_future(listen())
     yield one
@@ -124,9 +124,9 @@ async def channel(redis: Redis, keys: Keys) -> AsyncIterator[Channel]:
 @pytest.fixture
 def runner(
     redis: Redis, keys: Keys, upstreams: Callable[..., Upstreams]
-) -> Callable[[Sequence[Source]], Runner]:
-    def make(sources: Sequence[Source]) -> Runner:
-        return Runner(
+) -> Callable[[Sequence[Source]], JobRunner]:
+    def make(sources: Sequence[Source]) -> JobRunner:
+        return JobRunner(
             redis=redis,
             keys=keys,
             sources=sources,
@@ -140,7 +140,7 @@ def runner(
     return make
 
 
-Make = Callable[[Sequence[Source]], Runner]
+Make = Callable[[Sequence[Source]], JobRunner]
 
 
 def with_jobs(source: Source, *jobs: Job) -> Source:

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.fetcher.source import Page
+from services.fetcher.source import ParsedBody
 from services.fetcher.sources import dexscreener, geckoterminal, jupiter
 from services.fetcher.values import amount, count, decimal, millis, percent, text
-from shared.errors import Malformed
+from shared.errors import MalformedBody
 from shared.model import Reading
 from tests.fetcher.recorded import RECORDED
 
@@ -100,7 +100,7 @@ json_values = st.recursive(
 )  # fmt: skip
 
 
-def assert_publishable(page: Page) -> None:
+def assert_publishable(page: ParsedBody) -> None:
     """What is published is what the strict model accepts."""
     msgspec.json.decode(msgspec.json.encode(page.readings), type=tuple[Reading, ...])
 
@@ -110,7 +110,7 @@ def test_any_body_is_read_or_malformed(body: bytes) -> None:
     for read in READERS:
         try:
             page = read(body, AT)
-        except Malformed:
+        except MalformedBody:
             continue
         assert_publishable(page)
 
@@ -132,6 +132,6 @@ def test_a_recording_with_any_value_replaced_stays_publishable(data: st.DataObje
     for read in READERS:
         try:
             page = read(body, AT)
-        except Malformed:
+        except MalformedBody:
             continue
         assert_publishable(page)

@@ -7,21 +7,21 @@ from typing import Any
 
 import pytest
 
-from services.aggregator.counts import Counts as CommitCounts
+from services.aggregator.counts import AggregatorCounts as CommitCounts
 from services.aggregator.intake import Intake
 from services.aggregator.memory import Memory
 from services.aggregator.minutes import CommitMinutes
-from services.fetcher.counts import Counts
+from services.fetcher.counts import FetcherCounts
 from services.fetcher.poll_cycles import PollCycles
-from services.ws.core.counts import Told
+from services.ws.core.counts import GatewayCounts
 from services.ws.minutes import StreamMinutes
 from shared.errors import Unavailable
-from shared.process.minutes import Since, every_minute
+from shared.process.minutes import DeltaCounter, every_minute
 from tests.support import eventually, happening
 
 
 def test_totals_are_told_as_what_was_added_since() -> None:
-    since = Since()
+    since = DeltaCounter()
 
     assert since.last(calls=3, tokens=10) == {"calls": 3, "tokens": 10}
     assert since.last(calls=3, tokens=12.9) == {"calls": 0, "tokens": 2}
@@ -48,7 +48,7 @@ class Lines:
 def test_each_source_has_its_poll_cycle(monkeypatch: pytest.MonkeyPatch) -> None:
     lines = Lines()
     monkeypatch.setattr("services.fetcher.poll_cycles.log", lines)
-    counts = Counts(["dexscreener", "jupiter"])
+    counts = FetcherCounts(["dexscreener", "jupiter"])
     cycles = PollCycles(counts)
     counts["dexscreener"].succeeded(1, 30, {})
     counts["dexscreener"].failed(Unavailable("no answer"))
@@ -87,7 +87,10 @@ def test_the_aggregator_says_what_it_committed(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_the_gateway_says_whom_it_served(monkeypatch: pytest.MonkeyPatch) -> None:
-    lines, told = Lines(), Told(opened=3, writes=70, joined=5, written_bytes=9_000, paused=1)
+    lines, told = (
+        Lines(),
+        GatewayCounts(opened=3, writes=70, joined=5, written_bytes=9_000, paused=1),
+    )
     monkeypatch.setattr("services.ws.minutes.log", lines)
     told.refused["429"] += 1
     gateway: Any = SimpleNamespace(hub=SimpleNamespace(told=told), connections={"a": None})

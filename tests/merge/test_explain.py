@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from msgspec import convert
 
 from shared.merge.explain import Explanation, explain
-from shared.merge.explained import Told
+from shared.merge.explained import FieldExplanation
 from shared.merge.policy import MergeRules
 from shared.merge.readings import SourceReading, merge_reading
 from shared.merge.rules import merge_token
@@ -79,7 +79,7 @@ def saw(at_ms: int = T0, *pools: Pool, **fields: object) -> SourceReading:
     return merge_reading(None, convert({**names, **fields, "pools": list(pools)}, Reading))
 
 
-def why(told: Told) -> list[tuple[str, str | None, Any, str]]:
+def why(told: FieldExplanation) -> list[tuple[str, str | None, Any, str]]:
     return [(each.source, each.pool, each.value, each.reason) for each in told.passed_over]
 
 

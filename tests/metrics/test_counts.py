@@ -14,7 +14,7 @@ from services.fetcher import counts as fetcher
 from shared.errors import (
     Diverged,
     Fenced,
-    Malformed,
+    MalformedBody,
     Resting,
     SourceError,
     Throttled,
@@ -74,7 +74,7 @@ def test_a_path_is_told_by_its_route_alone(path: str, route: str) -> None:
 
 
 def test_requests_are_kept_by_route_and_class_of_status() -> None:
-    counts = api.Counts(api.Routes(["/discover"]))
+    counts = api.ApiCounts(api.Routes(["/discover"]))
 
     for path, status in (("/discover", 200), ("/discover", 304), ("/discover", 200), ("/x", 0)):
         counts.answered(path, status, 0.001)
@@ -93,7 +93,7 @@ def test_requests_are_kept_by_route_and_class_of_status() -> None:
     ],
 )
 def test_a_commit_that_was_not_taken(error: Exception, outcome: aggregator.Outcome) -> None:
-    counts = aggregator.Counts()
+    counts = aggregator.AggregatorCounts()
 
     counts.refused(error)
 
@@ -105,13 +105,13 @@ def test_a_commit_that_was_not_taken(error: Exception, outcome: aggregator.Outco
     [
         (Throttled("x", retry_after_s=1), "throttled"),
         (Unavailable("x"), "error"),
-        (Malformed("x"), "malformed"),
+        (MalformedBody("x"), "malformed"),
         (Resting("x"), "resting"),
         (SourceError("x"), "denied"),
     ],
 )
 def test_a_call_that_gave_nothing(error: SourceError, outcome: fetcher.Outcome) -> None:
-    counts = fetcher.Counts(["jupiter"])
+    counts = fetcher.FetcherCounts(["jupiter"])
 
     counts["jupiter"].failed(error)
 
@@ -119,7 +119,7 @@ def test_a_call_that_gave_nothing(error: SourceError, outcome: fetcher.Outcome) 
 
 
 def test_waits_for_the_budget_and_waits_that_a_source_asked_for_are_two_things() -> None:
-    counts = fetcher.Counts()
+    counts = fetcher.FetcherCounts()
 
     counts["jupiter"].waited(0.5, held=False)
     counts["jupiter"].waited(2, held=True)

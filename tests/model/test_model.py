@@ -16,7 +16,7 @@ from services.ws.core import session
 from services.ws.core.alerts import AlertLog
 from services.ws.core.frames import Body
 from services.ws.core.hub import Hub, Member
-from services.ws.core.rooms import Batch, Room
+from services.ws.core.rooms import Room, TopicCommit
 from services.ws.core.views import IdsView, ListView, RowsView
 from shared.state.replica import Replica
 from tests.support_model import check_schedules
@@ -40,12 +40,12 @@ def test_what_a_client_holds_is_the_truth_at_the_version_it_shows(part: int) -> 
 def wrong_pv(patch: Patch) -> None:
     """A diff names the commit before, not the topic's own last one."""
 
-    def add(self: Batch, room: Room, body: Body) -> None:
+    def add(self: TopicCommit, room: Room, body: Body) -> None:
         self._bodies[room] = (self.pv, body)
         room.pv = self.v
         room.forget()
 
-    patch.setattr(Batch, "add", add)
+    patch.setattr(TopicCommit, "add", add)
 
 
 def no_entered_v(patch: Patch) -> None:

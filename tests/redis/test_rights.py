@@ -19,15 +19,15 @@ from dexwire.server.verify import audit
 from services.api.discover.pinned_orders import Views
 from services.api.health import Health
 from services.api.ingest.receipts import Receipts
-from services.api.tokens import Token
+from services.api.tokens import TokenEndpoint
 from services.fetcher.budget import Budget
 from services.fetcher.due import DueTokens
 from services.fetcher.jobs import Leases
 from services.fetcher.publish import Publisher, publish
-from services.fetcher.runner import Runner
+from services.fetcher.runner import JobRunner
 from services.fetcher.status import StatusBoard
 from services.ws.alert_history import read_history
-from services.ws.watched import tell_watched
+from services.ws.watched import publish_watched
 from shared.keys import Keys
 from shared.merge.policy import MergeRules
 from shared.redis.address import RedisAddress
@@ -154,8 +154,8 @@ class World:
         sha = await self.writer.store.redis.script_load(f"#!lua\n{body}")
         await self.redis.evalsha(sha, 0, *args)
 
-    def runner(self) -> Runner:
-        return Runner(
+    def runner(self) -> JobRunner:
+        return JobRunner(
             redis=self.redis, keys=self.keys, sources=(), upstreams=None,  # type: ignore[arg-type]
             leases=self.leases, due=self.due, delivery=Publisher(self.redis, self.keys),
             status=StatusBoard(),
@@ -202,14 +202,14 @@ simple(
     follow_the_state=lambda w: w.listen(w.keys.state_changes),
     hear_readings=lambda w: w.listen(w.keys.raw_tokens, w.keys.state_changes),
     answer_a_page=lambda w: w.store.page("volume_24h", 0, 5, descending=True),
-    answer_a_token=lambda w: Token(w.redis, w.keys, MergeRules())._read(CAT),
+    answer_a_token=lambda w: TokenEndpoint(w.redis, w.keys, MergeRules())._read(CAT),
     answer_health=lambda w: Health(w.redis, w.keys, None, demo=False)._read(),  # type: ignore[arg-type]
     count_a_post=lambda w: w.receipts.admit("p"),
     note_a_batch=lambda w: w.receipts.take("p", "b", b"x", 1),
     note_an_answer=lambda w: w.receipts.answered("p", "b", 202, b"x"),
     accept_a_batch=lambda w: w.store.accept(b"x"),
     share_the_secret_of_cursors=lambda w: w.views._shared_secret(),
-    tell_what_is_watched=lambda w: tell_watched(w.redis, w.keys, [CAT], now_ms=1),
+    tell_what_is_watched=lambda w: publish_watched(w.redis, w.keys, [CAT], now_ms=1),
     read_the_alerts_of_the_past=lambda w: read_history(w.redis, w.keys),
     look_at_a_pinned_order=lambda w: w.redis.get(w.keys.view("one")),
     forge_a_diff=lambda w: w.redis.publish(w.keys.state_changes, b"x"),

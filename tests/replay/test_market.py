@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.replay.market.market import Market, slice_of
-from services.replay.market.model import HOUR_MS, WINDOW_MS, Token
+from services.replay.market.model import HOUR_MS, WINDOW_MS, MarketToken
 from services.replay.market.noise import smooth
 from services.replay.routes import load_payloads
 from tests.replay.helpers import NOON, SLOWNESS
@@ -25,7 +25,7 @@ tokens = st.sampled_from(LISTED)
 
 @given(tokens, times)
 @settings(max_examples=30, deadline=None)
-def test_the_same_seed_at_the_same_time_is_the_same_market(token: Token, now_ms: int) -> None:
+def test_the_same_seed_at_the_same_time_is_the_same_market(token: MarketToken, now_ms: int) -> None:
     other = Market(1, PAYLOADS, 1000)
     again = other.find(token.chain, token.canonical)
     assert again is not None
@@ -59,7 +59,7 @@ def test_another_seed_is_another_market_with_the_same_recorded_tokens() -> None:
 
 @given(tokens, times)
 @settings(max_examples=200, deadline=None)
-def test_a_longer_window_never_has_less_trade(token: Token, now_ms: int) -> None:
+def test_a_longer_window_never_has_less_trade(token: MarketToken, now_ms: int) -> None:
     for state in MARKET.at(now_ms).states(token):
         flows = [state.flows[name] for name in WINDOW_MS]
         for shorter, longer in pairwise(flows):
@@ -71,7 +71,7 @@ def test_a_longer_window_never_has_less_trade(token: Token, now_ms: int) -> None
 
 @given(tokens, times)
 @settings(max_examples=200, deadline=None)
-def test_a_change_is_what_the_price_did(token: Token, now_ms: int) -> None:
+def test_a_change_is_what_the_price_did(token: MarketToken, now_ms: int) -> None:
     snapshot = MARKET.at(now_ms)
     at_ms = snapshot.now_ms
     for state in (s for s in snapshot.states(token) if s.pool.base is token):
@@ -85,7 +85,7 @@ def test_a_change_is_what_the_price_did(token: Token, now_ms: int) -> None:
 
 @given(tokens, times)
 @settings(max_examples=200, deadline=None)
-def test_no_price_drifts_away_from_its_anchor(token: Token, now_ms: int) -> None:
+def test_no_price_drifts_away_from_its_anchor(token: MarketToken, now_ms: int) -> None:
     price = MARKET.at(now_ms).price(token, now_ms)
     assert token.price / 1000 < price < token.price * 1000
 
@@ -106,7 +106,7 @@ def test_most_prices_move_within_ten_seconds_and_stable_coins_hardly() -> None:
 
 
 def test_some_tokens_stand_still_for_an_hour_and_trade_again() -> None:
-    def hourly(hour: int, token: Token) -> float:
+    def hourly(hour: int, token: MarketToken) -> float:
         states = MARKET.at(NOON + hour * HOUR_MS).states(token)
         return sum(state.flows["h1"].volume for state in states)
 

@@ -246,7 +246,7 @@ async def test_h3_55_killed_subscriptions_leave_no_gap(
     await redis.aclose()
 
     ledger = writer.ledger
-    assert (client.connects, client.resumes, client.state.lost_told) == (1, 0, 0)
+    assert (client.connects, client.resumes, client.state.lost_reported) == (1, 0, 0)
     assert client.state.snaps == {"all": 1, "chain:base": 1, "alerts": 1}
     heard = [event["i"] for event in client.state.heard["alerts"]]
     assert heard == ledger.alerts_of("alerts", "e1", 1, ledger.version)

@@ -18,7 +18,7 @@ from statistics import quantiles
 import pytest
 
 from services.ws.core.closing import Closing
-from services.ws.transport import Connection
+from services.ws.transport import GatewayConnection
 from tests.support import eventually
 from tests.support_commits import CommitWriter, token
 from tests.ws.conftest import StartGateway, beats
@@ -83,13 +83,13 @@ async def test_readers_that_never_read_harm_nobody_else(
     start_gateway: StartGateway, writer: CommitWriter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     codes: Counter[int] = Counter()
-    close = Connection.close
+    close = GatewayConnection.close
 
-    def counted(self: Connection, closing: Closing) -> None:
+    def counted(self: GatewayConnection, closing: Closing) -> None:
         codes[closing.code] += 1
         close(self, closing)
 
-    monkeypatch.setattr(Connection, "close", counted)
+    monkeypatch.setattr(GatewayConnection, "close", counted)
     await writer.commit(token("T0", text=""))
     gateway = await start_gateway(ws_stall_s=STALL_S, max_conns_per_address=1_000)
     crowd, most_unsent = Crowd(gateway), 0

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from services.ws.core.frames import PRIVATE_PART
-from services.ws.core.hub import Cursor
+from services.ws.core.hub import Position
 from services.ws.core.topics import parse_topic
 from tests.support_commits import Ledger, token
 from tests.ws_support import FakeGateway, FakeSink, enter
@@ -223,7 +223,7 @@ def test_who_asks_while_nothing_is_loaded_is_served_when_it_is(ledger: Ledger) -
     member = gateway.hub.enter(sink)
 
     how = gateway.hub.subscribe(
-        member, {parse_topic("all"): Cursor("e1", 1), parse_topic("chain:base"): None}
+        member, {parse_topic("all"): Position("e1", 1), parse_topic("chain:base"): None}
     )
     gateway.beat()
     gateway.load()

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from services.ws.core.session import Session
-from services.ws.watched import KEEP_MS, tell_watched
+from services.ws.watched import KEEP_MS, publish_watched
 from shared.keys import Keys
 from shared.redis.connect import Redis
 from tests.support import eventually
@@ -173,9 +173,9 @@ def test_an_edit_while_the_state_is_loading_shows_no_older_list(gateway: FakeGat
 async def test_what_is_watched_is_told_to_the_fetchers_and_forgotten_in_time(
     redis: Redis, keys: Keys
 ) -> None:
-    await tell_watched(redis, keys, ["base:old"], now_ms=1_000)
-    await tell_watched(redis, keys, [], now_ms=2_000)
-    await tell_watched(redis, keys, ["base:new"], now_ms=1_001 + KEEP_MS)
+    await publish_watched(redis, keys, ["base:old"], now_ms=1_000)
+    await publish_watched(redis, keys, [], now_ms=2_000)
+    await publish_watched(redis, keys, ["base:new"], now_ms=1_001 + KEEP_MS)
 
     assert await redis.zrange(keys.watched, 0, -1, withscores=True) == [
         (b"base:new", 1_001.0 + KEEP_MS)

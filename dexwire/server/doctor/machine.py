@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from dexwire.runfile import Running
-from dexwire.server.config import Config, complaints
+from dexwire.server.config import ConfigReport, complaints
 from dexwire.server.doctor.result import Result, fail, ok, warn
 from dexwire.server.settings import UpSettings
 from dexwire.server.up.embedded import find_server, server_version
@@ -39,7 +39,7 @@ def python() -> Result:
     return ok("python", seen)
 
 
-def settings(found: Config) -> Result:
+def settings(found: ConfigReport) -> Result:
     """Judge what `dexwire config` would print."""
     lines = [line.removeprefix("dexwire: ") for line in complaints(found)]
     if found.faults:
@@ -143,14 +143,14 @@ def doors(api: ApiSettings, ws: WsSettings) -> Result:
                 "set INGEST_API_KEYS, or INGEST_WITHOUT_KEYS=off",
             )
         return ok("doors", f"the api listens on {api.api_host} only")
-    said = []
+    found = []
     if keyless:
-        said.append("without INGEST_API_KEYS nobody may post")
+        found.append("without INGEST_API_KEYS nobody may post")
     if all("//127.0.0.1:" in one or "//localhost:" in one for one in ws.ws_origins):
-        said.append("WS_ORIGINS holds only this machine: pages from elsewhere get no stream")
-    if said:
+        found.append("WS_ORIGINS holds only this machine: pages from elsewhere get no stream")
+    if found:
         fix = "set INGEST_API_KEYS and WS_ORIGINS (docs/SETTINGS.md)"
-        return warn("doors", f"{api.api_host}: {'; '.join(said)}", fix)
+        return warn("doors", f"{api.api_host}: {'; '.join(found)}", fix)
     return ok("doors", f"{api.api_host}, with keys and origins")
 
 

@@ -26,7 +26,7 @@ async def look(client: Redis, where: str, prefix: str) -> Facts:
     keys = Keys(prefix)
     denied: set[str] = set()
 
-    async def asked(what: str, answer: Awaitable[T], instead: T) -> T:
+    async def read(what: str, answer: Awaitable[T], instead: T) -> T:
         try:
             return await answer
         except NoPermissionError:
@@ -35,21 +35,21 @@ async def look(client: Redis, where: str, prefix: str) -> Facts:
 
     await redis.ping()
     started, ours_ms = time.monotonic(), time.time_ns() // 1_000_000
-    theirs_ms = await asked("clock", _time_ms(redis), 0)
+    theirs_ms = await read("clock", _time_ms(redis), 0)
     took_ms = (time.monotonic() - started) * 1000
-    meta = await asked("data", _meta(client, keys), Meta())
+    meta = await read("data", _meta(client, keys), Meta())
     return Facts(
         where=where,
         prefix=prefix,
-        info=await asked("info", redis.info(), {}),
+        info=await read("info", redis.info(), {}),
         ours_ms=ours_ms + int(took_ms / 2),
         theirs_ms=theirs_ms,
         round_trip_ms=took_ms,
-        pubsub_limit=await asked("output buffers", _pubsub_limit(redis), None),
+        pubsub_limit=await read("output buffers", _pubsub_limit(redis), None),
         meta=meta,
-        logged=await asked("store", _is_logged(redis, keys, meta.version), instead=False),
-        lease_ms=await asked("aggregator", _lease_ms(redis, keys), None),
-        sources=await asked("sources", _sources(redis, keys), {}),
+        logged=await read("store", _is_logged(redis, keys, meta.version), instead=False),
+        lease_ms=await read("aggregator", _lease_ms(redis, keys), None),
+        sources=await read("sources", _sources(redis, keys), {}),
         denied=frozenset(denied),
     )
 

@@ -44,7 +44,7 @@ _KEYLESS: Final[dict[str, tuple[str, ...]]] = {
 COMMANDS: Final = _READS | _IDLE | _WRITES | _KEYLESS
 _SENT: Final = ("info", "ping", "role", "scan", "time")  # of the keyless ones, really
 _STAR: Final = re.compile(r"(?<!\\)\*")  # any end; an escaped one stands for itself
-_TOLD: Final = 5
+_SHOWN: Final = 5
 
 Cell = tuple[str, tuple[str, ...]]  # what is told, the command's words
 
@@ -63,7 +63,7 @@ async def rights(redis: Redis, prefix: str, user: str) -> Result:
         )
         return ok("rights", seen)
     refused = [
-        f"{one.name}: {told}" for one in table async for told in _refused_when_dry(client, one)
+        f"{one.name}: {label}" for one in table async for label in _refused_when_dry(client, one)
     ]
     return _judged(", ".join(one.name for one in table), refused)
 
@@ -74,11 +74,11 @@ async def _own_rights(client: Any, prefix: str, user: str) -> Result:  # noqa: A
         seen = f"not looked at: {user or 'this user'} is none of ours and may not ask"
         return ok("rights", seen)
     refused = []
-    for told, words in harmless_cells(row):
+    for label, words in harmless_cells(row):
         try:
             await client.execute_command(*words)
         except NoPermissionError:
-            refused.append(f"{user}: {told}")
+            refused.append(f"{user}: {label}")
         except ResponseError:
             pass  # allowed: NOSCRIPT, a missing key, another type
     return _judged(f"{user} (what changes nothing; an operator's user sees all)", refused)
@@ -87,16 +87,16 @@ async def _own_rights(client: Any, prefix: str, user: str) -> Result:  # noqa: A
 def _judged(whose: str, refused: Sequence[str]) -> Result:
     if not refused:
         return ok("rights", f"as they should be: {whose}")
-    more = f", and {len(refused) - _TOLD} more" if len(refused) > _TOLD else ""
+    more = f", and {len(refused) - _SHOWN} more" if len(refused) > _SHOWN else ""
     fix = "write the users anew with `dexwire redis-users` for this REDIS_PREFIX, then ACL LOAD"
-    return fail("rights", f"refused: {'; '.join(refused[:_TOLD])}{more}", fix)
+    return fail("rights", f"refused: {'; '.join(refused[:_SHOWN])}{more}", fix)
 
 
 async def _refused_when_dry(client: Any, user: RedisUser) -> AsyncIterator[str]:  # noqa: ANN401
-    for told, words in all_cells(user):
+    for label, words in all_cells(user):
         answer = await client.execute_command("ACL", "DRYRUN", user.name, *words)
         if answer != b"OK":
-            yield told
+            yield label
 
 
 # -- which cells there are -------------------------------------------------------------------------

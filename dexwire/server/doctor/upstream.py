@@ -27,7 +27,7 @@ async def upstreams(settings: FetcherSettings) -> list[Result]:
                 results.append(fail(f"upstream {spec.name}", str(error), "see docs/SETTINGS.md"))
                 continue
             if source is not None:
-                results.append(await _ask(client, source))
+                results.append(await _call(client, source))
                 results += [
                     warn(f"setting of {spec.name}", each, _NAMES) for each in source.warnings
                 ]
@@ -36,7 +36,7 @@ async def upstreams(settings: FetcherSettings) -> list[Result]:
     return results
 
 
-async def _ask(client: httpx.AsyncClient, source: Source) -> Result:
+async def _call(client: httpx.AsyncClient, source: Source) -> Result:
     check, call = f"upstream {source.name}", _first_call(source)
     started = time.monotonic()
     try:

@@ -23,7 +23,7 @@ from dexwire.server.up.embedded import EmbeddedServer
 from dexwire.server.up.leftovers import remove_leftovers
 from dexwire.server.up.net import check_redis, origin, reachable
 from dexwire.server.up.ports import Ports, choose_ports, metrics_ports
-from dexwire.server.up.ready import BANNER, tell_when_ready
+from dexwire.server.up.ready import BANNER, report_when_ready
 from dexwire.server.up.screen import Screen
 from dexwire.server.up.summary import write_summaries
 from dexwire.server.up.supervisor import Service, Supervisor, next_delay_s
@@ -127,7 +127,7 @@ async def up(settings: UpSettings, *, verbose: bool = False) -> int:
         screen.begin("services", ", ".join(child.name for child in children))
         async with _alongside(
             _keep_server(server, screen),
-            tell_when_ready(settings, ports, screen),
+            report_when_ready(settings, ports, screen),
             write_summaries(settings, ports, screen),
             screen.animate(),
         ):

@@ -175,10 +175,10 @@ def find_server() -> str:
 def server_version(binary: str) -> tuple[int, ...]:
     """Return what `--version` says, as (major, minor, patch); () when it says nothing useful."""
     try:
-        said = subprocess.run([binary, "--version"], capture_output=True, timeout=5, check=False)  # noqa: S603
+        result = subprocess.run([binary, "--version"], capture_output=True, timeout=5, check=False)  # noqa: S603
     except (OSError, subprocess.TimeoutExpired):
         return ()
-    found = re.search(rb"v=(\d+)\.(\d+)\.(\d+)", said.stdout)
+    found = re.search(rb"v=(\d+)\.(\d+)\.(\d+)", result.stdout)
     return tuple(int(part) for part in found.groups()) if found else ()
 
 

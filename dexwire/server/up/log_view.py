@@ -33,17 +33,19 @@ class LogView(NamedTuple):
 def view(line: str) -> LogView:
     """Return how a line of a service's output is shown."""
     try:
-        said = _decoder.decode(line)
+        fields = _decoder.decode(line)
     except ValueError:
-        said = {}
-    if said.get("level") not in LEVELS or "event" not in said:
+        fields = {}
+    if fields.get("level") not in LEVELS or "event" not in fields:
         return LogView("", "", str(printable(line)), (), ())
     return LogView(
-        time=_local_time(str(said.get("timestamp", ""))),
-        level=str(said["level"]),
-        event=str(printable(str(said["event"]))),
-        fields=tuple((k, str(printable(_text(v)))) for k, v in said.items() if k not in _LEFT_OUT),
-        trace=tuple(str(printable(line)) for line in str(said.get("exception", "")).splitlines()),
+        time=_local_time(str(fields.get("timestamp", ""))),
+        level=str(fields["level"]),
+        event=str(printable(str(fields["event"]))),
+        fields=tuple(
+            (k, str(printable(_text(v)))) for k, v in fields.items() if k not in _LEFT_OUT
+        ),
+        trace=tuple(str(printable(line)) for line in str(fields.get("exception", "")).splitlines()),
     )
 
 

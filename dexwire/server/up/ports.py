@@ -27,7 +27,7 @@ class Ports:
 
 
 @dataclass(frozen=True, slots=True)
-class _Wish:
+class _WantedPort:
     service: str
     host: str
     port: int
@@ -48,15 +48,15 @@ def choose_ports(settings: UpSettings) -> Ports:
             take_port(settings.metrics_host, port, f"metrics of {name}")
         except PortTaken as error:
             raise PortTaken(f"{error}; set METRICS_PORT to another") from None
-    wishes = _wishes(settings)
+    wanted = _wanted_ports(settings)
     found: dict[str, int] = {}
     others = set(taken.values())
     try:
-        for wish in wishes:
-            found[wish.service] = _take(wish, found, others)
-            others.add(found[wish.service])
+        for port_wanted in wanted:
+            found[port_wanted.service] = _take(port_wanted, found, others)
+            others.add(found[port_wanted.service])
     except PortTaken as error:
-        raise PortTaken(f"{error}; choose another: {_way_out(wishes, taken.values())}") from None
+        raise PortTaken(f"{error}; choose another: {_way_out(wanted, taken.values())}") from None
     if settings.demo and "replay" not in found:
         found["replay"] = _default_replay(others)
     return Ports(found["api"], found["ws"], found.get("replay"))
@@ -69,23 +69,23 @@ def metrics_ports(settings: UpSettings) -> dict[str, int]:
     return {name: port for port, name in enumerate(names, start=first)} if first else {}
 
 
-def _take(wish: _Wish, found: Mapping[str, int], others: Collection[int]) -> int:
+def _take(port_wanted: _WantedPort, found: Mapping[str, int], others: Collection[int]) -> int:
     """Return a port that nobody else of us has. Raises PortTaken."""
-    port = take_port(wish.host, wish.port, wish.service, others)
+    port = take_port(port_wanted.host, port_wanted.port, port_wanted.service, others)
     for name, other in found.items():
         if other == port:
-            raise PortTaken(f"port {port} is asked for by {name} and {wish.service}")
+            raise PortTaken(f"port {port} is asked for by {name} and {port_wanted.service}")
     return port
 
 
-def _wishes(settings: UpSettings) -> list[_Wish]:
-    wishes = [
-        _Wish("api", settings.api_host, settings.api_port),
-        _Wish("ws", settings.ws_host, settings.ws_port),
+def _wanted_ports(settings: UpSettings) -> list[_WantedPort]:
+    wanted = [
+        _WantedPort("api", settings.api_host, settings.api_port),
+        _WantedPort("ws", settings.ws_host, settings.ws_port),
     ]
     if settings.demo and settings.replay_port is not None:
-        wishes.append(_Wish("replay", _LOCAL, settings.replay_port))
-    return wishes
+        wanted.append(_WantedPort("replay", _LOCAL, settings.replay_port))
+    return wanted
 
 
 def _default_replay(others: Collection[int]) -> int:
@@ -99,19 +99,26 @@ def _default_replay(others: Collection[int]) -> int:
 
 
 # -- what to type instead --------------------------------------------------------------------------
-def _way_out(wishes: list[_Wish], others: Collection[int]) -> str:
+def _way_out(wanted: list[_WantedPort], others: Collection[int]) -> str:
     """Return the command that was typed, with a free port for each that cannot be had."""
-    kept = {wish.port for wish in wishes if wish.port} | set(others)
+    kept = {port_wanted.port for port_wanted in wanted if port_wanted.port} | set(others)
     options: list[str] = []
     seen: set[int] = set()
-    for wish in wishes:
-        if wish.port and (wish.port in seen or not _is_free(wish.host, wish.port)):
+    for port_wanted in wanted:
+        if port_wanted.port and (
+            port_wanted.port in seen or not _is_free(port_wanted.host, port_wanted.port)
+        ):
             port = next(
-                (p for p in _after(wish.port) if p not in kept and _is_free(wish.host, p)), 0
+                (
+                    p
+                    for p in _after(port_wanted.port)
+                    if p not in kept and _is_free(port_wanted.host, p)
+                ),
+                0,
             )
-            options += [wish.option, str(port)]
+            options += [port_wanted.option, str(port)]
             kept.add(port)
-        seen.add(wish.port)
+        seen.add(port_wanted.port)
     return command_with(options)
 
 

@@ -23,20 +23,20 @@ _CHECKED_S: Final = 0.25
 _NO_SOURCE: Final = "no_source"
 
 
-async def tell_when_ready(settings: UpSettings, ports: Ports, screen: Screen) -> None:
+async def report_when_ready(settings: UpSettings, ports: Ports, screen: Screen) -> None:
     """Say what is waited for, each thing once, and in the end where to look.
 
     Where no source answers, say that and where to look, and go on waiting.
     """
-    started, said, looking = time.monotonic(), "", False
+    started, shown, looking = time.monotonic(), "", False
     for_tokens = False
     while waiting := await _waiting_for(settings, ports):
-        if waiting.text != said:
+        if waiting.text != shown:
             if waiting.for_tokens and not for_tokens:
                 screen.begin("tokens", waiting.text)
                 for_tokens = True
             screen.waiting(waiting.text)
-            said = waiting.text
+            shown = waiting.text
         if waiting.trouble and not looking:
             screen.alert(waiting.trouble)
             screen.addresses(_addresses(settings, ports))

@@ -40,7 +40,7 @@ class _Gateway(Struct, frozen=True):
     connections: int = 0
 
 
-class Sample(Struct, frozen=True, kw_only=True):
+class Totals(Struct, frozen=True, kw_only=True):
     """What was done until a moment; counts are since the store began."""
 
     calls: int
@@ -52,7 +52,7 @@ class Sample(Struct, frozen=True, kw_only=True):
     trouble: str = ""  # for people
 
 
-async def take_sample(settings: UpSettings, ports: Ports) -> Sample | None:
+async def take_sample(settings: UpSettings, ports: Ports) -> Totals | None:
     """Return what was done until now, None while services do not answer."""
     try:
         _, api_body = await http_get(settings.api_host, ports.api, "/health")
@@ -61,7 +61,7 @@ async def take_sample(settings: UpSettings, ports: Ports) -> Sample | None:
         gateway = msgspec.json.decode(ws_body, type=_Gateway)
     except (OSError, msgspec.MsgspecError):
         return None
-    return Sample(
+    return Totals(
         calls=sum(source.calls for source in api.sources.values()),
         failed=sum(source.errors for source in api.sources.values()),
         tokens=api.token_count,
@@ -72,7 +72,7 @@ async def take_sample(settings: UpSettings, ports: Ports) -> Sample | None:
     )
 
 
-def summary(before: Sample, now: Sample) -> str:
+def summary(before: Totals, now: Totals) -> str:
     """Return the line of the time between two samples."""
     calls, failed = max(0, now.calls - before.calls), max(0, now.failed - before.failed)
     commits = now.version - before.version if now.epoch == before.epoch else now.version
@@ -86,7 +86,7 @@ async def write_summaries(
     settings: UpSettings, ports: Ports, screen: Screen, *, every_s: float = _EVERY_S
 ) -> None:
     """Write one line a minute, where somebody looks; cancel it to end."""
-    before: Sample | None = None
+    before: Totals | None = None
     while screen.live:
         now = await take_sample(settings, ports)
         if before is not None and now is not None:

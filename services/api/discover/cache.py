@@ -31,12 +31,12 @@ class VersionCache(Generic[K, V]):
             self._stamp, self._entries = stamp, {}
         return self._entries.get(key)
 
-    def put(self, key: K, value: V, *, asked_at: Stamp | None, read_at: Stamp) -> None:
-        """Keep an answer of state `read_at` that was asked for at state `asked_at`.
+    def put(self, key: K, value: V, *, requested_at: Stamp | None, read_at: Stamp) -> None:
+        """Keep an answer of state `read_at` that was asked for at state `requested_at`.
 
         One that is newer than asked serves that state too: the copy is a moment behind the store.
         """
-        if self._stamp is None or self._stamp not in (asked_at, read_at):
+        if self._stamp is None or self._stamp not in (requested_at, read_at):
             return
         if len(self._entries) >= self._max:
             del self._entries[next(iter(self._entries))]

@@ -7,7 +7,7 @@ from typing import Final
 
 from starlette.types import Receive, Scope, Send
 
-from services.api.counts import Counts
+from services.api.counts import ApiCounts
 from services.api.discover.cache import Flights, VersionCache
 from services.api.discover.pages import Pages
 from services.api.discover.query import DiscoverQuery, parse_discover
@@ -23,8 +23,8 @@ _parse_memo = lru_cache(1024)(parse_discover)
 class Discover:
     """The endpoint. Pages of the live order are cached for as long as the state stays the same."""
 
-    def __init__(self, live: Live, pages: Pages, counts: Counts | None = None) -> None:
-        self._counts = counts or Counts()
+    def __init__(self, live: Live, pages: Pages, counts: ApiCounts | None = None) -> None:
+        self._counts = counts or ApiCounts()
         self._live = live
         self._pages = pages
         self._cache: VersionCache[DiscoverQuery, TaggedAnswer] = VersionCache()
@@ -52,8 +52,8 @@ class Discover:
         return page.for_request(scope)
 
     async def _live_page(self, query: DiscoverQuery) -> TaggedAnswer:
-        asked_at = self._live.stamp
-        page = self._cache.get(asked_at, query)
+        requested_at = self._live.stamp
+        page = self._cache.get(requested_at, query)
         if page is not None:
             self._counts.cache_hits += 1
             return page
@@ -63,10 +63,10 @@ class Discover:
             self._counts.page_reads += 1
             async with storage(_ANSWER_S):
                 read_at, made = await self._pages.live_page(query)
-            self._cache.put(query, made, asked_at=asked_at, read_at=read_at)
+            self._cache.put(query, made, requested_at=requested_at, read_at=read_at)
             return made
 
-        return await self._flights.share((query, asked_at), read)
+        return await self._flights.share((query, requested_at), read)
 
 
 def _parse(query_string: bytes) -> DiscoverQuery:

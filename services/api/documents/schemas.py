@@ -11,7 +11,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from services.api.ingest.body import SOURCE_PATTERN, TOKENS_MAX, IngestToken, Rejection
 from services.api.ingest.outcomes import Unchanged
-from shared.merge.explained import Role, Told
+from shared.merge.explained import FieldExplanation, Role
 from shared.model import PoolReading
 
 Usd: TypeAlias = Annotated[float, Meta(description="USD")] | UnsetType
@@ -127,7 +127,7 @@ class SearchPage(Struct, frozen=True, kw_only=True):
     native_prices: NativePrices = UNSET
 
 
-class ToldValue(Struct, frozen=True, kw_only=True):
+class ExplainedValue(Struct, frozen=True, kw_only=True):
     """What a source said of one field; null: no longer known."""
 
     value: Any
@@ -140,7 +140,7 @@ class SourceReading(Struct, frozen=True, kw_only=True):
 
     observed_ms: Millis
     age_ms: Age
-    fields: dict[str, ToldValue]
+    fields: dict[str, ExplainedValue]
 
 
 class TokenPool(PoolReading, frozen=True, kw_only=True, omit_defaults=True):
@@ -163,7 +163,7 @@ class TokenDetail(Struct, frozen=True, kw_only=True):
     token: QuotedRow
     raw_name: str | None
     raw_ticker: str | None
-    explanation: dict[str, Told]
+    explanation: dict[str, FieldExplanation]
     readings: dict[str, SourceReading]
     pools: list[TokenPool]
     native_prices: NativePrices = UNSET

@@ -16,7 +16,7 @@ from typing import Any, Final
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from services.api.edge.answer import PROBLEM, SAFE_HEADERS
-from services.api.edge.graceful_close import Parting
+from services.api.edge.graceful_close import GracefulClose
 from services.api.edge.problem import Problem
 from services.api.edge.visitors import Visitors
 from shared.edge.framing import HEAD_MAX, HEADERS_MAX, Framing
@@ -32,7 +32,7 @@ _LINGER_S: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Manners:
+class Bounds:
     """What the connections of one server are held to."""
 
     visitors: Visitors
@@ -41,14 +41,14 @@ class Manners:
     problems: Counter[str] = field(default_factory=Counter)  # refusals by code, counted here
 
 
-class Refused(Exception):
+class RefusedRequest(Exception):
     """Raised inside the parser, to leave it."""
 
 
 class Protocol(HttpToolsProtocol):
-    """HTTP/1.1 on a connection. `serving` makes one whose manners are set."""
+    """HTTP/1.1 on a connection. `serving` makes one whose bounds are set."""
 
-    manners: Manners
+    bounds: Bounds
 
     def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 - uvicorn's
         super().__init__(*args, **options)
@@ -67,10 +67,10 @@ class Protocol(HttpToolsProtocol):
     # -- the connection ---------------------------------------------------------------------------
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Count it, and give it time for its first header."""
-        parting = Parting(transport, self.loop, self.manners.stall_s)
+        parting = GracefulClose(transport, self.loop, self.bounds.stall_s)
         super().connection_made(parting)  # type: ignore[arg-type]
         self._peer = self.client[0] if self.client else ""
-        problem = self.manners.visitors.connect(self._peer)
+        problem = self.bounds.visitors.connect(self._peer)
         if problem is not None:
             self._refuse(problem)
         else:
@@ -80,7 +80,7 @@ class Protocol(HttpToolsProtocol):
         """Forget it."""
         self._cancel_head_timer()
         self._cancel_stall_timer()
-        self.manners.visitors.disconnect(self._peer)
+        self.bounds.visitors.disconnect(self._peer)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -171,7 +171,7 @@ class Protocol(HttpToolsProtocol):
 
     def _leave(self, problem: Problem) -> None:
         self._problem = problem
-        raise Refused
+        raise RefusedRequest
 
     def send_400_response(self, msg: str) -> None:
         """Answer what the parser, or one of the above, could not take."""
@@ -179,14 +179,14 @@ class Protocol(HttpToolsProtocol):
 
     # -- deadlines --------------------------------------------------------------------------------
     def _await_head(self) -> None:
-        self._head_timer = self.loop.call_later(self.manners.header_s, self._head_is_late)
+        self._head_timer = self.loop.call_later(self.bounds.header_s, self._head_is_late)
 
     def _head_is_late(self) -> None:
         self._head_timer = None
         if self._answering is not None and not self._answering.response_complete:
             self._await_head()  # the request before it is still being answered
         elif self._framing.size:
-            detail = f"the header did not arrive within {self.manners.header_s:g} s"
+            detail = f"the header did not arrive within {self.bounds.header_s:g} s"
             self._refuse(Problem(408, "slow_header", detail))
         else:
             self.transport.close()
@@ -204,13 +204,13 @@ class Protocol(HttpToolsProtocol):
             self._cancel_stall_timer()
 
     def _await_reader(self) -> None:
-        self._stall_timer = self.loop.call_later(self.manners.stall_s, self.transport.abort)
+        self._stall_timer = self.loop.call_later(self.bounds.stall_s, self.transport.abort)
 
     # -- refusals -------------------------------------------------------------------------------
     def _refuse(self, problem: Problem) -> None:
         """Answer, and close the connection once the client has had the chance to read it."""
         self._gone = True
-        self.manners.problems[problem.code] += 1
+        self.bounds.problems[problem.code] += 1
         self._cancel_head_timer()
         self._unset_keepalive_if_required()
         self.pipeline.clear()
@@ -244,9 +244,9 @@ class Protocol(HttpToolsProtocol):
             self._stall_timer = None
 
 
-def serving(manners: Manners) -> type[Protocol]:
+def serving(bounds: Bounds) -> type[Protocol]:
     """Return the protocol of one server; uvicorn makes its instances."""
-    return type("ServedProtocol", (Protocol,), {"manners": manners})
+    return type("ServedProtocol", (Protocol,), {"bounds": bounds})
 
 
 def _too_large() -> Problem:

@@ -17,7 +17,7 @@ from typing import Any, Final
 _LOOK_S: Final = 0.01
 
 
-class Parting:
+class GracefulClose:
     """Stands for a connection's transport; all but its end is the transport's own."""
 
     def __init__(
@@ -26,7 +26,7 @@ class Parting:
         """`within_s`: how long the client may take for the rest."""
         self._transport, self._loop, self._within_s = transport, loop, within_s
         self._deadline = 0.0
-        self._parting = False
+        self._closing = False
         self.write = transport.write  # the one that is called for each answer
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever a transport has
@@ -34,7 +34,7 @@ class Parting:
 
     def is_closing(self) -> bool:
         """Tell whether the connection is about to end."""
-        return self._parting or self._transport.is_closing()
+        return self._closing or self._transport.is_closing()
 
     def close(self) -> None:
         """Send what is left and the end; close when the client's side has all of it, or is late."""
@@ -43,7 +43,7 @@ class Parting:
         if not self._is_left():
             self._transport.close()
             return
-        self._parting = True
+        self._closing = True
         self._deadline = self._loop.time() + self._within_s
         if self._transport.can_write_eof():
             self._transport.write_eof()

@@ -14,7 +14,7 @@ from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from services.api.counts import Counts
+from services.api.counts import ApiCounts
 from services.api.edge.answer import Answer, Header, problem_answer
 from services.api.edge.problem import Problem
 from services.api.edge.visitors import Visitors
@@ -33,7 +33,7 @@ _READING: Final = ("GET", "HEAD")
 _LAST: Final = (b"connection", b"close")
 
 
-class Door:
+class EdgeMiddleware:
     """Admission, cached pages, origins, and what a refused body needs."""
 
     def __init__(
@@ -45,12 +45,12 @@ class Door:
         origins: Sequence[str] = (),
         max_inflight: int = 512,
         demo: bool = False,
-        counts: Counts | None = None,
+        counts: ApiCounts | None = None,
         draining: Callable[[], bool] = lambda: False,
     ) -> None:
         self._inner = inner
         self._draining = draining
-        self._counts = counts or Counts()
+        self._counts = counts or ApiCounts()
         self._visitors = visitors
         self._cached = cached
         self._origins = frozenset(origin.encode() for origin in spellings(origins))
@@ -161,7 +161,7 @@ class _Body:
         self._receive, self._send = receive, send
         self._complete = False
         # Who asks first is told no and sends nothing.
-        self._asks_first = any(name == b"expect" for name, _ in scope["headers"])
+        self._expects_continue = any(name == b"expect" for name, _ in scope["headers"])
 
     async def receive(self) -> Message:
         message = await self._receive()
@@ -176,7 +176,7 @@ class _Body:
             await self._send(
                 {**message, "headers": [*message["headers"], (b"connection", b"close")]}
             )
-        elif message.get("more_body", False) or self._asks_first:
+        elif message.get("more_body", False) or self._expects_continue:
             await self._send(message)
         else:  # the client has its whole answer now; the connection stays until it has sent all
             await self._send({**message, "more_body": True})

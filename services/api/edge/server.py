@@ -11,7 +11,7 @@ from typing import Final, Self
 import uvicorn
 from starlette.types import ASGIApp
 
-from services.api.edge.connection import Manners, serving
+from services.api.edge.connection import Bounds, serving
 from services.api.edge.visitors import Visitors
 from shared.process.logs import get_logger
 
@@ -50,12 +50,12 @@ def bind(host: str, port: int) -> socket.socket:
 class HttpServer:
     """An app on a socket while the context lasts; leaving it finishes what is under way."""
 
-    def __init__(self, app: ASGIApp, sock: socket.socket, manners: Manners | None = None) -> None:
+    def __init__(self, app: ASGIApp, sock: socket.socket, bounds: Bounds | None = None) -> None:
         self._sock = sock
         self._server = _Server(
             uvicorn.Config(
                 app,
-                http=serving(manners or Manners(Visitors())),
+                http=serving(bounds or Bounds(Visitors())),
                 ws="none",
                 lifespan="off",
                 interface="asgi3",

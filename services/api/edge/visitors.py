@@ -79,5 +79,5 @@ class Visitors:
         peer: str = scope["client"][0] if scope.get("client") else ""
         if not self._proxies.trusts(peer):
             return peer
-        said = [value for name, value in scope["headers"] if name == _FORWARDED]
-        return self._proxies.client(peer, b",".join(said).decode("latin-1"))
+        forwarded = [value for name, value in scope["headers"] if name == _FORWARDED]
+        return self._proxies.client(peer, b",".join(forwarded).decode("latin-1"))

@@ -107,7 +107,7 @@ class Rejection(Struct, frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Accepted:
+class AcceptedToken:
     """One token that will be published: its canonical names and the fields it speaks of."""
 
     index: int  # in the batch
@@ -119,11 +119,11 @@ class Accepted:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class BatchVerdict:
     """The judgement of a whole body. `source` is as readings carry it."""
 
     source: str
-    accepted: tuple[Accepted, ...]
+    accepted: tuple[AcceptedToken, ...]
     rejected: tuple[Rejection, ...]
 
 
@@ -150,7 +150,7 @@ def judge(
     quote_assets: bool,
     now_ms: int,
     meant_chain: Callable[[str], str | None] = misspelt,
-) -> Verdict:
+) -> BatchVerdict:
     """Judge a body that arrived at a time.
 
     `meant_chain` returns the known chain that a canonical name is a misspelling of.
@@ -164,14 +164,14 @@ def judge(
             "`polled` may post as one"
         )
         raise Problem(422, "bad_source", detail, param="$.source")
-    accepted: list[Accepted] = []
+    accepted: list[AcceptedToken] = []
     rejected: list[Rejection] = []
     for index, raw in enumerate(parsed.tokens):
         verdict = _judge_token(
             index, raw, quote_assets=quote_assets, now_ms=now_ms, meant_chain=meant_chain
         )
-        (accepted if isinstance(verdict, Accepted) else rejected).append(verdict)  # type: ignore[arg-type]
-    return Verdict(f"ingest:{parsed.source}", tuple(accepted), tuple(rejected))
+        (accepted if isinstance(verdict, AcceptedToken) else rejected).append(verdict)  # type: ignore[arg-type]
+    return BatchVerdict(f"ingest:{parsed.source}", tuple(accepted), tuple(rejected))
 
 
 def parse(body: bytes) -> IngestBody:
@@ -195,13 +195,13 @@ def parse(body: bytes) -> IngestBody:
     return parsed
 
 
-def readings(accepted: Sequence[Accepted], received_ms: int) -> tuple[Reading, ...]:
+def readings(accepted: Sequence[AcceptedToken], received_ms: int) -> tuple[Reading, ...]:
     """Return what is published. A time in the future becomes the time of receipt.
 
     A token that is there twice for one time is merged in the order of the batch: by the merge rules
     alone the greater value would win.
     """
-    merged: dict[tuple[str, int], tuple[Accepted, dict[str, Any]]] = {}
+    merged: dict[tuple[str, int], tuple[AcceptedToken, dict[str, Any]]] = {}
     for token in accepted:
         key = _key(token, received_ms)
         earlier = merged.get(key)
@@ -213,8 +213,8 @@ def readings(accepted: Sequence[Accepted], received_ms: int) -> tuple[Reading, .
 
 
 def without_refused(
-    verdict: Verdict, received_ms: int, refused: Mapping[str, Sequence[int]]
-) -> Verdict:
+    verdict: BatchVerdict, received_ms: int, refused: Mapping[str, Sequence[int]]
+) -> BatchVerdict:
     """Return the verdict once the aggregator has refused readings, by reason: indices of them."""
     if not refused:
         return verdict
@@ -230,10 +230,10 @@ def without_refused(
         code, detail = _REFUSED.get(reasons[place], _NOT_TAKEN)
         rejected.append(Rejection(token.index, code, detail))
     rejected.sort(key=lambda rejection: rejection.index)
-    return Verdict(verdict.source, tuple(accepted), tuple(rejected))
+    return BatchVerdict(verdict.source, tuple(accepted), tuple(rejected))
 
 
-def _key(token: Accepted, received_ms: int) -> tuple[str, int]:
+def _key(token: AcceptedToken, received_ms: int) -> tuple[str, int]:
     """Return what one published reading is of: a token and a time."""
     given_ms = received_ms if token.observed_ms is None else token.observed_ms
     return token_id(token.chain, token.address), min(given_ms, received_ms)
@@ -246,7 +246,7 @@ def _judge_token(
     quote_assets: bool,
     now_ms: int,
     meant_chain: Callable[[str], str | None],
-) -> Accepted | Rejection:
+) -> AcceptedToken | Rejection:
     try:
         token = _token_decoder.decode(raw)
     except ValidationError as error:
@@ -275,7 +275,7 @@ def _judge_token(
     if not fields:
         return Rejection(index, "no_fields", "this token says nothing but its address")
     observed_ms = None if token.observed_ms is UNSET else token.observed_ms
-    return Accepted(index, chain, address, observed_ms, fields)
+    return AcceptedToken(index, chain, address, observed_ms, fields)
 
 
 def _place(

@@ -12,22 +12,22 @@ from typing import Any, Final
 import msgspec
 from starlette.types import Receive, Scope, Send
 
-from services.api.counts import Counts
+from services.api.counts import ApiCounts
 from services.api.discover.query import parse_parameters
 from services.api.edge.answer import Answer
 from services.api.edge.problem import Problem
 from services.api.edge.visitors import Visitors
-from services.api.ingest.body import Verdict, judge, readings, without_refused
+from services.api.ingest.body import BatchVerdict, judge, readings, without_refused
 from services.api.ingest.keyless import is_local
 from services.api.ingest.outcome_reader import OutcomeReader
 from services.api.ingest.polled import judge_polled
 from services.api.ingest.producers import LOCAL, Producer, authenticate
-from services.api.ingest.receipts import Receipt, ReceiptClock, Receipts
+from services.api.ingest.receipts import BatchReceipt, ReceiptClock, Receipts
 from services.api.live import Committed, Live
 from services.api.storage import storage
 from shared.edge.origins import spellings
 from shared.errors import StoreError
-from shared.model import SCHEMA, Batch, RawBatch
+from shared.model import SCHEMA, RawBatch, ReadingBatch
 
 BODY_MAX: Final = 256 * 1024
 BODY_S: Final = 10.0  # for the whole body to arrive
@@ -38,7 +38,7 @@ _encoder: Final = msgspec.json.Encoder()
 
 
 @dataclass(frozen=True, slots=True)
-class Post:
+class AdmittedPost:
     """One post that was let in, before its body is read."""
 
     producer: Producer
@@ -63,9 +63,9 @@ class Ingest:
         quote_assets: bool,
         max_ack_waits: int,
         keyless: bool = True,
-        counts: Counts | None = None,
+        counts: ApiCounts | None = None,
     ) -> None:
-        self._counts = counts or Counts()
+        self._counts = counts or ApiCounts()
         self._live = live
         self._visitors = visitors
         self._receipts = receipts
@@ -92,7 +92,7 @@ class Ingest:
             raise
         await answer(scope, receive, send)
 
-    def _judge(self, post: Post, body: bytes) -> Verdict:
+    def _judge(self, post: AdmittedPost, body: bytes) -> BatchVerdict:
         if post.producer.polled:
             return judge_polled(body, now_ms=post.now_ms)
         return judge(
@@ -102,7 +102,7 @@ class Ingest:
             meant_chain=self._live.meant_chain,
         )
 
-    async def _let_in(self, scope: Scope) -> Post:
+    async def _let_in(self, scope: Scope) -> AdmittedPost:
         headers: list[tuple[bytes, bytes]] = scope["headers"]
         producer = self._authenticate(scope, headers)
         parameters = parse_parameters(scope["query_string"], ("ack",))
@@ -110,7 +110,7 @@ class Ingest:
             raise Problem(400, "bad_ack", "ack can only be commit", param="ack")
         key = _idempotency_key(headers)
         _check_body_headers(headers)
-        return Post(
+        return AdmittedPost(
             producer=producer,
             now_ms=await self._receipts.admit(producer.id),
             batch_id=key or secrets.token_hex(16),
@@ -147,8 +147,8 @@ class Ingest:
         local = is_local(peer, scope["http_version"], headers)
         return self._keyless and local and not foreign and not behind_proxy
 
-    async def _take(self, post: Post, verdict: Verdict, body: bytes) -> Answer:
-        receipt = Receipt(self._clock.tick(verdict.source, post.now_ms))
+    async def _take(self, post: AdmittedPost, verdict: BatchVerdict, body: bytes) -> Answer:
+        receipt = BatchReceipt(self._clock.tick(verdict.source, post.now_ms))
         if post.repeatable:
             receipt = await self._receipts.take(
                 post.producer.id, post.batch_id, body, receipt.received_ms
@@ -173,7 +173,9 @@ class Ingest:
             await self._receipts.answered(post.producer.id, post.batch_id, status, answer)
         return Answer(status, answer)
 
-    async def _publish(self, post: Post, verdict: Verdict, received_ms: int) -> Committed | None:
+    async def _publish(
+        self, post: AdmittedPost, verdict: BatchVerdict, received_ms: int
+    ) -> Committed | None:
         """Publish; with `ack`, return what became of the batch."""
         # The producer is in front, so that the same key of another is another batch. 500 tokens of
         # a 256 KiB body stay below the 1 MiB that a message may have, longest numbers included.
@@ -214,7 +216,9 @@ class Ingest:
             raise Problem(503, "no_consumer", detail, retry_after_s=1)
 
 
-def _batch(post: Post, verdict: Verdict, batch_id: str, received_ms: int) -> Batch | RawBatch:
+def _batch(
+    post: AdmittedPost, verdict: BatchVerdict, batch_id: str, received_ms: int
+) -> ReadingBatch | RawBatch:
     as_they_came = [token.raw for token in verdict.accepted if token.raw is not None]
     if as_they_came:
         return RawBatch(
@@ -226,7 +230,7 @@ def _batch(post: Post, verdict: Verdict, batch_id: str, received_ms: int) -> Bat
             ack=post.ack,
             producer=post.producer.id,
         )
-    return Batch(
+    return ReadingBatch(
         source=verdict.source,
         batch_id=batch_id,
         sent_ms=received_ms,
@@ -236,11 +240,11 @@ def _batch(post: Post, verdict: Verdict, batch_id: str, received_ms: int) -> Bat
     )
 
 
-def _members(verdict: Verdict) -> dict[str, Any]:
+def _members(verdict: BatchVerdict) -> dict[str, Any]:
     return {"accepted": len(verdict.accepted), "rejected": verdict.rejected}
 
 
-def _check_accepted(verdict: Verdict) -> None:
+def _check_accepted(verdict: BatchVerdict) -> None:
     if not verdict.accepted:
         detail = f"none of the {len(verdict.rejected)} tokens was accepted"
         raise Problem(422, "none_accepted", detail, more=_members(verdict))

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from services.api.edge.problem import Problem
-from services.api.ingest.body import Accepted, Verdict
+from services.api.ingest.body import AcceptedToken, BatchVerdict
 from services.api.ingest.outcomes import (
     Posted,
     Reasons,
@@ -37,14 +37,14 @@ class OutcomeReader:
         self._live = live
         self._rules = rules
 
-    def rows(self, verdict: Verdict) -> Mapping[str, bytes]:
+    def rows(self, verdict: BatchVerdict) -> Mapping[str, bytes]:
         """Return the rows of a batch's tokens as they are now, by id; none while warming."""
         rows = self._live.replica.rows if self._live.stamp is not None else {}
         ids = (_id_of(token) for token in verdict.accepted)
         return {wanted: rows[wanted] for wanted in ids if wanted in rows}
 
     async def unchanged(
-        self, verdict: Verdict, received_ms: int, before: Mapping[str, bytes] | None
+        self, verdict: BatchVerdict, received_ms: int, before: Mapping[str, bytes] | None
     ) -> list[Unchanged]:
         """Return what the list does not show of a batch that was committed just now.
 
@@ -72,7 +72,9 @@ class OutcomeReader:
             await asyncio.sleep(0)  # other requests are answered in between
         return found
 
-    async def _stored(self, tokens: Sequence[Accepted]) -> tuple[int, dict[str, Fields | None]]:
+    async def _stored(
+        self, tokens: Sequence[AcceptedToken]
+    ) -> tuple[int, dict[str, Fields | None]]:
         """Return the store's time (ms) and the readings of tokens, by id; None: not known."""
         if not tokens:
             return 0, {}
@@ -91,5 +93,5 @@ class OutcomeReader:
         return now_ms, dict(zip(ids, named, strict=True))
 
 
-def _id_of(token: Accepted) -> str:
+def _id_of(token: AcceptedToken) -> str:
     return token_id(token.chain, token.address)

@@ -14,9 +14,9 @@ import msgspec
 from msgspec import Struct
 
 from services.api.edge.problem import clip
-from services.api.ingest.body import Accepted
+from services.api.ingest.body import AcceptedToken
 from shared.merge.explain import explain
-from shared.merge.explained import Told, number, span
+from shared.merge.explained import FieldExplanation, number, span
 from shared.merge.policy import MergeRules
 from shared.merge.readings import ReadingError, SourceReading, Stamped, decode_source_reading
 from shared.state.row import Fields
@@ -47,7 +47,7 @@ class Posted(Struct, frozen=True):
     """One accepted token, whose it is (as readings carry it), and when it was observed."""
 
     source: str
-    token: Accepted
+    token: AcceptedToken
     observed_ms: int
 
 
@@ -56,7 +56,7 @@ def decode(row: bytes | None) -> Row | None:
     return None if row is None else _decode_row(row)
 
 
-def hidden_fields(token: Accepted, row: Row | None) -> list[str]:
+def hidden_fields(token: AcceptedToken, row: Row | None) -> list[str]:
     """Return the posted fields whose value is not what the row shows as it was posted."""
     if row is None:
         return list(token.fields)
@@ -64,7 +64,7 @@ def hidden_fields(token: Accepted, row: Row | None) -> list[str]:
 
 
 def judge_token(
-    token: Accepted, rows: tuple[Row | None, Row | None], reasons: Reasons
+    token: AcceptedToken, rows: tuple[Row | None, Row | None], reasons: Reasons
 ) -> list[Unchanged]:
     """Return what is to be said of one token: one entry per reason.
 
@@ -80,8 +80,8 @@ def judge_token(
         elif before is not None and after is not None and before.get(name) == after.get(name):
             found.setdefault(SAME, []).append((name, "the row had this value already"))
     return [
-        Unchanged(token.index, code, [name for name, _ in said], _sentence(said))
-        for code, said in found.items()
+        Unchanged(token.index, code, [name for name, _ in explained], _sentence(explained))
+        for code, explained in found.items()
     ]
 
 
@@ -99,11 +99,13 @@ def reasons_of(
     if row is None:
         return dict.fromkeys(token.fields, _without_row(posted.observed_ms, now_ms, rules))
     readings = _decoded(stored)
-    told = explain(readings, now_ms, rules)
+    explanation = explain(readings, now_ms, rules)
     own = readings.get(posted.source, SourceReading())
     found = {}
     for name in hidden_fields(token, row):
-        why_not = _reason(posted, name, own.fields.get(name), row.get(name), told.fields.get(name))
+        why_not = _reason(
+            posted, name, own.fields.get(name), row.get(name), explanation.fields.get(name)
+        )
         if why_not is not None:
             found[name] = why_not
     return found
@@ -118,7 +120,11 @@ def _without_row(observed_ms: int, now_ms: int, rules: MergeRules) -> tuple[str,
 
 
 def _reason(
-    posted: Posted, name: str, held: Stamped | None, shown: object, said: Told | None
+    posted: Posted,
+    name: str,
+    held: Stamped | None,
+    shown: object,
+    explained: FieldExplanation | None,
 ) -> tuple[str, str] | None:
     """Return why one field is not shown as posted, None when it is shown after all."""
     value = posted.token.fields[name]
@@ -130,22 +136,29 @@ def _reason(
         later_ms = held.observed_ms - posted.observed_ms
         when = f"observed {span(later_ms)} later" if later_ms > 0 else "of the same time"
         return "older", f"a reading of yours {when} stands: {_shown(held.value)}"
-    if said is None or said.value is None:
-        return None if value is None else _passed_over(said, posted.source, "impossible")
-    if value is not None and posted.source in (said.source or "").split("+"):
-        if said.value == shown:
+    if explained is None or explained.value is None:
+        return None if value is None else _passed_over(explained, posted.source, "impossible")
+    if value is not None and posted.source in (explained.source or "").split("+"):
+        if explained.value == shown:
             return None  # as it is shown: a name without what cannot be seen, or part of a mean
         floor = f"within the noise floor of the committed {_shown(shown)} (docs/DATA.md, Noise)"
-        return "noise", f"{_shown(said.value)} is {floor}"
-    return _passed_over(said, posted.source, "lower_rank")
+        return "noise", f"{_shown(explained.value)} is {floor}"
+    return _passed_over(explained, posted.source, "lower_rank")
 
 
-def _passed_over(said: Told | None, source: str, otherwise: str) -> tuple[str, str]:
-    for passed in said.passed_over if said else ():
+def _passed_over(
+    explained: FieldExplanation | None, source: str, otherwise: str
+) -> tuple[str, str]:
+    for passed in explained.passed_over if explained else ():
         if passed.source == source and passed.pool is None:
             return passed.reason, passed.why
-    giver = said.source if said else None
-    return otherwise, f"{giver} gives {_shown(said.value)}" if said and giver else "not believed"
+    candidate = explained.source if explained else None
+    return (
+        otherwise,
+        f"{candidate} gives {_shown(explained.value)}"
+        if explained and candidate
+        else "not believed",
+    )
 
 
 def _decoded(stored: Fields) -> dict[str, SourceReading]:
@@ -164,10 +177,10 @@ def _shown(value: object) -> str:
     return "unknown" if value is None else clip(str(value), 32)
 
 
-def _sentence(said: Sequence[tuple[str, str]]) -> str:
+def _sentence(explained: Sequence[tuple[str, str]]) -> str:
     """Join the reasons of several fields; those that have one reason share its words."""
     by_why: dict[str, list[str]] = {}
-    for name, why in said:
+    for name, why in explained:
         by_why.setdefault(why, []).append(name)
     return clip(
         "; ".join(f"{', '.join(names)}: {why}" for why, names in by_why.items()), _DETAIL_MAX

@@ -11,7 +11,14 @@ from typing import Final
 from msgspec import UNSET, Raw
 
 from services.api.edge.problem import Problem, clip
-from services.api.ingest.body import Accepted, Rejection, Verdict, code_of, malformed, parse
+from services.api.ingest.body import (
+    AcceptedToken,
+    BatchVerdict,
+    Rejection,
+    code_of,
+    malformed,
+    parse,
+)
 from shared.merge.readings import ReadingError, decode_reading
 from shared.model import READING_FIELDS, Reading
 from shared.sources import is_polled
@@ -20,7 +27,7 @@ _DETAIL_MAX: Final = 160
 _CODES: Final = {"chain": "bad_chain", "address": "bad_address"}
 
 
-def judge_polled(body: bytes, *, now_ms: int) -> Verdict:
+def judge_polled(body: bytes, *, now_ms: int) -> BatchVerdict:
     """Judge a body that arrived at a time, posted with the right `polled`.
 
     Quote assets are taken: the aggregator knows the chains' own coins by them.
@@ -32,20 +39,20 @@ def judge_polled(body: bytes, *, now_ms: int) -> Verdict:
     if not is_polled(parsed.source):
         detail = f"{parsed.source} is no polled source; this key may post as one only"
         raise Problem(422, "bad_source", detail, param="$.source")
-    accepted: list[Accepted] = []
+    accepted: list[AcceptedToken] = []
     rejected: list[Rejection] = []
     for index, raw in enumerate(parsed.tokens):
         try:
             accepted.append(_accepted(index, raw, decode_reading(raw, now_ms)))
         except ReadingError as error:
             rejected.append(_rejection(index, error))
-    return Verdict(parsed.source, tuple(accepted), tuple(rejected))
+    return BatchVerdict(parsed.source, tuple(accepted), tuple(rejected))
 
 
-def _accepted(index: int, raw: Raw, reading: Reading) -> Accepted:
+def _accepted(index: int, raw: Raw, reading: Reading) -> AcceptedToken:
     values = ((name, getattr(reading, name)) for name in READING_FIELDS)
     fields = {name: value for name, value in values if value is not UNSET}
-    return Accepted(
+    return AcceptedToken(
         index, reading.chain, reading.token_address, reading.observed_ms, fields, raw=raw
     )
 

@@ -18,7 +18,7 @@ _SOURCES_MAX = 1_024
 
 
 @dataclass(frozen=True, slots=True)
-class Receipt:
+class BatchReceipt:
     """A batch's first arrival, and the answer that it got if it got one."""
 
     received_ms: int
@@ -66,7 +66,9 @@ class Receipts:
             raise Problem(429, "rate", detail, retry_after_s=math.ceil(wait_ms / 1000))
         return int(now_ms)
 
-    async def take(self, producer: str, batch_id: str, body: bytes, received_ms: int) -> Receipt:
+    async def take(
+        self, producer: str, batch_id: str, body: bytes, received_ms: int
+    ) -> BatchReceipt:
         """Note a batch, or return what is known of it. Raises Problem 422 for another body."""
         digest = hashlib.sha256(body).digest()
         async with storage():
@@ -78,7 +80,7 @@ class Receipts:
         if first_body != digest:
             detail = "this Idempotency-Key was used with another body in the last ten minutes"
             raise Problem(422, "key_reused", detail)
-        return Receipt(int(first_ms), int(status) if status else None, answer)
+        return BatchReceipt(int(first_ms), int(status) if status else None, answer)
 
     async def answered(self, producer: str, batch_id: str, status: int, answer: bytes) -> None:
         """Note the answer that a batch got."""

@@ -18,7 +18,7 @@ from services.api.discover.quoting import encode_prices, parse_quote, quoted, wa
 from services.api.edge.answer import TaggedAnswer, weak_tag
 from services.api.edge.problem import Problem
 from services.api.live import Live
-from services.api.search.name_index import Texts, parse_text
+from services.api.search.name_index import NameIndex, parse_text
 from shared.state.orders import Orders
 from shared.state.replica import Replica
 
@@ -47,7 +47,7 @@ class Search:
 
 
 def hits(
-    texts: Texts, replica: Replica, text: str, limit: int, quote: str | None = None
+    texts: NameIndex, replica: Replica, text: str, limit: int, quote: str | None = None
 ) -> tuple[bytes, bytes]:
     """Return the answer's JSON and its tag."""
     found = texts.find(text)
@@ -68,7 +68,7 @@ def hits(
 class Marks:
     """The marks of tokens that share their ticker with others of the list."""
 
-    def __init__(self, texts: Texts, orders: Orders) -> None:
+    def __init__(self, texts: NameIndex, orders: Orders) -> None:
         self._texts = texts
         self._orders = orders
         self._firsts: dict[str, tuple[str | None, str | None]] = {}  # by ticker

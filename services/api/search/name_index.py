@@ -42,7 +42,7 @@ def fold_ticker(text: str) -> str:
 
 
 def parse_text(text: str) -> str:
-    """Return the wanted text, fit for `Texts.find`; case is kept, as addresses need it.
+    """Return the wanted text, fit for `NameIndex.find`; case is kept, as addresses need it.
 
     Raises Problem 400.
     """
@@ -54,7 +54,7 @@ def parse_text(text: str) -> str:
     return wanted
 
 
-class Index:
+class PrefixIndex:
     """Words and who has them, to be asked for a beginning."""
 
     def __init__(self) -> None:
@@ -120,12 +120,12 @@ class _Called:
     words: frozenset[str]
 
 
-class Texts:
+class NameIndex:
     """The names, tickers and addresses of all rows."""
 
     def __init__(self) -> None:
         self._called: dict[str, _Called] = {}
-        self._words, self._tickers, self._addresses = Index(), Index(), Index()
+        self._words, self._tickers, self._addresses = PrefixIndex(), PrefixIndex(), PrefixIndex()
 
     def put(self, token: str, name: str | None, ticker: str | None) -> None:
         """Take over what a token is called now."""

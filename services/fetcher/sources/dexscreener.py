@@ -29,7 +29,7 @@ from services.fetcher.pools import (
     reading_id,
 )
 from services.fetcher.settings import HttpUrl, PerMinute, Seconds, SourceSettings
-from services.fetcher.source import Call, Discovery, Page, Refresh, Source, SourceSpec
+from services.fetcher.source import Call, Discovery, ParsedBody, Refresh, Source, SourceSpec
 from services.fetcher.values import (
     FreeText,
     Number,
@@ -121,17 +121,17 @@ _LISTED: Final = msgspec.json.Decoder(WireListed)
 
 
 # -- from the wire to readings --------------------------------------------------------------------
-def read_pairs(body: bytes, observed_ms: int) -> Page:
+def read_pairs(body: bytes, observed_ms: int) -> ParsedBody:
     """Read any endpoint that answers with pairs."""
     refused: Counter[str] = Counter()
     pairs = decode_each(_PAIR, _records(body, refused), refused)
     natives = NativePrices()
     readings = normalize_pairs(pairs, observed_ms, refused, natives)
     found = tuple(reading_id(each) for each in readings)
-    return Page(tuple(readings), found, +refused, natives.readings(observed_ms))
+    return ParsedBody(tuple(readings), found, +refused, natives.readings(observed_ms))
 
 
-def read_listed(body: bytes, observed_ms: int) -> Page:  # noqa: ARG001 - lists carry no figures
+def read_listed(body: bytes, observed_ms: int) -> ParsedBody:  # noqa: ARG001 - lists carry no figures
     """Read boosts and profiles: the token ids that they name, each once."""
     refused: Counter[str] = Counter()
     found: dict[str, None] = {}
@@ -142,7 +142,7 @@ def read_listed(body: bytes, observed_ms: int) -> Page:  # noqa: ARG001 - lists 
             refused["chain" if chain is None else "address"] += 1
         else:
             found[token_id(chain, address)] = None
-    return Page((), tuple(found), +refused)
+    return ParsedBody((), tuple(found), +refused)
 
 
 def normalize_pairs(
@@ -245,17 +245,17 @@ class DexScreenerSettings(SourceSettings):
     """Words that are searched for, beside the lists."""
 
 
-def ask_tokens(chain: str, addresses: Sequence[str]) -> Call:
+def tokens_call(chain: str, addresses: Sequence[str]) -> Call:
     """One pair of each of up to 30 tokens of one chain."""
     return Call(f"/tokens/v1/{chain}/{join_addresses(addresses)}", read_pairs, PAIRS)
 
 
-def ask_pools(chain: str, addresses: Sequence[str]) -> Call:
+def pools_call(chain: str, addresses: Sequence[str]) -> Call:
     """Up to 30 pools of one token."""
     return Call(f"/token-pairs/v1/{chain}/{join_addresses(addresses[:1])}", read_pairs, PAIRS)
 
 
-def ask_search(words: str) -> Call:
+def search_call(words: str) -> Call:
     """Up to 30 pairs whose tokens match the words."""
     return Call("/latest/dex/search", read_pairs, PAIRS, (("q", words),))
 
@@ -280,12 +280,12 @@ def build(settings: DexScreenerSettings) -> Source:
             Discovery(
                 "search",
                 settings.search_interval_s,
-                tuple(ask_search(words) for words in settings.queries),
+                tuple(search_call(words) for words in settings.queries),
             ),
             Refresh(
                 "refresh",
                 settings.refresh_interval_s,
-                ask_tokens,
+                tokens_call,
                 batch=BATCH,
                 calls_per_cycle=settings.refresh_calls,
                 again_s=settings.refresh_again_s,
@@ -293,7 +293,7 @@ def build(settings: DexScreenerSettings) -> Source:
             Refresh(
                 "hot",
                 settings.hot_interval_s,
-                ask_tokens,
+                tokens_call,
                 batch=BATCH,
                 calls_per_cycle=settings.hot_top // BATCH + 4,
                 again_s=settings.hot_again_s,
@@ -303,7 +303,7 @@ def build(settings: DexScreenerSettings) -> Source:
             Refresh(
                 "pools",
                 settings.pools_interval_s,
-                ask_pools,
+                pools_call,
                 batch=1,
                 calls_per_cycle=settings.pools_calls,
                 again_s=settings.pools_again_s,

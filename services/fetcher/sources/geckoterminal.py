@@ -34,7 +34,7 @@ from services.fetcher.pools import (
     reading_id,
 )
 from services.fetcher.settings import HttpUrl, PerMinute, Seconds, SourceSettings
-from services.fetcher.source import Call, Discovery, Page, Refresh, Source, SourceSpec
+from services.fetcher.source import Call, Discovery, ParsedBody, Refresh, Source, SourceSpec
 from services.fetcher.values import (
     FreeText,
     MaybeNumber,
@@ -187,15 +187,20 @@ _TOKEN: Final = msgspec.json.Decoder(WireToken)
 
 
 # -- from the wire to readings --------------------------------------------------------------------
-def read_page(body: bytes, observed_ms: int) -> Page:
+def read_page(body: bytes, observed_ms: int) -> ParsedBody:
     """Read any answer of pools or tokens; records of another type are refused as "type"."""
     refused: Counter[str] = Counter()
     answer = decode_body(_ANSWER, body, refused)
     records = _asked(answer.data)
-    asked, included = _by_kind(records, refused), _by_kind(answer.included or [], Counter())
-    refused["type"] += sum(len(asked[kind]) for kind in asked if kind not in {"pool", "token"})
-    tokens = decode_each(_TOKEN, asked.get("token", []), refused)
-    pools = decode_each(_POOL, asked.get("pool", []), refused)
+    records_by_kind, included = (
+        _by_kind(records, refused),
+        _by_kind(answer.included or [], Counter()),
+    )
+    refused["type"] += sum(
+        len(records_by_kind[kind]) for kind in records_by_kind if kind not in {"pool", "token"}
+    )
+    tokens = decode_each(_TOKEN, records_by_kind.get("token", []), refused)
+    pools = decode_each(_POOL, records_by_kind.get("pool", []), refused)
     if not tokens and not pools:
         refuse_error(body)
     # A pool that came along with tokens may speak of the one that was asked for.
@@ -208,7 +213,7 @@ def read_page(body: bytes, observed_ms: int) -> Page:
     natives = NativePrices()
     readings = normalize_page(tokens, pools, named, observed_ms, refused, natives)
     found = tuple(reading_id(each) for each in readings)
-    return Page(tuple(readings), found, +refused, natives.readings(observed_ms))
+    return ParsedBody(tuple(readings), found, +refused, natives.readings(observed_ms))
 
 
 def normalize_page(  # noqa: PLR0917 - what a body holds, and what is noted of it
@@ -412,7 +417,7 @@ def network_of(chain: str) -> str:
     return source_chain(DECLARATION.name, chain)
 
 
-def ask_tokens(chain: str, addresses: Sequence[str]) -> Call:
+def tokens_call(chain: str, addresses: Sequence[str]) -> Call:
     """Up to 30 tokens of one chain with their deepest pools."""
     path = f"/networks/{network_of(chain)}/tokens/multi/{join_addresses(addresses)}"
     return Call(path, read_page, query=(("include", "top_pools"),))
@@ -421,8 +426,8 @@ def ask_tokens(chain: str, addresses: Sequence[str]) -> Call:
 def _doubt(chain: str) -> str:
     """Return a sentence about a chain that may be a new one, or misspelt: only calls can tell."""
     similar = similar_chain(chain)
-    asked = f"; did you mean {similar}?" if similar else ""
-    return f"GECKOTERMINAL_NETWORKS: {chain} is in no table of chains{asked}"
+    records_by_kind = f"; did you mean {similar}?" if similar else ""
+    return f"GECKOTERMINAL_NETWORKS: {chain} is in no table of chains{records_by_kind}"
 
 
 def build(settings: GeckoTerminalSettings) -> Source:
@@ -447,7 +452,7 @@ def build(settings: GeckoTerminalSettings) -> Source:
             Refresh(
                 "refresh",
                 settings.refresh_interval_s,
-                ask_tokens,
+                tokens_call,
                 batch=BATCH,
                 calls_per_cycle=settings.refresh_calls,
                 again_s=settings.refresh_again_s,

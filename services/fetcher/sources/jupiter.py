@@ -18,7 +18,7 @@ from pydantic_settings import SettingsConfigDict
 
 from services.fetcher.pools import reading_id
 from services.fetcher.settings import HttpUrl, PerMinute, Seconds, SourceSettings
-from services.fetcher.source import Call, Discovery, Page, Refresh, Source, SourceSpec
+from services.fetcher.source import Call, Discovery, ParsedBody, Refresh, Source, SourceSpec
 from services.fetcher.values import (
     FreeText,
     MaybeNumber,
@@ -108,7 +108,7 @@ _NO_STATS: Final = WireStats()
 
 
 # -- from the wire to readings --------------------------------------------------------------------
-def read_tokens(body: bytes, observed_ms: int) -> Page:
+def read_tokens(body: bytes, observed_ms: int) -> ParsedBody:
     """Read a token list or the answer of a search."""
     refused: Counter[str] = Counter()
     records = decode_body(_RECORDS, body, refused)
@@ -116,7 +116,7 @@ def read_tokens(body: bytes, observed_ms: int) -> Page:
     return _page(normalize_tokens(tokens, observed_ms, refused), refused)
 
 
-def read_prices(body: bytes, observed_ms: int) -> Page:
+def read_prices(body: bytes, observed_ms: int) -> ParsedBody:
     """Read /price/v3: entries by mint. A mint without a reliable price is left out, or null."""
     refused: Counter[str] = Counter()
     prices = {}
@@ -148,22 +148,22 @@ def normalize_prices(prices: Mapping[str, WirePrice | None], observed_ms: int) -
     """Return one reading per mint; an entry of null says that the price is no longer known."""
     readings = []
     for mint, entry in prices.items():
-        told = entry or WirePrice(usd_price=None)
+        wire = entry or WirePrice(usd_price=None)
         readings.append(
             Reading(
                 chain=CHAIN,
                 token_address=mint,
                 observed_ms=observed_ms,
-                price=maybe(told.usd_price, price),
-                price_change_24h=maybe(told.price_change_24h, percent),
-                liquidity=maybe(told.liquidity, amount),
+                price=maybe(wire.usd_price, price),
+                price_change_24h=maybe(wire.price_change_24h, percent),
+                liquidity=maybe(wire.liquidity, amount),
             )
         )
     return readings
 
 
-def _page(readings: list[Reading], refused: Counter[str]) -> Page:
-    return Page(tuple(readings), tuple(reading_id(each) for each in readings), +refused)
+def _page(readings: list[Reading], refused: Counter[str]) -> ParsedBody:
+    return ParsedBody(tuple(readings), tuple(reading_id(each) for each in readings), +refused)
 
 
 def _token_reading(token: WireToken, observed_ms: int) -> Reading:
@@ -236,12 +236,12 @@ class JupiterSettings(SourceSettings):
     """A hot token is not asked for again within so long."""
 
 
-def ask_tokens(chain: str, mints: Sequence[str]) -> Call:  # noqa: ARG001 - always solana
+def tokens_call(chain: str, mints: Sequence[str]) -> Call:  # noqa: ARG001 - always solana
     """Everything on up to 100 tokens."""
     return Call("/tokens/v2/search", read_tokens, query=(("query", ",".join(mints)),))
 
 
-def ask_prices(chain: str, mints: Sequence[str]) -> Call:  # noqa: ARG001 - always solana
+def prices_call(chain: str, mints: Sequence[str]) -> Call:  # noqa: ARG001 - always solana
     """Prices of up to 50 tokens."""
     return Call("/price/v3", read_prices, query=(("ids", ",".join(mints)),))
 
@@ -275,7 +275,7 @@ def build(settings: JupiterSettings) -> Source:
             Refresh(
                 "refresh",
                 settings.refresh_interval_s,
-                ask_tokens,
+                tokens_call,
                 batch=SEARCH_BATCH,
                 calls_per_cycle=1,
                 again_s=settings.refresh_again_s,
@@ -284,7 +284,7 @@ def build(settings: JupiterSettings) -> Source:
             Refresh(
                 "hot",
                 settings.hot_interval_s,
-                ask_prices,
+                prices_call,
                 batch=PRICE_BATCH,
                 calls_per_cycle=1,
                 again_s=settings.hot_again_s,

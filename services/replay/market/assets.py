@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from services.replay.market.model import Token
+from services.replay.market.model import MarketToken
 from services.replay.market.noise import key_of
 from shared.chains import source_chain
 from shared.spellings import canonical_address
@@ -147,14 +147,14 @@ def gecko_of_dex(chain: str, name: str, labels: tuple[str, ...]) -> str:
 
 def quote_tokens(
     seed: int, icons: Mapping[tuple[str, str], str | None]
-) -> dict[str, tuple[Token, ...]]:
+) -> dict[str, tuple[MarketToken, ...]]:
     """Return the quote assets of each chain as tokens, native coin first.
 
     `icons` are the recorded ones by canonical (chain, address).
     """
     return {
         chain: tuple(
-            Token(
+            MarketToken(
                 key=key_of(seed, "quote", quote.symbol),  # one price for WETH on every chain
                 chain=chain,
                 address=quote.address,

@@ -6,7 +6,7 @@ from hashlib import blake2b
 from typing import Final
 
 from services.replay.market.assets import CHAIN_SHARES, DEXES, Dex
-from services.replay.market.model import DAY_MS, HOUR_MS, MINUTE_MS, Pool, Token
+from services.replay.market.model import DAY_MS, HOUR_MS, MINUTE_MS, MarketToken, Pool
 from services.replay.market.moves import magnitude
 from services.replay.market.noise import key_of, mix, uniform
 
@@ -75,7 +75,7 @@ def _chain_of(key: int) -> str:
     return CHAIN_SHARES[-1][0]
 
 
-def generate_token(key: int, *, born_ms: int = 0) -> Token:
+def generate_token(key: int, *, born_ms: int = 0) -> MarketToken:
     """Return the token of a key; one with a time of birth is a newcomer and soon dies."""
     chain = _chain_of(key)
     address, canonical = address_of(chain, key)
@@ -83,7 +83,7 @@ def generate_token(key: int, *, born_ms: int = 0) -> Token:
     first, second = _FIRST[bits % len(_FIRST)], _SECOND[(bits >> 20) % len(_SECOND)]
     supply = float(10 ** (6 + (bits >> 40) % 5))
     valued = magnitude(mix(key, 3), 20_000, 300e6 if not born_ms else 200_000)
-    return Token(
+    return MarketToken(
         key=key,
         chain=chain,
         address=address,
@@ -101,7 +101,7 @@ def generate_token(key: int, *, born_ms: int = 0) -> Token:
     )
 
 
-def _venue(token: Token, key: int, *, first: bool) -> Dex:
+def _venue(token: MarketToken, key: int, *, first: bool) -> Dex:
     dexes = DEXES[token.chain]
     if token.born_ms and first and token.chain == "solana":
         return dexes[-1 - mix(key, 1) % 2]  # newcomers start on a bonding curve
@@ -111,7 +111,7 @@ def _venue(token: Token, key: int, *, first: bool) -> Dex:
     return open_dexes[mix(key, 1) % len(open_dexes)]
 
 
-def _depth_and_turnover(token: Token, valued: float) -> tuple[float, float]:
+def _depth_and_turnover(token: MarketToken, valued: float) -> tuple[float, float]:
     """Return the USD in all pools, and how many times a day it is traded: a launch far more."""
     place, bits = uniform(token.key, 12), mix(token.key, 13)
     if token.born_ms:
@@ -119,14 +119,14 @@ def _depth_and_turnover(token: Token, valued: float) -> tuple[float, float]:
     return valued * (0.02 + 0.08 * place), magnitude(bits, 0.05, 30)
 
 
-def _trade_size(token: Token, key: int, volume: float) -> float:
+def _trade_size(token: MarketToken, key: int, volume: float) -> float:
     """Return the mean USD of a trade; newcomers are traded 6 to 40 times a minute."""
     if not token.born_ms:
         return 20 + 400 * uniform(key, 7)
     return max(1.0, volume / (24 * 60) / (6 + 34 * uniform(key, 7)))
 
 
-def generate_pools(token: Token, quotes: tuple[Token, ...]) -> tuple[Pool, ...]:
+def generate_pools(token: MarketToken, quotes: tuple[MarketToken, ...]) -> tuple[Pool, ...]:
     """Return the one to five pools of a token, its first with most of the depth.
 
     Now and then a further pool has the token on its quote side, as real ones do.

@@ -11,7 +11,7 @@ from typing import Any, Final
 from services.replay.market import moves
 from services.replay.market.assets import quote_tokens
 from services.replay.market.generated import generate_pools, generate_token
-from services.replay.market.model import DAY_MS, HOUR_MS, WINDOW_MS, Pool, PoolState, Token
+from services.replay.market.model import DAY_MS, HOUR_MS, WINDOW_MS, MarketToken, Pool, PoolState
 from services.replay.market.noise import key_of
 from services.replay.market.recorded import (
     Id,
@@ -36,7 +36,9 @@ def _prime_from(least: int) -> int:
     return next(n for n in count(least) if all(n % d for d in range(2, isqrt(n) + 1)))
 
 
-def slice_of(tokens: Sequence[Token], size: int, turn: int, page: int = 1) -> list[Token]:
+def slice_of(
+    tokens: Sequence[MarketToken], size: int, turn: int, page: int = 1
+) -> list[MarketToken]:
     """Return the slice of a turn; pages of one turn follow each other and do not overlap.
 
     Starts are evenly spaced, closer than `size`, and a prime number of at least 67. So a steady
@@ -62,7 +64,7 @@ class Market:
         self.recordings = read_recordings(payloads)
         self.quotes = quote_tokens(seed, icons_of(self.recordings))
         anchors = {t.id: t for group in self.quotes.values() for t in group}
-        self._by_id: dict[Id, Token] = recorded_tokens(self.recordings, seed, anchors)
+        self._by_id: dict[Id, MarketToken] = recorded_tokens(self.recordings, seed, anchors)
         self._pools: dict[Id, tuple[Pool, ...]] = self._recorded_pools()
         listed = [t for t in self._by_id.values() if not t.quote and self.pools_of(t)]
         grown = max(0, size - len(listed))
@@ -73,12 +75,12 @@ class Market:
             listed.append(token)
         self.size = len(listed) + self._newcomers
         listed.sort(key=lambda token: token.key)  # shuffled: recorded among generated
-        self.listed: dict[str, tuple[Token, ...]] = {
+        self.listed: dict[str, tuple[MarketToken, ...]] = {
             chain: tuple(t for t in listed if t.chain == chain) for chain in self.quotes
         }
         self.listed["all"] = tuple(listed)
-        self._last: Snapshot | None = None
-        self._alive: dict[int, Token] = {}
+        self._last: MarketSnapshot | None = None
+        self._alive: dict[int, MarketToken] = {}
 
     def _recorded_pools(self) -> dict[Id, tuple[Pool, ...]]:
         by_token: dict[Id, list[Pool]] = {}
@@ -89,7 +91,7 @@ class Market:
             key: tuple(sorted(pools, key=lambda p: -p.liquidity)) for key, pools in by_token.items()
         }
 
-    def pools_of(self, token: Token) -> tuple[Pool, ...]:
+    def pools_of(self, token: MarketToken) -> tuple[Pool, ...]:
         """Return the pools that have the token on either side, deepest first."""
         pools = self._pools.get(token.id)
         if pools is None:
@@ -99,7 +101,7 @@ class Market:
         return pools
 
     @cached_property
-    def leaders(self) -> dict[str, tuple[Token, ...]]:
+    def leaders(self) -> dict[str, tuple[MarketToken, ...]]:
         """The tokens that usually trade most, of each chain and of all."""
         sample = {chain: tokens[: 10 * _LEADERS] for chain, tokens in self.listed.items()}
         return {
@@ -107,10 +109,10 @@ class Market:
             for chain, tokens in sample.items()
         }
 
-    def _usual_volume(self, token: Token) -> float:
+    def _usual_volume(self, token: MarketToken) -> float:
         return sum(pool.volume for pool in self.pools_of(token))
 
-    def newcomers(self, now_ms: int) -> list[Token]:
+    def newcomers(self, now_ms: int) -> list[MarketToken]:
         """Return the tokens that came within the last hour, newest first.
 
         One comes each `_NEWCOMER_STAY_MS / n`, and the oldest of them is forgotten.
@@ -132,16 +134,16 @@ class Market:
                 self._by_id[token.id] = token
         return [self._alive[birth] for birth in births]
 
-    def find(self, chain: str, canonical: str) -> Token | None:
+    def find(self, chain: str, canonical: str) -> MarketToken | None:
         return self._by_id.get((chain, canonical))
 
-    def find_everywhere(self, address: str) -> list[Token]:
+    def find_everywhere(self, address: str) -> list[MarketToken]:
         """Return the tokens of an address on any chain."""
         known = ((chain, canonical_address(chain, address) or address) for chain in self.quotes)
         found = (self._by_id.get(each) for each in known)
         return [token for token in found if token]
 
-    def named(self, text: str, chains: Iterable[str]) -> list[Token]:
+    def named(self, text: str, chains: Iterable[str]) -> list[MarketToken]:
         """Return tokens whose name, symbol or address holds the text; case does not count."""
         wanted = text.lower()
         return [
@@ -155,15 +157,15 @@ class Market:
             )
         ]
 
-    def at(self, now_ms: int) -> Snapshot:
+    def at(self, now_ms: int) -> MarketSnapshot:
         """Return the market at the second that `now_ms` is in."""
         tick_ms = now_ms // TICK_MS * TICK_MS
         if self._last is None or self._last.now_ms != tick_ms:
-            self._last = Snapshot(self, tick_ms)
+            self._last = MarketSnapshot(self, tick_ms)
         return self._last
 
 
-class Snapshot:
+class MarketSnapshot:
     """The market at one second; figures are computed when asked for and then kept."""
 
     def __init__(self, market: Market, now_ms: int) -> None:
@@ -173,7 +175,7 @@ class Snapshot:
         self._states: dict[tuple[int, int], PoolState] = {}
         self._prices: dict[tuple[int, int], float] = {}
 
-    def price(self, token: Token, at_ms: int) -> float:
+    def price(self, token: MarketToken, at_ms: int) -> float:
         key = (token.key, at_ms)
         price = self._prices.get(key)
         if price is None:
@@ -193,7 +195,7 @@ class Snapshot:
             state = self._states[key] = self._compute(pool, self.now_ms - lag_ms)
         return state
 
-    def states(self, token: Token, lag_ms: int = 0) -> list[PoolState]:
+    def states(self, token: MarketToken, lag_ms: int = 0) -> list[PoolState]:
         """Return the figures of a token's pools, deepest first, those on its quote side too."""
         return [self.state(pool, lag_ms) for pool in self.market.pools_of(token)]
 
@@ -221,7 +223,7 @@ class Snapshot:
     def turn(self, salt: int) -> int:
         return self.now_ms // _TURN_MS + salt * _SALT
 
-    def rising(self, group: str, size: int, salt: int) -> list[Token]:
+    def rising(self, group: str, size: int, salt: int) -> list[MarketToken]:
         """Return `size` tokens of a chain, or of "all": leaders, newcomers and a slice of the rest.
 
         A fifth are leaders so that a list has a steady head; the slice makes sure that everything
@@ -244,6 +246,6 @@ class Snapshot:
                 chosen.setdefault(token.key, token)
         return list(chosen.values())[:size]
 
-    def sweep(self, group: str, size: int, page: int, salt: int) -> list[Token]:
+    def sweep(self, group: str, size: int, page: int, salt: int) -> list[MarketToken]:
         """Return a page of tokens of a chain or of all; pages of one moment do not overlap."""
         return slice_of(self.market.listed[group], size, self.turn(salt), page)

@@ -21,7 +21,7 @@ WINDOW_MS: Final = {
 }
 
 
-class Token(Struct, frozen=True, kw_only=True, eq=False):
+class MarketToken(Struct, frozen=True, kw_only=True, eq=False):
     """A token and the anchors its figures move around.
 
     `address` is as DexScreener and Jupiter write it: EVM in mixed case. `name` and `symbol` are
@@ -61,8 +61,8 @@ class Pool(Struct, frozen=True, kw_only=True, eq=False):
     canonical: str
     dex: str  # DexScreener's name
     gecko_dex: str
-    base: Token
-    quote: Token
+    base: MarketToken
+    quote: MarketToken
     labels: tuple[str, ...] = ()
     curve: bool = False  # a bonding curve: DexScreener gives no liquidity
     liquidity: float = 0.0
@@ -71,7 +71,7 @@ class Pool(Struct, frozen=True, kw_only=True, eq=False):
     created_ms: int = 0
 
     @property
-    def sides(self) -> tuple[Token, Token]:
+    def sides(self) -> tuple[MarketToken, MarketToken]:
         return self.base, self.quote
 
 

@@ -6,7 +6,15 @@ from functools import lru_cache
 from math import exp, log, pi, sin, sqrt
 from typing import Final
 
-from services.replay.market.model import DAY_MS, HOUR_MS, MINUTE_MS, WINDOW_MS, Flow, Pool, Token
+from services.replay.market.model import (
+    DAY_MS,
+    HOUR_MS,
+    MINUTE_MS,
+    WINDOW_MS,
+    Flow,
+    MarketToken,
+    Pool,
+)
 from services.replay.market.noise import normal, smooth, uniform
 
 # (length of a step, weight): the sum of independent curves looks like a random walk from seconds
@@ -25,7 +33,7 @@ _SPIKE_CHANCE: Final = 0.01
 _LULL_CHANCE: Final = 0.04  # share of the hours in which nobody trades a token
 
 
-def _spike(token: Token, at_ms: int) -> float:
+def _spike(token: MarketToken, at_ms: int) -> float:
     """Return the logarithm of a rare jump: up to e^1.2 within two minutes, then gone again."""
     place, part_ms = divmod(at_ms, _SPIKE_MS)
     if token.quote or uniform(token.key ^ 0x51, place) >= _SPIKE_CHANCE:
@@ -40,7 +48,7 @@ def _lull(key: int, hour: int) -> bool:
     return uniform(key ^ 0x11, hour) < _LULL_CHANCE
 
 
-def lull(token: Token, hour: int) -> bool:
+def lull(token: MarketToken, hour: int) -> bool:
     """Tell whether nobody trades the token in this hour (hours since 1970).
 
     Newcomers have no lull: they are traded from their first minute until they die.
@@ -48,7 +56,7 @@ def lull(token: Token, hour: int) -> bool:
     return not (token.quote or token.born_ms) and _lull(token.key, hour)
 
 
-def last_traded_ms(token: Token, at_ms: int) -> int:
+def last_traded_ms(token: MarketToken, at_ms: int) -> int:
     """Return the last moment up to `at_ms` at which the price could move."""
     if token.dies_ms:
         at_ms = min(at_ms, token.dies_ms)
@@ -60,7 +68,7 @@ def last_traded_ms(token: Token, at_ms: int) -> int:
     return hour * HOUR_MS - 1
 
 
-def price(token: Token, at_ms: int) -> float:
+def price(token: MarketToken, at_ms: int) -> float:
     """Return the token's price in USD; it stands still while nobody trades."""
     at_ms = last_traded_ms(token, max(at_ms, token.born_ms))
     walk = sum(

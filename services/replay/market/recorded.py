@@ -17,7 +17,7 @@ from msgspec import Struct, field
 
 from services.replay.market.assets import CURVES, dex_of_gecko, gecko_of_dex
 from services.replay.market.generated import mixed_case
-from services.replay.market.model import Pool, Token
+from services.replay.market.model import MarketToken, Pool
 from services.replay.market.moves import magnitude
 from services.replay.market.noise import key_of, mix, uniform
 from shared.chains import canonical_chain
@@ -251,7 +251,9 @@ def icons_of(found: Recordings) -> dict[Id, str | None]:
     return {token: facts.icon for token, facts in found.tokens.items()}
 
 
-def recorded_tokens(found: Recordings, seed: int, quotes: Mapping[Id, Token]) -> dict[Id, Token]:
+def recorded_tokens(
+    found: Recordings, seed: int, quotes: Mapping[Id, MarketToken]
+) -> dict[Id, MarketToken]:
     """Return all recorded tokens; quote assets of the tables keep the anchors they have there."""
     tokens = dict(quotes)
     for (chain, canonical), facts in found.tokens.items():
@@ -262,7 +264,7 @@ def recorded_tokens(found: Recordings, seed: int, quotes: Mapping[Id, Token]) ->
         supply = facts.supply or (valued / facts.price if facts.price else 1e9)
         quote = is_quote_asset(chain, canonical)
         address = facts.address
-        tokens[chain, canonical] = Token(
+        tokens[chain, canonical] = MarketToken(
             key=key,
             chain=chain,
             address=mixed_case(address)
@@ -286,7 +288,7 @@ def recorded_tokens(found: Recordings, seed: int, quotes: Mapping[Id, Token]) ->
     return tokens
 
 
-def recorded_pools(found: Recordings, seed: int, tokens: Mapping[Id, Token]) -> list[Pool]:
+def recorded_pools(found: Recordings, seed: int, tokens: Mapping[Id, MarketToken]) -> list[Pool]:
     """Return all recorded pools, on the tokens given."""
     return [
         Pool(

@@ -9,7 +9,7 @@ from shared.process.measure import STAGE_S, WORK_S, Histogram
 
 
 @dataclass(slots=True)
-class Told:
+class GatewayCounts:
     """`unsent_bytes` and `paused` are of the last look, once a second; so are the two sums."""
 
     opened: int = 0

@@ -69,8 +69,8 @@ def deflated_frame(payload: bytes) -> bytes:
 
 def message(t: str, **fields: Any) -> bytes:  # noqa: ANN401 - whatever JSON can say
     """Return a small message as a frame; fields that are None are left out."""
-    said = {name: value for name, value in fields.items() if value is not None}
-    return text_frame(_json.encode({"t": t, **said}))
+    parts = {name: value for name, value in fields.items() if value is not None}
+    return text_frame(_json.encode({"t": t, **parts}))
 
 
 def quote(text: str) -> bytes:
@@ -132,19 +132,19 @@ class Parts:
         return frame
 
     def _encode(self, body: Body, *, more: bool) -> bytes:
-        said = [self._head]
+        parts = [self._head]
         if body.ids is not None:
-            said.append(b',"ids":[%b]' % b",".join(body.ids))
+            parts.append(b',"ids":[%b]' % b",".join(body.ids))
         if body.set:
-            said.append(b',"set":[%b]' % b",".join(body.set))
+            parts.append(b',"set":[%b]' % b",".join(body.set))
         if body.add or self._rows_label == b"rows":
-            said.append(b',"%b":[%b]' % (self._rows_label, b",".join(body.add)))
+            parts.append(b',"%b":[%b]' % (self._rows_label, b",".join(body.add)))
         if body.gone:
-            said.append(b',"del":[%b]' % b",".join(body.gone))
+            parts.append(b',"del":[%b]' % b",".join(body.gone))
         if body.events:
-            said.append(b',"ev":[%b]' % b",".join(body.events))
-        said.append(b',"more":true}' if more else b"}")
-        return b"".join(said)
+            parts.append(b',"ev":[%b]' % b",".join(body.events))
+        parts.append(b',"more":true}' if more else b"}")
+        return b"".join(parts)
 
 
 def snap_parts(topic: str, epoch: str, version: int, body: Body) -> Parts:

@@ -4,7 +4,7 @@ A connection's whole state here is a version (`sent_v`), a topic set and at most
 in flight. Nothing is queued for it: `serve` brings it to the present state as cheaply as its sink
 allows, by shared frames when it is a few commits behind, by one folded diff per topic when more.
 
-No clock, no loop, no sockets: the world is behind `Sink` and `World`.
+No clock, no loop, no sockets: the world is behind `MessageSink` and `World`.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from itertools import chain
 from typing import Final, Literal, Protocol
 
 from services.ws.core.alerts import AlertLog, Event
-from services.ws.core.counts import Told
+from services.ws.core.counts import GatewayCounts
 from services.ws.core.frames import Parts, message
 from services.ws.core.news import News
 from services.ws.core.register import Full, Register
-from services.ws.core.rooms import Batch, Room, TopicSet
+from services.ws.core.rooms import Room, TopicCommit, TopicSet
 from services.ws.core.topics import Topic
 from shared.state.replica import Change, Replica
 
@@ -33,7 +33,7 @@ _RECENT: Final = 16
 How = Literal["snap", "diff", "live", "wait"]
 
 
-class Sink(Protocol):
+class MessageSink(Protocol):
     """One connection's way out."""
 
     @property
@@ -62,7 +62,7 @@ class World(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Cursor:
+class Position:
     """The state that a client says it holds of a topic."""
 
     epoch: str
@@ -78,23 +78,23 @@ class Member:
         "generation",
         "pause_ms",
         "pending",
+        "reported_ms",
         "sent_v",
         "sink",
-        "told_ms",
         "topics",
         "waiting",
     )
 
-    def __init__(self, sink: Sink, topics: TopicSet) -> None:
+    def __init__(self, sink: MessageSink, topics: TopicSet) -> None:
         self.sink = sink
         self.topics = topics
         self.epoch = ""  # the epoch that the client believes in
         self.sent_v = 0  # all its topics have been written through this version
         self.generation = 0  # of the load that it was written from
-        self.waiting: dict[str, tuple[Topic, Cursor | None]] = {}  # asked for, not yet written
+        self.waiting: dict[str, tuple[Topic, Position | None]] = {}  # asked for, not yet written
         self.answers: list[bytes] = []  # to be written just before those
         self.pause_ms = 0.0  # least time between two tellings; the client chose it
-        self.told_ms = 0  # when it was last told of a commit
+        self.reported_ms = 0  # when it was last told of a commit
         self.pending: Iterator[bytes] | None = None  # the group in flight
 
 
@@ -105,18 +105,18 @@ class Hub:
         self.replica = replica
         self.world = world
         self.alerts = AlertLog()
-        self.told = Told()
+        self.counts = GatewayCounts()
         self.members: dict[Member, None] = {}
         self.rooms = Register(replica, self.alerts)
         self._generation = 1
-        self._recent: deque[Batch] = deque(maxlen=_RECENT)
+        self._recent: deque[TopicCommit] = deque(maxlen=_RECENT)
 
     # -- what the feed tells ----------------------------------------------------------------------
     def on_commit(self, change: Change) -> None:
         """Note what each room says of the commit; `sweep` tells it."""
         news = News(change)
         self.alerts.add(news.events)
-        batch = Batch(news)
+        batch = TopicCommit(news)
         for room in self.rooms.concerned(news):
             body = room.view.diff(news, self.replica)
             if body:
@@ -150,7 +150,7 @@ class Hub:
         return "stale" if age_ms is None or age_ms > STALE_MS else "live"
 
     # -- connections ------------------------------------------------------------------------------
-    def enter(self, sink: Sink) -> Member:
+    def enter(self, sink: MessageSink) -> Member:
         """Add a connection, without topics."""
         member = Member(sink, self.rooms.join())
         self.members[member] = None
@@ -165,7 +165,7 @@ class Hub:
             member.answers.clear()
             member.pending = None
 
-    def subscribe(self, member: Member, wanted: Mapping[Topic, Cursor | None]) -> dict[str, How]:
+    def subscribe(self, member: Member, wanted: Mapping[Topic, Position | None]) -> dict[str, How]:
         """Note topics to add; return how each will start. `serve` then writes them.
 
         A topic that the connection already has starts anew. Raises Full.
@@ -247,20 +247,20 @@ class Hub:
     def beat(self) -> Iterator[None]:
         """Write the heartbeat to every connection that has been told everything it names."""
         self.rooms.tidy(self.world.now_ms())
-        said: dict[tuple[str, int], bytes] = {}
+        heartbeats: dict[tuple[str, int], bytes] = {}
         for number, member in enumerate(tuple(self.members), start=1):
             if member in self.members and (member.topics.rooms or member.waiting):
                 self.serve(member)
                 if not member.sink.paused and member.pending is None:
                     at = (member.epoch, member.sent_v if member.topics.rooms else 0)
-                    if at not in said:
-                        said[at] = self._heartbeat(*at)
-                    member.sink.write(said[at])
+                    if at not in heartbeats:
+                        heartbeats[at] = self._heartbeat(*at)
+                    member.sink.write(heartbeats[at])
             if number % SWEEP == 0:
                 yield
 
     # -- how a connection moves on ----------------------------------------------------------------
-    def _how(self, topic: Topic, cursor: Cursor | None) -> How:
+    def _how(self, topic: Topic, cursor: Position | None) -> How:
         replica = self.replica
         if cursor is None or cursor.epoch != replica.epoch:
             return "snap"
@@ -277,13 +277,13 @@ class Hub:
             try:
                 how, room = self._how(topic, cursor), self.rooms.open(topic)
             except Full as full:
-                said = message("err", code=full.code, msg=str(full), retry=True, k=topic.name)
-                group.append(iter((said,)))
+                heartbeats = message("err", code=full.code, msg=str(full), retry=True, k=topic.name)
+                group.append(iter((heartbeats,)))
                 continue
             added.append(room)
             fold = room.fold(replica, cursor.version) if cursor and how == "diff" else None
             if fold is not None:
-                self.told.folds += 1
+                self.counts.folds += 1
                 group.append(self._frames(member, room, fold.parts))
             elif how != "live":
                 group.append(self._snap(member, room))
@@ -320,18 +320,18 @@ class Hub:
         """Return whether the client asked not to be told again so soon."""
         if not member.pause_ms or member.waiting or member.answers:
             return False
-        return 0 <= self.world.now_ms() - member.told_ms < member.pause_ms
+        return 0 <= self.world.now_ms() - member.reported_ms < member.pause_ms
 
     def _advance(self, member: Member) -> None:
         """Tell the next commit by its shared frames, or all missed ones folded."""
         batch = self._next_batch(member.sent_v)
         if member.pause_ms:
-            member.told_ms = self.world.now_ms()
+            member.reported_ms = self.world.now_ms()
             if batch is not None and batch.v != self.replica.version:
                 batch = None  # several at once
         if batch is not None:
             frames, joined = batch.frames(member.topics, deflate=member.sink.deflate)
-            self.told.joined += joined
+            self.counts.joined += joined
             member.sent_v = batch.v
             if len(frames) == 1:
                 member.sink.write(frames[0])
@@ -339,7 +339,7 @@ class Hub:
                 member.pending = iter(frames)
             return
         replica, since = self.replica, member.sent_v
-        self.told.folds += 1
+        self.counts.folds += 1
         group: list[Iterator[bytes]] = []
         for room in member.topics.rooms:
             fold = room.fold(replica, since)
@@ -357,10 +357,10 @@ class Hub:
         return room.frames(parts, deflate=member.sink.deflate)
 
     def _snap(self, member: Member, room: Room) -> Iterator[bytes]:
-        self.told.snapshots += 1
+        self.counts.snapshots += 1
         return self._frames(member, room, room.snap(self.replica))
 
-    def _next_batch(self, version: int) -> Batch | None:
+    def _next_batch(self, version: int) -> TopicCommit | None:
         """Return the commit after a version, if its frames and all later ones are at hand."""
         recent = self._recent
         if not recent or version < recent[0].pv or recent[-1].v != self.replica.version:

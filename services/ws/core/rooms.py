@@ -16,7 +16,7 @@ from services.ws.core.frames import (
     snap_parts,
 )
 from services.ws.core.news import News
-from services.ws.core.views import View
+from services.ws.core.views import TopicView
 from shared.state.replica import Replica
 
 # Frames of one connection and commit that are together smaller than this are joined into one
@@ -26,7 +26,7 @@ _FOLDS: Final = 16  # starting points for which a room keeps its folded diff
 
 
 @dataclass(frozen=True, slots=True)
-class Fold:
+class FoldedCommits:
     """Several commits as one diff; an empty one is told to who resumes, not to who caught up."""
 
     parts: Parts
@@ -50,7 +50,7 @@ class Room:
         "view",
     )
 
-    def __init__(self, view: View, version: int) -> None:
+    def __init__(self, view: TopicView, version: int) -> None:
         topic = view.topic
         self.view = view
         self.name, self.key = topic.name, topic.key
@@ -62,7 +62,7 @@ class Room:
         self.users = 0  # topic sets that hold it
         self.idle_ms: int | None = None  # since when a list is kept without any
         self._snap: Parts | None = None
-        self._folds: dict[int, Fold | None] = {}
+        self._folds: dict[int, FoldedCommits | None] = {}
         self._made_at = ("", 0)  # the state that both were made from
 
     def frames(self, parts: Parts, *, deflate: bool) -> Iterator[bytes]:
@@ -80,7 +80,7 @@ class Room:
                 self._snap.retire()  # nobody else will want its frames
         return self._snap
 
-    def fold(self, replica: Replica, since: int) -> Fold | None:
+    def fold(self, replica: Replica, since: int) -> FoldedCommits | None:
         """Return everything after `since` as one diff, made once per version.
 
         None: it is not known what left since then; a snapshot is due.
@@ -102,7 +102,7 @@ class Room:
             return event_parts(self.name, pv, version, body, limit=limit)
         return diff_parts(self.name, pv, version, ts, body, limit=limit)
 
-    def _folded(self, replica: Replica, since: int) -> Fold:
+    def _folded(self, replica: Replica, since: int) -> FoldedCommits:
         body, version, ts = self.view.fold(replica, since), replica.version, replica.committed_ms
         if self.events:
             parts = event_parts(self.name, since, version, body, limit=PRIVATE_PART)
@@ -111,7 +111,7 @@ class Room:
             parts = diff_parts(
                 self.name, since, version, ts, body, folded=commits, limit=PRIVATE_PART
             )
-        return Fold(parts, empty=not body)
+        return FoldedCommits(parts, empty=not body)
 
     def forget(self) -> None:
         """Let go of the snapshot and the folded diffs: the topic has changed."""
@@ -142,7 +142,7 @@ class TopicSet:
         self.members = 0
 
 
-class Batch:
+class TopicCommit:
     """One commit as the rooms tell it. Frames are made when the first listener needs them."""
 
     __slots__ = ("_bodies", "_joined", "_parts", "pv", "ts", "v")
@@ -172,8 +172,8 @@ class Batch:
         return joined
 
     def _join(self, topics: TopicSet, *, deflate: bool) -> tuple[tuple[bytes, ...], int]:
-        told = [room for room in topics.rooms if room in self._bodies]
-        frames = [f for room in told for f in room.frames(self._of(room), deflate=deflate)]
+        changed = [room for room in topics.rooms if room in self._bodies]
+        frames = [f for room in changed for f in room.frames(self._of(room), deflate=deflate)]
         if len(frames) > 1 and sum(map(len, frames)) <= _JOIN_BELOW:
             return (b"".join(frames),), len(frames) - 1
         return tuple(frames), 0

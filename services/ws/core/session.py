@@ -1,6 +1,6 @@
 """One connection's side of the protocol: what it asks, what it is answered, when it has to go.
 
-A whole protocol without a socket: text in, frames out through the hub's `Sink`.
+A whole protocol without a socket: text in, frames out through the hub's `MessageSink`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from msgspec import Meta, Raw, Struct
 
 from services.ws.core.closing import BAD_FRAMES, TOO_FAST, Closing
 from services.ws.core.frames import message
-from services.ws.core.hub import Cursor, Hub, Member, Sink
+from services.ws.core.hub import Hub, Member, MessageSink, Position
 from services.ws.core.limits import IDS, IN_BYTES, IN_PER_S, TOPICS, Rate
 from services.ws.core.register import Full
 from services.ws.core.topics import (
@@ -76,7 +76,7 @@ T = TypeVar("T", bound=Struct)
 _owners = count(1)  # of watchlists
 
 
-class Refused(ValueError):
+class BadMessage(ValueError):
     """A message is answered with an `err`; `code` is the protocol's."""
 
     def __init__(self, code: str, text: str) -> None:
@@ -89,7 +89,7 @@ class Session:
 
     __slots__ = ("_bad", "_hub", "_rate", "_sink", "_watched", "member")
 
-    def __init__(self, hub: Hub, sink: Sink) -> None:
+    def __init__(self, hub: Hub, sink: MessageSink) -> None:
         self._hub = hub
         self._sink = sink
         self._rate = Rate()
@@ -127,7 +127,7 @@ class Session:
                 if watch is not None:
                     self._watched = _edited({}, split_names(watch), "set")
                 self._start(None, dict.fromkeys(wanted))
-            except (Refused, BadTopic, Full) as error:
+            except (BadMessage, BadTopic, Full) as error:
                 self._refuse(None, error)
 
     def receive(self, text: str, now_s: float) -> Closing | None:
@@ -154,18 +154,18 @@ class Session:
         ident: _Id = None
         try:
             try:
-                said = _decode_message(text)
+                message_fields = _decode_message(text)
             except (msgspec.MsgspecError, RecursionError):
-                raise Refused("bad_json", "not a JSON object") from None
+                raise BadMessage("bad_json", "not a JSON object") from None
             try:
-                ident = _decode_id(said.get("id", _NULL))
+                ident = _decode_id(message_fields.get("id", _NULL))
             except msgspec.MsgspecError:
-                raise Refused("bad_request", "id must be an integer or a short string") from None
-            self._dispatch(ident, _op_of(said), text)
+                raise BadMessage("bad_request", "id must be an integer or a short string") from None
+            self._dispatch(ident, _op_of(message_fields), text)
         except Full as error:
             self._refuse(ident, error)
             return None
-        except (Refused, BadTopic) as error:
+        except (BadMessage, BadTopic) as error:
             self._bad += 1
             self._refuse(ident, error)
             return BAD_FRAMES if self._bad >= _BAD_IN_A_ROW else None
@@ -175,10 +175,10 @@ class Session:
     def _dispatch(self, ident: _Id, op: str, text: str) -> None:
         match op:
             case "sub":
-                asked = _read(text, _Topics)
-                since = _cursor(asked.since)
+                request = _read(text, _Topics)
+                since = _cursor(request.since)
                 # A page has no watchlist, so its state is none of one.
-                self._start(ident, {k: None if k == TOKENS.name else since for k in asked.topics})
+                self._start(ident, {k: None if k == TOKENS.name else since for k in request.topics})
             case "unsub":
                 names = [parse_topic(name).name for name in _read(text, _Topics).topics]
                 if TOKENS.name in names:
@@ -195,18 +195,18 @@ class Session:
                 self.member.pause_ms = 1000 / max_hz if max_hz else 0.0
                 self._sink.write(message("ok", id=ident))
             case "ping":
-                asked_ts = _read(text, _Ping).ts
+                ping_ts = _read(text, _Ping).ts
                 now = self._hub.world.now_ms()
-                self._sink.write(message("ok", id=ident, ts=asked_ts, now=now))
+                self._sink.write(message("ok", id=ident, ts=ping_ts, now=now))
             case _:
-                raise Refused("bad_op", f"unknown op '{op[:64]}'")
+                raise BadMessage("bad_op", f"unknown op '{op[:64]}'")
 
-    def _resume(self, ident: _Id, asked: _Resume) -> None:
-        cursors = _resumed(asked.topics)
-        wanted: dict[str, Cursor | None] = {k: Cursor(asked.e, v) for k, v in cursors.items()}
+    def _resume(self, ident: _Id, request: _Resume) -> None:
+        cursors = _resumed(request.topics)
+        wanted: dict[str, Position | None] = {k: Position(request.e, v) for k, v in cursors.items()}
         watched = None
-        if asked.watch is not None:
-            watched = _edited({}, asked.watch, "set")
+        if request.watch is not None:
+            watched = _edited({}, request.watch, "set")
             wanted.setdefault(TOKENS.name, None)
         elif TOKENS.name in wanted:
             wanted[TOKENS.name] = None  # of which tokens it holds the rows is not said
@@ -215,14 +215,14 @@ class Session:
     def _start(
         self,
         ident: _Id,
-        wanted: Mapping[str, Cursor | None],
+        wanted: Mapping[str, Position | None],
         watched: dict[str, None] | None = None,
     ) -> None:
         """Subscribe to all or, when one of them cannot be, to none.
 
         `watched` is the new watchlist, if it is to be another one.
         """
-        topics: dict[Topic, Cursor | None] = {}
+        topics: dict[Topic, Position | None] = {}
         tokens = watch_topic(
             tuple(self._watched if watched is None else watched), str(next(_owners))
         )
@@ -233,18 +233,18 @@ class Session:
                 break
         names = {room.name for room in self.member.topics.rooms} | self.member.waiting.keys()
         if len(names | {topic.name for topic in topics}) > TOPICS:
-            raise Refused("limit", f"at most {TOPICS} topics a connection")
+            raise BadMessage("limit", f"at most {TOPICS} topics a connection")
         how = self._hub.subscribe(self.member, topics)
         if watched is not None:
             self._watched = watched
-        said = message("ok", id=ident, topics=how)
+        message_fields = message("ok", id=ident, topics=how)
         if tokens in topics:
-            self._hub.answer(self.member, said)
+            self._hub.answer(self.member, message_fields)
         else:
-            self._sink.write(said)
+            self._sink.write(message_fields)
         self._hub.serve(self.member)
 
-    def _refuse(self, ident: _Id, error: Refused | BadTopic | Full) -> None:
+    def _refuse(self, ident: _Id, error: BadMessage | BadTopic | Full) -> None:
         retry = isinstance(error, Full)
         self._sink.write(message("err", id=ident, code=error.code, msg=str(error), retry=retry))
 
@@ -258,36 +258,36 @@ def _edited(
         return {ident: None for ident in watched if ident not in named}
     edited = {**watched, **named} if mode == "add" else named
     if len(edited) > IDS:
-        raise Refused("limit", f"at most {IDS} tokens in a watchlist")
+        raise BadMessage("limit", f"at most {IDS} tokens in a watchlist")
     return edited
 
 
-def _op_of(said: Mapping[str, Raw]) -> str:
+def _op_of(message_fields: Mapping[str, Raw]) -> str:
     try:
-        return msgspec.json.decode(said.get("op", _NULL), type=str)
+        return msgspec.json.decode(message_fields.get("op", _NULL), type=str)
     except msgspec.MsgspecError:
-        raise Refused("bad_op", "op must be a string") from None
+        raise BadMessage("bad_op", "op must be a string") from None
 
 
 def _read(text: str, kind: type[T]) -> T:
     try:
         return msgspec.json.decode(text, type=kind)
     except msgspec.MsgspecError as error:
-        raise Refused("bad_request", str(error)[:200]) from None
+        raise BadMessage("bad_request", str(error)[:200]) from None
 
 
-def _cursor(since: Raw) -> Cursor | None:
+def _cursor(since: Raw) -> Position | None:
     if bytes(since) == b"null":
         return None
     try:
         found = _decode_since(since)
     except msgspec.MsgspecError as error:
-        raise Refused("bad_since", str(error)[:200]) from None
-    return Cursor(found.e, found.v)
+        raise BadMessage("bad_since", str(error)[:200]) from None
+    return Position(found.e, found.v)
 
 
 def _resumed(cursors: Raw) -> dict[str, int]:
     try:
         return _decode_cursors(cursors)
     except msgspec.MsgspecError as error:
-        raise Refused("bad_since", str(error)[:200]) from None
+        raise BadMessage("bad_since", str(error)[:200]) from None

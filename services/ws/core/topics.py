@@ -28,7 +28,7 @@ class BadTopic(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Ranking:
+class ListRanking:
     """What a list shows: the first `count` ids of an order, of one chain or (None) of all."""
 
     metric: str
@@ -49,7 +49,7 @@ class Topic:
     chain: str | None = None
     token_id: str | None = None
     kind: Kind = "rows"
-    ranking: Ranking | None = None  # of a list
+    ranking: ListRanking | None = None  # of a list
     level: int = 1  # the least level of alerts
     watched: tuple[str, ...] = ()  # token ids of a watchlist
     owner: str = ""  # whose watchlist, and which edit of it
@@ -133,18 +133,18 @@ def _list_topic(rest: str) -> Topic:
     sort, window, order, chain_name, count = parts
     windows = WINDOWS if sort in WINDOWED else ("-",)
     counts = tuple(map(str, COUNTS))
-    for what, said, known in (
+    for what, value, known in (
         ("sort", sort, SORTS),
         ("window", window, windows),
         ("order", order, _ORDERS),
         ("length", count, counts),
     ):
-        if said not in known:
+        if value not in known:
             raise BadTopic(
-                "bad_topic", f"unknown {what} '{said[:_QUOTED]}'; one of {' '.join(known)}"
+                "bad_topic", f"unknown {what} '{value[:_QUOTED]}'; one of {' '.join(known)}"
             )
     chain = None if chain_name == "*" else _chain(chain_name)
-    ranking = Ranking(metric_of(sort, window), order == "desc", chain, int(count))
+    ranking = ListRanking(metric_of(sort, window), order == "desc", chain, int(count))
     name = f"list:{sort}:{window}:{order}:{chain or '*'}:{count}"
     return Topic(name, chain=chain, kind="list", ranking=ranking)
 

@@ -12,11 +12,11 @@ from typing import Protocol
 from services.ws.core.alerts import AlertLog, Event
 from services.ws.core.frames import Body, quote
 from services.ws.core.news import News
-from services.ws.core.topics import Ranking, Topic
+from services.ws.core.topics import ListRanking, Topic
 from shared.state.replica import Replica
 
 
-class View(Protocol):
+class TopicView(Protocol):
     """One topic's window on the replica."""
 
     @property
@@ -124,7 +124,7 @@ class ListView:
 
     __slots__ = ("_entered", "_ids", "_kept_v", "_ordered_v", "_ranking", "topic")
 
-    def __init__(self, topic: Topic, ranking: Ranking) -> None:
+    def __init__(self, topic: Topic, ranking: ListRanking) -> None:
         self.topic = topic
         self._ranking = ranking
         self._ids: list[str] = []
@@ -222,7 +222,7 @@ class AlertsView:
         )
 
 
-def view_of(topic: Topic, alerts: AlertLog) -> View:
+def view_of(topic: Topic, alerts: AlertLog) -> TopicView:
     """Return the view that serves a topic."""
     match topic.kind:
         case "alerts":

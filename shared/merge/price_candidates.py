@@ -9,22 +9,22 @@ from msgspec import Struct
 
 from shared.merge.ages import PRICE_FIELDS
 from shared.merge.policy import NOWHERE, MergeRules, rank
-from shared.merge.pools import Cutoffs, PricePool, View
+from shared.merge.pools import Cutoffs, PoolView, PricePool
 from shared.merge.readings import SourceReading, Stamped
 from shared.model import WINDOWS
 
-# Of the giver of the price. 7 days, which no pool tells, is the first in the order of the price.
+# Of the source or pool of the price. 7 days, which no pool tells, is the first in the order of the price.
 WINDOW_CHANGES: Final = tuple(f"price_change_{window}" for window in WINDOWS)
 CHANGES: Final = frozenset((*WINDOW_CHANGES, "price_change_7d"))
 
 
-class Giver(Struct, frozen=True):
+class PriceCandidate(Struct, frozen=True):
     """One that may set the price: a pool (`view`), or else a source's token-wide figures."""
 
     rank: float
     source: str
     fields: Mapping[str, Stamped]
-    view: View | None = None
+    view: PoolView | None = None
     thin: bool = False
 
     def offer(self, field: str) -> tuple[int, float] | None:
@@ -49,22 +49,22 @@ class Giver(Struct, frozen=True):
 
 
 class Chosen(Struct, frozen=True):
-    """A giver's figure."""
+    """A candidate's figure."""
 
-    giver: Giver
+    candidate: PriceCandidate
     observed_ms: int
     value: float
 
 
-def find_givers(
+def find_price_candidates(
     readings: Mapping[str, SourceReading],
     best: PricePool | None,
     rules: MergeRules,
     outvoted: Container[str] = (),
-) -> list[Giver]:
+) -> list[PriceCandidate]:
     """Return who may set the price, each with its place in the order; not those `outvoted`."""
-    givers = [
-        Giver(place, source, reading.fields)
+    candidates = [
+        PriceCandidate(place, source, reading.fields)
         for source, reading in readings.items()
         if not PRICE_FIELDS.isdisjoint(reading.fields)
         and source not in outvoted
@@ -76,15 +76,15 @@ def find_givers(
             place = float(rules.price_order.index(kind))
             if best.view.steadiness == 1:  # gives way to all that are more than producers
                 place = max(place, _last_place(rules.price_order))
-            givers.append(Giver(place, best.view.source, {}, best.view, best.thin))
-    return givers
+            candidates.append(PriceCandidate(place, best.view.source, {}, best.view, best.thin))
+    return candidates
 
 
 def _last_place(order: tuple[str, ...]) -> float:
     return order.index("ingest") - 0.25 if "ingest" in order else float(len(order))
 
 
-def choose(givers: list[Giver], field: str, cut: Cutoffs) -> Chosen | None:
+def choose(candidates: list[PriceCandidate], field: str, cut: Cutoffs) -> Chosen | None:
     """Return the first fresh figure in order, among equals the newest; else the last to be fresh.
 
     The second keeps a figure while no source has a newer one and sums are still fresh: a price does
@@ -92,19 +92,19 @@ def choose(givers: list[Giver], field: str, cut: Cutoffs) -> Chosen | None:
     """
     least: tuple[int, float, float, str] | None = None
     chosen = None
-    for giver in givers:
-        offer = giver.offer(field)
+    for candidate in candidates:
+        offer = candidate.offer(field)
         if offer is None:
             continue
         observed_ms, value = offer
         if observed_ms > cut.price:
-            key = (0, giver.rank, float(-observed_ms), giver.source)
+            key = (0, candidate.rank, float(-observed_ms), candidate.source)
         elif observed_ms > cut.sums:
-            key = (1, float(-observed_ms), giver.rank, giver.source)
+            key = (1, float(-observed_ms), candidate.rank, candidate.source)
         else:
             continue
         if least is None or key < least:
-            least, chosen = key, Chosen(giver, observed_ms, value)
+            least, chosen = key, Chosen(candidate, observed_ms, value)
     return chosen
 
 
