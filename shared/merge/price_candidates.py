@@ -13,7 +13,7 @@ from shared.merge.pools import Cutoffs, PoolView, PricePool
 from shared.merge.readings import SourceReading, Stamped
 from shared.model import WINDOWS
 
-# Of the source or pool of the price. 7 days, which no pool tells, is the first in the order of the price.
+# From what gives the price. No pool has 7 days: the first source in the order of the price does.
 WINDOW_CHANGES: Final = tuple(f"price_change_{window}" for window in WINDOWS)
 CHANGES: Final = frozenset((*WINDOW_CHANGES, "price_change_7d"))
 

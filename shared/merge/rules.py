@@ -265,7 +265,7 @@ def _set_figures(
     ranked: tuple[str, ...],
     cut: Cutoffs,
 ) -> None:
-    """Set volume, liquidity, transactions: the largest; buys and sells come from the same source."""
+    """Set volume, liquidity, transactions: the largest; buys and sells come from one source."""
     sums: Mapping[str, Any] = totals(union)
     most: str | None = None  # the source with more transactions than the pools, if one has
     for field in LARGEST:
