@@ -25,6 +25,7 @@ class Chain(Struct, frozen=True, forbid_unknown_fields=True):
     wrapped: str | None = None
     family: str | None = None
     quotes: tuple[QuoteAsset, ...] = ()
+    priced: tuple[QuoteAsset, ...] = ()  # listed like any other, yet others are quoted in them
 
 
 def _read() -> dict[str, Chain]:

@@ -60,6 +60,11 @@ def _quotes(name: str, chain: Chain) -> frozenset[str]:
     return frozenset(canonical_address(name, each) or each for each in addresses)
 
 
+# Tokens with a market of their own, so that trades against them are not made up.
+PRICED: Final = {
+    name: frozenset(canonical_address(name, each.address) or each.address for each in chain.priced)
+    for name, chain in CHAINS.items()
+}
 QUOTE_ASSETS: Final = {name: _quotes(name, chain) for name, chain in CHAINS.items()}
 
 
@@ -98,9 +103,12 @@ def often_quoted(sides: Iterable[tuple[str, str, str]]) -> frozenset[tuple[str, 
 def is_unknown_asset(chain: str, other: str | None) -> bool:
     """Return whether a pool's other token is known to be no quote asset.
 
-    False when it has no address, and on a chain of which no quote asset is known.
+    False when it has no address or a market of its own, and on a chain of which no quote asset is
+    known.
     """
-    return other is not None and is_charted(chain) and not is_quote_asset(chain, other)
+    if other is None or not is_charted(chain):
+        return False
+    return not is_quote_asset(chain, other) and other not in PRICED[chain]
 
 
 def subject_side(

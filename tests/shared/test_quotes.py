@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.chain_table import CHAINS
-from shared.quotes import NATIVE, is_quote_asset, often_quoted, subject_side
+from shared.quotes import NATIVE, is_quote_asset, is_unknown_asset, often_quoted, subject_side
 
 TOKEN = "0x00000000000000000000000000000000000000aa"
 ZERO = "0x0000000000000000000000000000000000000000"
@@ -34,6 +34,10 @@ ETHER = "0xeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee"
         ("gnosischain", "0xe91d153e0b41518a2ce8dd3d7944fa863463a97d"),  # WXDAI
         ("celo", "0x471ece3750da237f93b8e339c536989b8978a438"),  # CELO itself
         ("metis", "0xdeaddeaddeaddeaddeaddeaddeaddeaddead0000"),  # METIS itself
+        ("aptos", "0xa"),  # APT as a fungible asset
+        ("zora", "0x4200000000000000000000000000000000000006"),  # WETH
+        ("berachain", "0xfcbd14dc51f0a4d49d5e53c2e0950e0bc26d0dce"),  # HONEY
+        ("bsc", "0x7130d2a12b9bcbfae4f2634d864a1ee1ce3ead9c"),  # BTCB
         ("a-chain-of-next-year", ZERO),
     ],
 )
@@ -41,6 +45,12 @@ def test_the_other_side_of_a_quote_asset_is_the_token(chain: str, asset: str) ->
     assert is_quote_asset(chain, asset)
     assert subject_side(chain, asset, TOKEN) == "quote"
     assert subject_side(chain, TOKEN, asset) == "base"
+
+
+def test_a_token_in_which_others_are_quoted_is_listed_and_trades_against_it_count() -> None:
+    virtual = "0x0b3e328455c4059eeb9e3f84b5543f74e24e7e1b"
+    assert not is_quote_asset("base", virtual)
+    assert [is_unknown_asset("base", each) for each in (virtual, TOKEN)] == [False, True]
 
 
 def test_a_quote_asset_of_one_chain_is_a_token_of_another() -> None:
@@ -62,7 +72,7 @@ def test_a_chain_names_its_own_coin(chain: str, native: tuple[str, str] | None) 
 
 
 def test_every_entry_says_where_it_is_listed() -> None:
-    letters = {each.listed for chain in CHAINS.values() for each in chain.quotes}
+    letters = {each.listed for chain in CHAINS.values() for each in (*chain.quotes, *chain.priced)}
 
     assert [each for each in letters if not re.fullmatch("[LURP]+", each)] == []
 
@@ -75,7 +85,7 @@ def test_every_wrapped_coin_is_an_entry_of_its_chain() -> None:
 
 def test_no_address_is_there_twice() -> None:
     for chain in CHAINS.values():
-        addresses = [each.address for each in chain.quotes]
+        addresses = [each.address for each in (*chain.quotes, *chain.priced)]
         assert sorted(addresses) == sorted(set(addresses))
 
 
