@@ -110,11 +110,17 @@ class DueTokens:
         return [token.decode() for token in taken]
 
     async def take_of(
-        self, queue: str, ids: Iterable[str], *, again_s: float, limit: int
+        self,
+        queue: str,
+        ids: Iterable[str],
+        *,
+        again_s: float,
+        limit: int,
+        forget_ms: int = FORGET_MS,
     ) -> list[str]:
         """Take up to `limit` of these ids, in their order, unless asked within `again_s`."""
         taken = await self._take_of(
             keys=[self._keys.fetch_due(queue)],
-            args=[int(again_s * 1_000), limit, FORGET_MS, *ids],
+            args=[int(again_s * 1_000), limit, forget_ms, *ids],
         )
         return [token.decode() for token in taken]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import time
 from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
@@ -35,6 +36,8 @@ log = get_logger(__name__)
 HOT_METRIC: Final = "volume_24h"
 WATCHED_MS: Final = 10 * 60_000  # a token is watched for so long after a client said so
 WATCHED_MAX: Final = 500
+UNKNOWN_AGAIN_S: Final = 3_600.0  # a watched token without a row is not asked for again within it
+UNKNOWN_EVERY_S: Final = 10.0  # one call for such tokens
 STORE_RETRY_S: Final = 1.0
 _STORE_ERRORS: Final = (RedisError, *UNREACHABLE)
 
@@ -54,6 +57,7 @@ class JobRunner:
     counts: FetcherCounts = field(default_factory=FetcherCounts)
     include_quote_assets: bool = False
     _circuits: dict[str, str] = field(default_factory=dict)
+    _unknown_s: dict[str, float] = field(default_factory=dict)  # queue → when to ask for junk again
 
     async def run_job(self, source: Source, job: Job) -> None:
         """Run one job for ever, whenever it is this replica's turn."""
@@ -172,16 +176,42 @@ class JobRunner:
         queue = f"{source.name}:{job.queue}" if job.queue else source.name
         limit = job.batch * job.calls_per_cycle
         if job.pick == "hot":
-            hot = [token for token in await self._hot(job.top) if _suits(job, token)]
+            known, unknown = await self._hot(job.top)
+            hot = [token for token in known if _suits(job, token)]
             if not job.queue:  # what is hot is alive, also when no list names it any more
                 await self._offer(hot, priced=set(hot))
-            return await self.due.take_of(queue, hot, again_s=job.again_s, limit=limit)
+            taken = await self.due.take_of(queue, hot, again_s=job.again_s, limit=limit)
+            if len(taken) < limit:
+                taken += await self._take_unknown(queue, job, unknown)
+            return taken
         taken = await self.due.take_due(queue, again_s=job.again_s, limit=limit)
         taken = [token for token in taken if _suits(job, token)]
         return await self._priceless(taken, source.name) if job.pick == "priceless" else taken
 
-    async def _hot(self, top: int) -> list[str]:
-        """Return the watched tokens and the top-ranked, each once."""
+    async def _take_unknown(self, queue: str, job: Refresh, tokens: Sequence[str]) -> list[str]:
+        """Take watched tokens without a row for one call: anybody may watch any junk.
+
+        Each is asked for once in an hour; an answer makes a row of it, and it is hot.
+        """
+        now_s = time.monotonic()
+        if now_s < self._unknown_s.get(queue, 0):
+            return []
+        by_chain: dict[str, list[str]] = {}
+        for token in tokens:
+            if _suits(job, token):
+                by_chain.setdefault(split_token_id(token)[0], []).append(token)
+        for wanted in random.sample(list(by_chain.values()), len(by_chain)):
+            taken = await self.due.take_of(
+                f"{queue}:unknown", wanted, again_s=UNKNOWN_AGAIN_S, limit=job.batch,
+                forget_ms=int(UNKNOWN_AGAIN_S * 1_000),
+            )  # fmt: skip
+            if taken:
+                self._unknown_s[queue] = now_s + UNKNOWN_EVERY_S
+                return taken
+        return []
+
+    async def _hot(self, top: int) -> tuple[list[str], list[str]]:
+        """Return the watched and top-ranked tokens, each once, and the watched without a row."""
         since = _now_ms() - WATCHED_MS
         async with self.redis.pipeline(transaction=False) as pipe:
             pipe.zrange(
@@ -189,7 +219,14 @@ class JobRunner:
             )
             pipe.zrange(self.keys.index(HOT_METRIC), 0, top - 1, desc=True)
             watched, ranked = await pipe.execute()
-        return list(dict.fromkeys(token.decode() for token in (*watched, *ranked)))
+        watched = [token.decode() for token in watched]
+        async with self.redis.pipeline(transaction=False) as pipe:
+            for token in watched:
+                pipe.hget(self.keys.token(token), "id")
+            ids = await pipe.execute() if watched else []
+        known = [token for token, found in zip(watched, ids, strict=True) if found is not None]
+        unknown = [token for token, found in zip(watched, ids, strict=True) if found is None]
+        return list(dict.fromkeys((*known, *(token.decode() for token in ranked)))), unknown
 
     async def _priceless(self, tokens: Sequence[str], source: str) -> list[str]:
         """Return those tokens whose row has no price, or has it of this source alone.

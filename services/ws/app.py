@@ -77,7 +77,7 @@ async def run(settings: WsSettings, stop: asyncio.Event, metrics: Metrics | None
                 gateway.tick(),
                 every_minute(StreamMinutes(gateway).write),
                 keep_history(redis, keys, gateway),
-                keep_watched(redis, keys, gateway.hub.rooms.watched),
+                keep_watched(redis, keys, gateway.watched, lambda: replica.rows),
             )
             running = [tasks.create_task(job) for job in jobs]
             await stop.wait()

@@ -19,6 +19,7 @@ from services.ws.core.limits import UNSENT_HIGH, Patience
 from services.ws.handshake import Refusal, new_protocol
 from services.ws.settings import WsSettings
 from services.ws.transport import GatewayConnection
+from services.ws.watched import KNOWN_MOST
 from shared.edge.client_address import Proxies, limit_key
 from shared.edge.rates import Rates
 from shared.process.logs import get_logger
@@ -153,6 +154,19 @@ class Gateway:
         self._all_beginning -= 1
         if not self._beginning[key]:
             del self._beginning[key]
+
+    def watched(self) -> dict[str, dict[str, None]]:
+        """Return the ids of tokens that clients listen to by name, by client address."""
+        found: dict[str, dict[str, None]] = {}
+        for connection in self.connections:
+            if connection.session is None:
+                continue
+            ids = found.setdefault(connection.address, {})
+            if len(ids) >= KNOWN_MOST:
+                continue
+            for room in connection.session.member.topics.rooms:
+                ids.update(dict.fromkeys(room.view.topic.tokens))
+        return found
 
     def opened(self, connection: GatewayConnection) -> None:
         """Count a connection."""

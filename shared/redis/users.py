@@ -90,7 +90,8 @@ def redis_users(prefix: str = "") -> tuple[RedisUser, ...]:
         RedisUser(
             name="ws",
             commands=(
-                *CONNECT, *_AT_ONCE, *_FOLLOW, "hget", "xinfo|stream", "zadd", "zremrangebyscore",
+                *CONNECT, *_AT_ONCE, *_FOLLOW, "hget", "xinfo|stream", "zadd", "zremrangebyrank",
+                "zremrangebyscore",
             ),
             reads=(rows, *state, keys.alerts_log),
             writes=(keys.watched,),

@@ -221,6 +221,7 @@ async def test_what_is_hot_is_what_is_watched_and_what_ranks_high(
     await store.redis.zadd(
         store.keys.watched, {"base:seen": now, "base:longago": now - 3_600_000, "base:../x": now}
     )
+    await store.redis.hset(store.keys.token("base:seen"), "id", '"base:seen"')
     job = refresh(pick="hot", top=2, chains=frozenset({"base"}))
     mine = with_jobs(source, job)
 
@@ -228,6 +229,33 @@ async def test_what_is_hot_is_what_is_watched_and_what_ranks_high(
 
     assert server.asked == {"/base/seen,top": 1}
     assert await store.known() == ["base:seen", "base:top"]
+
+
+async def test_watched_tokens_without_a_row_cost_one_call_in_an_hour(
+    server: Upstream, source: Source, runner: Make, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = int(time.time() * 1000)
+    junk = [f"base:junk{n}" for n in range(40)]
+    await store.redis.zadd(store.keys.watched, dict.fromkeys(junk, now))
+    await store.redis.zadd(store.keys.index("volume_24h"), {"base:top": 9})
+    job = refresh(pick="hot", top=2, again_s=0.001, calls_per_cycle=50)
+    mine = with_jobs(source, job)
+    one = runner([mine])
+
+    for _ in range(3):
+        await one.cycle(mine, job)
+        await asyncio.sleep(0.002)
+    beside = sum(path.count("junk") for path in server.asked)
+    monkeypatch.setattr("services.fetcher.runner.UNKNOWN_EVERY_S", -1.0)
+    one._unknown_s.clear()
+    for _ in range(25):
+        await one.cycle(mine, job)
+
+    paths = [path.rpartition("/")[2].split(",") for path in server.asked]
+    asked = [address for path in paths for address in path if "junk" in address]
+    assert beside == 2  # one batch, in three cycles within ten seconds
+    assert await store.known() == ["base:top"]  # junk displaces nothing
+    assert len(asked) == 40  # each once
 
 
 async def test_the_priceless_are_those_whose_row_has_no_price_or_only_ours(

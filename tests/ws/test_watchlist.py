@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from services.ws.core.session import Session
-from services.ws.watched import KEEP_MS, publish_watched
+from services.ws.core.turns import in_turn
+from services.ws.watched import KEEP_MS, choose, publish_watched
 from shared.keys import Keys
 from shared.redis.connect import Redis
 from tests.support import eventually
@@ -137,7 +138,6 @@ def test_unsubscribing_ends_the_watchlist(ledger: Ledger, gateway: FakeGateway) 
 
     assert caller.sink.drain() == []
     assert len(gateway.hub.rooms) == 0
-    assert gateway.hub.rooms.watched() == set()
 
 
 def test_while_older_frames_are_on_their_way_the_answer_waits_for_its_snapshot(
@@ -177,9 +177,45 @@ async def test_what_is_watched_is_told_to_the_fetchers_and_forgotten_in_time(
     await publish_watched(redis, keys, [], now_ms=2_000)
     await publish_watched(redis, keys, ["base:new"], now_ms=1_001 + KEEP_MS)
 
-    assert await redis.zrange(keys.watched, 0, -1, withscores=True) == [
-        (b"base:new", 1_001.0 + KEEP_MS)
-    ]
+    assert await redis.zrange(keys.watched, 0, -1, withscores=True) == [(b"base:new", 900_000.0)]
+
+
+def test_places_are_shared_among_addresses_and_known_tokens_stand_before_junk() -> None:
+    watched = {
+        "192.0.2.1": [f"base:junk{n}" for n in range(9_000)],
+        "192.0.2.2": ["base:a", "base:junk1", "base:b"],
+        "192.0.2.3": ["base:a", "base:c"],
+    }
+
+    known, unknown = choose(watched, {"base:a", "base:b", "base:c"})
+
+    assert known == ["base:a", "base:c", "base:b"]
+    assert unknown[:3] == ["base:junk0", "base:junk1", "base:junk2"]
+    assert len(unknown) == 500
+
+
+def test_places_are_bounded_by_bytes_too() -> None:
+    long = [f"base:{n:03d}{'x' * 247}" for n in range(900)]
+
+    assert len(in_turn({"a": long}, most=2_000, most_bytes=128 * 1024)) == 514
+
+
+async def test_what_all_gateways_tell_is_bounded_the_oldest_first(redis: Redis, keys: Keys) -> None:
+    for number in range(6):
+        ids = [f"base:{number}-{n}" for n in range(2_000)]
+        await publish_watched(redis, keys, ids, now_ms=100_000 + number * 10_000)
+
+    assert await redis.zcard(keys.watched) == 10_000
+    assert await redis.zscore(keys.watched, "base:0-5") is None
+
+
+async def test_known_tokens_of_a_gateway_are_newer_than_junk_of_another(
+    redis: Redis, keys: Keys
+) -> None:
+    await publish_watched(redis, keys, ["base:a"], now_ms=100_000)
+    await publish_watched(redis, keys, [], ["base:junk"], now_ms=109_000)
+
+    assert await redis.zrange(keys.watched, 0, -1) == [b"base:junk", b"base:a"]
 
 
 async def test_a_gateway_tells_its_watchlists_and_token_topics(

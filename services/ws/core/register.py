@@ -156,11 +156,6 @@ class Register:
                     self._leave(room, now_ms)
         return new
 
-    def watched(self) -> set[str]:
-        """Return the ids of tokens that somebody listens to by name."""
-        topics = [room.view.topic for room in self._rooms.values()]
-        return {*self._watchlists, *(t.token_id for t in topics if t.token_id is not None)}
-
     def _leave(self, room: Room, now_ms: int) -> None:
         if room.key in self._lists:
             room.idle_ms = now_ms

@@ -58,6 +58,11 @@ class Topic:
     def key(self) -> str:
         return f"{self.name}#{self.owner}" if self.owner else self.name
 
+    @property
+    def tokens(self) -> tuple[str, ...]:
+        """The tokens that it names."""
+        return self.watched if self.token_id is None else (self.token_id,)
+
 
 ALL: Final = Topic("all")
 TOKENS: Final = Topic("tokens", kind="tokens")
