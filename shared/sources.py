@@ -2,8 +2,8 @@
 
 Each file of `services/fetcher/sources/` is one source and holds its declaration. It is read here as
 text and never run, as setuptools reads a version: so all services agree on the sources without
-Redis, before the first fetcher starts and while none runs, and the code of a source runs in the
-fetcher alone (docs/decisions/0022-a-source-declares-itself.md).
+Redis, before the first fetcher starts and while none runs, and none of them depends on the code of
+a source (docs/decisions/0022-a-source-declares-itself.md).
 """
 
 from __future__ import annotations

@@ -100,16 +100,22 @@ async def test_a_file_of_a_new_source_is_all_that_it_takes(
         _, counted = await http_get("127.0.0.1", metrics, "/metrics")
         assert re.search(rb'dexwire_upstream_calls_total{.*source="pooldesk".*} [1-9]', counted)
 
+        _, counted = await http_get("127.0.0.1", metrics + 1, "/metrics")
+        assert re.search(rb'dexwire_aggregator_readings_total{source="pooldesk"} [1-9]', counted)
+
         doctor = spawn_dexwire("doctor", "--upstream", env=env)
         await asyncio.to_thread(doctor.wait, 30)
         assert "ok    source pooldesk     ok\n" in doctor.output()
         assert f"ok    upstream pooldesk   {desk.url[7:]}: HTTP 200" in doctor.output()
-        config = spawn_dexwire("config", "--changed", env=env)
-        assert config.wait(20) == 0
-        assert f"POOLDESK_URL                       {desk.url}" in config.output()
+        settings = spawn_dexwire("config", env=env)
+        assert settings.wait(20) == 0
+        shown = dict(re.findall(r"^  (\w+) +(\S+) ", settings.output(), re.MULTILINE))
+        assert shown["POOLDESK_URL"] == desk.url
+        assert shown["POOL_SOURCES"] == "dexscreener,geckoterminal,pooldesk"
+        assert shown["NAME_ORDER"] == "jupiter,dexscreener,geckoterminal,pooldesk,ingest"
 
 
-@pytest.mark.parametrize("command", ["fetcher", "aggregator", "api", "ws", "config", "doctor"])
+@pytest.mark.parametrize("command", ["fetcher", "api", "config"])
 def test_a_file_that_declares_nothing_is_named_by_whatever_reads_it(
     tree: Path, spawn_dexwire: Spawn, command: str
 ) -> None:
@@ -122,6 +128,20 @@ def test_a_file_that_declares_nothing_is_named_by_whatever_reads_it(
         "dexwire: wrong setting: services/fetcher/sources/deskpool.py: there is no "
         "SourceDeclaration(...) at the top of the file\n"
     )
+
+
+async def test_a_source_whose_code_is_broken_stops_the_fetcher_alone(
+    tree: Path, spawn_dexwire: Spawn
+) -> None:
+    with (tree / "services/fetcher/sources/pooldesk.py").open("a", encoding="utf-8") as source:
+        source.write("import nothing_of_this_name\n")
+    env = {"PYTHONPATH": str(tree), "REDIS_URL": "redis://[::1]:1", "API_PORT": "0"}
+
+    api, fetcher = (spawn_dexwire(service, env=env) for service in ("api", "fetcher"))
+
+    assert await asyncio.to_thread(fetcher.wait, 30) == 1
+    assert "nothing_of_this_name" in fetcher.output()
+    await eventually(lambda: "api_listening" in api.output(), timeout_s=20)
 
 
 def test_its_settings_are_in_the_documents_that_are_generated(tree: Path) -> None:
