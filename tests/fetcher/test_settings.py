@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
+from dexwire.server.settings_table import settings_table
 from services.fetcher.configured import configured, read_sources
 from services.fetcher.settings import FetcherSettings
 from services.fetcher.source import Discovery, Refresh, Source, find_sources
@@ -157,6 +158,13 @@ def test_a_source_that_nothing_stands_in_for_is_off_in_a_demo() -> None:
 
     assert configured(alone, "http://127.0.0.1:8010") is None
     assert configured(alone) is not None
+
+
+def test_no_other_class_reads_a_variable_of_a_source() -> None:
+    own = {spec.settings for spec in find_sources()}
+
+    shared = [s.variable for s in settings_table() if len(s.classes) > 1 and own & {*s.classes}]
+    assert shared == []
 
 
 def test_settings_without_the_name_of_their_source_are_refused(
