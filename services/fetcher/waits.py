@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Final
 
@@ -14,7 +15,8 @@ _RESETS: Final = (
 )
 _REMAINING: Final = ("x-ratelimit-remaining", "x-rate-limit-remaining", "ratelimit-remaining")
 _SECONDS: Final = re.compile(r"[0-9]{1,20}(?:\.[0-9]{1,20})?", re.ASCII)
-# `RateLimit: "default";r=0;t=5`, and its older form `limit=10, remaining=0, reset=5`.
+# `RateLimit: "burst";r=5;t=3, "daily";r=0;t=9`, and the older `limit=10, remaining=0, reset=5`.
+_POLICY: Final = re.compile(r',\s*(?=")')
 _FIELD_RESET: Final = re.compile(r"(?:^|[;,\s])(?:t|reset)=([0-9.]{1,20})")
 _FIELD_SPENT: Final = re.compile(r"(?:^|[;,\s])(?:r|remaining)=0(?![0-9.])")
 # A reset below this is a span in seconds, then comes Unix time in seconds, then in milliseconds.
@@ -41,9 +43,10 @@ def requested_wait_s(status: int, headers: Mapping[str, str], now_s: float) -> f
 def _retry_after_s(value: str | None, now_s: float) -> float | None:
     if value is None:
         return None
-    seconds = _seconds(value)
-    if seconds is not None:
-        return seconds
+    given = [_seconds(each) for each in value.split(", ")]  # of two headers one is made
+    spans = [_from_now_s(each, now_s) for each in given if each is not None]
+    if len(spans) == len(given):
+        return max(spans)
     date_s = _date_s(value, now_s)
     return DEFAULT_WAIT_S if date_s is None else date_s
 
@@ -54,8 +57,16 @@ def _reset_s(headers: Mapping[str, str], now_s: float) -> float | None:
         if value is not None:
             seconds = _seconds(value)
             return _date_s(value, now_s) if seconds is None else _from_now_s(seconds, now_s)
-    found = _FIELD_RESET.search(headers.get("ratelimit", ""))
-    return _seconds(found[1]) if found else None
+    return _policies_s(headers.get("ratelimit", ""))
+
+
+def _policies_s(field: str) -> float | None:
+    """Return the longest wait of the policies that are spent; of all when none says so."""
+    policies = _POLICY.split(field)
+    spent = [each for each in policies if _FIELD_SPENT.search(each)] or policies
+    found = [_FIELD_RESET.search(each) for each in spent]
+    seconds = [_seconds(each[1]) for each in found if each]
+    return max((each for each in seconds if each is not None), default=None)
 
 
 def _from_now_s(reset: float, now_s: float) -> float:
@@ -68,6 +79,15 @@ def _date_s(value: str, now_s: float) -> float | None:
     try:
         return parsedate_to_datetime(value).timestamp() - now_s
     except (ValueError, OverflowError, TypeError):
+        return _iso_s(value.strip(), now_s)
+
+
+def _iso_s(value: str, now_s: float) -> float | None:
+    """Read `2026-09-21T14:13:30Z`, which some send as a reset; without a zone it is UTC."""
+    try:
+        at = datetime.fromisoformat(value)
+        return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() - now_s
+    except (ValueError, OverflowError):
         return None
 
 

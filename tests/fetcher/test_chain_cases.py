@@ -122,6 +122,7 @@ def test_geckoterminals_entities_are_text() -> None:
         ("A &lt;b&gt; &quot;C&quot;", 'A <b> "C"'),
         ("&#x1F600; &apos;", "😀 '"),
         ("&amp;amp;", "&amp;"),  # once
+        ("&nothing;", "&nothing;"),
         ("AT&T &copy R&D; &nosuch;", "AT&T &copy R&D; &nosuch;"),
         ("&", "&"),
     ],

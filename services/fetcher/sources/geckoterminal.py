@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from html import unescape
+from html.entities import html5
 from typing import Annotated, Final
 from urllib.parse import quote
 
@@ -334,8 +335,15 @@ def _seen_pool(
 def _text(value: FreeText) -> str | None:
     """Return free text; this source escapes it for HTML, once, and it is unescaped once."""
     if isinstance(value, str):
-        value = _ENTITY.sub(lambda found: unescape(found[0]), value)
+        value = _ENTITY.sub(_unescaped, value)
     return text(value)
+
+
+def _unescaped(found: re.Match[str]) -> str:
+    known = (
+        found[0][1] == "#" or found[0][1:] in html5
+    )  # unescape() takes the `&not` of `&nothing;`
+    return unescape(found[0]) if known else found[0]
 
 
 def _ticker(pool_name: str | None, side: Side, *, whole: bool) -> str | None:
