@@ -117,7 +117,7 @@ class Fetching:
 
 @dataclass
 class Flapping:
-    """What was seen: changes of `price_source` by token, and between whom."""
+    """What was seen: changes of `price_source` by token, and between which sources."""
 
     minutes: int
     tokens: int = 0

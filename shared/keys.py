@@ -1,7 +1,7 @@
 """Every Redis key and channel that dexwire uses, on one page, with lifetimes and reasons.
 
 `REDIS_PREFIX` goes in front of all of them; as a hash tag (`{dexwire}:`) it keeps everything in
-one slot of a Redis Cluster. What the values hold is told in docs/DATA.md.
+one slot of a Redis Cluster. docs/DATA.md says what the values hold.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ LEASE_MS: Final = 2_000  # the aggregator's lease: a takeover may take 2.5 s
 LEASE_RENEW_S: Final = 0.5
 HEARTBEAT_S: Final = 1.0
 SILENCE_S: Final = 3.0  # three heartbeats; then a subscription counts as dead
-GONE_KEEP_MS: Final = 15 * 60_000  # how long a removal is told to a resuming client
+GONE_KEEP_MS: Final = 15 * 60_000  # how long a removal is sent to a resuming client
 ALERTS_MAX_ENTRIES: Final = 10_000
 LOG_MAX_ENTRIES: Final = 3_000  # ten minutes of full windows
 INGEST_SEEN_MS: Final = 10 * 60_000
@@ -64,7 +64,7 @@ class Keys:
         return f"{self.prefix}alerts:log"
 
     def alert_base(self, token_id: str) -> str:
-        """Hash: one field per window, its history and what was told. Lives as long as the row."""
+        """Hash: one field per window, its history and reports. Lives as long as the row."""
         return f"{self.prefix}alerts:base:{token_id}"
 
     @property

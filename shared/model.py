@@ -81,7 +81,7 @@ MaybeText: TypeAlias = Text | UnsetType | None
 
 
 def is_posted(source: str) -> bool:
-    """Tell whether a reading's source is a producer's own, not one that is polled."""
+    """Return whether a reading's source is a producer's own, not one that is polled."""
     return source.startswith("ingest:")
 
 

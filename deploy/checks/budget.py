@@ -1,4 +1,4 @@
-"""Whether replicas of the fetcher share one call budget, counted by whom they call."""
+"""Whether replicas of the fetcher share one call budget, counted by the source they call."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ SETTLE_S: Final = 3.0  # of load after a replica is back, before the next one
 BACK_S: Final = 90.0  # until a killed container must be healthy again
 DRAIN_S: Final = 15.0
 TAKEOVER_S: Final = 2.5  # of the lease; what a client notices is a window and a commit more
-EQUAL_S: Final = 40.0  # on a busy machine; told is how long it took
+EQUAL_S: Final = 40.0  # on a busy machine; the time it took is printed
 _LOOK_S: Final = 0.3  # comparing hundreds of rows of each client is work; clients need the time
 _ROLLED: Final = ("api", "ws", "fetcher", "aggregator")  # those that can have two replicas
 # Its issue 7546: a post that was never sent is answered 502 and not tried elsewhere.
@@ -112,7 +112,7 @@ def _shown(counts: Counter[str]) -> str:
 
 
 async def all_equal(load: Load) -> tuple[bool, str]:
-    """Wait until every client has come to hold what the store holds; tell how many, how soon."""
+    """Wait until every client has come to hold what the store holds; return how many, how soon."""
     started, behind = time.monotonic(), list(load.clients)
     while behind and time.monotonic() - started < EQUAL_S:
         behind = [client for client in behind if not load.is_equal(client.state)]

@@ -23,7 +23,7 @@ CLIENTS: Final = 12
 _PAUSE_S: Final = 0.1  # of a reader or producer between two requests
 _JUDGED_S: Final = 1.0
 _BEHIND: Final = 15  # versions; three seconds
-_DIED: Final = 5  # commits that a killed store may have told to everybody but the witness
+_DIED: Final = 5  # commits that a killed store may have sent to everybody but the witness
 LIMIT: Final = 100
 # sort, window, order, chain
 RANKINGS: Final = (
@@ -53,7 +53,7 @@ class Span:
         self.longest, self.last = max(self.longest, now - self.last), now
 
     def take(self) -> float:
-        """Return the longest time, the one under way included, and begin anew."""
+        """Return the longest time, the one under way included, and start over."""
         now = time.monotonic()
         found = max(self.longest, now - self.last)
         self.longest, self.last = 0.0, now
@@ -87,7 +87,7 @@ class Seen(NamedTuple):
 
 
 class Load:
-    """Everybody at once while the context lasts; `take` tells what happened since the last time."""
+    """Everybody at once while the context lasts; `take` returns the span since the last call."""
 
     def __init__(self, url: str, key: str, witness: Witness) -> None:
         self.witness = witness

@@ -24,18 +24,18 @@ class ResultTable:
         print(f"\n== {title} ({time.monotonic() - _STARTED:.0f} s)", flush=True)
 
     def say(self, text: str) -> None:
-        """Tell something that can be neither right nor wrong."""
+        """Print something that can be neither right nor wrong."""
         print(f"   {text}", flush=True)
 
     def result(self, name: str, seen: str, *, ok: bool = True) -> None:
-        """Tell what was seen of one thing that must be right."""
+        """Print what was seen of one thing that must be right."""
         self.results += 1
         if not ok:
             self.wrong.append(f"{name}: {seen}")
         print(f"  {'ok   ' if ok else 'WRONG'} {name:<44} {seen}", flush=True)
 
     def end(self) -> int:
-        """Tell the sum; return the exit code."""
+        """Print the sum; return the exit code."""
         took = time.monotonic() - _STARTED
         print(f"\n{self.results} results, {len(self.wrong)} wrong, {took:.0f} s", flush=True)
         for line in self.wrong:

@@ -197,7 +197,7 @@ def _decode(response: httpx.Response, kind: type[T]) -> T:
 
 
 def _problem(response: httpx.Response) -> Problem:
-    """Return the error that an answer is, whoever in between has made it."""
+    """Return the error that an answer is, whichever server on the way made it."""
     members: dict[str, object] = {}
     try:
         problem = msgspec.json.decode(response.content, type=_Problem)

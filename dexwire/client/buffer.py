@@ -24,7 +24,7 @@ class EventSink(Protocol):
     """Where a connection's events go."""
 
     def put(self, event: Event) -> str | None:
-        """Take one event; return a topic that has to be asked for anew, if one has to be."""
+        """Take one event; return a topic that has to be requested again, if one has to be."""
 
 
 class FoldedDiffs:
@@ -60,7 +60,7 @@ class FoldedDiffs:
             self._removed[ident] = None
         if diff.ids is not None:
             self._ids = diff.ids
-            # Whoever left an ordered list is not told of it again.
+            # A row that left an ordered list gets no further diffs.
             staying = set(diff.ids)
             self._set = {i: patch for i, patch in self._set.items() if i in staying}
             self._add = {i: row for i, row in self._add.items() if i in staying}
@@ -94,7 +94,7 @@ class Buffer:
         self._most_rows = folded_rows
 
     def put(self, event: Event) -> str | None:
-        """Take one event; return a topic that has to be asked for anew, if one has to be."""
+        """Take one event; return a topic that has to be requested again, if one has to be."""
         match event:
             case State():
                 self._state = event

@@ -143,7 +143,7 @@ class StreamConnection:
             raise ValueError(f"mode must be set, add or remove, not {mode!r}")
         self._rule.forget(WATCHLIST)  # its version is of the old list
         if self._socket is not None:
-            with contextlib.suppress(ConnectionClosed):  # the next connection says it all anew
+            with contextlib.suppress(ConnectionClosed):  # the next connection sends it all again
                 await self._send(*self._watch_requests())
 
     # -- one connection ---------------------------------------------------------------------------
@@ -206,7 +206,7 @@ class StreamConnection:
     def _resume_requests(self) -> list[Request]:
         """Return what asks for everything after what is held.
 
-        A watchlist too long for one message cannot be resumed: it is told anew and starts anew.
+        A watchlist too long for one message cannot be resumed: it is sent again and starts over.
         """
         if WATCHLIST not in self._rule.versions:
             return [self._rule.resume(self._number())]
@@ -323,7 +323,7 @@ class StreamConnection:
         age_ms: int | None = None,
         error: str | None = None,
     ) -> None:
-        """Note the state; tell it when its status or epoch differs from what was told last."""
+        """Note the state; report it when its status or epoch differs from the last report."""
         before = self.state
         self.state = State(
             status=status,

@@ -44,7 +44,7 @@ class Hello(Struct, frozen=True, kw_only=True, tag_field="t", tag="hello"):
 
 
 class Ok(Struct, frozen=True, kw_only=True, tag_field="t", tag="ok"):
-    """A request was done. `topics` tells how each starts; `ts` and `now` answer a ping."""
+    """A request was done. `topics` says how each starts; `ts` and `now` answer a ping."""
 
     id: Ident = None
     topics: dict[str, str] = {}
@@ -107,8 +107,8 @@ class Events(Struct, frozen=True, kw_only=True, tag_field="t", tag="ev"):
 
 
 class Beat(Struct, frozen=True, kw_only=True, tag_field="t", tag="hb"):
-    """Everything through `v` has been told. `age_ms`: since the aggregator was last heard, absent
-    while it never was.
+    """Everything through `v` has been sent. `age_ms`: since the last message of the aggregator,
+    absent while it never was.
     """  # noqa: D205
 
     e: str
@@ -119,7 +119,7 @@ class Beat(Struct, frozen=True, kw_only=True, tag_field="t", tag="hb"):
 
 
 class Lost(Struct, frozen=True, kw_only=True, tag_field="t", tag="lost"):
-    """So many alerts between two versions can no longer be told."""
+    """So many alerts between two versions are no longer available."""
 
     k: str
     n: int | None = None
@@ -128,7 +128,7 @@ class Lost(Struct, frozen=True, kw_only=True, tag_field="t", tag="lost"):
 
 
 class Err(Struct, frozen=True, kw_only=True, tag_field="t", tag="err"):
-    """A request was refused; `retry` tells whether repeating it may help."""
+    """A request was refused; `retry` says whether repeating it may help."""
 
     code: str
     id: Ident = None

@@ -7,19 +7,19 @@ from typing import Final
 
 BASE_S: Final = 0.25
 CAP_S: Final = 20.0
-HEALTHY_S: Final = 10.0  # a connection that lasted this long starts the delays anew
+HEALTHY_S: Final = 10.0  # a connection that lasted this long resets the delays
 SILENT_BEATS: Final = 3
 SILENCE_CAP_S: Final = 30.0
 _TURNED_AWAY: Final = frozenset({408, 425, 429})  # may be different next time, as 5xx may
 
 
 def final_close(code: int) -> bool:
-    """Tell whether a close code says that repeating the same is pointless."""
+    """Return whether a close code says that repeating the same is pointless."""
     return 4500 <= code <= 4999
 
 
 def final_status(status: int) -> bool:
-    """Tell whether a handshake that was answered with this HTTP status is not worth repeating."""
+    """Return whether a handshake that was answered with this HTTP status is not worth repeating."""
     return 400 <= status < 500 and status not in _TURNED_AWAY
 
 

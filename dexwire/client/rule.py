@@ -1,9 +1,9 @@
 """The client's rule (docs/STREAM.md), complete and without I/O: frames in, events out.
 
-It keeps a version per topic and one epoch, never rows: whoever takes the events in order holds the
-state (`Table`). One thing is stricter than the protocol's text: after a gap, a heartbeat does not
-lift the topic until it is repaired. Else a heartbeat that was already on its way would cover the
-gap, and the repairing diff would be ignored as "already covered".
+It keeps a version per topic and one epoch, never rows: a consumer that takes the events in order
+holds the state (`Table`). One thing is stricter than the protocol's text: after a gap, a heartbeat
+does not lift the topic until it is repaired. Else a heartbeat that was already on its way would
+cover the gap, and the repairing diff would be ignored as "already covered".
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ WATCHLIST: Final = "tokens"
 
 
 def is_alerts(topic: str) -> bool:
-    """Tell whether a topic carries events; all others carry rows."""
+    """Return whether a topic carries events; all others carry rows."""
     return topic == ALERTS or topic.startswith("alerts:")
 
 
 class Rule:
-    """How far each topic has been told, and what that makes of the next frame."""
+    """How far each topic has been received, and what that makes of the next frame."""
 
     def __init__(self) -> None:
         self.epoch = ""
@@ -72,7 +72,7 @@ class Rule:
         self._next_epoch = ""
 
     def edit(self, ident: int) -> None:
-        """Note an edit of the watchlist, which starts anew.
+        """Note an edit of the watchlist, which starts over.
 
         Until it is answered, what comes is still of the old list; and a version of the old list
         must never be resumed with the new one.
@@ -160,7 +160,7 @@ class Rule:
             )
             for part in received
             for one in part.ev
-            if held is None or _version_of(one) > held  # what was told is not told again
+            if held is None or _version_of(one) > held  # what was delivered is not delivered again
         ]
 
     def _on_beat(self, frame: Beat) -> list[Event]:
@@ -180,7 +180,7 @@ class Rule:
 
     def _on_lost(self, frame: Lost) -> list[Event]:
         if frame.to is not None:
-            # What follows is told from there on; it is no further gap.
+            # What follows is sent from there on; it is no further gap.
             self.versions[frame.k] = max(self.versions.get(frame.k, 0), frame.to)
         self._gaps.discard(frame.k)
         gap = Gap(reason="lost", topic=frame.k, lost=frame.n, since=frame.from_, until=frame.to)
@@ -194,7 +194,7 @@ class Rule:
         self._listening.update(topic for topic in frame.topics if is_alerts(topic))
 
     def _gap(self, topic: str, since: int, until: int) -> list[Event]:
-        """Tell a gap once; while a resume is on its way, further ones of it are the same."""
+        """Report a gap once; while a resume is on its way, further ones of it are the same."""
         self._parts.pop(topic, None)
         if self._pending is not None and topic in self._gaps:
             return []

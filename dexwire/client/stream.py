@@ -62,7 +62,7 @@ class StreamTask:
 
     @staticmethod
     async def _ended(task: asyncio.Task[None]) -> None:
-        # wait() tells our own cancellation from the task's: only ours is raised.
+        # wait() separates our own cancellation from the task's: only ours is raised.
         await asyncio.wait([task])
         if not task.cancelled():
             task.exception()  # looked at, so that nobody complains that it was not

@@ -35,7 +35,7 @@ class Table:
         for patch in diff.set:
             row = rows.get(patch["id"])
             if row is None:
-                raise Malformed(f"{diff.topic} changes {patch['id']}, which was never told")
+                raise Malformed(f"{diff.topic} changes {patch['id']}, which was never sent")
             rows[patch["id"]] = patched(row, patch)
         for row in diff.add:
             rows[row["id"]] = row
@@ -55,4 +55,4 @@ class Table:
 
     def _check(self) -> None:
         if self.ids is not None and not self.rows.keys() >= set(self.ids):
-            raise Malformed("a list names rows that were never told")
+            raise Malformed("a list names rows that were never sent")

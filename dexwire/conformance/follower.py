@@ -36,7 +36,7 @@ State = tuple[str, dict[str, Row], tuple[str, ...] | None]
 
 
 class Follower:
-    """What one connection was told. Every departure from the protocol is a complaint."""
+    """What one connection received. Every departure from the protocol is a complaint."""
 
     def __init__(self) -> None:
         self.rule = Rule()
@@ -66,7 +66,7 @@ class Follower:
         return self._history[topic][max(known)] if known else None
 
     async def until(self, topic: str, version: int, within_s: float) -> bool:
-        """Wait until a topic has been told through a version."""
+        """Wait until a topic has been received through a version."""
         return await self._until(lambda: self.rule.versions.get(topic, -1) >= version, within_s)
 
     async def answer(self, ident: int | str, within_s: float = 3.0) -> Ok | Err | None:

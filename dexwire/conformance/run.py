@@ -1,4 +1,4 @@
-"""The checks, in the order in which they are told. Each has a figure: how much it looked at."""
+"""The checks, in the order in which they are printed. Each has a figure: how much it looked at."""
 
 from __future__ import annotations
 
@@ -180,7 +180,7 @@ class _Run:
                 follower.state("all", epoch, version),
             )
             if part is None or whole is None:
-                equal.count([f"{topic} was never told"])
+                equal.count([f"{topic} was never sent"])
                 continue
             kind, _, rest = topic.partition(":")
             wanted = {
@@ -191,7 +191,7 @@ class _Run:
             equal.count([] if part[1] == wanted else [f"{topic} differs at version {version}"])
 
     async def _fresh(self, follower: Follower) -> None:
-        """Compare a newcomer's snapshot with what the old connection was told by diffs."""
+        """Compare the snapshot of a new connection with what the old one has from diffs."""
         equal = self.check("a fresh snapshot equals the diffs' result")
         async with following(self._client.ws_url, "all") as (newcomer, _):
             if not await newcomer.until("all", 0, _WAIT_S):
@@ -205,7 +205,7 @@ class _Run:
             equal.count([] if same else [f"they differ at version {version}"])
 
     async def _resumed(self, follower: Follower) -> None:
-        """Reconnect after a pause: everything must be told by diffs, without a snapshot."""
+        """Reconnect after a pause: everything must come as diffs, without a snapshot."""
         equal = self.check("a resumed connection goes on without a snapshot")
         await asyncio.sleep(1.5)
         async with (

@@ -132,7 +132,7 @@ class LogCheck:
         if not isinstance(commit, Commit):
             yield f"entry {entry_id} is not a commit"
         elif (commit.e, commit.v, commit.pv) != (self._epoch, number, number - 1):
-            yield f"entry {entry_id} tells of {commit.e} {commit.pv} → {commit.v}"
+            yield f"entry {entry_id} is of {commit.e} {commit.pv} → {commit.v}"
 
 
 def state_checks(meta: Meta, rows: int, digest: str) -> list[Check]:

@@ -17,14 +17,14 @@ _INIT: Final = Path("/proc/1/cmdline")  # with or without an init in front: `…
 
 
 class Probe(NamedTuple):
-    """Where a service tells how it is."""
+    """Where a service reports its health."""
 
     port: str  # the variable that says it
     default: int
     path: str
 
 
-# On the metrics port a fetcher and an aggregator tell that their loop turns. A standby, which waits
+# On the metrics port a fetcher and an aggregator show that their loop turns. A standby, which waits
 # for its turn, is as well as the aggregator that leads, and so is a fetcher whose sources are down.
 PROBES: Final = {
     "api": Probe("API_PORT", 8000, "/readyz"),

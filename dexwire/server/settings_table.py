@@ -1,4 +1,4 @@
-"""Every setting of every service, told from the classes that read them. No I/O.
+"""Every setting of every service, read from the classes that declare them. No I/O.
 
 A variable that several services read is one entry. What it means is the line under it in the class
 (CONTRIBUTING.md); its bounds are those that the class checks.
@@ -159,7 +159,7 @@ def _values(field: str, info: FieldInfo) -> str:
 
 
 def _range(metadata: Sequence[Any], *, whole: bool) -> str:
-    """Return the bounds in words; what a type and a field both bound is told by the field."""
+    """Return the bounds in words; what a type and a field both bound is taken from the field."""
     bounds: dict[str, Any] = {}
     for one in metadata:
         for kind in _BOUNDS:

@@ -1,4 +1,4 @@
-"""Which dexwire a command looks at, and how its failures are told."""
+"""Which dexwire a command looks at, and how its failures are reported."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ class AlertRules(Struct, frozen=True, kw_only=True):
     volume_windows: tuple[str, ...] = ("5m", "1h")
     volume_levels: Levels = (50.0, 100.0, 200.0, 500.0)
     min_volume: float = 1_000.0  # USD; what is traded for less is no spike
-    rearm: float = 0.8  # a level is told again after a fall below this part of it …
+    rearm: float = 0.8  # a level is reported again after a fall below this part of it …
     cooldown_ms: int = 300_000  # … and not before this time has passed
 
 
@@ -48,9 +48,9 @@ class PriceSample(Struct, frozen=True, array_like=True, gc=False):
 
 
 class Arm(Struct, frozen=True, array_like=True, gc=False):
-    """One direction of one figure: what has been told of it."""
+    """One direction of one figure: what has been reported of it."""
 
-    level: int = 0  # told and not fallen back from; 0: ready for every level
+    level: int = 0  # reported and not fallen back from; 0: ready for every level
     reported: int = 0  # level of the last event
     reported_ms: int = 0
 
@@ -59,7 +59,7 @@ _ARMED: Final = Arm()
 
 
 class Track(Struct, frozen=True, array_like=True, gc=False):
-    """A token's history over one window, and what has been told of it. Stored as JSON."""
+    """A token's history over one window, and what has been reported of it. Stored as JSON."""
 
     samples: tuple[PriceSample, ...] = ()  # of ascending slots; at most SLOTS + 1
     up: Arm = _ARMED
@@ -125,10 +125,10 @@ def _sample(slot: int, window: str, row: Row) -> PriceSample:
 def turn(
     arm: Arm, change: float, levels: Levels, now_ms: int, rules: AlertRules
 ) -> tuple[Arm, bool]:
-    """Return the arm after a look, and whether to tell its level. `change` counts its way.
+    """Return the arm after a look, and whether to report its level. `change` counts its way.
 
-    A level above the last one told is told at once; another only after the cool-down. A crossing
-    that the cool-down holds back is told at its end, if the figure is still there.
+    A level above the last reported one is reported at once; another only after the cool-down. A
+    crossing that the cool-down holds back is reported at its end, if the figure is still there.
     """
     if not arm.level and change <= levels[0]:
         return arm, False
@@ -153,7 +153,7 @@ def judge(
     """Return a token's track after a commit, and the levels that it crosses.
 
     `before` and `after` are the row as committed until now and with this commit. Where there is no
-    base nothing is told, and nothing made ready again.
+    base nothing is reported, and nothing made ready again.
     """
     samples = observe(track, window, before, now_ms)
     held = track or _NO_TRACK
@@ -198,7 +198,7 @@ def _all_were_there(now: str, before: str) -> bool:
 
 
 class Judged(Struct, frozen=True, gc=False):
-    """What a commit tells of a token, and the tracks that it changes, by window."""
+    """What a commit reports of a token, and the tracks that it changes, by window."""
 
     crossings: list[Crossing]
     tracks: dict[str, Track]
@@ -240,7 +240,7 @@ class AlertBook:
             self._tracks.setdefault(token, {}).update(tracks)
 
     def load(self, token: str, stored: Fields) -> None:
-        """The store holds this of a token: window → JSON. What cannot be read begins anew."""
+        """The store holds this of a token: window → JSON. What cannot be read starts over."""
         for window, data in stored.items():
             try:
                 track = _decode(data)

@@ -43,7 +43,7 @@ def alert_rules(settings: AggregatorSettings) -> AlertRules:
 async def run(
     settings: AggregatorSettings, stop: asyncio.Event, metrics: Metrics | None = None
 ) -> None:
-    """Run until `stop`; what was heard until then is committed, and the lease given back."""
+    """Run until `stop`; what was received until then is committed, and the lease given back."""
     keys = Keys(settings.redis_prefix)
     async with open_redis(settings.redis) as redis:
         if not await unless_stopped(stop, wait_for_redis(redis, settings.redis)):

@@ -32,7 +32,7 @@ class AggregatorCounts:
     window_s: Histogram = field(default_factory=lambda: Histogram(WORK_S))
     merge_s: Histogram = field(default_factory=lambda: Histogram(WORK_S))
     commit_s: Histogram = field(default_factory=lambda: Histogram(WORK_S))
-    # From the moment a message was heard until its readings were in a commit.
+    # From the moment a message was received until its readings were in a commit.
     window_wait_s: Histogram = field(default_factory=lambda: Histogram(STAGE_S))
     commit_tokens: Histogram = field(default_factory=lambda: Histogram(SIZES))
 

@@ -1,4 +1,4 @@
-"""How far back the store remembers: what the log keeps, and which removals are still told. Pure."""
+"""How far back the store remembers: what the log keeps, and which removals are still sent. Pure."""
 
 from __future__ import annotations
 

@@ -148,7 +148,7 @@ class Leader:
         )  # fmt: skip
 
     async def _begin_epoch(self, meta: Meta) -> None:
-        """Start anew from everything that is known: what the store holds and what we remember."""
+        """Start over from everything that is known: what the store holds and what we remember."""
         stored = await self._store.token_ids()
         await self._verify(stored)
         memory = self._window.memory
@@ -165,10 +165,10 @@ class Leader:
     async def _verify(self, tokens: list[str]) -> None:
         """Merge the stored readings of tokens that this term has not looked at yet.
 
-        What is stored of their alerts is taken over, so that none is lost or told again.
+        What is stored of their alerts is taken over, so that none is lost or sent again.
 
-        A standby may have missed a message that the former leader heard. Merging is idempotent, so
-        reading the store once per token and term makes the memory whole.
+        A standby may have missed a message that the former leader received. Merging is idempotent,
+        so reading the store once per token and term makes the memory whole.
         """
         unread = [token for token in tokens if token not in self._verified]
         for start in range(0, len(unread), _CHUNK):
@@ -176,7 +176,7 @@ class Leader:
             for token, stored in (await self._store.readings(part)).items():
                 self._window.memory.merge_stored(token, stored)
             for token, bases in (await self._store.alert_bases(part)).items():
-                # A window may have read this token, and told its alerts, while we waited.
+                # A window may have read this token, and sent its alerts, while we waited.
                 if token not in self._verified:
                     self._window.alerts.load(token, bases)
             self._verified.update(part)
@@ -367,7 +367,7 @@ def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]
 
 
 async def _wait(event: asyncio.Event, timeout_s: float) -> bool:
-    """Wait for an event at most so long; tell whether it came."""
+    """Wait for an event at most so long; return whether it came."""
     try:
         async with asyncio.timeout(timeout_s):
             await event.wait()

@@ -28,7 +28,7 @@ class Memory:
     """Readings by token and source.
 
     Every aggregator keeps one, the standbys too: merging does not depend on order or repetition,
-    so a standby that has heard the same readings holds the same memory.
+    so a standby that has received the same readings holds the same memory.
     """
 
     def __init__(self, max_tokens: int, max_per_producer: int | None = None) -> None:
@@ -169,7 +169,7 @@ class Memory:
                 self._leaving.pop(token, None)
 
     def made_room_for_others(self, token: str) -> bool:
-        """Tell whether a token was removed for another, in a commit that is still to come."""
+        """Return whether a token was removed for another, in a commit that is still to come."""
         return self._leaving.get(token, False)
 
     def forget(self, token: str) -> None:

@@ -66,7 +66,7 @@ def export(metrics: Metrics, leader: Leader, intake: Intake, memory: Memory) -> 
         )
         yield histogram("aggregator_commit_tokens", "Tokens of a commit.", counts.commit_tokens)
         yield counter(
-            "aggregator_alerts", "Alerts told, by type and level.", counts.alerts, "type", "level"
+            "aggregator_alerts", "Alerts sent, by type and level.", counts.alerts, "type", "level"
         )
         yield gauge("aggregator_log_entries", "Commits that state:log keeps.", counts.log_entries)
         yield from _of_store(counts.store)

@@ -70,7 +70,7 @@ class Merger:
     tickers: Tickers = field(default_factory=Tickers)
 
     def items(self, tokens: Iterable[str], now_ms: int, saved: frozenset[str]) -> Iterator[Item]:
-        """Compute the tokens anew and yield what changed; dead ones leave the memory too."""
+        """Merge the tokens again and yield what changed; dead ones leave the memory too."""
         for token in tokens:
             item = self._item(token, now_ms, force=token in saved)
             if item is not None:

@@ -48,7 +48,7 @@ class AggregatorSettings(MergeSettings):
     commit_fields: int = Field(default=3_500, ge=100, le=50_000)
     """Changed fields in one commit; bounds how long a commit blocks the store."""
     noise_price_pct: float = Field(default=0.01, ge=0, le=10)
-    """A price change below this share of the committed value is not told."""
+    """A price change below this share of the committed value is not committed."""
     noise_sums_pct: float = Field(default=0.1, ge=0, le=10)
     """The same for volume, liquidity, market cap and counts."""
     alert_price_windows: Windows = ("5m", "1h")
@@ -62,9 +62,9 @@ class AggregatorSettings(MergeSettings):
     alert_volume_min: float = Field(default=1_000, ge=0, lt=1e15)
     """USD of volume below which nothing is a spike."""
     alert_rearm_pct: float = Field(default=80, gt=0, le=100)
-    """Share of a level below which a change has fallen back and may be told again."""
+    """Share of a level below which a change has fallen back and may be reported again."""
     alert_cooldown_s: int = Field(default=300, ge=0, le=86_400)
-    """The same level of a token is not told again within so long."""
+    """The same level of a token is not reported again within this time."""
 
     @property
     def max_tokens_per_producer(self) -> int:

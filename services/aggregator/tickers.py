@@ -48,7 +48,7 @@ class Tickers:
         self._published: dict[str, tuple[int, str, str]] = {}  # key → (count, oldest, most liquid)
 
     def load(self, rows: Mapping[str, bytes]) -> None:
-        """Begin anew with these rows (JSON by id)."""
+        """Start over with these rows (JSON by id)."""
         self._entries, self._groups, self._published = {}, {}, {}
         for token, raw in rows.items():
             shown = _decode(raw)
@@ -98,7 +98,7 @@ class Tickers:
                 del self._groups[entry.key]
 
     def _changed(self, keys: Iterable[str]) -> set[str]:
-        """Judge groups anew; return the members of those that look different now."""
+        """Judge groups again; return the members of those that look different now."""
         members: set[str] = set()
         for key in keys:
             before, after = self._published.get(key, _NO_ONE), self._judge(key)

@@ -1,4 +1,4 @@
-"""`/health` for people and dashboards, `/livez` and `/readyz` for whoever restarts and routes."""
+"""`/health` for people and dashboards, `/livez` and `/readyz` for supervisors and proxies."""
 
 from __future__ import annotations
 

@@ -56,9 +56,9 @@ class Live:
         self._acks: dict[str, set[asyncio.Future[Committed]]] = {}
         self._moved = asyncio.Event()
 
-    # -- what the feed tells ----------------------------------------------------------------------
+    # -- what the feed calls ----------------------------------------------------------------------
     def on_commit(self, change: Change) -> None:
-        """Take over new and removed ids, and wake those whom this commit answers."""
+        """Take over new and removed ids, and wake the requests that this commit answers."""
         commit = change.commit
         for token_id, added in change.adds:
             self._learn(token_id, added)
@@ -76,7 +76,7 @@ class Live:
         self._wake()
 
     def on_reset(self) -> None:
-        """Learn all ids anew."""
+        """Read all ids again."""
         self.id_of.clear()
         self.hash_of.clear()
         self.texts = NameIndex()

@@ -50,7 +50,7 @@ def _pattern(path: str) -> str:
 
 
 def _on_problem(request: Request, problem: Problem) -> Response:
-    request.scope[PROBLEM] = problem.code  # the door counts it
+    request.scope[PROBLEM] = problem.code  # the middleware counts it
     return problem_answer(problem)
 
 

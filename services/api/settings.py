@@ -1,4 +1,4 @@
-"""What the api is told by its environment."""
+"""What the api reads from its environment."""
 
 from __future__ import annotations
 

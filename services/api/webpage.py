@@ -74,7 +74,7 @@ def _same(own: dict[bytes, bytes]) -> Answer:
 
 
 def accepts_gzip(accept_encoding: bytes) -> bool:
-    """Tell whether a request takes gzip (RFC 9110, 12.5.3): by name or by `*`, not with q=0."""
+    """Return whether a request takes gzip (RFC 9110, 12.5.3): by name or by `*`, not with q=0."""
     weights: dict[bytes, bool] = {}
     for part in accept_encoding.lower().split(b","):
         coding, _, parameter = part.partition(b";")

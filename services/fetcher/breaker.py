@@ -14,7 +14,7 @@ WINDOW_S: Final = 10.0
 LEAST: Final = 20  # attempts in the window, below which nothing is concluded
 FAILING: Final = 0.5  # of them
 REST_S: Final = 5.0
-TRIAL_S: Final = 30.0  # an attempt that was let in and never heard of again
+TRIAL_S: Final = 30.0  # an attempt that was let in and never finished
 
 State = Literal["closed", "open", "trial"]
 
@@ -35,10 +35,10 @@ class Breaker:
         return "open" if now_s < self._rests_until else "trial"
 
     def admits(self, now_s: float) -> bool:
-        """Tell whether an attempt may be made; with True it counts as being made."""
+        """Return whether an attempt may be made; with True it counts as being made."""
         state = self.state(now_s)
         if state == "trial":
-            self._rests_until = now_s + TRIAL_S  # nobody else until this one is told
+            self._rests_until = now_s + TRIAL_S  # no other until this one has ended
         return state != "open"
 
     def note(self, now_s: float, *, ok: bool) -> None:

@@ -61,7 +61,7 @@ def verdict(status: int, headers: Mapping[str, str]) -> CallOutcome:
 
 
 def is_json(content_type: str) -> bool:
-    """Tell whether a content type is `application/json` or `application/…+json`."""
+    """Return whether a content type is `application/json` or `application/…+json`."""
     kind = content_type.partition(";")[0].strip().lower()
     return kind == "application/json" or (
         kind.startswith("application/") and kind.endswith("+json")
@@ -230,7 +230,7 @@ class Upstreams:
         return pace
 
     async def _admitted(self, source: Source, call: Call, deadline: _Deadline) -> UpstreamResponse:
-        """Make one attempt if the circuit allows it, and tell it how that ended."""
+        """Make one attempt if the circuit allows it, and report to it how that ended."""
         breaker, started = self._breaker(source.host), time.monotonic()
         if not breaker.admits(started):
             raise Resting(f"{source.name} {call.path[:80]}: not asked, as most calls failed")
@@ -265,7 +265,7 @@ class Upstreams:
             raise Unavailable(f"{where}: {type(error).__name__}") from error
 
     async def _judge(self, source: Source, response: httpx.Response, where: str) -> None:
-        """Raise what the status and headers deserve; tell all replicas to wait if asked to."""
+        """Raise what the status and headers deserve; make all replicas wait if asked to."""
         status, headers = response.status_code, response.headers
         judged = verdict(status, headers)
         wait_s = requested_wait_s(status, headers, self._clock())

@@ -1,8 +1,8 @@
 """Job leases: of all replicas one runs a job at a time, once per interval.
 
-One key per job tells both. While the job runs it holds the runner's token and is renewed; after
-that it holds "rest" and ends when the next run is due. So whoever creates it may run the job, and
-when a runner dies its job moves on within one lease.
+One key per job says both. While the job runs it holds the runner's token and is renewed; after
+that it holds "rest" and ends when the next run is due. So the replica that creates it may run the
+job, and when a runner dies its job moves on within one lease.
 """
 
 from __future__ import annotations

@@ -244,12 +244,12 @@ class JobRunner:
 
 
 def has_price(reading: Reading) -> bool:
-    """Tell whether a reading gives a price, of its own or of a pool."""
+    """Return whether a reading gives a price, of its own or of a pool."""
     return isinstance(reading.price, float) or any(pool.price for pool in reading.pools)
 
 
 def _suits(job: Refresh, token: str) -> bool:
-    """Tell whether the job may ask for this id; ids that clients watch are anyone's words."""
+    """Return whether the job may ask for this id; ids that clients watch are anyone's words."""
     chain, address = split_token_id(token)
     return (
         (job.chains is None or chain in job.chains)

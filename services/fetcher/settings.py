@@ -1,4 +1,4 @@
-"""What the fetcher is told by its environment.
+"""What the fetcher reads from its environment.
 
 What concerns one source only (its address, key, rates, intervals) is a `SourceSettings` class in
 that source's own file, so that a new source needs no line here.

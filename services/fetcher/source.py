@@ -102,7 +102,7 @@ class Source:
         return f"{parts.netloc}{parts.path}"
 
     def refreshes(self, chain: str) -> bool:
-        """Tell whether the main queue of this source takes tokens of that chain."""
+        """Return whether the main queue of this source takes tokens of that chain."""
         return any(
             isinstance(job, Refresh)
             and not job.queue

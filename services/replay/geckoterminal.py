@@ -66,7 +66,7 @@ def _pool_name(pool: Pool) -> str:
 
 
 def _flawed(state: PoolState, now_ms: int) -> bool:
-    """Tell whether the cross prices are "NaN" for these ten minutes, as in a real answer."""
+    """Return whether the cross prices are "NaN" for these ten minutes, as in a real answer."""
     return uniform(state.pool.key ^ 0x92, now_ms // 600_000) < _NAN_CHANCE
 
 

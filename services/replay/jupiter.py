@@ -45,7 +45,7 @@ def usd_price(snapshot: MarketSnapshot, token: MarketToken) -> float:
 
 
 def unpriced(token: MarketToken) -> bool:
-    """Tell whether Jupiter gives no price: flagged, or not traded for days."""
+    """Return whether Jupiter gives no price: flagged, or not traded for days."""
     return not (token.quote or token.recorded or token.born_ms) and uniform(token.key ^ 0x82) < 0.02
 
 

@@ -1,4 +1,4 @@
-"""What the gateway reads of `alerts:log`: the alerts that were told before it began to listen."""
+"""What the gateway reads of `alerts:log`: the alerts from before it began to listen."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ async def keep_history(redis: Redis, keys: Keys, reader: Reader) -> None:
     """Read the alerts of the past after each load; cancel it to end.
 
     When the store does not answer, connections are served all the same: who asks for what came
-    before is told that it is lost.
+    before is reported as lost.
     """
     while True:
         await reader.loads.wait()
@@ -88,7 +88,7 @@ async def read_history(redis: Redis, keys: Keys) -> AlertHistory:
 
 def _floor(entries: list[tuple[bytes, Any]], info: Any) -> int:  # noqa: ANN401 - redis-py's
     """Return the version after which nothing has been dropped from the log."""
-    if isinstance(info, ResponseError):  # there is no log: nothing was told in this epoch
+    if isinstance(info, ResponseError):  # there is no log: nothing was sent in this epoch
         return 0
     if isinstance(info, Exception):
         raise info

@@ -44,7 +44,7 @@ class _World:
 
 
 async def run(settings: WsSettings, stop: asyncio.Event, metrics: Metrics | None = None) -> None:
-    """Serve the stream until `stop`; clients may connect before there is anything to tell."""
+    """Serve the stream until `stop`; clients may connect before there is anything to send."""
     # One line per connection from the library would drown our own.
     logging.getLogger("websockets").setLevel(logging.WARNING)
     raise_open_files_limit()

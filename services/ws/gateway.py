@@ -63,23 +63,23 @@ class Gateway:
         self._all_beginning = 0
         self._handshakes = Rates(settings.ws_handshake_rate, settings.ws_handshake_burst)
         self._news = asyncio.Event()
-        self._news_s = 0.0  # when the oldest commit came in that the fan-out has not begun to tell
+        self._news_s = 0.0  # when the oldest commit came in that the fan-out has not begun to send
         self.loads = asyncio.Event()  # the state was loaded; the alerts before it are not yet
         self._server: asyncio.Server | None = None
         self._started_s = asyncio.get_running_loop().time()
         self._draining = False
         self._empty = asyncio.Event()  # the last connection has gone
 
-    # -- what the feed tells ----------------------------------------------------------------------
+    # -- what the feed calls ----------------------------------------------------------------------
     def on_commit(self, change: Change) -> None:
-        """Tell the rooms, and wake the fan-out."""
+        """Update the rooms, and wake the fan-out."""
         if not self._news.is_set():
             self._news_s = time.perf_counter()
         self.hub.on_commit(change)
         self._news.set()
 
     def on_reset(self) -> None:
-        """Tell the rooms, and wake the fan-out: snapshots are due."""
+        """Update the rooms, and wake the fan-out: snapshots are due."""
         self._news_s = time.perf_counter()
         self.hub.on_reset()
         self.loads.set()
@@ -95,7 +95,7 @@ class Gateway:
         self._news.set()
 
     def on_heartbeat(self, heartbeat: Heartbeat) -> None:
-        """Nothing changed; clients hear our own heartbeat."""
+        """Nothing changed; clients get our own heartbeat."""
 
     # -- what a connection asks -------------------------------------------------------------------
     def refusal(self, address: str) -> Refusal | None:

@@ -148,7 +148,7 @@ def too_large(ws: ServerProtocol) -> Response:
 def _select(_ws: ServerProtocol, offered: Sequence[Subprotocol]) -> Subprotocol | None:
     """Pick ours, or none for a client that names none.
 
-    For one that names only others, echo the first: a browser is told the close code 4504 only
+    For one that names only others, echo the first: a browser is given the close code 4504 only
     after a handshake that it accepts, and it refuses one that echoes nothing.
     """
     if not offered:

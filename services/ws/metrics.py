@@ -1,4 +1,4 @@
-"""What the gateway shows: who is connected, what they are told, how slowly they take it."""
+"""What the gateway shows: who is connected, what they are sent, how slowly they take it."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ def export(metrics: Metrics, gateway: Gateway, feed: Feed) -> None:
         yield counter(
             "ws_sent_bytes", "Bytes written, frame headers included.", counts.written_bytes
         )
-        yield counter("ws_snapshots", "Snapshots told.", counts.snapshots)
+        yield counter("ws_snapshots", "Snapshots sent.", counts.snapshots)
         yield counter(
-            "ws_folds", "Times that a slow or resuming client was told several commits as one.",
+            "ws_folds", "Times that a slow or resuming client got several commits as one.",
             counts.folds,
         )  # fmt: skip
         yield gauge("ws_unsent_bytes", "Written, not yet taken by the kernel.", counts.unsent_bytes)

@@ -1,4 +1,4 @@
-"""What the stream gateway is told by its environment."""
+"""What the stream gateway reads from its environment."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class WsSettings(EdgeSettings):
     ws_host: HostName = "127.0.0.1"
     """Address on which the gateway listens."""
     ws_port: int = Field(default=8001, ge=0, le=65_535)
-    """Port on which the gateway listens. 0: any free one, told in the log."""
+    """Port on which the gateway listens. 0: any free one, written to the log."""
     ws_origins: Origins = ("http://127.0.0.1:8000", "http://localhost:8000")
     """Browsers of these origins may open a stream; a client without an Origin is no browser."""
     ws_require_origin: bool = False

@@ -97,7 +97,7 @@ class GatewayConnection(asyncio.Protocol):
         self._peer = ""
         self._unwanted: Refusal | None = None  # one handshake too many: it is not parsed
         self._written = 0
-        self._reported_bytes = 0  # of them, those that `take_traffic` has told
+        self._reported_bytes = 0  # of them, those that `take_traffic` has reported
         self._writes = 0
         self._eof = False
         self._pulse: Pulse | None = None
@@ -126,7 +126,7 @@ class GatewayConnection(asyncio.Protocol):
         self._writes, self._reported_bytes = 0, self._written
         return writes, size
 
-    # -- what the loop tells --------------------------------------------------------------------
+    # -- what the loop calls --------------------------------------------------------------------
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Bound the buffer and the time to the end of the handshake."""
         self._transport = cast("asyncio.Transport", transport)
@@ -162,7 +162,7 @@ class GatewayConnection(asyncio.Protocol):
         self._take()
 
     def pause_writing(self) -> None:
-        """Stop reading too: whoever does not read answers gets no more of them."""
+        """Stop reading too: a client that does not read answers gets no more of them."""
         self.paused = True
         if not self._transport.is_closing():
             self._transport.pause_reading()

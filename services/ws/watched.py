@@ -1,4 +1,4 @@
-"""What clients watch by name, told to the fetchers, so that hot tokens are asked for more often."""
+"""What clients watch by name, published so that fetchers poll it more often."""
 
 from __future__ import annotations
 

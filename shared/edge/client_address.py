@@ -35,7 +35,7 @@ class Proxies:
         self._trusts = lru_cache(maxsize=1_024)(self._look_up)
 
     def trusts(self, address: str) -> bool:
-        """Tell whether an address is one of our proxies."""
+        """Return whether an address is one of our proxies."""
         return bool(self._networks) and self._trusts(address)
 
     def client(self, peer: str, forwarded: str) -> str:
@@ -43,7 +43,7 @@ class Proxies:
 
         `peer` is the other end of the connection, empty on a unix socket; `forwarded` is
         X-Forwarded-For, several of them joined by commas. It is read from the right, hop by hop,
-        as long as whoever wrote it is one of our proxies: what lies further left is a client's
+        as long as its writer is one of our proxies: what lies further left is a client's
         own invention. A hop that is no address ends the walk at the proxy that wrote it.
         """
         address = peer

@@ -26,7 +26,7 @@ def take(whole_s: float, now_s: float, *, per_s: float, burst: int) -> tuple[flo
 class Rates:
     """One allowance for each key, in this process.
 
-    The least recently used keys are forgotten beyond `keys_max`: who comes back begins anew.
+    The least recently used keys are forgotten beyond `keys_max`: one that comes back starts over.
     """
 
     def __init__(self, per_s: float, burst: int, *, keys_max: int = _KEYS_MAX) -> None:

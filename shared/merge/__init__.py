@@ -1,1 +1,1 @@
-"""Merging readings into rows, and telling why. Pure; the aggregator and the api use it alike."""
+"""Merging readings into rows, and explaining why. Pure; the aggregator and the api use it alike."""

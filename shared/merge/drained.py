@@ -1,6 +1,6 @@
 """Sources that say themselves that a token's liquidity is gone (docs/DATA.md, "Across sources").
 
-What a dead pool is among pools, such a source is among sources: it may still tell of 70 M of volume
+What a dead pool is among pools, such a source is among sources: it may still report 70 M of volume
 and of a price, of trades that nobody can make any more.
 """
 
@@ -18,10 +18,10 @@ DISBELIEVED: Final = PRICE_FIELDS | frozenset(SUMMED) - {"liquidity"}
 
 
 def is_drained(reading: SourceReading, cut: Cutoffs) -> bool:
-    """Tell whether a source's own liquidity of the whole token is known and next to nothing.
+    """Return whether a source's own liquidity of the whole token is known and next to nothing.
 
     It is known for as long as any figure of the source can count, so that no price comes back only
-    because the liquidity was not told again.
+    because the liquidity was not sent again.
     """
     stamped = reading.fields.get("liquidity")
     if (

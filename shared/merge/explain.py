@@ -1,7 +1,7 @@
 """Why a row says what it says: every field's source and age, and what was passed over.
 
-The same decisions as in rules.py, told instead of taken: for every token, time and rule, the values
-told are those of `merge_token` (a law in tests/merge/test_explain.py).
+The same decisions as in rules.py, explained instead of taken: for every token, time and rule, the
+values given are those of `merge_token` (a law in tests/merge/test_explain.py).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ __all__ = ["Explanation", "explain"]
 def explain(readings: Mapping[str, SourceReading], now_ms: int, rules: MergeRules) -> Explanation:
     """Return why the row of these readings is what it is; empty when nothing is known.
 
-    A token that is dead and not removed yet is told as it last was.
+    A token that is dead and not removed yet is explained as it last was.
     """
     ages = find_ages(readings, now_ms, rules)
     if ages is None:
@@ -46,7 +46,7 @@ def explain(readings: Mapping[str, SourceReading], now_ms: int, rules: MergeRule
 
 
 class _TextExplainer:
-    """Tells names, creation, and what the row says of itself."""
+    """Explains names, creation, and what the row says of itself."""
 
     def __init__(
         self,
@@ -66,7 +66,7 @@ class _TextExplainer:
             if explained is not None:
                 yield field, explained
         if best is not None:
-            rule = "the pool that tells the price, or would" if best.thin else "the deepest pool"
+            rule = "the pool that gives the price, or would" if best.thin else "the deepest pool"
             value = best.view.pool.pool_address
             yield "pool_address", self._of(best.view.source, value, best.view.observed_ms, rule)
         if case.union.sums:
@@ -105,7 +105,7 @@ class _TextExplainer:
         best = self._case.best
         rule = f"the first to say: {', '.join(self._rules.name_order)}"
         if field == "protocol":
-            rule = "of the pool that tells the price, else the first to say"
+            rule = "of the pool that gives the price, else the first to say"
             protocol = best.view.pool.protocol if best is not None else None
             if best is not None and protocol is not None:
                 taken = self._of(best.view.source, protocol, best.view.observed_ms, rule)
@@ -132,7 +132,7 @@ class _TextExplainer:
         )
 
     def _created(self) -> FieldExplanation | None:
-        """Tell the earliest creation that can be true: of the token, or of a pool not dead."""
+        """Explain the earliest creation that can be true: of the token, or of a pool not dead."""
         rule = "the earliest that can be true, of the token or of a pool"
         true: list[tuple[int, str, str | None, int]] = []
         passed: list[Passed] = []
@@ -143,7 +143,7 @@ class _TextExplainer:
                     self._clock.passed(source, value, observed_ms, "impossible", why, pool)
                 )
             elif dead:
-                why = "a pool without liquidity tells nothing"
+                why = "a pool without liquidity proves nothing"
                 passed.append(
                     self._clock.passed(source, value, observed_ms, "dead_pool", why, pool)
                 )

@@ -31,7 +31,7 @@ def explain_pools(
     now_ms: int,
     rules: MergeRules,
 ) -> tuple[PoolExplanation, ...]:
-    """Return every view of every pool: the one that tells the price first, then by depth."""
+    """Return every view of every pool: the one that gives the price first, then by depth."""
     judge = _Judge(case, pick, now_ms, rules)
     explained = [
         judge.explain(source, stamped)

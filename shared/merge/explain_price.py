@@ -47,7 +47,7 @@ class _Verdict(Struct, frozen=True):
 
 
 class PriceExplainer:
-    """Tells the fields that are chosen in the order of the price."""
+    """Explains the fields that are chosen in the order of the price."""
 
     def __init__(
         self,
@@ -129,7 +129,7 @@ class PriceExplainer:
 
     def _rule(self, field: str) -> str:
         if field in WINDOW_CHANGES:
-            return "of whoever gives the price, so that price and change are of one market"
+            return "from what gives the price, so that price and change are of one market"
         fresh = f"the first fresh one: {order_in_words(self._rules.price_order)}"
         return f"{fresh}; never the fully diluted value" if field == "market_cap" else fresh
 
@@ -148,7 +148,7 @@ class PriceExplainer:
                 )
 
     def _offers(self, field: str) -> Iterator[_Offer]:
-        """Yield what everybody gives; of pools all for the price, else the one that tells it."""
+        """Yield what everybody gives; of pools all for the price, else the one that gives it."""
         best = self._case.best
         for source in sorted(self._readings):
             reading = self._readings[source]

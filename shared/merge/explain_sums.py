@@ -29,7 +29,7 @@ POOLS = ""  # stands for the sum over pools among the sources
 
 
 class SumExplainer:
-    """Tells the figures of which the largest stands, and those that go with them."""
+    """Explains the figures of which the largest stands, and those that go with them."""
 
     def __init__(
         self,
@@ -55,7 +55,7 @@ class SumExplainer:
             offers = self._offers(side)
             taken = winner if winner in offers else None
             explained = self._explained(
-                side, "of whoever gives transactions_24h", offers, taken, "other_giver"
+                side, "from the source that gives transactions_24h", offers, taken, "other_giver"
             )
             if explained.value is not None or explained.passed_over:
                 yield side, explained

@@ -1,4 +1,4 @@
-"""What the merge rules can be told: bounds, floors and orders; told in docs/DATA.md too."""
+"""The settings of the merge rules: bounds, floors and orders; docs/DATA.md explains them."""
 
 from __future__ import annotations
 

@@ -41,10 +41,10 @@ class PoolView(Struct, frozen=True, gc=False):
 
 
 class PricePool(Struct, frozen=True):
-    """The pool that tells the price, or would.
+    """The pool that gives the price, or would.
 
     `thin`: no pool is traded enough to be believed. `outvoted`: none agrees with most sources, so
-    that this one tells nothing.
+    that this one proves nothing.
     """
 
     view: PoolView
@@ -231,7 +231,7 @@ def figures_of(view: PoolView) -> tuple[float | int | None, ...]:
 
 
 def price_pool(pools: Pools, consensus: Consensus | None) -> PricePool | None:
-    """Return the pool that tells the price, None when none has one.
+    """Return the pool that gives the price, None when none has one.
 
     The deep one with the most to say; only when there is none, the most-traded thin one. Among
     either, those that do not contradict the consensus come first, then those whose price is seen
@@ -250,7 +250,7 @@ def price_pool(pools: Pools, consensus: Consensus | None) -> PricePool | None:
 
 
 def last_resort(pools: Pools, rules: MergeRules) -> PricePool | None:
-    """Return the untraded pool that tells the price where nothing else does."""
+    """Return the untraded pool that gives the price where nothing else does."""
     priced = [view for view in pools.untraded.quotes if view.pool.price]
     if not priced or "thin" not in rules.price_order:
         return None

@@ -71,7 +71,7 @@ _stored_encoder: Final = msgspec.json.Encoder(order="deterministic")
 _pool_encoder: Final = msgspec.json.Encoder()
 
 
-# -- the door -------------------------------------------------------------------------------------
+# -- reading one message --------------------------------------------------------------------------
 def decode_reading(raw: bytes | Raw, received_ms: int) -> Reading:
     """Return one token of a batch, strictly checked and in canonical form.
 
@@ -231,7 +231,7 @@ def prune(reading: SourceReading, now_ms: int, rules: MergeRules) -> SourceReadi
     """Return the reading without pools that no later merge can use; itself when there are none.
 
     Kept are the pools that are fresh, those that were the last to be fresh (a stale row shows
-    them), and the one that tells since when the token is traded.
+    them), and the one that shows since when the token is traded.
     """
     if not reading.pools:
         return reading
@@ -250,7 +250,7 @@ def prune(reading: SourceReading, now_ms: int, rules: MergeRules) -> SourceReadi
 
 
 def is_dead(pool: PoolReading) -> bool:
-    """Tell whether a pool is known to hold next to nothing."""
+    """Return whether a pool is known to hold next to nothing."""
     return pool.liquidity is not None and pool.liquidity < DEAD_LIQUIDITY
 
 

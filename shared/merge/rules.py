@@ -57,7 +57,9 @@ LARGEST: Final = (
     "liquidity",
     *(f"{kind}_{window}" for kind in ("volume", "transactions") for window in WINDOWS),
 )
-FROM_ONE_SOURCE: Final = frozenset(("buys_24h", "sells_24h"))  # whoever gives the transactions
+FROM_ONE_SOURCE: Final = frozenset(
+    ("buys_24h", "sells_24h")
+)  # from the source that gives the transactions
 FIGURES: Final = frozenset((*LARGEST, *FROM_ONE_SOURCE, "holders"))
 SHOWN_TEXTS: Final = ("token_name", "token_ticker", "protocol")
 
@@ -79,8 +81,8 @@ class Case(Struct, frozen=True):
     """What the values of a token are decided from, here and where they are explained.
 
     `believed`: the readings without what drained sources say of price and trades. `union`: the
-    pools that count; untraded ones only where nothing else tells a price. `best`: the pool that
-    tells the price, or would. `prices`: every source's own, `agreed`: those that do not contradict
+    pools that count; untraded ones only where nothing else gives a price. `best`: the pool that
+    gives the price, or would. `prices`: every source's own, `agreed`: those that do not contradict
     the consensus. `chosen`: whose price is taken by the order.
     """
 

@@ -10,7 +10,7 @@ _KEYS_MAX: Final = 1_000
 
 
 class Throttle:
-    """Lets each event through at most so often, and tells how many were left out before."""
+    """Lets each event through at most so often, and counts how many were left out before."""
 
     def __init__(self, clock: Callable[[], float], per_s: int = PER_S) -> None:
         self._clock = clock

@@ -14,7 +14,7 @@ from shared.process.log_lines import Throttle, printable, printable_lines
 from shared.process.settings import ServiceSettings
 
 Event = MutableMapping[str, Any]
-# What libraries tell; their own words change with their versions.
+# What libraries log; their own words change with their versions.
 LIBRARY_EVENT: Final = "library_log"
 
 

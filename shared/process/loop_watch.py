@@ -15,7 +15,7 @@ from typing import Final
 from shared.process.measure import WORK_S, Histogram
 
 STUCK_S: Final = 1.0  # a loop later than this is not ready for more work
-STUCK_KEPT_S: Final = 3.0  # and for so long afterwards, so that whoever asks now and then sees it
+STUCK_KEPT_S: Final = 3.0  # and for so long afterwards, so that a probe now and then sees it
 WORST_KEPT_S: Final = 60.0
 _EVERY_S: Final = 0.05
 _NOTED_S: Final = 0.02  # shorter delays are in the histogram only

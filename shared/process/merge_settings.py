@@ -1,5 +1,5 @@
 """How figures are merged, as an operator may set it: read by the aggregator, which writes the rows,
-and by the api, which explains them. Both must be told the same.
+and by the api, which explains them. Both must have the same settings.
 """  # noqa: D205
 
 from __future__ import annotations
@@ -75,7 +75,9 @@ class MergeSettings(ServiceSettings):
     @classmethod
     def _outlives_the_figures(cls, dead_after_s: int, info: ValidationInfo) -> int:
         for name in ("price_stale_s", "sums_stale_s"):
-            if dead_after_s <= info.data.get(name, 0):  # a bad one is not there, and told itself
+            if dead_after_s <= info.data.get(
+                name, 0
+            ):  # a bad one is not there, and has its own error
                 raise ValueError(f"must be more than {name.upper()}, {info.data[name]}")
         return dead_after_s
 

@@ -1,4 +1,4 @@
-"""What a process tells Prometheus: numbers that its parts keep anyway, read at each scrape.
+"""What a process exports to Prometheus: numbers that its parts keep anyway, read at each scrape.
 
 Nothing here is called on a hot path. A part registers a function that yields families; it runs on
 the metrics server's thread, so it reads numbers and copies containers in one step (`dict(counts)`),
@@ -55,8 +55,8 @@ class Metrics:
     def _common(self) -> Iterator[Metric]:
         yield histogram(
             "stage_duration_seconds",
-            "A figure's way by stage: received (seen at its source until heard by the aggregator), "
-            "committed (heard until in a commit), heard (committed until applied here), sent "
+            "A figure's way by stage: received (seen at its source until at the aggregator), "
+            "committed (received until in a commit), heard (committed until applied here), sent "
             "(applied until written to every client).",
             self.stages,
             "stage",

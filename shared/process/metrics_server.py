@@ -1,7 +1,7 @@
 """The port on which one process shows its metrics, served by a thread of its own.
 
 A thread, so that a loop that stands still can be seen from outside: `/metrics` goes on answering,
-`/readyz` and `/livez` tell. They are what a container's probes ask of the fetcher and the
+`/readyz` and `/livez` answer. They are what a container's probes ask of the fetcher and the
 aggregator, which listen nowhere else.
 """
 
@@ -100,7 +100,7 @@ class _Server(socketserver.ThreadingMixIn, HTTPServer):
         self.server_name, self.server_port = "", int(self.server_address[1])
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401, ARG002 - the library's
-        """Log what a scrape ran into; a client that went away is nothing to tell."""
+        """Log what a scrape ran into; a client that went away is not worth a line."""
         error = sys.exc_info()[1]
         if not isinstance(error, OSError):
             log.error("metrics_request_failed", exc_info=error)

@@ -21,7 +21,7 @@ from shared.process.environment import as_meant, variable_of
 
 @dataclass(frozen=True, slots=True)
 class _Fault:
-    """Stands in the place of a secret that cannot be had, until validation tells why."""
+    """Stands in the place of a secret that cannot be had, until validation says why."""
 
     message: str
 
@@ -89,7 +89,7 @@ class SecretsFromFiles(BaseSettings):
 def read_secret(path: Path) -> str:
     """Return a file's content without the newline at its end, which is an editor's.
 
-    Raises ConfigError that names the file and tells nothing of its content.
+    Raises ConfigError that names the file and reveals nothing of its content.
     """
     try:
         text = path.read_bytes().decode()

@@ -72,7 +72,7 @@ def run_service(
 
 
 async def unless_stopped(stop: asyncio.Event, work: Coroutine[object, object, object]) -> bool:
-    """Await `work`, or cancel it when `stop` comes first; tell whether it was done."""
+    """Await `work`, or cancel it when `stop` comes first; return whether it was done."""
     working, stopping = asyncio.create_task(work), asyncio.create_task(stop.wait())
     try:
         await asyncio.wait((working, stopping), return_when=asyncio.FIRST_COMPLETED)

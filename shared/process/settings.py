@@ -169,7 +169,7 @@ class EdgeSettings(ServiceSettings):
 
     trusted_proxies: Networks = ()
     """Proxies in front, as addresses or networks: their X-Forwarded-For names the client whose
-    address is counted. Empty: whoever connects is the client.
+    address is counted. Empty: the peer that connects is the client.
     """
 
 

@@ -4,7 +4,7 @@
 | --- | --- |
 | `redis://[user@]host[:port][/db]` | one server; `rediss://`: over TLS |
 | `unix:///path/to/redis.sock` | one server on this machine |
-| `redis+sentinel://[user@]host:port,host:port/<master>[/db]` | whom these Sentinels call master |
+| `redis+sentinel://[user@]host:port,host:port/<master>[/db]` | what these Sentinels call master |
 | `redis+cluster://[user@]host:port,host:port` | of these nodes' cluster, the owner of our slot |
 
 `rediss+sentinel://` and `rediss+cluster://` do all of it over TLS.
@@ -52,7 +52,7 @@ class RedisAddress:
     """What it takes to connect. Its text is fit for logs: it holds no password."""
 
     url: str = field(repr=False)
-    prefix: str = ""  # of the keys; in a cluster it tells the slot
+    prefix: str = ""  # of the keys; in a cluster it decides the slot
     password: str | None = field(default=None, repr=False)  # in the place of the URL's
     sentinel_user: str = ""
     sentinel_password: str | None = field(default=None, repr=False)

@@ -1,8 +1,8 @@
 """Redis connections, with the few options that matter written down once.
 
 Library retries are off everywhere: redis-py repeats SET, EVALSHA and pipelines up to ten times by
-default, which turns one time-out into two writes. Whoever wants a repeat makes it himself, with a
-commit id or a batch id that makes it harmless.
+default, which turns one time-out into two writes. Callers that want a repeat make it themselves,
+with a commit id or a batch id that makes it harmless.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ class _Cancellable(AbstractConnection):
     """A connection that does not lose a cancellation.
 
     The library sends through `asyncio.wait_for`, which before Python 3.12 swallows a cancellation
-    that arrives in the moment the bytes are out: the task runs on, and whoever awaits its end waits
-    for ever (18 of 60 subscriptions cancelled while starting).
+    that arrives in the moment the bytes are out: the task runs on, and code that awaits its end
+    waits for ever (18 of 60 subscriptions cancelled while starting).
     """
 
     async def send_packed_command(
@@ -55,7 +55,7 @@ class _Cancellable(AbstractConnection):
 class _ToPrimary(_Cancellable):
     """A connection that leaves a server which is no primary (any more).
 
-    A replica refuses writes, but it would take a PUBLISH, and nobody would hear it.
+    A replica refuses writes, but it would take a PUBLISH, and nobody would receive it.
     """
 
     primary: Primary | None = None  # None: the URL names one server, and that is the one
@@ -67,7 +67,7 @@ class _ToPrimary(_Cancellable):
         check_health: bool = True,  # noqa: FBT001, FBT002 - the library's
         retry_socket_connect: bool = True,  # noqa: FBT001, FBT002
     ) -> None:
-        """Connect, to whoever is primary now; a pool does so before each use of a connection."""
+        """Connect to the present primary; a pool does so before each use of a connection."""
         if self.primary is not None:
             if await is_elsewhere(self):
                 await self.disconnect(nowait=True)
@@ -83,7 +83,7 @@ class _ToPrimary(_Cancellable):
         self,
         check_health: bool = True,  # noqa: FBT001, FBT002 - the library's
     ) -> None:
-        """Sign in, and make sure that it is what we were told."""
+        """Sign in, and make sure that it is the primary."""
         await super().on_connect_check_health(check_health)
         if self.primary is not None:
             await self.send_command("ROLE", check_health=False)
@@ -124,7 +124,7 @@ _ELSEWHERE = (
 
 
 async def is_elsewhere(connection: object) -> bool:
-    """Tell whether the primary is known to be another server than the one connected to."""
+    """Return whether the primary is known to be another server than the one connected to."""
     if not isinstance(connection, _ToPrimary) or connection.primary is None:
         return False
     await connection.primary.confirm()
@@ -138,7 +138,7 @@ def open_redis(
     """Return a client of a bounded pool; waiting for a free connection is bounded too.
 
     Replies are bytes: rows are stored as JSON and leave as they are. With Sentinels or a cluster
-    every connection goes to whoever is primary when it is made or used.
+    every connection goes to the server that is primary when it is made or used.
     """
     if isinstance(address, str):
         address = RedisAddress(url=address)
@@ -161,7 +161,7 @@ def open_redis(
         options.setdefault("password", place.password)
         library = SSLConnection if place.tls else Connection
         pool = aioredis.BlockingConnectionPool(connection_class=library, **options)
-        # A cluster's node says itself whom to ask instead; a server under Sentinels cannot know.
+        # A cluster's node itself names the right server; a server under Sentinels cannot know.
         recheck_s = _RECHECK_S if place.kind == "sentinel" else math.inf
         primary = Primary(_guide(address, place), recheck_s=recheck_s)
     kind: type[AbstractConnection] = pool.connection_class  # TCP, TLS or unix socket
@@ -175,7 +175,7 @@ _COMMON: Final = {"driver_info": None, "health_check_interval": 0}
 
 
 def _guide(address: RedisAddress, place: RedisPlace) -> FindPrimary:
-    """Return whom to ask for the primary."""
+    """Return what finds the primary."""
     options = {**_COMMON, "retry": Retry(NoBackoff(), 0), **_tls(address, place)}
     options["ssl"] = place.tls
     if place.kind == "sentinel":

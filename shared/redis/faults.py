@@ -1,4 +1,4 @@
-"""What goes wrong on connections to Redis, counted where it happens, whoever handles it."""
+"""What goes wrong on connections to Redis, counted where it happens, wherever it is handled."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ faults: Final[Counter[str]] = Counter()
 
 
 class Counting(AbstractConnection):
-    """A connection that counts what goes wrong on it, whoever handles it."""
+    """A connection that counts what goes wrong on it, wherever that is handled."""
 
     async def connect(self) -> None:
         try:

@@ -67,7 +67,7 @@ class Primary:
             self._last = self.at
 
     def doubt(self, at: Host, hint: Host | None = None) -> None:
-        """Note that the server at this address is not the primary; `hint` is whom it named."""
+        """Note that the server at this address is not the primary; `hint` is the one it named."""
         if self.at == at:  # else somebody has noted it already
             self.at = hint
 
@@ -99,7 +99,7 @@ class ClusterNodes:
         self._known: set[Host] = set()
 
     async def __call__(self) -> Host | None:
-        """Return whom most of the nodes that answer take for the owner; None: none knows."""
+        """Return the node that most of those that answer name as owner; None: none knows."""
         nodes = {*self._seeds, *self._known}
         answers = await asyncio.gather(*(self._query(node) for node in nodes))
         owners = Counter(answer for answer in answers if answer is not None)

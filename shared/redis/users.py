@@ -1,7 +1,7 @@
 """Who may do what in Redis: one user per service, in one table, and the ACL lines made of it.
 
 A user has the commands of its row, on the keys and channels of its row, and nothing else. What a
-script does is judged by the rights of whoever calls it, key by key and command by command.
+script does is judged by the rights of its caller, key by key and command by command.
 """
 
 from __future__ import annotations

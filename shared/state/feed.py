@@ -34,13 +34,13 @@ _TORN_RETRY_S: Final = 0.05
 
 
 class Listener(Protocol):
-    """What a consumer of the feed is told, in order, on the event loop's thread."""
+    """The calls that a consumer of the feed gets, in order, on the event loop's thread."""
 
     def on_commit(self, change: Change) -> None:
         """The replica has just moved from `change.commit.pv` to `change.commit.v`."""
 
     def on_reset(self) -> None:
-        """The replica was loaded anew: another epoch, or versions in between were not seen."""
+        """The replica was reloaded: another epoch, or versions in between were not seen."""
 
     def on_heartbeat(self, heartbeat: Heartbeat) -> None:
         """The aggregator is alive and the replica is at its version."""
@@ -188,7 +188,9 @@ class Feed:
                 if message["channel"].decode() == self._keys.state_changes:
                     last = self._last_message_at = time.monotonic()
                     await self._on_state(message["data"])
-                    if await is_elsewhere(pubsub.connection):  # a replica may repeat what it hears
+                    if await is_elsewhere(
+                        pubsub.connection
+                    ):  # a replica may repeat what it receives
                         raise ConnectionError("the primary is another server now")
                 elif self._extra:
                     self._extra.on_message(message["data"])
@@ -238,7 +240,7 @@ class Feed:
         # else: already covered, by a load or by the log
 
     def _apply(self, commit: Commit) -> None:
-        """Apply a commit that has just been heard."""
+        """Apply a commit that has just been received."""
         self.followed.commit_age.observe(max(0.0, time.time() - commit.ts / 1000))
         self._listener.on_commit(self.replica.apply(commit))
 

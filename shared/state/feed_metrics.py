@@ -34,7 +34,7 @@ def export_feed(metrics: Metrics, feed: Feed) -> None:
             max(0.0, time.time() - committed_s) if committed_s else math.inf,
         )  # fmt: skip
         yield gauge(
-            "replica_silence_seconds", "Since the last commit or heartbeat was heard.",
+            "replica_silence_seconds", "Since the last commit or heartbeat was received.",
             feed.silent_s,
         )  # fmt: skip
         yield gauge(

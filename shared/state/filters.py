@@ -61,7 +61,7 @@ class Tags:
         self._codes = np.concatenate([self._codes, np.full(more, -1, dtype=np.int32)])
 
     def having(self, word: str, used: int) -> Mask:
-        """Tell which of the first `used` rows have this word."""
+        """Return which of the first `used` rows have this word."""
         wanted = [code for code, words in enumerate(self._words) if word in words]
         return np.isin(self._codes[:used], wanted)
 

@@ -203,7 +203,7 @@ class Orders:
         return [ids[slot] for slot in ordered.tolist()]
 
     def _passing(self, where: Where) -> Mask:
-        """Tell which slots pass; a comparison with an unknown figure (NaN) is always false."""
+        """Return which slots pass; a comparison with an unknown figure (NaN) is always false."""
         used = len(self._ids)
         passing = np.ones(used, dtype=np.bool_)
         for bound in where.bounds:

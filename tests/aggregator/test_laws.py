@@ -347,7 +347,7 @@ def test_what_does_not_count_is_not_in_a_diff_twice(
     assert diff(committed, after, FLOORS) is None
 
 
-# -- the door -------------------------------------------------------------------------------------
+# -- reading one message --------------------------------------------------------------------------
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),

@@ -47,7 +47,7 @@ class Running:
                 await writer.wait_closed()
 
     async def listens(self) -> bool:
-        """Tell whether somebody takes connections."""
+        """Return whether somebody takes connections."""
         try:
             _, writer = await asyncio.open_connection("127.0.0.1", self.port)
         except OSError:

@@ -330,12 +330,12 @@ def test_a_proxy_list_of_everybody_fails() -> None:
 def test_an_open_api_without_keys_or_origins_is_found() -> None:
     open_ = ApiSettings(api_host="0.0.0.0")  # noqa: S104 - the point
 
-    assert machine.doors(ApiSettings(), WsSettings()).verdict == "ok"
-    assert machine.doors(open_, WsSettings()).verdict == "warn"
+    assert machine.exposure(ApiSettings(), WsSettings()).verdict == "ok"
+    assert machine.exposure(open_, WsSettings()).verdict == "warn"
     proxied = ApiSettings(ws_public_url="wss://a.example/ws")
-    assert machine.doors(proxied, WsSettings()).verdict == "warn"
+    assert machine.exposure(proxied, WsSettings()).verdict == "warn"
     closed = ApiSettings(ws_public_url="wss://a.example/ws", ingest_without_keys="off")
-    assert machine.doors(closed, WsSettings()).verdict == "ok"
+    assert machine.exposure(closed, WsSettings()).verdict == "ok"
 
 
 def test_a_data_folder_that_cannot_be_is_found(tmp_path: Path) -> None:

@@ -243,7 +243,7 @@ async def test_it_finds_an_entry_of_another_epoch(writer: Writer, keys: Keys) ->
 
     assert failed(await audit(writer.store)) == {
         "logged versions are contiguous": [
-            "entry 4-0 tells of other 3 → 4",
+            "entry 4-0 is of other 3 → 4",
             "the log ends at 4, the store is at version 3",
         ]
     }

@@ -93,7 +93,7 @@ def test_the_gateway_says_whom_it_served(monkeypatch: pytest.MonkeyPatch) -> Non
     )
     monkeypatch.setattr("services.ws.minutes.log", lines)
     told.refused["429"] += 1
-    gateway: Any = SimpleNamespace(hub=SimpleNamespace(told=told), connections={"a": None})
+    gateway: Any = SimpleNamespace(hub=SimpleNamespace(counts=told), connections={"a": None})
 
     StreamMinutes(gateway).write()
 

@@ -35,7 +35,7 @@ def raw(**fields: object) -> bytes:
     ).encode()
 
 
-# -- the door -------------------------------------------------------------------------------------
+# -- reading one message --------------------------------------------------------------------------
 def test_a_reading_is_decoded_with_what_it_says_and_what_it_does_not_say() -> None:
     decoded = decode_reading(raw(price=1.5, volume_24h=2, market_cap=None), T0)
     assert decoded.price == 1.5

@@ -79,7 +79,7 @@ class Load:
             await client.aclose()
 
     async def equal(self) -> bool:
-        """Tell whether every follower holds exactly what the store holds."""
+        """Return whether every follower holds exactly what the store holds."""
         replica = await self.stored()
         rows = {token: msgspec.json.decode(row) for token, row in replica.rows.items()}
         return all(

@@ -109,7 +109,7 @@ class Watched:
             return int(client.hget(Keys().meta, "version") or 0)
 
     def one_is_primary(self) -> bool:
-        """Tell whether every server that lives takes one and the same for primary."""
+        """Return whether every server that lives takes one and the same for primary."""
         alive = [server for server in self.servers if server.popen is not None]
         with suppress(RedisError):
             mine = [server for server in alive if self.info(server)["role"] == "master"]

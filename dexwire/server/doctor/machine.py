@@ -130,19 +130,19 @@ def proxies(api: ApiSettings, ws: WsSettings) -> Result:
     return ok("proxies", f"trusted: {trusted}")
 
 
-def doors(api: ApiSettings, ws: WsSettings) -> Result:
+def exposure(api: ApiSettings, ws: WsSettings) -> Result:
     """Judge what an api that others reach lets in."""
     keyless = all(producer.polled for producer in api.producers())
     if api.api_host in _LOOPBACK:
         proxied = api.ws_public_url.startswith(("wss://", "/"))
         if keyless and api.local_posts and proxied:
             return warn(
-                "doors",
+                "exposure",
                 f"WS_PUBLIC_URL={api.ws_public_url} is behind a proxy, INGEST_API_KEYS empty: "
                 "through one that adds no header (bare proxy_pass, a tunnel) anybody may post",
                 "set INGEST_API_KEYS, or INGEST_WITHOUT_KEYS=off",
             )
-        return ok("doors", f"the api listens on {api.api_host} only")
+        return ok("exposure", f"the api listens on {api.api_host} only")
     found = []
     if keyless:
         found.append("without INGEST_API_KEYS nobody may post")
@@ -150,8 +150,8 @@ def doors(api: ApiSettings, ws: WsSettings) -> Result:
         found.append("WS_ORIGINS holds only this machine: pages from elsewhere get no stream")
     if found:
         fix = "set INGEST_API_KEYS and WS_ORIGINS (docs/SETTINGS.md)"
-        return warn("doors", f"{api.api_host}: {'; '.join(found)}", fix)
-    return ok("doors", f"{api.api_host}, with keys and origins")
+        return warn("exposure", f"{api.api_host}: {'; '.join(found)}", fix)
+    return ok("exposure", f"{api.api_host}, with keys and origins")
 
 
 def data_folder(found: UpSettings, running: Running | None) -> Result:

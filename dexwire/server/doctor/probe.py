@@ -70,7 +70,7 @@ async def _meta(client: Redis, keys: Keys) -> Meta:
         return await Store(client, keys).meta()
     except NoPermissionError:
         raise
-    except (ResponseError, KeyError, ValueError):  # torn, or not ours: `dexwire verify` tells
+    except (ResponseError, KeyError, ValueError):  # torn, or not ours: `dexwire verify` says
         return Meta()
 
 

@@ -46,7 +46,7 @@ _SENT: Final = ("info", "ping", "role", "scan", "time")  # of the keyless ones, 
 _STAR: Final = re.compile(r"(?<!\\)\*")  # any end; an escaped one stands for itself
 _SHOWN: Final = 5
 
-Cell = tuple[str, tuple[str, ...]]  # what is told, the command's words
+Cell = tuple[str, tuple[str, ...]]  # the label, the command's words
 
 
 async def rights(redis: Redis, prefix: str, user: str) -> Result:
@@ -88,7 +88,7 @@ def _judged(whose: str, refused: Sequence[str]) -> Result:
     if not refused:
         return ok("rights", f"as they should be: {whose}")
     more = f", and {len(refused) - _SHOWN} more" if len(refused) > _SHOWN else ""
-    fix = "write the users anew with `dexwire redis-users` for this REDIS_PREFIX, then ACL LOAD"
+    fix = "rewrite the users with `dexwire redis-users` for this REDIS_PREFIX, then ACL LOAD"
     return fail("rights", f"refused: {'; '.join(refused[:_SHOWN])}{more}", fix)
 
 

@@ -53,7 +53,7 @@ async def examine(redis_url: str | None, *, upstream: bool, clean: bool) -> Asyn
         yield machine.settings(read_config())
     except ConfigError as error:
         yield fail("settings", str(error), "mend or remove the file")
-    # A wrong setting was told just now; what it would have said is looked at with the rest.
+    # A wrong setting was reported just now; the rest is checked with its default.
     up, api, ws = _or_default(UpSettings), _or_default(ApiSettings), _or_default(WsSettings)
     running = find_running(up.data_dir or DEFAULT_FOLDER)
     yield await machine.port("api", api.api_host, api.api_port, running)
@@ -61,7 +61,7 @@ async def examine(redis_url: str | None, *, upstream: bool, clean: bool) -> Asyn
     yield machine.open_files(ws)
     yield machine.embedded_server(needed=not up.redis_url)
     yield machine.proxies(api, ws)
-    yield machine.doors(api, ws)
+    yield machine.exposure(api, ws)
     yield machine.data_folder(up, running)
     yield machine.leftovers(clean=clean)
     async for result in _redis(redis_url, up, running):

@@ -141,7 +141,7 @@ def _persistence(info: Mapping[str, Any]) -> Result:
         return ok("persistence", "append-only file")
     if int(info.get("rdb_last_bgsave_time_sec", -1)) >= 0:
         return ok("persistence", "snapshots; a crash forgets what came after the last one")
-    return ok("persistence", "in memory only; after a restart the list is built anew")
+    return ok("persistence", "in memory only; after a restart the list is rebuilt")
 
 
 def _clock(facts: Facts) -> Result:
@@ -162,7 +162,7 @@ def _buffers(facts: Facts) -> Result:
     if 0 < hard < _LEAST_BUFFER or 0 < soft < _LEAST_BUFFER:
         return warn(
             "output buffers",
-            f"{seen}: subscribers are cut off in a burst, and load everything anew",
+            f"{seen}: subscribers are cut off in a burst, and reload everything",
             "CONFIG SET client-output-buffer-limit 'pubsub 32mb 8mb 10'",
         )
     return ok("output buffers", seen if hard else "pubsub unlimited")
@@ -220,7 +220,7 @@ def _source(name: str, status: Mapping[str, str]) -> Result:
         fix = "check FETCHER_API_URL and FETCHER_API_KEY, and that the api runs"
         return fail(check, f"{state}, but not delivered: {status['delivery_error']}", fix)
     if state in {"degraded", "down"}:
-        seen = f"{state}: {status.get('last_error', 'no reason told')[:120]}"
+        seen = f"{state}: {status.get('last_error', 'no reason given')[:120]}"
         fix = "`dexwire doctor --upstream` asks it from here"
         return (fail if state == "down" else warn)(check, seen, fix)
     return ok(check, state)

@@ -1,7 +1,7 @@
 """`dexwire up`: everything on this machine, from one command.
 
 Checks first (ports, Redis), then the embedded server when no Redis was given, then the services,
-then a watch that tells when the first tokens can be seen.
+then a watch that reports when the first tokens can be seen.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def services(settings: UpSettings, ports: Ports, redis_url: str) -> list[Service
     """Return every service with the variables that differ from its own defaults."""
     common = {"REDIS_URL": redis_url, "REDIS_PREFIX": settings.prefix, STARTED_BY: UP}
     if settings.redis_password.get_secret_value() and not settings.redis_url:
-        # It is another server's: the embedded one knows none, its socket is its door.
+        # It is another server's: the embedded one has none; only its socket leads to it.
         common |= {"REDIS_PASSWORD": "", "REDIS_PASSWORD_FILE": ""}
     if settings.demo:
         common["DEMO"] = "true"

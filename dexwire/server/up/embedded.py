@@ -192,7 +192,7 @@ def _bundled() -> str | None:
 
 
 def _answers(socket_path: Path) -> bool:
-    """Tell whether a server answers PING there; one that still loads its data does not."""
+    """Return whether a server answers PING there; one that still loads its data does not."""
     with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as probe:
         probe.settimeout(0.5)
         probe.connect(str(socket_path))

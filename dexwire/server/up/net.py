@@ -103,7 +103,7 @@ async def http_get(host: str, port: int, path: str, timeout_s: float = 2.0) -> t
 
 
 async def is_open(host: str, port: int, timeout_s: float = 1.0) -> bool:
-    """Tell whether something listens there."""
+    """Return whether something listens there."""
     with contextlib.suppress(OSError):
         async with asyncio.timeout(timeout_s):
             _, writer = await asyncio.open_connection(reachable(host), port)

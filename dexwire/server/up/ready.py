@@ -1,4 +1,4 @@
-"""Watches services come up and tells what is waited for, and in the end where to look."""
+"""Watches services come up and reports what is waited for, and in the end where to look."""
 
 from __future__ import annotations
 

@@ -5,8 +5,8 @@ ones also the name of the pinned order and the position in it. So the first page
 nothing is kept for a walker: what a walk needs travels with it.
 
 Bytes: format, key id 4, list 8, epoch 8, version 8, view 16, position 4, shown 8 each, MAC 16,
-CRC 4; then base64url without padding. The CRC tells a damaged cursor (400) from one whose key is
-lost (410), the MAC a forged one.
+CRC 4; then base64url without padding. The CRC separates a damaged cursor (400) from one whose key
+is lost (410), the MAC a forged one.
 """
 
 from __future__ import annotations

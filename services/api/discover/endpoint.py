@@ -41,7 +41,7 @@ class Discover:
         await page.for_request(scope)(scope, receive, send)
 
     def cached(self, scope: Scope) -> Answer | None:
-        """Return a finished answer if there is one: for the door, before anything else is done.
+        """Return a finished answer if there is one; the middleware calls this first.
 
         Raises Problem.
         """

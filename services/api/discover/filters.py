@@ -101,7 +101,7 @@ def parse_filters(given: Mapping[str, str], window: str) -> Filters:
 
 
 def follows_window(given: Mapping[str, str]) -> bool:
-    """Tell whether some filter is of a figure that has windows."""
+    """Return whether some filter is of a figure that has windows."""
     return any(f"{end}_{figure}" in given for figure in WINDOWED for end in ("min", "max"))
 
 

@@ -72,7 +72,7 @@ class Pages:
         cursor = await self._open(query)
         replica = await self._live.exact()
         if cursor.epoch != epoch_hash(replica.epoch):
-            raise _expired("the list was built anew since this cursor was given")
+            raise _expired("the list was rebuilt since this cursor was given")
         if cursor.view == NO_VIEW:
             replica = await self._live.exact((replica.epoch, cursor.version))
             cursor = replace(cursor, view=await self._views.pin(query, replica, cursor.version))
@@ -142,7 +142,7 @@ class Pages:
                 raise _expired("this walk has been idle for too long")
             replica = await self._live.exact()  # rows below are all of this one state
             if epoch_hash(replica.epoch) != cursor.epoch:
-                raise _expired("the list was built anew since this cursor was given")
+                raise _expired("the list was rebuilt since this cursor was given")
             more = [(examined + i, h) for i, h in enumerate(part.entries) if h not in shown]
             found = self._present(replica, query, found, more)
             examined += len(part.entries)

@@ -77,7 +77,7 @@ class Views:
         return self._secret[1]
 
     async def _shared_secret(self) -> bytes:
-        """Return the key in the store, made by whoever needs it first."""
+        """Return the key in the store, made by the first replica that needs it."""
         key = self._keys.cursor_secret
         async with storage():
             shared = await self._redis.get(key)

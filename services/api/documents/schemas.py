@@ -21,7 +21,7 @@ Native: TypeAlias = (
 Percent: TypeAlias = Annotated[float, Meta(description="percent")] | UnsetType
 Count: TypeAlias = Annotated[int, Meta(ge=0)] | UnsetType
 Millis: TypeAlias = Annotated[int, Meta(ge=0, description="Unix milliseconds")]
-Epoch: TypeAlias = Annotated[str, Meta(description="changes when versions start anew")]
+Epoch: TypeAlias = Annotated[str, Meta(description="changes when versions start over")]
 Version: TypeAlias = Annotated[int, Meta(ge=0, description="(epoch, version) names one state")]
 Age: TypeAlias = Annotated[int, Meta(ge=0, description="milliseconds, at the time of the request")]
 
@@ -188,7 +188,7 @@ class Accepted(Struct, frozen=True, kw_only=True):
 
 
 class SourceHealth(Struct, frozen=True, kw_only=True):
-    """How a source does; more members tell when it was asked and what it answered."""
+    """How a source does; more members say when it was called and what it answered."""
 
     state: str
     circuit: Annotated[str, Meta(description="closed, open (not asked), trial")] | UnsetType = UNSET

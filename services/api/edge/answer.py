@@ -47,7 +47,7 @@ class Answer(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI
         """Send it; HEAD gets the headers only."""
-        # Copied: whoever wraps `send` may add to the list, which the next request would see.
+        # Copied: a wrapper of `send` may add to the list, which the next request would see.
         await send(
             {
                 "type": "http.response.start",

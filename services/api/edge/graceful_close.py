@@ -33,7 +33,7 @@ class GracefulClose:
         return getattr(self._transport, name)
 
     def is_closing(self) -> bool:
-        """Tell whether the connection is about to end."""
+        """Return whether the connection is about to end."""
         return self._closing or self._transport.is_closing()
 
     def close(self) -> None:
@@ -64,11 +64,11 @@ class GracefulClose:
 
 
 def _unacknowledged(transport: asyncio.Transport) -> int:
-    """Return the bytes sent that the other side's system has not confirmed; 0 where none tells."""
+    """Return the bytes sent that the other side has not confirmed; 0 where that is unknown."""
     sock: socket.socket | None = transport.get_extra_info("socket")
     if sock is None or sock.fileno() < 0:
         return 0
     try:
         return int(struct.unpack("i", fcntl.ioctl(sock, termios.TIOCOUTQ, bytes(4)))[0])
-    except OSError:  # a system that does not tell, or a connection that is gone
+    except OSError:  # a system that does not say, or a connection that is gone
         return 0

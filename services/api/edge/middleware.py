@@ -26,10 +26,10 @@ _LINGER_BYTES: Final = 1 << 20
 _LINGER_S: Final = 1.0
 _PREFLIGHT_MAX_AGE_S: Final = 600
 PROBLEM: Final = "dexwire.problem"  # in the scope: the code of the problem that was answered
-_UNCOUNTED: Final = ("/livez", "/readyz")  # whoever watches over us is never told to come later
+_UNCOUNTED: Final = ("/livez", "/readyz")  # a probe is never asked to come later
 LISTS: Final = ("/discover", "/tokens")  # one endpoint; others call it /tokens
 _READING: Final = ("GET", "HEAD")
-# Whoever keeps connections, a proxy in front, must not send a post on one that is being closed.
+# A proxy in front, which keeps connections, must not send a post on one that is being closed.
 _LAST: Final = (b"connection", b"close")
 
 
@@ -62,7 +62,7 @@ class EdgeMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request in, or say why not."""
         if scope["type"] != "http":
-            return  # neither lifespan nor WebSocket is spoken here
+            return  # neither lifespan nor WebSocket is served here
         started, counts, path = time.perf_counter(), self._counts, scope["path"]
         origin, has_body = _look(scope)
         marks = self._marks
@@ -160,7 +160,7 @@ class _Body:
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._receive, self._send = receive, send
         self._complete = False
-        # Who asks first is told no and sends nothing.
+        # A client that sent `Expect` is refused before it sends a body.
         self._expects_continue = any(name == b"expect" for name, _ in scope["headers"])
 
     async def receive(self) -> Message:

@@ -44,7 +44,7 @@ class AdmittedPost:
     producer: Producer
     now_ms: int  # of its arrival, by the store's clock
     batch_id: str
-    repeatable: bool  # the producer named the batch, so a repeat can be told
+    repeatable: bool  # the producer named the batch, so a repeat can be recognised
     ack: bool
 
 

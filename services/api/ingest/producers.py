@@ -1,4 +1,4 @@
-"""Who may post to `/ingest`: keys `<id>.<secret>`, compared without telling how close one was.
+"""Who may post to `/ingest`: keys `<id>.<secret>`, compared in constant time.
 
 `<id>:polled.<secret>` is a fetcher's key: it may post as a polled source, and as nothing else.
 Pure. Only the secret's sha256 is kept; it may also be all that the settings hold.
@@ -56,7 +56,7 @@ def parse_producers(text: str) -> tuple[Producer, ...]:
 def authenticate(authorization: Sequence[bytes], producers: Sequence[Producer]) -> Producer | None:
     """Return the key that the `Authorization` headers prove, or None.
 
-    Every key is compared whatever was presented, so that the time tells nothing.
+    Every key is compared whatever was presented, so that the time reveals nothing.
     """
     presented = authorization[0] if len(authorization) == 1 else b""
     scheme, _, credentials = presented.partition(b" ")

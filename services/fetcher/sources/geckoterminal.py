@@ -271,7 +271,7 @@ def _by_kind(records: Iterable[Raw], refused: Counter[str]) -> dict[str, list[Ra
 
 
 def _network(record_id: str, address: str) -> str | None:
-    """Return the network of `<network>_<address>`; the address tells where it ends."""
+    """Return the network of `<network>_<address>`; the address shows where it ends."""
     network = record_id.removesuffix(f"_{address}")
     return network if network and network != record_id else None
 
@@ -432,7 +432,7 @@ def tokens_call(chain: str, addresses: Sequence[str]) -> Call:
 
 
 def _doubt(chain: str) -> str:
-    """Return a sentence about a chain that may be a new one, or misspelt: only calls can tell."""
+    """Return a sentence about a chain that may be a new one, or misspelt: only calls can show."""
     similar = similar_chain(chain)
     records_by_kind = f"; did you mean {similar}?" if similar else ""
     return f"GECKOTERMINAL_NETWORKS: {chain} is in no table of chains{records_by_kind}"

@@ -227,7 +227,7 @@ class MarketSnapshot:
         """Return `size` tokens of a chain, or of "all": leaders, newcomers and a slice of the rest.
 
         A fifth are leaders so that a list has a steady head; the slice makes sure that everything
-        is seen sooner or later. `salt` tells lists apart. In no order.
+        is seen sooner or later. `salt` keeps lists apart. In no order.
         """
         market = self.market
         turn = self.turn(salt)

@@ -49,7 +49,7 @@ def _lull(key: int, hour: int) -> bool:
 
 
 def lull(token: MarketToken, hour: int) -> bool:
-    """Tell whether nobody trades the token in this hour (hours since 1970).
+    """Return whether nobody trades the token in this hour (hours since 1970).
 
     Newcomers have no lull: they are traded from their first minute until they die.
     """

@@ -1,4 +1,4 @@
-"""Alerts as the gateway keeps them: the newest of this epoch, to be told again to who missed some.
+"""Alerts as the gateway keeps them: the newest of this epoch, for clients that missed some.
 
 A copy of the store's `alerts:log` in memory (10,000 events, some 2 MB), so that a replay and the
 registration for what follows are one step, without waiting in between.
@@ -65,7 +65,7 @@ class AlertLog:
         self._trim()
 
     def give_up(self) -> None:
-        """The store cannot say what came before: it is told as lost to who asks for it."""
+        """The store cannot say what came before: clients that ask for it get `lost`."""
         self.known = True
 
     def add(self, events: Iterable[Event]) -> None:

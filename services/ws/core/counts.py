@@ -1,4 +1,4 @@
-"""What a gateway has told its clients since it began, as plain numbers. Pure."""
+"""What a gateway has sent its clients since it began, as plain numbers. Pure."""
 
 from __future__ import annotations
 

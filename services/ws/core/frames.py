@@ -37,7 +37,7 @@ class Body:
     gone: tuple[bytes, ...] = ()  # ids, as JSON strings
     ids: tuple[bytes, ...] | None = None  # the order of a list, if it changed
     events: tuple[bytes, ...] = ()  # alerts
-    lost_to: int | None = None  # alerts through this version can no longer be told
+    lost_to: int | None = None  # alerts through this version are no longer available
 
     def __bool__(self) -> bool:
         """Whether there is anything to say."""
@@ -83,7 +83,7 @@ class Parts:
 
     Until then it holds references to rows only. Framed parts are kept, plain and compressed, while
     the message is the newest of its kind, so that any number of connections write the same bytes.
-    Once it is retired, whoever is still in the middle of it gets small parts of his own, never
+    Once it is retired, a listener in the middle of it gets small parts of its own, never
     compressed: a slow reader of an old snapshot holds one of them, not the whole.
     """
 

@@ -1,4 +1,4 @@
-"""The hub: who listens to what, how far each has been told, and what each is written next.
+"""The hub: who listens to what, up to which version each is served, and what each is written next.
 
 A connection's whole state here is a version (`sent_v`), a topic set and at most one group of frames
 in flight. Nothing is queued for it: `serve` brings it to the present state as cheaply as its sink
@@ -55,7 +55,7 @@ class World(Protocol):
         """Return Unix milliseconds."""
 
     def age_ms(self) -> int | None:
-        """Return the milliseconds since the aggregator was last heard; None: it never was."""
+        """Return the milliseconds since the aggregator's last message; None: there was none."""
 
     def loaded(self) -> bool:
         """Return whether the replica is one exact state."""
@@ -94,7 +94,7 @@ class Member:
         self.waiting: dict[str, tuple[Topic, Position | None]] = {}  # asked for, not yet written
         self.answers: list[bytes] = []  # to be written just before those
         self.pause_ms = 0.0  # least time between two tellings; the client chose it
-        self.reported_ms = 0  # when it was last told of a commit
+        self.reported_ms = 0  # when it was last sent a commit
         self.pending: Iterator[bytes] | None = None  # the group in flight
 
 
@@ -111,9 +111,9 @@ class Hub:
         self._generation = 1
         self._recent: deque[TopicCommit] = deque(maxlen=_RECENT)
 
-    # -- what the feed tells ----------------------------------------------------------------------
+    # -- what the feed calls ----------------------------------------------------------------------
     def on_commit(self, change: Change) -> None:
-        """Note what each room says of the commit; `sweep` tells it."""
+        """Note what each room says of the commit; `sweep` sends it."""
         news = News(change)
         self.alerts.add(news.events)
         batch = TopicCommit(news)
@@ -138,7 +138,7 @@ class Hub:
 
     @property
     def ready(self) -> bool:
-        """Whether there is an exact and complete state to tell."""
+        """Whether there is an exact and complete state to send."""
         return not self.replica.seeding and self.world.loaded() and self.alerts.known
 
     @property
@@ -168,7 +168,7 @@ class Hub:
     def subscribe(self, member: Member, wanted: Mapping[Topic, Position | None]) -> dict[str, How]:
         """Note topics to add; return how each will start. `serve` then writes them.
 
-        A topic that the connection already has starts anew. Raises Full.
+        A topic that the connection already has starts over. Raises Full.
         """
         self.serve(member)
         self.rooms.check_room_for(wanted)
@@ -177,7 +177,7 @@ class Hub:
             member.epoch = epochs[-1] if epochs else member.epoch
         for topic, cursor in wanted.items():
             member.waiting[topic.name] = (topic, cursor)
-            if topic.owner:  # an edited watchlist: from now on, what it was is told no more
+            if topic.owner:  # an edited watchlist: from now on, what it was is sent no more
                 self._drop(member, frozenset([topic.name]))
         if not self.ready or self.busy(member):
             return {topic.name: "wait" for topic in wanted}
@@ -245,7 +245,7 @@ class Hub:
                 yield
 
     def beat(self) -> Iterator[None]:
-        """Write the heartbeat to every connection that has been told everything it names."""
+        """Write the heartbeat to every connection that has been sent everything it names."""
         self.rooms.tidy(self.world.now_ms())
         heartbeats: dict[tuple[str, int], bytes] = {}
         for number, member in enumerate(tuple(self.members), start=1):
@@ -289,7 +289,7 @@ class Hub:
                 group.append(self._snap(member, room))
         member.waiting.clear()
         member.answers.clear()
-        # A topic that starts anew takes its own place; an edited watchlist that of the old one.
+        # A topic that starts over takes its own place; an edited watchlist that of the old one.
         names = {room.name for room in added}
         kept = [room for room in member.topics.rooms if room.name not in names]
         self._move(member, frozenset(room.key for room in (*kept, *added)))
@@ -297,7 +297,7 @@ class Hub:
         member.pending = chain.from_iterable(group)
 
     def _renew(self, member: Member) -> None:
-        """Write one snapshot of each topic: the state was loaded anew.
+        """Write one snapshot of each topic: the state was reloaded.
 
         Of alerts, write what came since: those of this epoch are known beyond a load.
         """
@@ -317,13 +317,13 @@ class Hub:
         member.pending = chain.from_iterable(group)
 
     def _rests(self, member: Member) -> bool:
-        """Return whether the client asked not to be told again so soon."""
+        """Return whether the client asked not to be sent more so soon."""
         if not member.pause_ms or member.waiting or member.answers:
             return False
         return 0 <= self.world.now_ms() - member.reported_ms < member.pause_ms
 
     def _advance(self, member: Member) -> None:
-        """Tell the next commit by its shared frames, or all missed ones folded."""
+        """Send the next commit by its shared frames, or all missed ones folded."""
         batch = self._next_batch(member.sent_v)
         if member.pause_ms:
             member.reported_ms = self.world.now_ms()

@@ -1,7 +1,7 @@
 """The register of rooms: which are open, which of them a commit concerns, when they close.
 
 A room closes with its last listener, but a list is kept a while longer: what entered it is known
-only while it is kept, and whoever reconnects would need a snapshot.
+only while it is kept, and a client that reconnects would need a snapshot.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class Register:
             yield from {room for ident in ids if ident in watching for room in watching[ident]}
 
     def restart(self) -> None:
-        """Start every room at the replica's state, which was loaded anew."""
+        """Start every room at the replica's state, which was reloaded."""
         for room in self._rooms.values():
             room.forget()
             room.pv = self._replica.version
@@ -80,7 +80,7 @@ class Register:
 
     # -- rooms ------------------------------------------------------------------------------------
     def known_since(self, topic: Topic) -> int:
-        """Return the oldest version from which a topic can be told as a diff."""
+        """Return the oldest version from which a topic can be sent as a diff."""
         room = self._rooms.get(topic.key)
         if room is not None:
             return room.view.known_since(self._replica)

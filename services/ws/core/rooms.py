@@ -27,7 +27,7 @@ _FOLDS: Final = 16  # starting points for which a room keeps its folded diff
 
 @dataclass(frozen=True, slots=True)
 class FoldedCommits:
-    """Several commits as one diff; an empty one is told to who resumes, not to who caught up."""
+    """Several commits as one diff; an empty one is sent to a resuming client only."""
 
     parts: Parts
     empty: bool
@@ -54,7 +54,7 @@ class Room:
         topic = view.topic
         self.view = view
         self.name, self.key = topic.name, topic.key
-        self.events = topic.kind == "alerts"  # whether it tells events, not rows
+        self.events = topic.kind == "alerts"  # whether it carries events, not rows
         self.private = topic.kind == "tokens"  # whether it is one connection's
         # A room that is new or newly loaded has said nothing: its listeners start at this version,
         # so that is where its chain starts.
@@ -66,7 +66,7 @@ class Room:
         self._made_at = ("", 0)  # the state that both were made from
 
     def frames(self, parts: Parts, *, deflate: bool) -> Iterator[bytes]:
-        """Yield a message's frames for one listener. What one alone hears is not compressed."""
+        """Yield a message's frames for one listener. What one alone receives is not compressed."""
         return parts.frames(deflate=deflate and not self.private)
 
     def snap(self, replica: Replica) -> Parts:
@@ -143,7 +143,7 @@ class TopicSet:
 
 
 class TopicCommit:
-    """One commit as the rooms tell it. Frames are made when the first listener needs them."""
+    """One commit as the rooms send it. Frames are made when the first listener needs them."""
 
     __slots__ = ("_bodies", "_joined", "_parts", "pv", "ts", "v")
 

@@ -30,7 +30,7 @@ from services.ws.core.topics import (
 SUBPROTOCOL: Final = "discover.v1.json"
 WINDOW_MS: Final = 200
 HEARTBEAT_MS: Final = 1_000
-RETRY_MS: Final = (500, 8_000)  # the range from which a client told to go draws its wait
+RETRY_MS: Final = (500, 8_000)  # the range from which a client that has to go draws its wait
 _BAD_IN_A_ROW: Final = 5
 _NULL: Final = Raw(b"null")
 _LEAST_HZ: Final = 0.01

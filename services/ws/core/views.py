@@ -24,10 +24,10 @@ class TopicView(Protocol):
         """The topic it shows."""
 
     def begin(self, replica: Replica) -> None:
-        """Start at the replica's state: the topic is new here, or the state was loaded anew."""
+        """Start at the replica's state: the topic is new here, or the state was reloaded."""
 
     def known_since(self, replica: Replica) -> int:
-        """Return the oldest version from which `fold` can tell."""
+        """Return the oldest version from which `fold` can start."""
 
     def diff(self, news: News, replica: Replica) -> Body:
         """Return what the commit that was just applied says about this topic."""
@@ -194,7 +194,7 @@ class AlertsView:
         """Start; the hub keeps the log."""
 
     def known_since(self, _replica: Replica) -> int:
-        """Every version: what the log does not hold any more is told as lost."""
+        """Every version: what the log no longer holds is reported as lost."""
         return 0
 
     def diff(self, news: News, _replica: Replica) -> Body:
@@ -207,7 +207,7 @@ class AlertsView:
         return Body(events=self._pick(self._log.after(since)), lost_to=lost)
 
     def snap(self, _replica: Replica) -> Body:
-        """Return nothing: alerts are told from here on."""
+        """Return nothing: alerts are sent from here on."""
         return Body()
 
     def _pick(self, events: Iterable[Event]) -> tuple[bytes, ...]:

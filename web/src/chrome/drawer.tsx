@@ -334,7 +334,7 @@ function Why({ told }: { told: Record<string, Told> }) {
   );
 }
 
-/** What other sources said and was passed over, one line each; smaller pools are told below. */
+/** What other sources said and was passed over, one line each; smaller pools are listed below. */
 function others(told: Told): Passed[] {
   const seen = new Set([told.source]);
   return (told.passed_over ?? []).filter(({ source }) => !seen.has(source) && seen.add(source));

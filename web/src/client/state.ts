@@ -162,7 +162,7 @@ export class StreamState {
   }
 }
 
-/** Return a new row: rows never change, so that `before !== after` tells that something did. */
+/** Return a new row: rows never change, so that `before !== after` shows that something did. */
 function patched(row: Row, change: object): Row {
   const merged: Record<string, unknown> = { ...row };
   for (const [name, value] of Object.entries(change)) {
@@ -176,7 +176,7 @@ function byId(rows: Row[]): Map<string, Row> {
   return new Map(rows.map((row) => [row.id, row]));
 }
 
-/** The version that an event belongs to: a folded message may repeat what was heard. */
+/** The version that an event belongs to: a folded message may repeat what was received. */
 function versionOf(event: AlertEvent): number {
   return Number.parseInt(event.i, 10);
 }

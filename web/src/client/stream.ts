@@ -17,7 +17,7 @@ export interface Status {
 }
 
 export interface StreamHandlers {
-  /** A topic begins anew: render all of it. */
+  /** A topic starts over: render all of it. */
   onSnap?(topic: string, state: TopicState): void;
   /** Rows of a topic changed, came or went. */
   onDiff?(topic: string, state: TopicState, changed: string[]): void;
@@ -310,7 +310,7 @@ export class DiscoverStream {
     if (ok.ts !== undefined && ok.now !== undefined) {
       const now = Date.now();
       const roundTripMs = now - ok.ts;
-      // The quickest answer tells the other clock best.
+      // The quickest answer shows the other clock best.
       if (roundTripMs <= this.bestRoundTripMs + 1) {
         this.bestRoundTripMs = roundTripMs;
         this.clockOffsetMs = ok.now - (ok.ts + now) / 2;

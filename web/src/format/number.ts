@@ -33,7 +33,7 @@ export function price(value: Maybe): string {
   return `${sign}$${size.toFixed(2).replace(/\B(?=(\d{3})+\.)/g, ",")}`;
 }
 
-/** A price on a scale of prices `span` apart: with as many digits as tell its steps apart. */
+/** A price on a scale of prices `span` apart: with as many digits as its steps need. */
 export function priceOnScale(value: Maybe, span: number): string {
   if (!isKnown(value) || value <= 0 || value >= 1e6 || !(span > 0)) return price(value);
   const decimals = Math.min(40, Math.ceil(-Math.log10(span)) + 1);

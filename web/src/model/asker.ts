@@ -77,7 +77,7 @@ export class Asker {
     this.timer = setTimeout(() => void this.run(question), afterMs);
   }
 
-  /** Forget the question; what is on its way is not told. */
+  /** Forget the question; what is on its way is not committed. */
   stop(): void {
     clearTimeout(this.timer);
     this.abort?.abort();

@@ -1,7 +1,7 @@
 /**
  * What the table shows: the rows of the query, in order, live. A list is followed over the stream;
- * what only the server can tell (a search, limits) is asked for again and again, and its rows are
- * followed by their ids. docs/ARCHITECTURE.md tells which, and how late a row may come.
+ * what only the server knows (a search, limits) is requested again and again, and its rows are
+ * followed by their ids. docs/ARCHITECTURE.md says which, and how late a row may come.
  */
 import { DiscoverStream, type AlertEvent, type Row, type Status, type TopicState } from "../client";
 import { Asker, type Answer, type Problem, type Question } from "./asker";
@@ -19,7 +19,7 @@ export interface MarketEvents {
 
 const ASK_EVERY_MS = 2_000; // how long a row that came to meet the limits may be missing
 const COUNT_EVERY_MS = 15_000; // how old the number of all tokens of a list may be
-const FIRST_ROWS = 100; // asked for before the stream tells them all
+const FIRST_ROWS = 100; // requested before the stream sends them all
 const TYPING_MS = 180; // a search is asked for when the keys rest
 const PATIENCE_MS = 3_000; // without a stream for this long, the list is asked for instead
 const FOLLOWED_MAX = 500; // ids that the gateway follows for one connection
@@ -206,7 +206,7 @@ export class Market {
     return { rows: this.interim, ids: null, exact: false };
   }
 
-  /** Whether every row that could pass is at hand, so that counting them tells the total. */
+  /** Whether every row that could pass is at hand, so that counting them gives the total. */
   private isWhole(): boolean {
     if (this.topic === "" || this.topic.startsWith("list:")) return false;
     return this.stream.state.topics.has(this.topic) && !(this.polling && this.answer !== null);
@@ -283,7 +283,7 @@ export class Market {
     if (!this.polling) this.keepCounting();
   }
 
-  /** Ask now and then how many tokens there are: a list's stream tells only its own. */
+  /** Ask now and then how many tokens there are: a list's stream has only its own. */
   private keepCounting(): void {
     const { path } = wanted(this.query);
     this.counter.ask({ path, rows: 1, everyMs: COUNT_EVERY_MS }, COUNT_EVERY_MS);

@@ -41,7 +41,7 @@ export const DEFAULTS: Query = {
   token: "",
 };
 
-/** Metrics that are told per window; the others have one figure. */
+/** Metrics that exist per window; the others have one figure. */
 export function hasWindow(sort: Order): boolean {
   return sort === "volume" || sort === "price_change" || sort === "transactions";
 }
@@ -111,7 +111,7 @@ export function orderOf(query: Query): Order {
   return query.chain === "" && !isLimited(query) && !query.starred ? "match" : "liquidity";
 }
 
-/** Whether only the server can tell the rows: the stream has no topic of them. */
+/** Whether only the server knows the rows: the stream has no topic of them. */
 export function isAsked(query: Query): boolean {
   if (query.starred) return false;
   return isSearch(query.q) || (isLimited(query) && query.depth !== "all");
@@ -136,7 +136,7 @@ export interface Wanted {
   rows: number;
 }
 
-/** The request that tells a query's rows; the watchlist's are known by their ids. */
+/** The request for a query's rows; the watchlist's are known by their ids. */
 export function wanted(query: Query): Wanted {
   const depth = query.depth === "all" ? FOUND_MAX : Number(query.depth);
   const sort = orderOf(query);
@@ -156,7 +156,7 @@ export function wanted(query: Query): Wanted {
   return { path: `/discover?${said}`, rows: depth };
 }
 
-/** Where the API tells of one token. Addresses may have slashes and colons of their own. */
+/** Where the API has one token. Addresses may have slashes and colons of their own. */
 export function tokenPath(id: string): string {
   const at = id.indexOf(":");
   return `/tokens/${encodeURIComponent(id.slice(0, at))}/${encodeURIComponent(id.slice(at + 1))}`;

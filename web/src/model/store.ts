@@ -1,11 +1,11 @@
-/** The page's state outside the table: one value, listeners that are told when it changed. */
+/** The page's state outside the table: one value, listeners that are called when it changed. */
 
 export class Store<T extends object> {
   private readonly listeners = new Set<() => void>();
 
   constructor(public value: T) {}
 
-  /** Change some fields; listeners are told only when one of them differs. */
+  /** Change some fields; listeners are called only when one of them differs. */
   set(news: Partial<T>): void {
     const differs = (Object.keys(news) as (keyof T)[]).some((key) => news[key] !== this.value[key]);
     if (!differs) return;
