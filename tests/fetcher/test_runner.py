@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, replace
@@ -18,7 +19,7 @@ from services.fetcher.jobs import Leases
 from services.fetcher.publish import Publisher
 from services.fetcher.runner import JobRunner
 from services.fetcher.settings import FetcherSettings
-from services.fetcher.source import Call, Discovery, Job, Refresh, Source
+from services.fetcher.source import Call, Discovery, Job, ParsedBody, Refresh, Source
 from services.fetcher.sources import dexscreener
 from services.fetcher.status import StatusBoard
 from shared.keys import Keys
@@ -345,6 +346,28 @@ async def test_what_has_arrived_is_published_though_the_job_is_cancelled(
         await job
 
     await eventually(lambda: len(channel.ids("test")) == 22)
+
+
+async def test_the_loop_goes_on_while_a_large_body_is_read(
+    server: Upstream, source: Source, runner: Make
+) -> None:
+    server.answer("/large", b"[" * 2_000_000)
+    reading, loop_goes_on = threading.Event(), threading.Event()
+    seen: list[bool] = []
+
+    def read(body: bytes, at_ms: int) -> ParsedBody:
+        reading.set()
+        seen.append(loop_goes_on.wait(3))
+        return dexscreener.read_pairs(body, at_ms)
+
+    one = runner([source])
+    call = asyncio.ensure_future(one.call(source, Call("/large", read), naming=True))
+    await eventually(reading.is_set)
+    loop_goes_on.set()
+    await call
+
+    assert seen == [True]
+    assert one.counts["test"].calls == {"malformed": 1}
 
 
 async def test_a_broken_source_never_stops_the_others_and_the_end_is_quick(
