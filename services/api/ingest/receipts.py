@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import math
+import time
+import zlib
+from collections import Counter
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from services.api.edge.problem import Problem
 from services.api.storage import storage
@@ -14,6 +17,11 @@ from shared.redis.connect import Redis
 from shared.state.store import Script
 
 _ADMIT, _SEEN = (Script(name, package="services.api.ingest.scripts") for name in ("admit", "seen"))
+ANSWER_MAX: Final = 2_000  # bytes of an answer that is kept, compressed
+_PACK_MAX: Final = 16 * 1024  # longer answers are not even compressed
+BUDGET: Final = 4 * 1024 * 1024  # bytes of one producer's answers in INGEST_SEEN_MS
+ROOM: Final = 0.9  # share of the store's memory up to which posts are noted
+_LOOK_EVERY_S: Final = 1.0
 _SOURCES_MAX = 1_024
 
 
@@ -45,6 +53,23 @@ class ReceiptClock:
         return received_ms
 
 
+class AnswerBudget:
+    """How many bytes of answers each producer has in the store, roughly: of one replica."""
+
+    def __init__(self) -> None:
+        self._since_s = 0.0
+        self._used: Counter[str] = Counter()
+
+    def take(self, producer: str, size: int) -> bool:
+        """Count an answer's bytes; return whether it may be kept."""
+        now_s = time.monotonic()
+        if now_s - self._since_s >= INGEST_SEEN_MS / 1000:  # as long as an answer is kept
+            self._since_s = now_s
+            self._used.clear()
+        self._used[producer] += size
+        return self._used[producer] <= BUDGET
+
+
 class Receipts:
     """The notes on batches, in the store: shared by all replicas of the api."""
 
@@ -53,6 +78,9 @@ class Receipts:
         self._keys = keys
         self._each_us = max(1, round(1_000_000 / rate))
         self._burst = burst
+        self._budget = AnswerBudget()
+        self._look_s = 0.0  # when to look again how full the store is
+        self._nearly_full = False
 
     async def admit(self, producer: str) -> int:
         """Count one post of a producer; return the store's time in ms. Raises Problem 429."""
@@ -70,6 +98,7 @@ class Receipts:
         self, producer: str, batch_id: str, body: bytes, received_ms: int
     ) -> BatchReceipt:
         """Note a batch, or return what is known of it. Raises Problem 422 for another body."""
+        await self._check_room()
         digest = hashlib.sha256(body).digest()
         async with storage():
             first_body, first_ms, status, answer = await _SEEN(
@@ -80,12 +109,39 @@ class Receipts:
         if first_body != digest:
             detail = "this Idempotency-Key was used with another body in the last ten minutes"
             raise Problem(422, "key_reused", detail)
-        return BatchReceipt(int(first_ms), int(status) if status else None, answer)
+        return BatchReceipt(int(first_ms), int(status) if status else None, _unpacked(answer))
 
     async def answered(self, producer: str, batch_id: str, status: int, answer: bytes) -> None:
-        """Note the answer that a batch got."""
+        """Note the answer that a batch got.
+
+        One that is too long, or beyond the producer's budget, is not kept: then a repeat is
+        published once more, which changes nothing, and gets an answer of its own.
+        """
         key = self._keys.ingest_seen(producer, batch_id)
+        packed = zlib.compress(answer) if len(answer) <= _PACK_MAX else b""
+        if len(packed) > ANSWER_MAX or not self._budget.take(producer, len(packed)):
+            packed = b""
         async with storage(), self._redis.pipeline(transaction=True) as pipe:
-            pipe.hset(key, mapping={"status": status, "answer": answer})
+            pipe.hset(key, mapping={"status": status, "answer": packed})
             pipe.pexpire(key, INGEST_SEEN_MS)
             await pipe.execute()
+
+    async def _check_room(self) -> None:
+        """Leave the last tenth of the store to commits. Raises Problem 503."""
+        now_s = time.monotonic()
+        if now_s >= self._look_s:
+            self._look_s = now_s + _LOOK_EVERY_S
+            async with storage():
+                memory = await self._redis.info("memory")
+            limit = int(memory["maxmemory"])
+            self._nearly_full = bool(limit) and int(memory["used_memory"]) > ROOM * limit
+        if self._nearly_full:
+            detail = "the store is nearly full, and what is left is for commits"
+            raise Problem(503, "storage_full", detail, retry_after_s=5)
+
+
+def _unpacked(answer: bytes | None) -> bytes | None:
+    """Return a kept answer; None: there is none, or it was not kept."""
+    if not answer:
+        return None
+    return answer if answer.startswith(b"{") else zlib.decompress(answer)  # as older apis kept it
