@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from math import frexp
 from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
 
-from shared.merge.names import ticker_key
+from shared.merge.names import fold_ticker
 
 EXACT: Final = 10  # groups smaller than this are counted exactly
 _STEPS: Final = tuple(step * 10**power for power in range(1, 7) for step in (1, 2, 5))
@@ -36,6 +37,7 @@ class _Shown(Struct, frozen=True):
     liquidity: float = 0.0
 
 
+_key: Final = lru_cache(maxsize=65_536)(fold_ticker)
 _decode: Final = msgspec.json.Decoder(_Shown).decode
 
 
@@ -126,7 +128,7 @@ class Tickers:
 
 
 def _entry(ticker: str, created_ms: int, liquidity: float) -> _Entry:
-    return _Entry(ticker_key(ticker), created_ms, frexp(liquidity)[1] if liquidity >= 1 else 0)
+    return _Entry(_key(ticker), created_ms, frexp(liquidity)[1] if liquidity >= 1 else 0)
 
 
 def _step(count: int) -> int:

@@ -24,7 +24,7 @@ _UNSEEN: Final = re.compile(
 )
 # Control, format (zero width, bidi), surrogates, private use.
 _HIDDEN: Final = frozenset(("Cc", "Cf", "Cs", "Co"))
-_UNCOMPARED: Final = re.compile(f"[{JOINERS}{EMOJI_STYLE}]")
+_UNCOMPARED: Final = re.compile(f"{_UNSEEN.pattern}|[{JOINERS}{EMOJI_STYLE}]")
 
 
 def shown(field: str, text: str) -> str | None:
@@ -63,11 +63,24 @@ def _without_towers(text: str) -> str:
     return "".join(kept)
 
 
-@lru_cache(maxsize=65_536)
-def ticker_key(ticker: str) -> str:
-    """Return what look-alikes have in common: compatibility forms and cases are one.
+def fold(text: str) -> str:
+    """Return the form in which names are compared; empty when nothing of it can be seen.
 
-    Joiners are left out, also where they stay in the name: they are too easily overlooked.
+    Compatibility forms and cases are one, spaces are collapsed. Joiners and emoji styles are left
+    out, also where they stay in the name: they are too easily overlooked.
     """
-    plain = unicodedata.normalize("NFKC", ticker).casefold()
-    return _UNCOMPARED.sub("", unicodedata.normalize("NFKC", plain)).removeprefix("$").strip()
+    if text.isascii() and text.isprintable():
+        return " ".join(text.casefold().split())
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    spaced = " ".join(folded.split())
+    seen = "".join(c for c in _UNCOMPARED.sub("", spaced) if unicodedata.category(c)[0] != "C")
+    return " ".join(seen.split())
+
+
+def fold_ticker(text: str) -> str:
+    """Return a ticker's form for comparing: people write `$WIF` for WIF.
+
+    The one form of a ticker: what rows call `same_ticker` and what a search finds by it agree.
+    """
+    folded = fold(text)
+    return folded.lstrip("$").lstrip() or folded

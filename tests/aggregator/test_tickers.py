@@ -35,7 +35,20 @@ def test_of_two_the_older_and_the_more_liquid_are_told() -> None:
     assert tickers.mark("b") == {"count": 2, "oldest": False, "most_liquid": True}
 
 
-@pytest.mark.parametrize("ticker", ["cat", "Cat", "\uff23\uff21\uff34", "$CAT", "CAT\ufe0f", "ᶜAT"])
+@pytest.mark.parametrize(
+    "ticker",
+    [
+        "cat",
+        "\uff23\uff21\uff34",
+        "$CAT",
+        "$$CAT",
+        "$ CAT",
+        "CAT\ufe0f",
+        "C\u200bAT",
+        " CAT\u3164",
+        "ᶜAT",
+    ],
+)
 def test_look_alikes_of_a_ticker_are_one_group(ticker: str) -> None:
     mark = filled(a=row("CAT"), b=row(ticker)).mark("a")
     assert mark is not None

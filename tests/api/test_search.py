@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.api.edge.problem import Problem
-from services.api.search.name_index import NameIndex, fold, fold_ticker, parse_text
+from services.api.search.name_index import NameIndex, parse_text
+from shared.merge.names import fold, fold_ticker
 from tests.api.conftest import Served, Start
 from tests.api.writer import Writer, row
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from shared.merge.names import shown, ticker_key
+from shared.merge.names import fold_ticker, shown
 
 HOSTILE = Path(__file__).parents[1] / "cases/h3-37-hostile-names/body.json"
 
@@ -83,7 +83,7 @@ def test_what_only_disguises_is_left_out(name: str, seen: str | None) -> None:
     "copy", ["می\u200cرود", "می\u200c\u200cرود", "مي\u200dرود".replace("ي", "ی")]
 )
 def test_tickers_that_differ_by_joiners_look_alike(copy: str) -> None:
-    assert ticker_key(copy) == ticker_key("میرود")
+    assert fold_ticker(copy) == fold_ticker("میرود")
 
 
 def test_the_names_of_the_hostile_body_are_text() -> None:

@@ -11,34 +11,17 @@ import re
 from bisect import bisect_left, insort
 from dataclasses import dataclass
 from typing import Final
-from unicodedata import category, normalize
+from unicodedata import normalize
 
 from services.api.edge.problem import Problem
 from shared.chains import canonical_chain, split_token_id, token_id
+from shared.merge.names import fold, fold_ticker
 from shared.spellings import canonical_address, spellings
 
 TEXT_MAX: Final = 320  # characters; the longest id has 289
 WORDS_MAX: Final = 16
 _FEW: Final = 200  # tokens that are looked at one by one sooner than a word's tokens are joined
 _PIECES = re.compile(r"\w+")
-_VARIATIONS: Final = frozenset(map(chr, range(0xFE00, 0xFE10)))  # how an emoji is drawn
-
-
-def fold(text: str) -> str:
-    """Return the form in which names are compared; empty when nothing of it can be seen."""
-    folded = normalize("NFKC", normalize("NFKC", text).casefold())
-    seen = "".join(
-        " " if c.isspace() else c
-        for c in folded
-        if c.isspace() or (c not in _VARIATIONS and category(c)[0] != "C")
-    )
-    return " ".join(seen.split())
-
-
-def fold_ticker(text: str) -> str:
-    """Return a ticker's form for comparing: people write `$WIF` for WIF."""
-    folded = fold(text)
-    return folded.lstrip("$").lstrip() or folded
 
 
 def parse_text(text: str) -> str:
