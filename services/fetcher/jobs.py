@@ -16,6 +16,7 @@ from typing import Final
 
 from shared.process.logs import get_logger
 from shared.redis.connect import UNREACHABLE, Redis
+from shared.redis.script import Script
 
 log = get_logger(__name__)
 
@@ -23,26 +24,9 @@ LEASE_MIN_S: Final = 2.0
 LEASE_MAX_S: Final = 30.0
 # Who waits looks again this often, should the key end early.
 LOOK_S: Final = 1.0
-
-_CLAIM: Final = """#!lua
-if redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then return 0 end
-local left = redis.call('PTTL', KEYS[1])
-if left < 0 then  -- ours always end; one that does not would stop the job for ever
-  redis.call('PEXPIRE', KEYS[1], ARGV[2])
-  left = tonumber(ARGV[2])
-end
-return math.max(1, left)
-"""
-_RENEW: Final = """#!lua
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
-return redis.call('PEXPIRE', KEYS[1], ARGV[2])
-"""
-_FINISH: Final = """#!lua
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
-if tonumber(ARGV[2]) < 1 then return redis.call('DEL', KEYS[1]) end
-redis.call('SET', KEYS[1], 'rest', 'PX', ARGV[2])
-return 1
-"""
+_CLAIM, _RENEW, _FINISH = (
+    Script(name, package="services.fetcher.scripts") for name in ("claim", "renew", "finish")
+)
 
 
 def lease_s(interval_s: float) -> float:
@@ -54,9 +38,7 @@ class Leases:
     """Runs cycles of jobs under their leases."""
 
     def __init__(self, redis: Redis) -> None:
-        self._claim = redis.register_script(_CLAIM)
-        self._renew = redis.register_script(_RENEW)
-        self._finish = redis.register_script(_FINISH)
+        self._redis = redis
 
     async def run(self, key: str, interval_s: float, cycle: Callable[[], Awaitable[None]]) -> float:
         """Run one cycle if it is this replica's turn; return the seconds to wait before the next.
@@ -65,7 +47,7 @@ class Leases:
         """
         lease, token = lease_s(interval_s), secrets.token_hex(8)
         started = time.monotonic()
-        wait_ms = int(await self._claim(keys=[key], args=[token, int(lease * 1_000)]))
+        wait_ms = int(await _CLAIM(self._redis, [key], [token, int(lease * 1_000)]))
         if wait_ms:
             return min(LOOK_S, wait_ms / 1_000)
         work = asyncio.ensure_future(cycle())
@@ -79,7 +61,7 @@ class Leases:
             # The next run is an interval after this one's start, however long it took.
             rest_s = max(0.0, started + interval_s - time.monotonic())
             with suppress(*UNREACHABLE):  # then the lease ends by itself
-                await self._finish(keys=[key], args=[token, int(rest_s * 1_000)])
+                await _FINISH(self._redis, [key], [token, int(rest_s * 1_000)])
         return min(LOOK_S, rest_s)
 
     async def _kept(
@@ -92,7 +74,7 @@ class Leases:
             started = time.monotonic()
             try:
                 async with asyncio.timeout(safe_until - started):
-                    ours = await self._renew(keys=[key], args=[token, int(lease * 1_000)])
+                    ours = await _RENEW(self._redis, [key], [token, int(lease * 1_000)])
             except (TimeoutError, *UNREACHABLE):
                 ours = time.monotonic() + lease / 4 < safe_until
             else:

@@ -13,7 +13,7 @@ import msgspec
 from shared.keys import Keys
 from shared.model import Reading, ReadingBatch
 from shared.redis.connect import Redis
-from shared.state.store import Script
+from shared.redis.script import Script
 
 MAX_READINGS: Final = 500
 MAX_BYTES: Final = 1024 * 1024

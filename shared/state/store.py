@@ -2,45 +2,24 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.resources import files
 from typing import Any, Final
 
-from redis.exceptions import NoScriptError, ResponseError
+from redis.exceptions import ResponseError
 
 from shared.errors import Diverged, Fenced, StoreError
 from shared.keys import ALERTS_MAX_ENTRIES, LEASE_MS, Keys
 from shared.model import METRICS, ROW_FIELDS
 from shared.process.measure import ServerLoad
 from shared.redis.connect import Redis
+from shared.redis.script import Script
 from shared.state.messages import NativePrice, decode_natives
 from shared.state.row import Fields
 
 _INDEX_NUMBER: Final = {metric: number for number, metric in enumerate(METRICS, start=1)}
 _LABELS: Final = tuple(f'"{name}":' for name in ROW_FIELDS)
 _SCAN_COUNT: Final = 1000
-
-
-class Script:
-    """A Lua script, called by its hash and loaded when the server does not know it (yet)."""
-
-    def __init__(
-        self, name: str, *, read_only: bool = False, package: str = "shared.state.scripts"
-    ) -> None:
-        self._source = files(package).joinpath(f"{name}.lua").read_text(encoding="utf-8")
-        self._sha = hashlib.sha1(self._source.encode(), usedforsecurity=False).hexdigest()
-        self._command = "EVALSHA_RO" if read_only else "EVALSHA"
-
-    async def __call__(self, redis: Any, keys: Sequence[str], args: Sequence[Any]) -> Any:  # noqa: ANN401 - a script's reply
-        """Run it; NOSCRIPT (a restart, SCRIPT FLUSH) is invisible to the caller."""
-        command = (self._command, self._sha, len(keys), *keys, *args)
-        try:
-            return await redis.execute_command(*command)
-        except NoScriptError:
-            await redis.script_load(self._source)
-            return await redis.execute_command(*command)
 
 
 _COMMIT, _BEGIN_EPOCH = Script("commit"), Script("begin_epoch")

@@ -23,8 +23,8 @@ from services.api.live import Live
 from services.api.storage import storage, unavailable
 from shared.keys import VIEW_MS, Keys
 from shared.redis.connect import Redis
+from shared.redis.script import Script
 from shared.state.replica import Replica
-from shared.state.store import Script
 
 PINNED_MAX: Final = 64
 IDLE_MS: Final = 10_000

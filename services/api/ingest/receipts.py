@@ -14,7 +14,7 @@ from services.api.edge.problem import Problem
 from services.api.storage import storage
 from shared.keys import INGEST_SEEN_MS, Keys
 from shared.redis.connect import Redis
-from shared.state.store import Script
+from shared.redis.script import Script
 
 _ADMIT, _SEEN = (Script(name, package="services.api.ingest.scripts") for name in ("admit", "seen"))
 ANSWER_MAX: Final = 2_000  # bytes of an answer that is kept, compressed

@@ -4,8 +4,7 @@
 -- KEYS  1 meta, 2 gone, 3 log, 4 alerts, 5… the indices     ARGV  1 fence, 2 epoch
 local fence = redis.call('HGET', KEYS[1], 'fence')
 if fence ~= ARGV[1] then return redis.error_reply('FENCED ' .. tostring(fence)) end
-local info = redis.call('INFO', 'server', 'replication')
-local run = (info:match('run_id:(%x+)') or '') .. ':' .. (info:match('master_replid:(%x+)') or '')
+--include run
 for i = 2, #KEYS do redis.call('DEL', KEYS[i]) end
 redis.call('HSET', KEYS[1], 'epoch', ARGV[2], 'run_id', run, 'version', '0', 'commit_id', '',
   'native', '', 'committed_ms', '0', 'digest', '0000000000000000', 'tokens', '0', 'horizon', '0', 'seeding', '1')

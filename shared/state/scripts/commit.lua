@@ -13,8 +13,7 @@ if head[1] ~= ARGV[1] then return redis.error_reply('FENCED ' .. tostring(head[1
 if head[2] ~= ARGV[2] then return redis.error_reply('EPOCH ' .. tostring(head[2])) end
 if head[3] == ARGV[3] then return head[4] end
 if head[4] ~= ARGV[4] then return redis.error_reply('VERSION ' .. tostring(head[4])) end
-local info = redis.call('INFO', 'server', 'replication')
-local run = (info:match('run_id:(%x+)') or '') .. ':' .. (info:match('master_replid:(%x+)') or '')
+--include run
 if head[5] ~= run then return redis.error_reply('RUN ' .. run) end
 
 local at = 19

@@ -5,7 +5,6 @@ local head = redis.call('HMGET', KEYS[1], 'fence', 'epoch', 'version', 'run_id')
 if head[1] ~= ARGV[1] then return redis.error_reply('FENCED ' .. tostring(head[1])) end
 if head[2] ~= ARGV[2] then return redis.error_reply('EPOCH ' .. tostring(head[2])) end
 if head[3] ~= ARGV[3] then return redis.error_reply('VERSION ' .. tostring(head[3])) end
-local info = redis.call('INFO', 'server', 'replication')
-local run = (info:match('run_id:(%x+)') or '') .. ':' .. (info:match('master_replid:(%x+)') or '')
+--include run
 if head[4] ~= run then return redis.error_reply('RUN ' .. run) end
 return redis.call('PUBLISH', ARGV[4], ARGV[5])
