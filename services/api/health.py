@@ -14,7 +14,7 @@ from services.api.discover.query import parse_parameters
 from services.api.edge.answer import Answer, json_answer
 from services.api.edge.problem import Problem
 from services.api.live import Live
-from services.api.sources import NO_SOURCE, NO_SOURCE_DETAIL, none_answers
+from services.api.sources import why_nothing_comes
 from services.api.storage import WARMING_DETAIL, storage
 from shared.keys import SILENCE_S, Keys
 from shared.process.loop_watch import LoopWatch
@@ -91,11 +91,9 @@ class Health:
 
     def _reason(self, state: dict[str, str], sources: dict[str, Any]) -> tuple[str, str] | None:
         """Return why not everything is well, for programs and for people; None: it is."""
-        if none_answers(sources):
-            return NO_SOURCE, NO_SOURCE_DETAIL
-        for name, source in sources.items():
-            if "delivery_error" in source:
-                return "delivery", f"readings cannot be posted: {name}: {source['delivery_error']}"
+        reason = why_nothing_comes(sources)
+        if reason is not None:
+            return reason
         if not state.get("epoch") or state["seeding"]:
             return "warming", WARMING_DETAIL
         if self._live.feed.silent_s > SILENCE_S:

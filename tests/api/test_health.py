@@ -75,12 +75,12 @@ async def test_readings_that_cannot_be_posted_are_the_reason_while_their_sources
     await set_sources(redis, keys, dexscreener={"state": "ok", "delivery_error": ""})
 
     health = (await served.client.get("/health")).json()
+    page = (await served.client.get("/discover")).json()
 
-    assert (health["status"], health["reason"], health["detail"]) == (
-        "degraded",
-        "delivery",
-        "readings cannot be posted: jupiter: HTTP 401",
-    )
+    assert health["status"] == "degraded"
+    for said in (health, page):
+        assert said["reason"] == "delivery"
+        assert said["detail"] == "readings cannot be posted: jupiter: HTTP 401"
     assert health["sources"]["jupiter"]["delivery_error"] == "HTTP 401"
     assert health["sources"]["dexscreener"] == {"state": "ok"}
 

@@ -84,6 +84,12 @@ async def rows(port: int) -> dict[str, Any]:
     return {row["id"]: {k: v for k, v in row.items() if k not in OF_THE_WAY} for row in found}
 
 
+async def native_prices(port: int) -> dict[str, float]:
+    """Prices of the chains' own coins, which are no rows."""
+    _, body = await http_get("127.0.0.1", port, "/discover?limit=100&quote=native")
+    return {chain: coin["price"] for chain, coin in json.loads(body)["native_prices"].items()}
+
+
 def differences(expected: dict[str, Any], seen: dict[str, Any]) -> list[Any]:
     """Return (token, field, expected, seen) of whatever is not the same.
 
@@ -136,6 +142,7 @@ async def test_the_rows_are_the_same_whether_readings_are_published_or_posted(
             async def same() -> dict[str, Any]:
                 seen = await rows(posted)
                 assert differences(await rows(published), seen) == []
+                assert await native_prices(posted) == await native_prices(published) != {}
                 return seen
 
             seen = await eventually(same, timeout_s=20, every_s=0.2)

@@ -29,6 +29,7 @@ class Receiver:
     def __init__(self) -> None:
         self.url = ""
         self.posts: list[Post] = []
+        self.silent = False  # takes posts and does not answer
         self.answers: list[tuple[int, bytes, str] | None] = []  # status, body, header lines
 
     def will(self, status: int, code: str = "", *, times: int = 1, headers: str = "") -> None:
@@ -44,6 +45,8 @@ class Receiver:
         try:
             while True:
                 self.posts.append(await _read(reader))
+                if self.silent:
+                    continue
                 answer = self.answers.pop(0) if self.answers else (202, TAKEN, "")
                 if answer is None:
                     break

@@ -166,6 +166,22 @@ async def test_an_api_that_is_away_is_logged_once_and_gets_what_waits_when_it_is
     assert (logs[0]["source"], logs[0]["error"]) == ("dexscreener", error)
 
 
+async def test_an_api_that_does_not_answer_is_given_up_and_tried_again(
+    api: Receiver, start: Deliver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(poster, "POST_S", 0.1)
+    api.silent = True
+    one = await start(api.url)
+
+    await one.deliver("dexscreener", [reading("A")])
+    await eventually(lambda: one.counts.delivery_failing)
+    assert one.facts["delivery_error"].endswith("/ingest: TimeoutError")
+    api.silent = False
+
+    await eventually(lambda: one.counts.posts["taken"] == 1)
+    assert len({post.key for post in api.posts}) == 1
+
+
 async def test_a_body_that_is_too_large_is_halved_down_to_the_reading_that_cannot_be_sent(
     api: Receiver, start: Deliver
 ) -> None:

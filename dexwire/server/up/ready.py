@@ -20,7 +20,6 @@ from dexwire.server.up.screen import Screen
 
 BANNER: Final = "DEMO: replayed market, not live data"
 _CHECKED_S: Final = 0.25
-_NO_SOURCE: Final = "no_source"
 
 
 async def report_when_ready(settings: UpSettings, ports: Ports, screen: Screen) -> None:
@@ -98,7 +97,7 @@ async def _waiting_for(settings: UpSettings, ports: Ports) -> _Waiting | None:
     except ValueError:
         return _Waiting("the api (it answers with something else)")
     if status != 200:
-        trouble = page.detail if page.reason == _NO_SOURCE else ""
+        trouble = page.detail if page.reason else ""  # why nothing comes
         return _Waiting(
             f"the first tokens ({page.code or status})", for_tokens=True, trouble=trouble
         )

@@ -15,7 +15,7 @@ from dexwire.server.up.screen import Screen
 
 _EVERY_S: Final = 60.0
 _START_S: Final = 0.5  # until services answer for the first time
-_NO_SOURCE: Final = "no_source"
+_TROUBLE: Final = frozenset({"no_source", "delivery"})
 
 
 class _Source(Struct, frozen=True):
@@ -68,7 +68,7 @@ async def take_sample(settings: UpSettings, ports: Ports) -> Totals | None:
         epoch=api.epoch,
         version=api.version or 0,
         clients=gateway.connections,
-        trouble=api.detail if api.reason == _NO_SOURCE else "",
+        trouble=api.detail if api.reason in _TROUBLE else "",
     )
 
 

@@ -246,7 +246,9 @@ class ProblemBody(Struct, frozen=True, kw_only=True):
     status: Annotated[int, Meta(ge=400, le=599)]
     detail: str
     code: Annotated[str, Meta(pattern="^[a-z][a-z0-9_]*$")]
-    reason: Annotated[str, Meta(description="why, more exactly: no_source")] | UnsetType = UNSET
+    reason: (
+        Annotated[str, Meta(description="why, more exactly: no_source, delivery")] | UnsetType
+    ) = UNSET
     param: Annotated[str, Meta(description="the parameter or path that is wrong")] | UnsetType = (
         UNSET
     )
