@@ -103,6 +103,22 @@ async def test_a_batch_that_changes_nothing_is_acknowledged_all_the_same(
     assert (commit.set, commit.add, commit.del_) == ([], [], [])
 
 
+async def test_a_batch_is_acknowledged_with_the_last_piece_of_its_window(
+    redis_url: str, redis: Redis, keys: Keys, store: Store
+) -> None:
+    tokens = [reading(f"T{n}", price=1.0, volume_24h=1.0) for n in range(60)]
+    async with aggregator(redis_url, keys, commit_fields=100):
+        await has_leader(store)
+        batch = await publish(redis, keys, tokens, source="ingest:bot", ack=True)
+        acked = await eventually(lambda: _acked(store, batch))
+        log = [decode(message) for message in await store.log(0) or []]
+
+    before = [c for c in log if isinstance(c, Commit) and c.v <= acked.v]
+    assert len(before) > 5
+    assert sum(len(commit.add) for commit in before) == 60
+    assert [commit.v for commit in before if commit.acks] == [acked.v]
+
+
 async def _acked(store: Store, batch_id: str) -> Commit | None:
     for message in await store.log(0) or []:
         commit = decode(message)

@@ -9,15 +9,17 @@ import time
 from collections.abc import AsyncIterator
 
 import pytest
+from msgspec.structs import replace
 from redis.exceptions import ResponseError
 
 from shared.keys import Keys
 from shared.redis.connect import Redis, open_redis
 from shared.state.feed import Feed
-from shared.state.messages import Heartbeat
+from shared.state.messages import Heartbeat, encode
 from shared.state.replica import Change, Replica
 from shared.state.store import Store
 from tests.support import eventually
+from tests.support_commits import CommitWriter, token
 from tests.support_market import aggregator, has_leader, market, publish, reaches
 from tests.support_proxy import proxy
 
@@ -221,6 +223,27 @@ async def test_a_reader_waits_for_a_state_that_is_not_there_yet(
             await publish(redis, keys, market(2, random.Random(7)))
             await eventually(lambda: feed.live)
             assert len(feed.replica.rows) == 2
+
+
+async def test_a_heartbeat_of_another_digest_loads_the_state_once_more(
+    redis: Redis, keys: Keys
+) -> None:
+    writer = CommitWriter(redis, keys)
+    await writer.begin()
+    await writer.commit(token("A", price=1))
+    beat = writer.ledger.heartbeat()
+    async with following(redis, keys) as (feed, told):
+        await eventually(feed.loaded.is_set)
+        before = told.resets
+        await redis.publish(keys.state_changes, encode(beat))
+        await eventually(lambda: told.beats == 1)
+        assert (feed.followed.divergences, told.resets) == (0, before)
+
+        await redis.publish(keys.state_changes, encode(replace(beat, digest="0" * 16)))
+        await eventually(lambda: told.resets == before + 1)
+
+        assert (feed.followed.divergences, told.beats) == (1, 1)
+        await eventually(lambda: equal(feed, writer.store))
 
 
 async def test_malformed_messages_are_ignored(redis_url: str, redis: Redis, keys: Keys) -> None:
