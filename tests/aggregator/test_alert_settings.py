@@ -43,7 +43,7 @@ def test_lists_are_given_with_commas(monkeypatch: pytest.MonkeyPatch) -> None:
         ("ALERT_COOLDOWN_S", "-1"),
     ],
 )
-def test_a_wrong_value_is_told_with_the_name_of_its_variable(
+def test_a_wrong_value_is_reported_with_the_name_of_its_variable(
     name: str, value: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(name, value)

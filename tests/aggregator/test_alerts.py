@@ -63,7 +63,7 @@ def since_six_minutes(**fields: object) -> Path:
     return path
 
 
-def test_a_price_that_rises_by_more_than_five_percent_is_told_once() -> None:
+def test_a_price_that_rises_by_more_than_five_percent_is_reported_once() -> None:
     path = since_six_minutes(price=100.0)
 
     assert path.at(361, price=105.0) == []  # exactly five is not over five
@@ -72,7 +72,7 @@ def test_a_price_that_rises_by_more_than_five_percent_is_told_once() -> None:
     assert path.at(364, price=105.2) == []
 
 
-def test_a_fall_is_told_with_its_sign() -> None:
+def test_a_fall_is_reported_with_its_sign() -> None:
     path = since_six_minutes(price=100.0)
 
     assert path.at(361, price=94.0) == [("price", "5m", -6.0, 1)]
@@ -80,7 +80,7 @@ def test_a_fall_is_told_with_its_sign() -> None:
     assert path.at(363, price=40.0) == [("price", "5m", -60.0, 4)]
 
 
-def test_the_base_and_the_value_are_told_as_they_were_committed() -> None:
+def test_the_base_and_the_value_are_reported_as_they_were_committed() -> None:
     path = since_six_minutes(price=100.0)
     assert path.row is not None
 
@@ -119,7 +119,7 @@ def test_the_next_level_within_the_cooldown_is_an_event_of_its_own() -> None:
     assert path.at(365, price=300.0) == []
 
 
-def test_a_price_that_plays_around_the_threshold_is_told_once() -> None:
+def test_a_price_that_plays_around_the_threshold_is_reported_once() -> None:
     path = Path(AlertRules(price_windows=("1h",), volume_windows=(), cooldown_ms=0))
     for minute in range(0, 70, 5):
         path.at(60 * minute, price=100.0)
@@ -129,7 +129,7 @@ def test_a_price_that_plays_around_the_threshold_is_told_once() -> None:
     assert sum(len(events) for events in told) == 1
 
 
-def test_after_a_fall_below_four_fifths_and_the_cooldown_it_is_told_again() -> None:
+def test_after_a_fall_below_four_fifths_and_the_cooldown_it_is_reported_again() -> None:
     path = Path(AlertRules(price_windows=("1h",), volume_windows=()))
     for minute in range(0, 70, 5):
         path.at(60 * minute, price=100.0)
@@ -141,7 +141,7 @@ def test_after_a_fall_below_four_fifths_and_the_cooldown_it_is_told_again() -> N
     assert path.at(4553, price=106.0) == [("price", "1h", 6.0, 1)]
 
 
-def test_a_crossing_within_the_cooldown_is_told_at_its_end_if_it_lasts() -> None:
+def test_a_crossing_within_the_cooldown_is_reported_at_its_end_if_it_lasts() -> None:
     path = Path(AlertRules(price_windows=("1h",), volume_windows=()))
     for minute in range(0, 70, 5):
         path.at(60 * minute, price=100.0)
@@ -154,7 +154,7 @@ def test_a_crossing_within_the_cooldown_is_told_at_its_end_if_it_lasts() -> None
     assert path.at(4501, price=107.3) == []
 
 
-def test_a_higher_level_than_was_told_is_told_in_the_cooldown_too() -> None:
+def test_a_higher_level_than_was_sent_is_reported_in_the_cooldown_too() -> None:
     path = Path(AlertRules(price_windows=("1h",), volume_windows=()))
     for minute in range(0, 70, 5):
         path.at(60 * minute, price=100.0)
@@ -172,7 +172,7 @@ def test_up_and_down_do_not_wait_for_each_other() -> None:
     assert path.at(363, price=110.6) == []  # armed again, but in the cool-down
 
 
-def test_a_move_slower_than_the_window_is_told_by_the_longer_window_alone() -> None:
+def test_a_move_slower_than_the_window_is_reported_by_the_longer_window_alone() -> None:
     path = Path(AlertRules(volume_windows=()))
     told = [path.at(60 * minute, price=100 * 1.002**minute) for minute in range(120)]
 
@@ -237,7 +237,7 @@ def test_a_price_of_nothing_is_neither_base_nor_fall() -> None:
     assert path.at(361, price=100.0) == []
 
 
-def test_a_stale_token_tells_nothing_and_gives_no_base() -> None:
+def test_a_stale_token_reports_nothing_and_gives_no_base() -> None:
     path = since_six_minutes(price=100.0)
 
     assert path.at(960, seen=360, stale=True) == []
@@ -274,7 +274,7 @@ def test_a_source_is_measured_against_itself_as_soon_as_it_has_a_base() -> None:
     assert path.at(690, price=115.0) == [("price", "5m", 6.48, 1)]
 
 
-def test_a_collapse_that_takes_the_liquidity_with_it_is_told() -> None:
+def test_a_collapse_that_takes_the_liquidity_with_it_is_reported() -> None:
     path = since_six_minutes(price=100.0, price_source="dexscreener")
 
     fallen = path.at(361, price=1.0, price_source="dexscreener:thin")
@@ -320,7 +320,7 @@ def test_a_source_that_joins_is_no_spike() -> None:
     assert path.at(361, volume_5m=40_000.0, sources=["jupiter"]) == [("volume", "5m", 300.0, 3)]
 
 
-def test_a_token_that_returns_begins_anew() -> None:
+def test_a_token_that_returns_starts_over() -> None:
     path = since_six_minutes(price=100.0)
     path.at(361, price=106.0)
     path.remove()
@@ -340,7 +340,7 @@ def test_a_restart_neither_repeats_nor_loses() -> None:
     assert path.at(363, price=112.0) == [("price", "5m", 12.0, 2)]
 
 
-def test_a_new_epoch_keeps_what_was_told_and_what_was_known() -> None:
+def test_a_new_epoch_keeps_what_was_sent_and_what_was_known() -> None:
     path = since_six_minutes(price=100.0)
     path.at(361, price=106.0)
     path.restart()
@@ -381,7 +381,7 @@ def test_a_history_is_bounded() -> None:
     }
 
 
-def test_a_clock_that_was_set_back_begins_the_history_anew() -> None:
+def test_a_clock_that_was_set_back_begins_the_history_again() -> None:
     path = since_six_minutes(price=100.0)
 
     assert path.at(-7200, price=200.0) == []
@@ -394,7 +394,7 @@ def test_a_little_step_back_of_the_clock_changes_nothing() -> None:
     assert path.at(359, price=106.0) == [("price", "5m", 6.0, 1)]
 
 
-def test_an_event_told_in_the_future_holds_nothing_back() -> None:
+def test_an_event_reported_in_the_future_holds_nothing_back() -> None:
     rules = AlertRules()
 
     arm, told = turn(Arm(0, 1, T0 + 9_000_000), 6.0, rules.price_levels, T0, rules)
@@ -403,7 +403,7 @@ def test_an_event_told_in_the_future_holds_nothing_back() -> None:
 
 
 @pytest.mark.parametrize("junk", [b"", b"{}", b"[[1]]", b"null", b'[[["x"]]]', b"\xff"])
-def test_a_stored_track_that_cannot_be_read_begins_anew(junk: bytes) -> None:
+def test_a_stored_track_that_cannot_be_read_starts_over(junk: bytes) -> None:
     path = since_six_minutes(price=100.0)
     path.book.clear()
     path.book.load(TOKEN, {"5m": junk, "3d": b"[]"})

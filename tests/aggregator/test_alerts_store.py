@@ -109,7 +109,7 @@ def once(*sides: tuple[str, str, int]) -> dict[tuple[str, str, int, str], int]:
     return {(*side, f"solana:{name}"): 1 for side in sides for name in NAMES}
 
 
-async def test_each_crossing_is_told_once_over_restarts(
+async def test_each_crossing_is_reported_once_over_restarts(
     redis_url: str, redis: Redis, keys: Keys, store: Store
 ) -> None:
     async with aggregator(redis_url, keys, **SMALL):
@@ -136,7 +136,7 @@ async def test_each_crossing_is_told_once_over_restarts(
     assert (first.w, first.chg, first.from_, first.to) == ("5m", 6.0, 100.0, 106.0)
 
 
-async def test_each_crossing_is_told_once_over_takeovers(
+async def test_each_crossing_is_reported_once_over_takeovers(
     redis_url: str, redis: Redis, keys: Keys, store: Store
 ) -> None:
     """Each leader vanishes without a word amid the commits of a window; the standby goes on."""
@@ -176,7 +176,7 @@ async def _logs_more(redis: Redis, keys: Keys, than: int) -> bool:
     return bool(await redis.xlen(keys.alerts_log) > than)
 
 
-async def test_a_crossing_that_only_the_standby_heard_is_told_once(
+async def test_a_crossing_that_only_the_standby_received_is_reported_once(
     redis_url: str, redis: Redis, keys: Keys, store: Store
 ) -> None:
     async with aggregator(redis_url, keys, **SMALL):
@@ -199,7 +199,7 @@ async def test_a_crossing_that_only_the_standby_heard_is_told_once(
     assert counted(events) == once(("price", "down", 1))
 
 
-async def test_what_is_read_late_does_not_undo_what_was_told_meanwhile(
+async def test_what_is_read_late_does_not_undo_what_was_sent_meanwhile(
     redis: Redis, keys: Keys, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The sweep reads a token; before its answer is here, a window has read and told it."""
@@ -273,7 +273,7 @@ async def test_a_repeated_commit_logs_its_events_once(
     ]
 
 
-async def test_the_log_of_alerts_is_bounded_and_begins_anew_with_an_epoch(
+async def test_the_log_of_alerts_is_bounded_and_starts_over_with_an_epoch(
     redis: Redis, keys: Keys, store: Store
 ) -> None:
     fence = await begun(store)

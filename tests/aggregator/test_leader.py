@@ -274,7 +274,7 @@ async def test_the_log_holds_every_version_and_replays_to_the_store(
     assert replayed.rows == (await loaded(store)).rows
 
 
-async def test_a_takeover_keeps_readings_that_only_the_standby_heard_last(
+async def test_a_takeover_keeps_readings_that_only_the_standby_received_last(
     redis_url: str, redis: Redis, keys: Keys, store: Store
 ) -> None:
     """The holder vanishes without a word: its lease runs out, the standby commits what it heard."""

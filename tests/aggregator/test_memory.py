@@ -89,7 +89,7 @@ def test_a_standby_forgets_what_the_leader_has_long_committed() -> None:
     assert memory.take_dirty(T0 + 500) == ["solana:B"]
 
 
-def test_stored_readings_merge_with_those_heard_since() -> None:
+def test_stored_readings_merge_with_those_received_since() -> None:
     stored = Memory(max_tokens=10)
     stored.add("jupiter", reading(at=T0, price=1.0, holders=5), T0)
     saved = stored.take_unsaved("solana:A", T0, force=True)

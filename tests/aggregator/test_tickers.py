@@ -29,7 +29,7 @@ def test_a_ticker_of_its_own_is_not_marked() -> None:
     assert [tickers.mark(token) for token in ("a", "b", "c", "nobody")] == [None] * 4
 
 
-def test_of_two_the_older_and_the_more_liquid_are_told() -> None:
+def test_of_two_the_older_and_the_more_liquid_are_reported() -> None:
     tickers = filled(a=row(created_ms=5, liquidity=100.0), b=row(created_ms=9, liquidity=900.0))
     assert tickers.mark("a") == {"count": 2, "oldest": True, "most_liquid": False}
     assert tickers.mark("b") == {"count": 2, "oldest": False, "most_liquid": True}
@@ -114,7 +114,7 @@ tokens = st.lists(
 
 
 @given(tokens)
-def test_marks_depend_on_the_rows_alone_and_whoever_is_not_touched_keeps_his(
+def test_marks_depend_on_the_rows_alone_and_one_that_is_not_touched_keeps_his(
     changes: list[tuple[str, Row | None]],
 ) -> None:
     tickers, rows = Tickers(), dict[str, Row]()

@@ -18,7 +18,7 @@ from tests.support import eventually
 LISTS = [(sort, window) for sort in SORTS for window in (WINDOWS if sort in WINDOWED else (None,))]
 
 
-async def test_row_42_without_parameters_it_is_the_volume_of_24_h_and_20_rows(
+async def test_without_parameters_it_is_the_volume_of_24_h_and_20_rows(
     writer: Writer, start: Start
 ) -> None:
     await writer.begin()
@@ -113,7 +113,7 @@ async def test_rows_43_to_51_are_problems_that_name_the_parameter(start: Start, 
     assert len(answer.content) <= 1_024
 
 
-async def test_row_47_an_integer_cursor_is_an_offset_into_the_live_order(
+async def test_an_integer_cursor_is_an_offset_into_the_live_order(
     writer: Writer, start: Start
 ) -> None:
     await writer.begin()
@@ -136,7 +136,7 @@ async def test_row_47_an_integer_cursor_is_an_offset_into_the_live_order(
         assert (page["tokens"], page["nextCursor"]) == ([], None)
 
 
-async def test_row_57_head_has_the_headers_and_no_body(writer: Writer, start: Start) -> None:
+async def test_head_has_the_headers_and_no_body(writer: Writer, start: Start) -> None:
     await writer.begin()
     await writer.commit([row(1)])
     served = await start()
@@ -148,7 +148,7 @@ async def test_row_57_head_has_the_headers_and_no_body(writer: Writer, start: St
     assert head.headers["content-length"] == str(len(got.content))
 
 
-async def test_row_57_a_foreign_origin_is_told_nothing(writer: Writer, start: Start) -> None:
+async def test_a_foreign_origin_gets_nothing(writer: Writer, start: Start) -> None:
     await writer.begin()
     await writer.commit([row(1)])
     served = await start(api_origins=("https://app.example.org",))
@@ -171,9 +171,7 @@ async def test_row_57_a_foreign_origin_is_told_nothing(writer: Writer, start: St
     assert preflight.headers["access-control-allow-origin"] == "https://app.example.org"
 
 
-async def test_row_58_a_list_that_is_not_complete_is_503_warming(
-    writer: Writer, start: Start
-) -> None:
+async def test_a_list_that_is_not_complete_is_503_warming(writer: Writer, start: Start) -> None:
     served = await start()
     for path in ("/discover", "/discover?chain=solana", "/tokens/solana/Token00001"):
         before = await served.client.get(path)
@@ -190,7 +188,7 @@ async def test_row_58_a_list_that_is_not_complete_is_503_warming(
     assert after.json()["total"] == 2
 
 
-async def test_row_59_posting_is_405_and_says_what_is_allowed(start: Start) -> None:
+async def test_posting_is_405_and_says_what_is_allowed(start: Start) -> None:
     served = await start()
 
     answer = await served.client.post("/discover", content=b"x" * 1000)
@@ -201,7 +199,7 @@ async def test_row_59_posting_is_405_and_says_what_is_allowed(start: Start) -> N
     assert answer.json()["code"] == "method_not_allowed"
 
 
-async def test_row_60_the_same_rows_in_the_same_order_are_304(writer: Writer, start: Start) -> None:
+async def test_the_same_rows_in_the_same_order_are_304(writer: Writer, start: Start) -> None:
     await writer.begin()
     await writer.commit([row(n) for n in range(5)])
     served = await start()

@@ -53,7 +53,7 @@ async def timed(served: Served, path: str) -> tuple[float, int, str]:
 
 
 @pytest.mark.usefixtures("filled")
-async def test_f5_a_store_that_hangs_makes_every_answer_a_503_within_1_5_s(
+async def test_a_store_that_hangs_makes_every_answer_a_503_within_1_5_s(
     server: EmbeddedServer,
 ) -> None:
     async with serve(ApiSettings(redis_url=server.url, api_rate=0)) as served:
@@ -88,7 +88,7 @@ async def recovered(served: Served) -> bool:
 
 
 @pytest.mark.usefixtures("filled")
-async def test_f2_a_store_that_is_killed_is_503_and_one_that_comes_back_empty_is_warming(
+async def test_a_store_that_is_killed_is_503_and_one_that_comes_back_empty_is_warming(
     server: EmbeddedServer,
 ) -> None:
     async with serve(ApiSettings(redis_url=server.url, api_rate=0)) as served:
@@ -103,7 +103,7 @@ async def test_f2_a_store_that_is_killed_is_503_and_one_that_comes_back_empty_is
     assert {status for _, status, _ in down} == {503}
 
 
-async def test_f6_a_full_store_is_read_and_posting_says_storage_full(
+async def test_a_full_store_is_read_and_posting_says_storage_full(
     server: EmbeddedServer, client: Redis, filled: Writer
 ) -> None:
     async with (
@@ -130,7 +130,7 @@ async def test_f6_a_full_store_is_read_and_posting_says_storage_full(
     assert filled.replica.version == 1
 
 
-async def test_f3_a_demoted_store_takes_nothing_and_says_so(
+async def test_a_demoted_store_takes_nothing_and_says_so(
     server: EmbeddedServer, client: Redis
 ) -> None:
     async with (
@@ -144,7 +144,7 @@ async def test_f3_a_demoted_store_takes_nothing_and_says_so(
     assert (posted.status_code, posted.json()["code"]) == (503, "storage_readonly")
 
 
-async def test_f7_a_store_that_lost_everything_is_warming_not_empty(
+async def test_a_store_that_lost_everything_is_warming_not_empty(
     server: EmbeddedServer, client: Redis, filled: Writer
 ) -> None:
     async with serve(ApiSettings(redis_url=server.url, api_rate=0)) as served:
@@ -163,7 +163,7 @@ async def test_f7_a_store_that_lost_everything_is_warming_not_empty(
     assert (page["epoch"], page["total"]) == ("e2", 30)
 
 
-async def test_f35_a_lost_script_cache_is_invisible(
+async def test_a_lost_script_cache_is_invisible(
     server: EmbeddedServer, client: Redis, filled: Writer
 ) -> None:
     async with (
@@ -181,7 +181,7 @@ async def test_f35_a_lost_script_cache_is_invisible(
 
 
 @pytest.mark.usefixtures("filled")
-async def test_f32_five_hundred_at_once_over_32_connections_all_get_an_answer(
+async def test_five_hundred_at_once_over_32_connections_all_get_an_answer(
     server: EmbeddedServer,
 ) -> None:
     async with serve(ApiSettings(redis_url=server.url, api_rate=0)) as served:
@@ -194,7 +194,7 @@ async def test_f32_five_hundred_at_once_over_32_connections_all_get_an_answer(
 
 
 @pytest.mark.usefixtures("filled")
-async def test_f29_requests_that_are_cancelled_never_swap_answers(server: EmbeddedServer) -> None:
+async def test_requests_that_are_cancelled_never_swap_answers(server: EmbeddedServer) -> None:
     dice = random.Random(29)
     wrong = 0
     async with serve(ApiSettings(redis_url=server.url, api_rate=0)) as served:

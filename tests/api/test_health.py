@@ -11,7 +11,7 @@ from tests.api.conftest import Start
 from tests.api.writer import Writer, row
 
 
-async def test_health_tells_the_state_and_each_source(
+async def test_health_reports_the_state_and_each_source(
     redis: Redis, keys: Keys, writer: Writer, start: Start
 ) -> None:
     served = await start()
@@ -191,7 +191,9 @@ async def test_no_age_is_made_of_a_time_that_is_not_there(
     assert "age_ms" not in health["sources"]["jupiter"]
 
 
-async def test_an_aggregator_that_was_never_heard_has_no_age(writer: Writer, start: Start) -> None:
+async def test_an_aggregator_that_was_never_received_has_no_age(
+    writer: Writer, start: Start
+) -> None:
     served = await start()
     await writer.begin()
     await served.follows(await writer.commit([row(1)]))

@@ -144,7 +144,7 @@ async def unread() -> AsyncIterator[bytes]:
     ("row", "content_type"),
     [(5, "text/plain"), (5, ""), (5, "multipart/form-data; boundary=x"), (5, "application/jsonp")],
 )
-async def test_row_5_another_content_type_is_415(start: Start, row: int, content_type: str) -> None:
+async def test_another_content_type_is_415(start: Start, row: int, content_type: str) -> None:
     served = await start(ingest_api_keys=KEYS)
 
     answer = await post(served, content_type=content_type)
@@ -152,7 +152,7 @@ async def test_row_5_another_content_type_is_415(start: Start, row: int, content
     assert (answer.status_code, answer.json()["code"]) == (415, "unsupported_media_type"), row
 
 
-async def test_row_5_no_content_type_is_415(start: Start) -> None:
+async def test_no_content_type_is_415(start: Start) -> None:
     served = await start(ingest_api_keys=KEYS)
 
     answer = await served.client.post("/ingest", content=b"{}", headers=AUTH)
@@ -169,7 +169,7 @@ async def test_a_charset_beside_the_content_type_is_fine(start: Start) -> None:
     assert answer.status_code == 202
 
 
-async def test_row_6_a_compressed_body_is_415(start: Start) -> None:
+async def test_a_compressed_body_is_415(start: Start) -> None:
     served = await start(ingest_api_keys=KEYS)
 
     answer = await post(served, content_encoding="gzip")
@@ -192,7 +192,7 @@ async def test_rows_7_and_8_a_body_above_256_kib_is_413_however_it_comes(start: 
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "TRACE", "HEAD", "PATCH"])
-async def test_row_12_another_method_is_405_with_allow(start: Start, method: str) -> None:
+async def test_another_method_is_405_with_allow(start: Start, method: str) -> None:
     served = await start(ingest_api_keys=KEYS)
 
     answer = await served.client.request(method, "/ingest")
@@ -288,7 +288,7 @@ async def test_a_bad_idempotency_key_is_422(start: Start, key: str) -> None:
 
 
 # -- who takes it ---------------------------------------------------------------------------------
-async def test_row_38_without_an_aggregator_it_is_503_no_consumer(
+async def test_without_an_aggregator_it_is_503_no_consumer(
     redis: Redis, keys: Keys, start: Start
 ) -> None:
     served = await start(ingest_api_keys=KEYS)
@@ -304,7 +304,7 @@ async def test_row_38_without_an_aggregator_it_is_503_no_consumer(
 
 
 @pytest.mark.usefixtures("consumer")
-async def test_row_40_above_the_rate_it_is_429_with_retry_after(start: Start) -> None:
+async def test_above_the_rate_it_is_429_with_retry_after(start: Start) -> None:
     served = await start(ingest_api_keys=KEYS, ingest_rate=0.5, ingest_burst=3)
     other = {"authorization": f"Bearer other.{SECRET[::-1]}"}
 
@@ -318,7 +318,7 @@ async def test_row_40_above_the_rate_it_is_429_with_retry_after(start: Start) ->
     assert of_another.status_code == 202
 
 
-async def test_row_41_the_same_key_twice_is_the_same_answer_and_applied_once(
+async def test_the_same_key_twice_is_the_same_answer_and_applied_once(
     start: Start, consumer: Consumer
 ) -> None:
     served = await start(ingest_api_keys=KEYS)
@@ -379,7 +379,7 @@ async def test_ack_commit_answers_with_the_version_that_holds_it(
     assert consumer.batches[0].ack is True
 
 
-async def test_an_unknown_outcome_is_504_and_a_repeat_tells(
+async def test_an_unknown_outcome_is_504_and_a_repeat_reports(
     writer: Writer, start: Start, consumer: Consumer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ingest, "ACK_S", 0.1)

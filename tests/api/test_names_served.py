@@ -70,7 +70,7 @@ def names(found: list[dict[str, Any]]) -> list[Named]:
     return [(row.get("token_name"), row.get("token_ticker")) for row in found]
 
 
-async def test_h3_30_two_tokens_of_one_ticker_are_two_rows(feed: Feed) -> None:
+async def test_two_tokens_of_one_ticker_are_two_rows(feed: Feed) -> None:
     served = await feed("h3-30-same-ticker")
 
     listed = await rows(served, "/discover")
@@ -81,7 +81,7 @@ async def test_h3_30_two_tokens_of_one_ticker_are_two_rows(feed: Feed) -> None:
     assert [row["liquidity"] for row in found] == [5000.0, 5000.0]
 
 
-async def test_h3_34_a_tiny_price_is_served_with_its_digits(feed: Feed) -> None:
+async def test_a_tiny_price_is_served_with_its_digits(feed: Feed) -> None:
     served = await feed("h3-34-tiny-price")
 
     assert [row["price"] for row in await rows(served, "/discover")] == [1.234e-12, 1.23e-20]
@@ -89,7 +89,7 @@ async def test_h3_34_a_tiny_price_is_served_with_its_digits(feed: Feed) -> None:
 
 
 @pytest.mark.parametrize("text", [FAMILY, "family", "می\u200cرود", "میرود", "👨👩👧"])
-async def test_h3_36_joiners_are_kept_and_search_does_not_need_them(feed: Feed, text: str) -> None:
+async def test_joiners_are_kept_and_search_does_not_need_them(feed: Feed, text: str) -> None:
     served = await feed("h3-36-zwj-in-names")
     whole = (f"Family {FAMILY} 🏳\ufe0f\u200d🌈 می\u200cرود", FAMILY)
 
@@ -108,7 +108,7 @@ HOSTILE: list[Named] = [
 ]
 
 
-async def test_h3_37_hostile_names_are_served_as_text(feed: Feed) -> None:
+async def test_hostile_names_are_served_as_text(feed: Feed) -> None:
     served = await feed("h3-37-hostile-names")
 
     assert names(await rows(served, "/discover")) == HOSTILE

@@ -12,7 +12,7 @@ from tests.api.writer import Writer, row
 __all__ = ["launch"]  # a fixture
 
 
-async def test_h3_42_pipelined_requests_are_answered_in_their_order(
+async def test_pipelined_requests_are_answered_in_their_order(
     writer: Writer, launch: Launch
 ) -> None:
     await writer.begin()
@@ -48,7 +48,7 @@ async def test_h3_42_pipelined_requests_are_answered_in_their_order(
         b"API.Example",
     ],
 )
-async def test_h3_45_a_host_name_may_have_underscores(launch: Launch, host: bytes) -> None:
+async def test_a_host_name_may_have_underscores(launch: Launch, host: bytes) -> None:
     api = await launch()
 
     answer = await api.raw(

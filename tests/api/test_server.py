@@ -88,7 +88,7 @@ async def launch(redis_url: str, redis_prefix: str) -> AsyncIterator[Launch]:
         await running.task
 
 
-async def test_row_7_ten_megabytes_announced_are_413_before_any_is_sent(launch: Launch) -> None:
+async def test_ten_megabytes_announced_are_413_before_any_is_sent(launch: Launch) -> None:
     api = await launch()
 
     answer = await api.raw(POST + b"Content-Length: 10485760\r\n\r\n")
@@ -98,7 +98,7 @@ async def test_row_7_ten_megabytes_announced_are_413_before_any_is_sent(launch: 
     assert b'"code":"body_too_large"' in answer
 
 
-async def test_row_7_who_asks_first_is_told_no_and_sends_nothing(launch: Launch) -> None:
+async def test_a_client_that_expects_continue_is_refused_before_its_body(launch: Launch) -> None:
     api = await launch()
     started = time.monotonic()
 
@@ -145,7 +145,7 @@ async def test_what_is_no_request_is_a_400_problem_and_the_end(
     assert b'"code":"bad_request"' in body
 
 
-async def test_row_12_trace_is_405_and_echoes_nothing(launch: Launch) -> None:
+async def test_trace_is_405_and_echoes_nothing(launch: Launch) -> None:
     api = await launch()
 
     answer = await api.raw(
@@ -157,9 +157,7 @@ async def test_row_12_trace_is_405_and_echoes_nothing(launch: Launch) -> None:
     assert b"42" not in answer.partition(b"\r\n\r\n")[2]
 
 
-async def test_row_57_head_sends_no_body_and_the_connection_stays(
-    writer: Writer, launch: Launch
-) -> None:
+async def test_head_sends_no_body_and_the_connection_stays(writer: Writer, launch: Launch) -> None:
     await writer.begin()
     await writer.commit([row(1)])
     api = await launch()

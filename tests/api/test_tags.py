@@ -67,7 +67,7 @@ def test_weak_tags_hold_no_coding_by_chance() -> None:
 
 
 @pytest.mark.parametrize("path", ["/search?q=r", "/discover", "/discover?limit=1"])
-async def test_h3_43_a_list_of_tags_and_a_tag_without_its_weakness_are_304(
+async def test_a_list_of_tags_and_a_tag_without_its_weakness_are_304(
     writer: Writer, start: Start, path: str
 ) -> None:
     await writer.begin()

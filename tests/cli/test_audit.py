@@ -24,21 +24,21 @@ def test_a_row_that_is_whole_has_nothing_against_it() -> None:
     assert complaints(CAT) == []
 
 
-def test_a_field_that_no_row_has_is_told() -> None:
+def test_a_field_that_no_row_has_is_reported() -> None:
     assert complaints({**CAT, "colour": b'"red"'}) == ["solana:cat has an unknown field 'colour'"]
 
 
-def test_a_stored_null_is_told_because_unknown_is_absent() -> None:
+def test_a_stored_null_is_reported_because_unknown_is_absent() -> None:
     assert complaints({**CAT, "price": b"null"}) == ["solana:cat has a price that is no JSON value"]
 
 
-def test_a_row_version_that_is_no_number_is_told() -> None:
+def test_a_row_version_that_is_no_number_is_reported() -> None:
     assert complaints({**CAT, "rv": b'"x"'}) == [
         "solana:cat has rv None, the store is at version 5"
     ]
 
 
-def test_a_removal_in_the_future_is_told() -> None:
+def test_a_removal_in_the_future_is_reported() -> None:
     assert complaints({}, gone_at=6) == ["solana:cat was removed at 6, after version 5"]
 
 
@@ -55,7 +55,7 @@ def test_all_differences_are_counted_and_the_first_few_shown() -> None:
     assert (check.looked_at, check.wrong, len(check.examples)) == (7, 7, 5)
 
 
-def test_a_log_entry_that_is_no_commit_is_told() -> None:
+def test_a_log_entry_that_is_no_commit_is_reported() -> None:
     log = LogCheck("e")
 
     log.entry("1-0", b"noise")
@@ -64,7 +64,7 @@ def test_a_log_entry_that_is_no_commit_is_told() -> None:
     assert log.check.examples == ["entry 1-0 is not a message of ours", "entry 2-0 is not a commit"]
 
 
-def test_a_log_that_is_empty_though_something_was_committed_is_told() -> None:
+def test_a_log_that_is_empty_though_something_was_committed_is_reported() -> None:
     log = LogCheck("e")
 
     log.end(Meta(epoch="e", version=2))

@@ -22,11 +22,11 @@ def value(name: str) -> Value:
     return next(one for one in read_config().settings if one.variable == name)
 
 
-def test_every_setting_tells_its_meaning() -> None:
+def test_every_setting_reports_its_meaning() -> None:
     assert [one.variable for one in settings_table() if not one.meaning] == []
 
 
-def test_a_setting_of_several_services_is_told_once() -> None:
+def test_a_setting_of_several_services_is_reported_once() -> None:
     names = [one.variable for one in settings_table()]
 
     assert len(names) == len(set(names)) > 100
@@ -130,7 +130,7 @@ def test_only_the_asked_service_is_judged(monkeypatch: pytest.MonkeyPatch) -> No
     assert config("ws", as_json=False, changed=False) == 0
 
 
-def test_look_alikes_are_told_with_what_was_meant(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_look_alikes_are_reported_with_what_was_meant(monkeypatch: pytest.MonkeyPatch) -> None:
     Path(".env").write_text(
         "WINDOWS_MS=300\nCOMPOSE_PROJECT_NAME=x\nREDIS_IMAGE=y\n", encoding="utf-8"
     )

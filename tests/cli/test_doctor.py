@@ -132,7 +132,7 @@ def test_each_fault_of_a_server_is_found_and_nothing_else(facts: Facts, found: l
         ("redis://h:1/0", "cluster", "(cluster)"),
     ],
 )
-def test_the_kind_of_redis_is_told(where: str, mode: str, said: str) -> None:
+def test_the_kind_of_redis_is_reported(where: str, mode: str, said: str) -> None:
     facts = replace(with_info(redis_mode=mode), where=where)
 
     assert said in judge(facts)[0].seen
@@ -219,7 +219,7 @@ async def examined(url: str | None = None, *, clean: bool = False) -> dict[str, 
     return {one.name: one async for one in examine(url, upstream=False, clean=clean)}
 
 
-async def test_a_server_that_is_not_there_is_told_without_the_password() -> None:
+async def test_a_server_that_is_not_there_is_reported_without_the_password() -> None:
     port = free_port()
 
     found = await examined(f"redis://:hush@127.0.0.1:{port}/0")
@@ -229,7 +229,7 @@ async def test_a_server_that_is_not_there_is_told_without_the_password() -> None
     assert "hush" not in str(found)
 
 
-async def test_a_wrong_password_is_told_as_such(
+async def test_a_wrong_password_is_reported_as_such(
     private_server: Callable[..., EmbeddedServer],
 ) -> None:
     server = private_server()
@@ -347,7 +347,7 @@ def test_a_data_folder_that_cannot_be_is_found(tmp_path: Path) -> None:
 
 
 # -- the sources ---------------------------------------------------------------------------------
-async def test_each_source_is_asked_and_what_it_says_is_told(
+async def test_each_source_is_asked_and_what_it_says_is_reported(
     monkeypatch: pytest.MonkeyPatch, spawn_dexwire: Spawn
 ) -> None:
     async def busy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -375,7 +375,9 @@ async def test_each_source_is_asked_and_what_it_says_is_told(
     assert "etherium" in found["setting of geckoterminal"].seen
 
 
-async def test_a_source_that_is_off_or_wrongly_set_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_source_that_is_off_or_wrongly_set_is_reported(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("DEXSCREENER_ENABLED", "false")
     monkeypatch.setenv("JUPITER_ENABLED", "false")
     monkeypatch.setenv("GECKOTERMINAL_URL", "ftp://x")

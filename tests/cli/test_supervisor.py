@@ -46,7 +46,7 @@ def gone(pid: int) -> bool:
     return state == "Z"
 
 
-def test_the_delay_doubles_to_five_seconds_and_starts_anew_after_a_healthy_life() -> None:
+def test_the_delay_doubles_to_five_seconds_and_starts_over_after_a_healthy_life() -> None:
     assert next_delay_s(0, lived_s=0.1) == 0.2
     assert next_delay_s(0.2, lived_s=0.1) == 0.4
     assert next_delay_s(3.2, lived_s=0.1) == 5.0
@@ -101,7 +101,7 @@ async def test_the_end_is_everybodys_end(capsys: pytest.CaptureFixture[str]) -> 
     assert "dexwire | stopping a, b" in capsys.readouterr().out
 
 
-async def test_a_child_that_does_not_hear_is_killed_in_time(
+async def test_a_child_that_does_not_receive_is_killed_in_time(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(supervisor_, "KILL_AFTER_S", 0.3)

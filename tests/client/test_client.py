@@ -81,7 +81,7 @@ async def test_discover_walks_through_everything_once(c: Client) -> None:
     assert len([row async for row in c.discover(limit=130)]) == 130
 
 
-async def test_a_token_is_told_with_its_sources(c: Client) -> None:
+async def test_a_token_comes_with_its_sources(c: Client) -> None:
     row = (await c.page(limit=1)).tokens[0]
 
     known = await c.token(row["chain"], row["token_address"])
@@ -158,7 +158,7 @@ async def test_a_view_follows_a_list_topic() -> None:
     assert view.version == ("e1", 6)
 
 
-async def test_a_view_that_is_told_nonsense_asks_anew() -> None:
+async def test_a_view_that_receives_nonsense_subscribes_again() -> None:
     async def script(visit: Visit) -> None:
         await visit.serve({LIST: snap(LIST, 5, row("s:A", volume_5m=1.0), ids=["s:A"])})
         await visit.say(diff(LIST, 5, 6, set=[{"id": "s:B", "volume_5m": 2.0}]))

@@ -26,7 +26,7 @@ def rule_with(*frames: dict[str, Any]) -> Rule:
     return rule
 
 
-def test_a_snapshot_is_told_whole_and_in_the_lists_order() -> None:
+def test_a_snapshot_is_an_event_whole_and_in_the_lists_order() -> None:
     rule = Rule()
 
     (event,) = told(rule, snap(LIST, 5, A1, B2, ids=["s:B", "s:A"]))
@@ -67,7 +67,7 @@ def test_a_new_epoch_invalidates_every_other_topic() -> None:
     assert rule.versions == {"all": 1}
 
 
-def test_a_diff_that_follows_is_told() -> None:
+def test_a_diff_that_follows_is_reported() -> None:
     rule = rule_with(snap("all", 5, A1))
 
     (event,) = told(rule, diff("all", 5, 7, set=[{"id": "s:A", "price": None}], cf=2))
@@ -86,7 +86,7 @@ def test_a_diff_that_is_covered_or_of_no_known_topic_is_ignored(frame: dict[str,
     assert rule.versions == {"all": 5}
 
 
-def test_a_gap_is_told_once_until_the_resume_is_answered() -> None:
+def test_a_gap_is_reported_once_until_the_resume_is_answered() -> None:
     rule = rule_with(snap("all", 5))
 
     (gap,) = told(rule, diff("all", 6, 7))
@@ -129,7 +129,7 @@ def test_a_heartbeat_before_any_state_only_names_the_epoch() -> None:
     assert rule.epoch == "e1"
 
 
-def test_alerts_are_told_one_by_one() -> None:
+def test_alerts_are_events_one_by_one() -> None:
     rule = Rule()
 
     events = told(rule, ev("alerts:s", 3, 5, "5.0", "5.1"))
@@ -156,7 +156,7 @@ def test_alerts_alone_go_on_in_a_new_epoch() -> None:
     assert [type(e) for e in told(rule, ev("alerts", 1, 2, "2.0"))] == [Alert]
 
 
-def test_lost_alerts_are_told_and_are_no_further_gap() -> None:
+def test_lost_alerts_are_reported_and_are_no_further_gap() -> None:
     rule = rule_with(ev("alerts", 3, 5, "5.0"))
 
     events = told(
@@ -169,7 +169,7 @@ def test_lost_alerts_are_told_and_are_no_further_gap() -> None:
     assert [type(e) for e in events] == [Gap, Alert]
 
 
-def test_split_and_repeated_alerts_are_told_once() -> None:
+def test_split_and_repeated_alerts_are_reported_once() -> None:
     rule = rule_with(snap("alerts", 5))
 
     first = told(rule, {**ev("alerts", 5, 8, "6.0"), "more": True})
@@ -194,7 +194,7 @@ def test_a_watchlist_counts_again_after_the_answer_to_its_last_edit() -> None:
     assert list(event.rows) == [B2]
 
 
-def test_an_empty_snapshot_of_alerts_sets_their_version_and_tells_nothing() -> None:
+def test_an_empty_snapshot_of_alerts_sets_their_version_and_reports_nothing() -> None:
     rule = Rule()
 
     assert told(rule, snap("alerts", 5)) == []
@@ -219,7 +219,7 @@ def test_a_new_connection_forgets_parts_of_the_old_one() -> None:
     assert list(event.add) == []
 
 
-def test_a_split_diff_is_told_at_its_last_part() -> None:
+def test_a_split_diff_is_reported_at_its_last_part() -> None:
     rule = rule_with(snap("all", 5))
 
     assert told(rule, diff("all", 5, 9, add=[A1], more=True)) == []
@@ -240,7 +240,7 @@ def test_what_is_no_frame_is_malformed(text: str) -> None:
         decode(text.encode("utf-8", "surrogatepass"))
 
 
-def test_alert_topics_are_told_by_their_names() -> None:
+def test_alert_topics_are_reported_by_their_names() -> None:
     assert [is_alerts(t) for t in ("alerts", "alerts:s:L2", "all", "chain:alerts")] == [
         True,
         True,

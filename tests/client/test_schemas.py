@@ -37,7 +37,7 @@ def test_the_committed_schemas_are_the_generated_ones() -> None:
     assert committed == {name: text(schema) for name, schema in schemas().items()}
 
 
-def test_a_wrong_frame_is_told() -> None:
+def test_a_wrong_frame_is_reported() -> None:
     assert wrong({"t": "hb", "e": "x", "v": "5"}) == ["$.v: '5' is no integer"]
     assert wrong({"t": "hb", "e": "x", "v": 5, "st": "fine"}) != []
     assert wrong({"t": "hb", "v": 5, "mood": 1}) == ["$: e is missing", "unknown field mood"]

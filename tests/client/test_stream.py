@@ -82,7 +82,7 @@ async def test_after_a_broken_connection_it_resumes_what_it_holds() -> None:
     assert [(said["e"], said["topics"]) for said in asked] == [("e1", {"all": 7})]
 
 
-async def test_a_gap_is_told_and_repaired_on_the_same_connection() -> None:
+async def test_a_gap_is_reported_and_repaired_on_the_same_connection() -> None:
     async def script(visit: Visit) -> None:
         await visit.serve({"all": snap("all", 5, A1)})
         await visit.say(diff("all", 6, 7), beat(8))
@@ -210,7 +210,7 @@ async def test_a_slow_consumer_gets_the_present_folded() -> None:
     assert [patch.get("price") for patch in event.set] == [5_000.0]
 
 
-async def test_a_watchlist_is_told_in_pieces_that_fit_and_resumed_when_short() -> None:
+async def test_a_watchlist_is_sent_in_pieces_that_fit_and_resumed_when_short() -> None:
     ids = [f"solana:{number:044d}" for number in range(400)]
     heard: list[dict[str, Any]] = []
 
@@ -343,7 +343,7 @@ async def test_closing_twice_is_no_error_and_a_closed_stream_does_not_start() ->
         await anext(stream)
 
 
-def test_waiting_grows_to_a_bound_and_starts_anew_after_a_good_connection() -> None:
+def test_waiting_grows_to_a_bound_and_starts_over_after_a_good_connection() -> None:
     class Highest:
         def uniform(self, _low: float, high: float) -> float:
             return high

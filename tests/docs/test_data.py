@@ -30,13 +30,13 @@ def built_names() -> set[str]:
     return found
 
 
-def test_every_redis_key_is_told_once() -> None:
+def test_every_redis_key_is_documented_once() -> None:
     told = [re.sub(r"<[^>]*>", "<>", cell.strip("`")) for cell in first_cells("Redis keys")]
 
     assert sorted(told) == sorted(built_names())
 
 
-def test_every_field_of_the_row_is_told_once() -> None:
+def test_every_field_of_the_row_is_documented_once() -> None:
     told = []
     for cell in first_cells("Fields")[: len(ROW_FIELDS)]:
         names = re.findall(r"`([^`]+)`", cell)
@@ -46,7 +46,7 @@ def test_every_field_of_the_row_is_told_once() -> None:
     assert [name for name in told if name in ROW_FIELDS] == list(ROW_FIELDS)
 
 
-def test_every_metric_has_its_index_told() -> None:
+def test_every_metric_has_its_index_reported() -> None:
     line = next(line for line in TEXT.splitlines() if line.startswith("| `index:<metric>`"))
 
     for metric in METRICS:

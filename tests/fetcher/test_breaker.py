@@ -85,7 +85,7 @@ def test_a_trial_that_never_ends_does_not_rest_for_ever() -> None:
     ("per_s", "saved"),
     [(0.5, 10), (2, 0), (5, 0), (20, 0), (100, 0)],  # so slow a source never has 20 in 10 s
 )
-def test_f15_a_minute_of_failures_makes_no_storm_and_ends_within_ten_seconds(
+def test_a_minute_of_failures_makes_no_storm_and_ends_within_ten_seconds(
     per_s: float, saved: int
 ) -> None:
     """Calls at an even rate in virtual time, with the retries that the rules allow."""

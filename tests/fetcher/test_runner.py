@@ -289,7 +289,7 @@ async def test_an_answer_to_our_own_question_does_not_keep_a_token_alive(
     assert await store.known() == ["base:a"]
 
 
-async def test_a_failing_call_is_told_and_stops_nothing_else(
+async def test_a_failing_call_is_reported_and_stops_nothing_else(
     server: Upstream, source: Source, runner: Make, channel: Channel, store: Store
 ) -> None:
     server.answer("/search", recorded("dexscreener", "latest-dex-search_usd1_2025-11-06"))

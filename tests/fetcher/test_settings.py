@@ -198,7 +198,7 @@ def test_settings_without_the_name_of_their_source_are_refused(
         ("FETCHER_API_KEY", f"fetcher:polled.sha256:{'0' * 64}"),
     ],
 )
-def test_a_wrong_setting_is_told_by_the_name_of_its_variable(
+def test_a_wrong_setting_is_reported_by_the_name_of_its_variable(
     monkeypatch: pytest.MonkeyPatch, variable: str, value: str
 ) -> None:
     monkeypatch.setenv(variable, value)
@@ -223,7 +223,7 @@ def test_posting_needs_a_key_which_is_presented_without_its_right(
     assert read_settings(FetcherSettings).bearer == f"bot.{'s' * 32}"
 
 
-def test_a_secret_is_never_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_secret_is_never_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JUPITER_API_KEY", "hush")
     monkeypatch.setenv("JUPITER_URL", "nonsense")
 

@@ -11,12 +11,12 @@ import pytest
 from shared.keys import Keys
 from shared.redis.connect import open_redis
 from tests.api.writer import Writer, row
-from tests.limits.doors import SECRET, Door, Stack, running
+from tests.limits.entries import SECRET, Entry, Stack, running
 
 
 @pytest.fixture(scope="session")
 def stack(redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """The services behind both doors, on a store with some rows."""
+    """The services behind both entries, on a store with some rows."""
     prefix = f"test-{secrets.token_hex(6)}:"
 
     async def fill() -> None:
@@ -47,6 +47,6 @@ def stack(redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 
 @pytest.fixture(params=["bare", "caddy"])
-def door(request: pytest.FixtureRequest, stack: Stack) -> Door:
+def entry(request: pytest.FixtureRequest, stack: Stack) -> Entry:
     """Each test that knocks knocks at both."""
-    return stack.doors[request.param]
+    return stack.entries[request.param]

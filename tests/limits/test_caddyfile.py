@@ -37,7 +37,7 @@ def test_the_file_is_valid_as_it_is_and_with_everything_set(tmp_path: Path) -> N
     assert full.returncode == 0, full.stderr
 
 
-def test_it_serves_plain_http_on_8080_and_nothing_else_unless_told(tmp_path: Path) -> None:
+def test_it_serves_plain_http_on_8080_and_nothing_else_unless_reported(tmp_path: Path) -> None:
     adapted = caddy(tmp_path, "adapt")
 
     assert adapted.stdout.count('"listen"') == 1
@@ -45,7 +45,7 @@ def test_it_serves_plain_http_on_8080_and_nothing_else_unless_told(tmp_path: Pat
     assert '"admin":{"disabled":true}' in adapted.stdout
 
 
-def test_a_named_site_is_told_to_browsers_as_https(tmp_path: Path) -> None:
+def test_a_named_site_is_served_to_browsers_as_https(tmp_path: Path) -> None:
     adapted = caddy(tmp_path, "adapt", SITE_ADDRESS="dexwire.example.org")
 
     assert '"listen":[":443"]' in adapted.stdout

@@ -6,10 +6,10 @@ import asyncio
 import contextlib
 import json
 
-from tests.limits.doors import (
+from tests.limits.entries import (
     SECRET,
     Answer,
-    Door,
+    Entry,
     Stack,
     ask,
     connected,
@@ -25,9 +25,9 @@ from tests.support import eventually
 BODY = b'{"source":"mybot","tokens":[{"token_address":"Abc","price":1}]}'
 
 
-async def burst(door: Door, request: bytes, count: int, source: str) -> list[Answer]:
+async def burst(entry: Entry, request: bytes, count: int, source: str) -> list[Answer]:
     """Ask at once, from one address."""
-    return await asyncio.gather(*(ask(door.http, request, source=source) for _ in range(count)))
+    return await asyncio.gather(*(ask(entry.http, request, source=source) for _ in range(count)))
 
 
 def statuses(answers: list[Answer]) -> dict[int, int]:
@@ -37,10 +37,10 @@ def statuses(answers: list[Answer]) -> dict[int, int]:
 
 
 # -- requests (the stack lets in 2 a second, 10 at once) ------------------------------------------
-async def test_an_address_that_asks_too_often_is_told_when_to_come_again(door: Door) -> None:
+async def test_an_address_that_asks_too_often_learns_when_to_come_again(entry: Entry) -> None:
     source = new_address()
 
-    answers = await burst(door, get(), 40, source)
+    answers = await burst(entry, get(), 40, source)
 
     refused = [answer for answer in answers if answer.status == 429]
     assert statuses(answers)[200] >= 10
@@ -50,31 +50,31 @@ async def test_an_address_that_asks_too_often_is_told_when_to_come_again(door: D
     assert json.loads(refused[0].raw.partition(b"\r\n\r\n")[2])["code"] == "rate"
 
 
-async def test_nobody_else_is_limited_with_it(door: Door) -> None:
-    await burst(door, get(), 40, new_address())
+async def test_nobody_else_is_limited_with_it(entry: Entry) -> None:
+    await burst(entry, get(), 40, new_address())
 
-    assert (await ask(door.http, get())).status == 200
+    assert (await ask(entry.http, get())).status == 200
 
 
-async def test_it_is_let_in_again_later_and_probes_always(door: Door) -> None:
+async def test_it_is_let_in_again_later_and_probes_always(entry: Entry) -> None:
     source = new_address()
-    await burst(door, get(), 20, source)
+    await burst(entry, get(), 20, source)
 
-    probes = await burst(door, get("/livez"), 20, source)
+    probes = await burst(entry, get("/livez"), 20, source)
 
     async def again() -> bool:
-        return (await ask(door.http, get(), source=source)).status == 200
+        return (await ask(entry.http, get(), source=source)).status == 200
 
     assert statuses(probes) == {200: 20}
     await eventually(again)
 
 
-async def test_row_56_an_address_of_its_own_invention_helps_nobody(door: Door) -> None:
+async def test_an_address_of_its_own_invention_helps_nobody(entry: Entry) -> None:
     source = new_address()
 
     answers = await asyncio.gather(
         *(
-            ask(door.http, get("/search?q=a", f"X-Forwarded-For: 203.0.113.{n}"), source=source)
+            ask(entry.http, get("/search?q=a", f"X-Forwarded-For: 203.0.113.{n}"), source=source)
             for n in range(40)
         )
     )
@@ -82,13 +82,13 @@ async def test_row_56_an_address_of_its_own_invention_helps_nobody(door: Door) -
     assert statuses(list(answers))[429] >= 20
 
 
-async def test_a_trusted_proxy_tells_whose_request_it_is(stack: Stack) -> None:
+async def test_a_trusted_proxy_reports_whose_request_it_is(stack: Stack) -> None:
     """127.0.0.1 is trusted; its right-most word is its own, the others its client's."""
-    door = stack.doors["bare"]
+    entry = stack.entries["bare"]
 
     async def from_proxy(client: str, count: int) -> dict[int, int]:
         request = get("/health", f"X-Forwarded-For: {client}")
-        return statuses(await burst(door, request, count, "127.0.0.1"))
+        return statuses(await burst(entry, request, count, "127.0.0.1"))
 
     flood = await from_proxy("203.0.113.1", 30)
     forged = await from_proxy("198.51.100.9, 203.0.113.1", 1)
@@ -100,11 +100,11 @@ async def test_a_trusted_proxy_tells_whose_request_it_is(stack: Stack) -> None:
 
 
 async def test_an_ipv6_site_is_one_client(stack: Stack) -> None:
-    door = stack.doors["bare"]
+    entry = stack.entries["bare"]
 
     async def from_proxy(client: str) -> int:
         request = get("/health", f"X-Forwarded-For: {client}")
-        return (await ask(door.http, request, source="127.0.0.1")).status
+        return (await ask(entry.http, request, source="127.0.0.1")).status
 
     inside = await asyncio.gather(*(from_proxy(f"2001:db8:1:1::{n:x}") for n in range(40)))
     beside = await from_proxy("2001:db8:1:2::1")
@@ -115,14 +115,14 @@ async def test_an_ipv6_site_is_one_client(stack: Stack) -> None:
 
 # -- posts ----------------------------------------------------------------------------------------
 async def test_wrong_keys_are_counted_by_address_and_do_not_shut_out_a_right_one(
-    door: Door,
+    entry: Entry,
 ) -> None:
     source = new_address()
     wrong = post(f"Content-Length: {len(BODY)}", "Connection: close", key="bot.wrong") + BODY
     right = post(f"Content-Length: {len(BODY)}", "Connection: close", key=f"other.{SECRET}") + BODY
 
-    answers = await burst(door, wrong, 40, source)
-    allowed = await ask(door.http, right, source=source)
+    answers = await burst(entry, wrong, 40, source)
+    allowed = await ask(entry.http, right, source=source)
 
     counted = statuses(answers)
     assert counted[401] >= 10
@@ -130,11 +130,11 @@ async def test_wrong_keys_are_counted_by_address_and_do_not_shut_out_a_right_one
     assert allowed.status == 503  # no_consumer: it was let in
 
 
-async def test_row_40_a_key_that_posts_too_often_is_told_when_to_come_again(door: Door) -> None:
+async def test_a_key_that_posts_too_often_learns_when_to_come_again(entry: Entry) -> None:
     key = f"other.{SECRET}"
     request = post(f"Content-Length: {len(BODY)}", "Connection: close", key=key) + BODY
 
-    answers = await asyncio.gather(*(ask(door.http, request) for _ in range(60)))
+    answers = await asyncio.gather(*(ask(entry.http, request) for _ in range(60)))
 
     refused = [answer for answer in answers if answer.status == 429]
     assert len(refused) >= 20
@@ -142,16 +142,16 @@ async def test_row_40_a_key_that_posts_too_often_is_told_when_to_come_again(door
 
 
 # -- the stream (1 handshake a second, 8 at once, 5 connections, 40 in all) -----------------------
-async def test_row_76_the_sixth_connection_of_an_address_is_429_before_the_upgrade(
-    door: Door,
+async def test_the_sixth_connection_of_an_address_is_429_before_the_upgrade(
+    entry: Entry,
 ) -> None:
     source = new_address()
     async with contextlib.AsyncExitStack() as held:
         for _ in range(5):
-            reader, writer = await held.enter_async_context(connected(door.ws, source))
+            reader, writer = await held.enter_async_context(connected(entry.ws, source))
             assert (await upgrade(reader, writer)).status == 101
-        sixth = await head(door.ws, handshake("X-Forwarded-For: 203.0.113.6"), source=source)
-        async with connected(door.ws, new_address()) as (reader, writer):
+        sixth = await head(entry.ws, handshake("X-Forwarded-For: 203.0.113.6"), source=source)
+        async with connected(entry.ws, new_address()) as (reader, writer):
             other = await upgrade(reader, writer)
 
     assert sixth.status == 429
@@ -159,11 +159,11 @@ async def test_row_76_the_sixth_connection_of_an_address_is_429_before_the_upgra
     assert other.status == 101
 
 
-async def test_handshakes_of_an_address_have_a_rate(door: Door) -> None:
+async def test_handshakes_of_an_address_have_a_rate(entry: Entry) -> None:
     source = new_address()
     statuses = []
     for _ in range(12):
-        async with connected(door.ws, source) as (reader, writer):
+        async with connected(entry.ws, source) as (reader, writer):
             answer = await upgrade(reader, writer)
             statuses.append(answer.status)
 
@@ -172,9 +172,9 @@ async def test_handshakes_of_an_address_have_a_rate(door: Door) -> None:
     assert answer.header("retry-after") == "1"
 
 
-async def test_row_77_a_full_gateway_is_503_before_the_upgrade(door: Door) -> None:
+async def test_a_full_gateway_is_503_before_the_upgrade(entry: Entry) -> None:
     async def empty() -> bool:
-        async with connected(door.ws, new_address()) as (reader, writer):
+        async with connected(entry.ws, new_address()) as (reader, writer):
             return (await upgrade(reader, writer)).status == 101
 
     await eventually(empty)
@@ -183,7 +183,7 @@ async def test_row_77_a_full_gateway_is_503_before_the_upgrade(door: Door) -> No
         for number in range(45):
             if number % 5 == 0:
                 source = new_address()
-            reader, writer = await held.enter_async_context(connected(door.ws, source))
+            reader, writer = await held.enter_async_context(connected(entry.ws, source))
             said.append(await upgrade(reader, writer))
 
     refused = [answer for answer in said if answer.status != 101]
@@ -192,7 +192,7 @@ async def test_row_77_a_full_gateway_is_503_before_the_upgrade(door: Door) -> No
     assert all(int(answer.header("retry-after")) in range(3, 9) for answer in refused)
 
 
-async def test_rows_64_and_65_a_handshake_is_bounded(door: Door) -> None:
+async def test_rows_64_and_65_a_handshake_is_bounded(entry: Entry) -> None:
     rows = {
         "10 kB in one line": [handshake("X-Big: " + "x" * 10_000)],
         "20 kB in lines": [handshake(*(f"X-{n}: {'x' * 4_000}" for n in range(5)))],
@@ -200,20 +200,20 @@ async def test_rows_64_and_65_a_handshake_is_bounded(door: Door) -> None:
         "200 lines": [handshake(*(f"X-{n}: y" for n in range(200)))],
     }
 
-    answers = await asyncio.gather(*(head(door.ws, *sent) for sent in rows.values()))
+    answers = await asyncio.gather(*(head(entry.ws, *sent) for sent in rows.values()))
 
     assert [answer.status for answer in answers] == [431] * 4
 
 
-async def test_a_foreign_origin_is_403_through_every_door(door: Door) -> None:
-    assert (await head(door.ws, handshake("Origin: https://evil.example"))).status == 403
+async def test_a_foreign_origin_is_403_through_every_entry(entry: Entry) -> None:
+    assert (await head(entry.ws, handshake("Origin: https://evil.example"))).status == 403
 
 
-async def test_f24_a_thousand_connections_at_once_are_all_answered(stack: Stack) -> None:
-    door = stack.doors["bare"]
+async def test_a_thousand_connections_at_once_are_all_answered(stack: Stack) -> None:
+    entry = stack.entries["bare"]
 
     async def knock(source: str) -> int:
-        async with connected(door.ws, source) as (reader, writer):
+        async with connected(entry.ws, source) as (reader, writer):
             answer = await upgrade(reader, writer)
             return answer.status
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.limits.doors import Door, Stack, ask, connected, get, handshake, new_address, post
+from tests.limits.entries import Entry, Stack, ask, connected, get, handshake, new_address, post
 from tests.support import eventually
 
 FLOOD = Path(__file__).parent / "flood.py"
@@ -96,19 +96,19 @@ async def attacked(port: int, pid: int, element: str, connections: int = 4) -> N
 
 @pytest.mark.parametrize("element", ELEMENTS)
 async def test_an_endless_element_costs_the_api_nothing(stack: Stack, element: str) -> None:
-    door: Door = stack.doors["bare"]
+    entry: Entry = stack.entries["bare"]
 
-    await attacked(door.http, stack.processes[0].pid, element)
+    await attacked(entry.http, stack.processes[0].pid, element)
 
 
 @pytest.mark.parametrize("element", HEADS)
 async def test_an_endless_handshake_costs_the_gateway_nothing(stack: Stack, element: str) -> None:
-    await attacked(stack.doors["bare"].ws, stack.processes[1].pid, element)
+    await attacked(stack.entries["bare"].ws, stack.processes[1].pid, element)
 
 
 async def test_one_address_has_only_so_many_handshakes_under_way(stack: Stack) -> None:
     """The stack lets one address have five connections of the stream."""
-    port, source = stack.doors["bare"].ws, new_address()
+    port, source = stack.entries["bare"].ws, new_address()
     async with contextlib.AsyncExitStack() as held:
         for _ in range(5):
             _, writer = await held.enter_async_context(connected(port, source))

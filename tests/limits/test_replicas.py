@@ -16,7 +16,7 @@ import pytest
 from shared.keys import Keys
 from shared.redis.connect import Redis
 from tests.api.writer import Writer, row
-from tests.limits.doors import (
+from tests.limits.entries import (
     connected,
     handshake,
     new_address,
@@ -40,10 +40,10 @@ async def front(folder: Path, name: str, port: int, **env: str) -> AsyncIterator
         names.addresses = list(ADDRESSES)
         look_up = f"refresh 1s\nresolvers udp/127.0.0.1:{names.port}"
         upstream = {f"{name.upper()}_UPSTREAM": f"{name}.test {port}"}
-        proxy, door = start_caddy(folder, {"refresh 2s": look_up}, **upstream, **env)
+        proxy, entry = start_caddy(folder, {"refresh 2s": look_up}, **upstream, **env)
         try:
-            await until_open(door)
-            yield door
+            await until_open(entry)
+            yield entry
         finally:
             proxy.kill()
 
@@ -94,8 +94,8 @@ async def test_a_replica_of_the_api_that_goes_costs_no_get(
         await eventually(lambda: seen.total() >= enough, timeout_s=20)
 
     async with (
-        front(tmp_path, "api", port) as door,
-        httpx.AsyncClient(base_url=f"http://127.0.0.1:{door}", timeout=20) as client,
+        front(tmp_path, "api", port) as entry,
+        httpx.AsyncClient(base_url=f"http://127.0.0.1:{entry}", timeout=20) as client,
     ):
         readers = [asyncio.create_task(reader(client)) for _ in range(6)]
         await more_pages()
@@ -128,11 +128,11 @@ def gateway(spawn_service: Callable[..., Process]) -> Gateway:
     return start
 
 
-async def knock(door: int, count: int) -> Counter[int]:
+async def knock(entry: int, count: int) -> Counter[int]:
     """Shake hands so many times, one after the other; return the statuses."""
     said: Counter[int] = Counter()
     for _ in range(count):
-        async with connected(door, new_address()) as (reader, writer):
+        async with connected(entry, new_address()) as (reader, writer):
             said[(await upgrade(reader, writer)).status] += 1
     return said
 
@@ -144,10 +144,10 @@ async def test_a_gateway_that_goes_costs_no_handshake(
     port = free_port()
     gateways = [await gateway(host, port) for host in ADDRESSES]
 
-    async with front(tmp_path, "ws", port) as door:
-        both = await knock(door, 10)
+    async with front(tmp_path, "ws", port) as entry:
+        both = await knock(entry, 10)
         gateways[0].kill()
-        one = await knock(door, 10)
+        one = await knock(entry, 10)
 
     assert (both, one) == ({101: 10}, {101: 10})
 
@@ -177,20 +177,20 @@ async def test_handshakes_that_break_off_take_no_gateway_from_others(
     for host in ADDRESSES:
         await gateway(host, port)
 
-    async with front(tmp_path, "ws", port, STREAM_SHARING=sharing) as door:
+    async with front(tmp_path, "ws", port, STREAM_SHARING=sharing) as entry:
         for head, body in broken * 5:
-            async with connected(door, new_address()) as (_, writer):
+            async with connected(entry, new_address()) as (_, writer):
                 writer.write(head + body)
                 writer.write_eof()
         began = time.monotonic()
-        others = await knock(door, 10)
+        others = await knock(entry, 10)
         took_s = time.monotonic() - began
 
     assert others == {101: 10}
     assert took_s < 1  # so long a gateway that failed would be left out
 
 
-async def test_where_told_streams_go_to_the_gateway_that_has_the_fewest(
+async def test_where_configured_streams_go_to_the_gateway_that_has_the_fewest(
     redis: Redis, keys: Keys, gateway: Gateway, tmp_path: Path
 ) -> None:
     await Writer(redis, keys).begin()
@@ -200,18 +200,18 @@ async def test_where_told_streams_go_to_the_gateway_that_has_the_fewest(
     def streams() -> list[float]:
         return [scrape(at).value("dexwire_ws_connections") for at in shown]
 
-    async def stream(door: int, is_open: asyncio.Future[int]) -> None:
-        async with connected(door, new_address()) as (reader, writer):
+    async def stream(entry: int, is_open: asyncio.Future[int]) -> None:
+        async with connected(entry, new_address()) as (reader, writer):
             is_open.set_result((await upgrade(reader, writer)).status)
             await read_all(reader)
 
-    async with front(tmp_path, "ws", port, STREAM_SHARING="least_connections") as door:
+    async with front(tmp_path, "ws", port, STREAM_SHARING="least_connections") as entry:
         held: list[asyncio.Task[None]] = []
 
         async def open_streams(count: int) -> list[float]:
             for _ in range(count):
                 is_open: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-                held.append(asyncio.create_task(stream(door, is_open)))
+                held.append(asyncio.create_task(stream(entry, is_open)))
                 assert await is_open == 101
             return streams()
 

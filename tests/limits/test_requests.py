@@ -1,4 +1,4 @@
-"""Requests that are too large, too slow or no requests: what each door says (and how soon).
+"""Requests that are too large, too slow or no requests: what each entry says (and how soon).
 
 Where the proxy answers differently, it is because it reads the header itself: Go's parser has one
 bound for the request line and headers together and says 431 for both, and it passes on a request
@@ -14,9 +14,9 @@ import time
 
 import pytest
 
-from tests.limits.doors import (
+from tests.limits.entries import (
     Answer,
-    Door,
+    Entry,
     Stack,
     ask,
     connected,
@@ -78,13 +78,13 @@ ROWS: list[tuple[str, list[bytes], int, int]] = [
     ("sent", "bare", "behind"), [row[1:] for row in ROWS], ids=[row[0] for row in ROWS]
 )
 async def test_a_request_has_its_status(
-    door: Door, sent: list[bytes], bare: int, behind: int
+    entry: Entry, sent: list[bytes], bare: int, behind: int
 ) -> None:
-    answer = await ask(door.http, *sent)
+    answer = await ask(entry.http, *sent)
 
-    assert answer.status == (bare if door.name == "bare" else behind), answer.raw[:300]
+    assert answer.status == (bare if entry.name == "bare" else behind), answer.raw[:300]
     # Caddy may keep an answer back until the request that it is for has been read, or given up.
-    assert answer.seconds < (3 if door.name == "bare" else 17.5)
+    assert answer.seconds < (3 if entry.name == "bare" else 17.5)
 
 
 @pytest.mark.parametrize(
@@ -99,17 +99,19 @@ async def test_a_request_has_its_status(
     ],
 )
 async def test_the_api_itself_says_why_as_a_problem(stack: Stack, sent: bytes, code: str) -> None:
-    answer = await ask(stack.doors["bare"].http, sent)
+    answer = await ask(stack.entries["bare"].http, sent)
 
     assert answer.header("content-type") == "application/problem+json"
     assert json.loads(answer.raw.partition(b"\r\n\r\n")[2])["code"] == code
     assert answer.header("connection") == "close"
 
 
-async def test_after_a_refusal_nothing_that_was_smuggled_behind_it_is_answered(door: Door) -> None:
+async def test_after_a_refusal_nothing_smuggled_behind_it_is_answered(
+    entry: Entry,
+) -> None:
     both = post("Content-Length: 2", "Transfer-Encoding: chunked", "Connection: close")
 
-    answer = await ask(door.http, both + b"0\r\n\r\n" + get("/livez"))
+    answer = await ask(entry.http, both + b"0\r\n\r\n" + get("/livez"))
 
     assert answer.raw.count(b"HTTP/1.1 ") == 1
     assert answer.status == 400
@@ -118,22 +120,22 @@ async def test_after_a_refusal_nothing_that_was_smuggled_behind_it_is_answered(d
 async def test_what_goes_wrong_behind_a_request_under_way_ends_both_and_is_no_error_of_ours(
     stack: Stack,
 ) -> None:
-    door, api = stack.doors["bare"], stack.processes[0]
+    entry, api = stack.entries["bare"], stack.processes[0]
     first = get("/tokens/solana/Token00001").replace(b"Connection: close\r\n", b"")
     bad = [first + b"nonsense\r\n\r\n", first * 20 + get("/x", f"X-Big: {BIG}")]
     bad.append(post("Transfer-Encoding: chunked") + b"5\r\nabc")
 
-    await asyncio.gather(*(ask(door.http, sent) for sent in bad[:2] * 20))
-    async with connected(door.http, new_address()) as (_, writer):  # gone in the middle of a body
+    await asyncio.gather(*(ask(entry.http, sent) for sent in bad[:2] * 20))
+    async with connected(entry.http, new_address()) as (_, writer):  # gone in the middle of a body
         writer.write(bad[2])
-    assert (await ask(door.http, get())).status == 200
+    assert (await ask(entry.http, get())).status == 200
 
     assert "Traceback" not in api.output()
 
 
 async def test_what_waits_is_cut_in_time(stack: Stack) -> None:
     """Rows 11 and 64, F21: all at once, because each takes its time."""
-    bare, front = stack.doors["bare"], stack.doors["caddy"]
+    bare, front = stack.entries["bare"], stack.entries["caddy"]
     half = get()[:-4]
     slow_body = post("Content-Length: 100")
     answers = dict(
@@ -182,10 +184,10 @@ async def test_what_waits_is_cut_in_time(stack: Stack) -> None:
 
 async def test_who_does_not_read_an_answer_is_closed(stack: Stack) -> None:
     """Behind Caddy the api's reader is Caddy, which reads; its own `write 60s` bounds its."""
-    door = stack.doors["bare"]
+    entry = stack.entries["bare"]
     source = new_address()
     page = get("/openapi.json").replace(b"Connection: close\r\n", b"")
-    async with connected(door.http, source) as (reader, writer):
+    async with connected(entry.http, source) as (reader, writer):
         reader._transport.pause_reading()  # type: ignore[attr-defined]
         writer.write(page * 10)
         began = time.monotonic()
@@ -203,13 +205,13 @@ async def test_five_hundred_half_requests_are_gone_in_six_seconds_and_keep_nobod
     stack: Stack,
 ) -> None:
     """F21, from two addresses, as no address may hold more than 300 connections."""
-    door = stack.doors["bare"]
+    entry = stack.entries["bare"]
     half = get()[:-4]
 
     async def honest(count: int) -> list[float]:
         took = []
         for _ in range(count):
-            answer = await ask(door.http, get("/livez"))
+            answer = await ask(entry.http, get("/livez"))
             assert answer.status == 200
             took.append(answer.seconds)
             await asyncio.sleep(0.02)
@@ -217,7 +219,7 @@ async def test_five_hundred_half_requests_are_gone_in_six_seconds_and_keep_nobod
 
     alone = await honest(50)
     sources = [new_address(), new_address()]
-    attack = [asyncio.create_task(ask(door.http, half, source=sources[n % 2])) for n in range(500)]
+    attack = [asyncio.create_task(ask(entry.http, half, source=sources[n % 2])) for n in range(500)]
     await asyncio.sleep(0.5)
     beside = await honest(100)
     gone: list[Answer] = await asyncio.gather(*attack)
@@ -232,15 +234,15 @@ async def test_five_hundred_half_requests_are_gone_in_six_seconds_and_keep_nobod
 
 
 async def test_one_address_holds_only_so_many_connections(stack: Stack) -> None:
-    door, source = stack.doors["bare"], new_address()
+    entry, source = stack.entries["bare"], new_address()
     async with contextlib.AsyncExitStack() as held:
         for _ in range(300):
-            await held.enter_async_context(connected(door.http, source))
-        refused = await ask(door.http, get(), source=source)
-        other = await ask(door.http, get())
+            await held.enter_async_context(connected(entry.http, source))
+        refused = await ask(entry.http, get(), source=source)
+        other = await ask(entry.http, get())
 
     async def again() -> bool:
-        return (await ask(door.http, get("/livez"), source=source)).status == 200
+        return (await ask(entry.http, get("/livez"), source=source)).status == 200
 
     assert (refused.status, refused.header("retry-after")) == (429, "1")
     assert b'"code":"too_many_connections"' in refused.raw
@@ -249,13 +251,13 @@ async def test_one_address_holds_only_so_many_connections(stack: Stack) -> None:
 
 
 async def test_compression_and_etags_pass_the_proxy(stack: Stack) -> None:
-    door, source = stack.doors["caddy"], new_address()
+    entry, source = stack.entries["caddy"], new_address()
     path = "/discover?limit=50"
 
-    whole = await ask(door.http, get(path, "Accept-Encoding: gzip"), source=source)
+    whole = await ask(entry.http, get(path, "Accept-Encoding: gzip"), source=source)
     tag = whole.header("etag")
     same = await ask(
-        door.http, get(path, "Accept-Encoding: gzip", f"If-None-Match: {tag}"), source=source
+        entry.http, get(path, "Accept-Encoding: gzip", f"If-None-Match: {tag}"), source=source
     )
 
     assert (whole.status, whole.header("content-encoding")) == (200, "gzip")
@@ -267,7 +269,7 @@ async def test_compression_and_etags_pass_the_proxy(stack: Stack) -> None:
 
 
 async def test_measurements_are_not_behind_the_proxy(stack: Stack) -> None:
-    answers = [await ask(stack.doors["caddy"].http, get(p)) for p in ("/metrics", "/metrics/x")]
+    answers = [await ask(stack.entries["caddy"].http, get(p)) for p in ("/metrics", "/metrics/x")]
 
     assert [answer.status for answer in answers] == [404, 404]
     assert [answer.header("content-type") for answer in answers] == ["application/problem+json"] * 2

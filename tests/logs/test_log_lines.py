@@ -90,7 +90,7 @@ def test_on_a_terminal_too_no_line_carries_control_characters() -> None:
 
 
 # -- how often -------------------------------------------------------------------------------------
-def test_an_event_is_told_ten_times_a_second_and_then_how_often_it_was_not() -> None:
+def test_an_event_is_logged_ten_times_a_second_and_then_how_often_it_was_not() -> None:
     now_s = 5.0
     throttle = Throttle(lambda: now_s)
 

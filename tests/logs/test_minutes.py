@@ -20,7 +20,7 @@ from shared.process.minutes import DeltaCounter, every_minute
 from tests.support import eventually, happening
 
 
-def test_totals_are_told_as_what_was_added_since() -> None:
+def test_totals_are_logged_as_what_was_added_since() -> None:
     since = DeltaCounter()
 
     assert since.last(calls=3, tokens=10) == {"calls": 3, "tokens": 10}
@@ -86,7 +86,7 @@ def test_the_aggregator_says_what_it_committed(monkeypatch: pytest.MonkeyPatch) 
     ]  # fmt: skip
 
 
-def test_the_gateway_says_whom_it_served(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_gateway_says_what_it_served(monkeypatch: pytest.MonkeyPatch) -> None:
     lines, told = (
         Lines(),
         GatewayCounts(opened=3, writes=70, joined=5, written_bytes=9_000, paused=1),

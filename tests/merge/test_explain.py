@@ -29,7 +29,7 @@ later = st.one_of(times, st.integers(0, 30).map(lambda step: T0 + step * 120_000
 
 @settings(max_examples=300)
 @given(sightings, later, RULES)
-def test_every_value_told_is_the_row_s_and_every_value_of_the_row_is_told(
+def test_every_value_explained_is_the_row_s_and_every_value_of_the_row_is_explained(
     seen: list[tuple[str, Reading]], now_ms: int, rules: MergeRules
 ) -> None:
     state = see_all(seen)
@@ -196,7 +196,7 @@ def test_the_raw_name_is_kept_beside_the_one_that_is_shown() -> None:
     assert [each.reason for each in found.fields["token_ticker"].passed_over] == ["unreadable"]
 
 
-def test_a_token_that_is_about_to_be_removed_is_told_as_it_last_was() -> None:
+def test_a_token_that_is_about_to_be_removed_is_explained_as_it_last_was() -> None:
     found = told({"jupiter": saw(T0, price=1.0)}, T0 + 90_000_000)
     assert found.fields["price"].value == 1.0
     assert found.fields["price"].age_ms == 90_000_000

@@ -37,7 +37,7 @@ def test_the_same_pool_is_taken_from_who_sees_it_steadily() -> None:
     assert source_at(T0 + 4 * MIN, *looks, *views) == "geckoterminal"
 
 
-def test_a_return_after_the_bound_for_sums_begins_anew() -> None:
+def test_a_return_after_the_bound_for_sums_starts_over() -> None:
     looks = [dex(pair(), at_ms=T0), dex(pair(), at_ms=T0 + 11 * MIN)]
     assert source_at(T0 + 11 * MIN, *looks, jup(T0 + 11 * MIN)) == "dexscreener"
 

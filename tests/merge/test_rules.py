@@ -121,7 +121,7 @@ def test_a_whole_row_from_three_sources() -> None:
 
 
 # -- pools ----------------------------------------------------------------------------------------
-def test_the_deepest_pool_tells_price_changes_caps_protocol_and_address() -> None:
+def test_the_deepest_pool_reports_price_changes_caps_protocol_and_address() -> None:
     shallow = pool("S", price=1.0, liquidity=2_000.0, fdv=1.0, market_cap=1.0, protocol="orca")
     deep = pool("D", price=3.0, liquidity=9_000.0, price_change_5m=1.0, protocol="raydium")
     found = row({"dexscreener": saw(T0, shallow, deep)})
@@ -134,7 +134,7 @@ def test_the_deepest_pool_tells_price_changes_caps_protocol_and_address() -> Non
 
 
 @pytest.mark.parametrize(("volume_a", "volume_b", "address"), [(5.0, 6.0, "B"), (6.0, 5.0, "A")])
-def test_of_equally_deep_pools_the_more_traded_tells_the_price(
+def test_of_equally_deep_pools_the_more_traded_gives_the_price(
     volume_a: float, volume_b: float, address: str
 ) -> None:
     a = pool("A", price=1.0, liquidity=2_000.0, volume_24h=volume_a)
@@ -367,7 +367,7 @@ def test_with_no_fresh_price_the_last_stays_and_an_older_one_does_not_come_back(
     assert found["stale"] is False
 
 
-def test_of_pools_that_have_grown_old_the_newest_tells_the_price() -> None:
+def test_of_pools_that_have_grown_old_the_newest_gives_the_price() -> None:
     first = saw(T0, pool("A", price=1.0, liquidity=9_000.0))
     both = then(first, T0 + 1_000, pool("B", price=2.0, liquidity=2_000.0))
     assert row({"dexscreener": both}, T0 + 119_999)["price"] == 1.0
@@ -464,7 +464,7 @@ def test_a_name_comes_from_the_first_source_in_order_that_knows_it() -> None:
     assert found["protocol"] == "p"
 
 
-def test_holders_are_told_by_the_first_source_in_order_that_knows_them() -> None:
+def test_holders_come_from_the_first_source_in_order_that_knows_them() -> None:
     assert row({"ingest:a": saw(holders=9), "jupiter": saw(holders=5)})["holders"] == 5
 
 

@@ -67,7 +67,7 @@ def washed(usd: float, trades: int) -> dict[str, Any]:
 
 # -- the shared cases -----------------------------------------------------------------------------
 @pytest.mark.parametrize("rule", ["ranked", "weighted"])
-def test_h3_28_an_untraded_deep_pool_sets_no_price_and_adds_no_liquidity(rule: str) -> None:
+def test_an_untraded_deep_pool_sets_no_price_and_adds_no_liquidity(rule: str) -> None:
     seen = shared_case("h3-28-fake-deep-pool")
     token = "ethereum:0x0000000000000000000000000000000000dead01"
     found = of(seen, token=token, rules=MergeRules(price_rule=rule))  # type: ignore[arg-type]
@@ -75,7 +75,7 @@ def test_h3_28_an_untraded_deep_pool_sets_no_price_and_adds_no_liquidity(rule: s
     assert found["pool_address"] == "0x000000000000000000000000000000000000f001"
 
 
-def test_h3_29_a_migrated_token_has_the_price_of_its_new_pool_and_the_age_of_its_curve() -> None:
+def test_a_migrated_token_has_the_price_of_its_new_pool_and_the_age_of_its_curve() -> None:
     token = "solana:Tok11111111111111111111111111111111111111111"
     found = of(shared_case("h3-29-pool-migration"), token=token)
     assert (found["price"], found["created_ms"]) == (0.0001, 1_690_000_000_000)
@@ -83,13 +83,13 @@ def test_h3_29_a_migrated_token_has_the_price_of_its_new_pool_and_the_age_of_its
 
 
 @pytest.mark.parametrize(("number", "price"), [(1, 1.234e-12), (2, 1.23e-20)])
-def test_h3_34_a_tiny_price_keeps_its_digits(number: int, price: float) -> None:
+def test_a_tiny_price_keeps_its_digits(number: int, price: float) -> None:
     token = f"solana:Tok{number}1111111111111111111111111111111111111111"
     assert of(shared_case("h3-34-tiny-price"), token=token)["price"] == price
 
 
 @pytest.mark.parametrize(("token", "name"), [("CaseAAAA", "Case A"), ("caseAAAA", "Case B")])
-def test_h3_30_two_tokens_of_one_ticker_are_never_merged(token: str, name: str) -> None:
+def test_two_tokens_of_one_ticker_are_never_merged(token: str, name: str) -> None:
     found = of(
         shared_case("h3-30-same-ticker"), token=f"solana:{token}bbbbCCCCddddEEEEffffGGGGhhhhJJJJ111"
     )
@@ -220,7 +220,7 @@ def test_an_untraded_pool_is_the_last_resort(seen: tuple[Seen, ...], price: floa
     assert of(*seen)["price"] == price
 
 
-def test_of_untraded_pools_one_against_a_known_asset_tells_the_price() -> None:
+def test_of_untraded_pools_one_against_a_known_asset_gives_the_price() -> None:
     assert of(dex(pair(**UNTRADED), pair("Fake", **FAKE)))["price"] == 2.0
 
 

@@ -69,7 +69,7 @@ def test_values_come_by_one_label_by_several_or_by_none() -> None:
         ("", "other"),
     ],
 )
-def test_a_path_is_told_by_its_route_alone(path: str, route: str) -> None:
+def test_a_path_is_counted_by_its_route_alone(path: str, route: str) -> None:
     assert api.Routes(["/discover", "/tokens/{chain}/{address}"]).name(path) == route
 
 

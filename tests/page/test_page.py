@@ -201,7 +201,7 @@ def test_the_keyboard_walks_opens_copies_and_closes(watched: Watched) -> None:
         page.wait_for_selector("dialog.help")
 
 
-def test_the_drawer_tells_sources_pools_and_the_line(watched: Watched, stack: Stack) -> None:
+def test_the_drawer_reports_sources_pools_and_the_line(watched: Watched, stack: Stack) -> None:
     rows = stack.get("/discover?limit=50")["tokens"]
     ident = next(row["id"] for row in rows if row.get("price_source") == "dexscreener")
     with watched.open(f"/?token={ident}") as page:
@@ -292,7 +292,7 @@ def test_names_are_text_whatever_they_say(watched: Watched, stack: Stack) -> Non
         assert page.inner_text(".drawer .name") == hostile
 
 
-def test_a_killed_gateway_is_told_and_no_row_is_wrong_after_it(
+def test_a_killed_gateway_is_reported_and_no_row_is_wrong_after_it(
     browser: Any,  # noqa: ANN401 - Browser
     stack: Stack,
 ) -> None:

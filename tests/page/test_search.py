@@ -157,7 +157,7 @@ def test_a_question_that_the_server_refuses_names_what_is_wrong(watched: Watched
     ("status", "code", "heading"),
     [(503, "warming", "The list is being built up"), (429, "rate", "Asked too often")],
 )
-def test_a_busy_server_is_told_and_asked_again_when_it_said(
+def test_a_busy_server_is_reported_and_asked_again_when_it_said(
     watched: Watched, status: int, code: str, heading: str
 ) -> None:
     answer: dict[str, Any] = {

@@ -83,7 +83,7 @@ async def test_a_primary_that_was_a_replica_in_between_takes_no_commit_of_the_ol
     assert await writer.commit([row(1)]) == 1
 
 
-async def test_an_aggregator_begins_anew_from_what_it_remembers(
+async def test_an_aggregator_starts_over_from_what_it_remembers(
     server: EmbeddedServer, client: Redis
 ) -> None:
     keys = Keys()

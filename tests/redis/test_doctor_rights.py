@@ -104,7 +104,7 @@ async def test_what_a_service_may_not_see_is_no_fault(guarded: Guarded, user: st
     assert faults <= {"aggregator", "data"}  # there is really none, where it can be seen
 
 
-async def test_one_user_for_everything_is_told(redis: Redis) -> None:
+async def test_one_user_for_everything_is_reported(redis: Redis) -> None:
     found = await rights(redis, "", "")
 
     assert found.verdict == "ok"

@@ -122,7 +122,7 @@ def test_the_dotenv_file_may_name_secret_files_too(tmp_path: Path) -> None:
     assert read_settings(JupiterSettings).api_key.get_secret_value() == "jupiter's key"
 
 
-def test_every_fault_of_secrets_is_told_at_once_and_no_secret(
+def test_every_fault_of_secrets_is_reported_at_once_and_no_secret(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / "empty").write_text("\n", encoding="utf-8")

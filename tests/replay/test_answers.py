@@ -49,7 +49,7 @@ def test_it_stands_in_for_each_source_that_is_declared_as_replayed() -> None:
     assert mounted == {name for name, each in POLLED.items() if each.replayed}
 
 
-async def test_health_tells_how_often_each_api_was_called() -> None:
+async def test_health_reports_how_often_each_api_was_called() -> None:
     async with replay(tokens=10) as it:
         await it.get("/dexscreener/token-boosts/top/v1")
         await it.get("/dexscreener/token-boosts/latest/v1")
@@ -297,7 +297,7 @@ async def test_what_upstream_refuses_is_refused_in_json(path: str, status: int) 
     assert set(answer.json()) & {"error", "errors", "message"}
 
 
-async def test_jupiter_tells_its_rate_limit() -> None:
+async def test_jupiter_reports_its_rate_limit() -> None:
     async with replay() as it:
         answer = await it.client.get("/jupiter/tokens/v2/recent")
     assert answer.headers["x-ratelimit-remaining"] == "29"

@@ -38,7 +38,7 @@ PROXIES = Proxies(["10.0.0.1", "172.16.0.0/12", "fd00::/8"])
         ("fd12::1%eth0", "1.1.1.1", "1.1.1.1"),
     ],
 )
-def test_the_client_is_whom_the_nearest_proxy_of_ours_saw(
+def test_the_client_is_the_one_that_the_nearest_proxy_of_ours_saw(
     peer: str, forwarded: str, client: str
 ) -> None:
     assert PROXIES.client(peer, forwarded) == client

@@ -97,7 +97,7 @@ def test_closing_a_server_twice_is_harmless() -> None:
         assert other.fileno() > 0
 
 
-def test_the_doctor_tells_and_cleans(tmp_path: Path) -> None:
+def test_the_doctor_reports_and_cleans(tmp_path: Path) -> None:
     folder(tmp_path, "dexwire-left")
 
     assert machine.leftovers(clean=False, parent=tmp_path).verdict == "warn"

@@ -46,7 +46,7 @@ def told(frames: list[dict[str, Any]]) -> list[str]:
         ("alerts:token:base:B:L3", []),
     ],
 )
-def test_a_topic_hears_its_alerts_of_its_level_and_above(
+def test_a_topic_receives_its_alerts_of_its_level_and_above(
     ledger: Ledger, gateway: FakeGateway, topic: str, heard: list[str]
 ) -> None:
     _, sink = enter(gateway, topic)
@@ -59,7 +59,7 @@ def test_a_topic_hears_its_alerts_of_its_level_and_above(
     assert all((f["t"], f["k"], f["pv"], f["v"]) == ("ev", topic, 1, 2) for f in frames)
 
 
-def test_a_resume_is_told_again_what_it_missed(ledger: Ledger, gateway: FakeGateway) -> None:
+def test_a_resume_is_sent_what_it_missed(ledger: Ledger, gateway: FakeGateway) -> None:
     for _ in range(3):
         gateway.follow(ledger.commit(alerts=[(A, 1), (B, 4)]))
 
@@ -70,7 +70,7 @@ def test_a_resume_is_told_again_what_it_missed(ledger: Ledger, gateway: FakeGate
     assert told(frames) == ["3.1", "4.1"]
 
 
-def test_a_gateway_that_comes_later_tells_what_the_log_holds(ledger: Ledger) -> None:
+def test_a_gateway_that_comes_later_reports_what_the_log_holds(ledger: Ledger) -> None:
     ledger.commit(alerts=[(A, 1)])
     ledger.commit(alerts=[(B, 1)])
     late = FakeGateway(ledger)
@@ -80,7 +80,7 @@ def test_a_gateway_that_comes_later_tells_what_the_log_holds(ledger: Ledger) -> 
     assert told(sink.drain()) == ["2.0", "3.0"]
 
 
-def test_what_the_log_no_longer_holds_is_told_as_lost(ledger: Ledger) -> None:
+def test_what_the_log_no_longer_holds_is_reported_as_lost(ledger: Ledger) -> None:
     ledger.commit(alerts=[(A, 1)])
     ledger.commit(alerts=[(A, 2)])
     ledger.alerts_floor = 2
@@ -125,7 +125,7 @@ def test_a_load_costs_no_alert(ledger: Ledger, gateway: FakeGateway) -> None:
     assert told(frames) == ["2.0"]
 
 
-def test_a_new_epoch_starts_the_topic_anew(ledger: Ledger, gateway: FakeGateway) -> None:
+def test_a_new_epoch_starts_the_topic_again(ledger: Ledger, gateway: FakeGateway) -> None:
     _, sink = enter(gateway, "alerts")
     sink.drain()
     ledger.begin("e2")

@@ -97,7 +97,7 @@ def packed(data: bytes) -> bytes:
     ],
     ids=["h3-51", "pings between", "empty fragments", "a byte each", "cut within a letter"],
 )  # fmt: skip
-async def test_h3_51_fragments_are_one_message(
+async def test_fragments_are_one_message(
     gateway: LocalGateway, frames: list[tuple[int, int, bytes]]
 ) -> None:
     async with RawSocket(gateway.port) as raw:
@@ -183,7 +183,7 @@ async def test_diffs_arrive_while_a_message_is_unfinished(
         (b"permessage-deflate; server_max_window_bits=15", AGREED + b"; server_max_window_bits=15"),
     ],
 )
-async def test_h3_53_no_offer_of_compression_fails_a_connection(
+async def test_no_offer_of_compression_fails_a_connection(
     gateway: LocalGateway, offers: bytes, agreed: bytes
 ) -> None:
     async with RawSocket(gateway.port) as raw:
@@ -214,7 +214,7 @@ async def test_a_compressed_message_without_an_agreement_is_1002(gateway: LocalG
 
 
 # -- h3-55: killed subscriptions ------------------------------------------------------------------
-async def test_h3_55_killed_subscriptions_leave_no_gap(
+async def test_killed_subscriptions_leave_no_gap(
     start_gateway: StartGateway, private_server: Callable[..., EmbeddedServer], keys: Keys
 ) -> None:
     kill = (CASES / "h3-55-redis-pubsub-killed" / "commands.txt").read_text(encoding="utf-8")

@@ -23,7 +23,7 @@ from tests.ws_support import is_listening, joined, receive
 TOPICS = ["all", "chain:base"]
 
 
-async def test_a_frozen_subscription_is_repaired_within_five_seconds_and_told_before(
+async def test_a_frozen_subscription_is_repaired_within_five_seconds_and_clients_learn_of_it_before(
     start_gateway: StartGateway, beating: CommitWriter, redis_url: str
 ) -> None:
     writer = beating
@@ -42,7 +42,7 @@ async def test_a_frozen_subscription_is_repaired_within_five_seconds_and_told_be
     assert client.state.snaps == dict.fromkeys(TOPICS, 1)
 
 
-async def test_clients_are_told_in_time_that_redis_is_gone_and_keep_their_place(
+async def test_clients_learn_in_time_that_redis_is_gone_and_keep_their_place(
     start_gateway: StartGateway, private_server: Callable[..., EmbeddedServer], keys: Keys
 ) -> None:
     server = private_server()

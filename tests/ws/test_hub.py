@@ -29,7 +29,7 @@ def kinds(frames: list[dict[str, Any]]) -> list[tuple[str, str | None, int]]:
     return [(frame["t"], frame.get("k"), frame["v"]) for frame in frames]
 
 
-def test_each_topic_is_told_its_own_part(ledger: Ledger, gateway: FakeGateway) -> None:
+def test_each_topic_is_sent_its_own_part(ledger: Ledger, gateway: FakeGateway) -> None:
     _, sink = enter(gateway, "chain:solana", "token:base:0xb")
     sink.drain()
 
@@ -179,7 +179,7 @@ def test_a_cursor_ahead_of_this_gateway_just_registers(
     assert [(f["pv"], f["v"]) for f in sink.drain()] == [(1, 2), (2, 3)]
 
 
-def test_an_epoch_is_told_by_one_snapshot_a_topic_once_it_is_seeded(
+def test_an_epoch_is_sent_as_one_snapshot_a_topic_once_it_is_seeded(
     ledger: Ledger, gateway: FakeGateway
 ) -> None:
     _, sink = enter(gateway, "all", "chain:solana")
@@ -236,7 +236,9 @@ def test_who_asks_while_nothing_is_loaded_is_served_when_it_is(ledger: Ledger) -
 
 
 @pytest.mark.parametrize(("age_ms", "status"), [(0, "live"), (3_000, "live"), (3_001, "stale")])
-def test_silence_of_three_seconds_is_told(gateway: FakeGateway, age_ms: int, status: str) -> None:
+def test_silence_of_three_seconds_is_reported(
+    gateway: FakeGateway, age_ms: int, status: str
+) -> None:
     _, sink = enter(gateway, "all")
     sink.drain()
     gateway.world.age = age_ms
@@ -246,7 +248,7 @@ def test_silence_of_three_seconds_is_told(gateway: FakeGateway, age_ms: int, sta
     assert [(f["age_ms"], f["st"]) for f in sink.drain()] == [(age_ms, status)]
 
 
-def test_an_aggregator_that_was_never_heard_has_no_age(gateway: FakeGateway) -> None:
+def test_an_aggregator_that_was_never_received_has_no_age(gateway: FakeGateway) -> None:
     _, sink = enter(gateway, "all")
     sink.drain()
     gateway.world.age = None
@@ -256,7 +258,7 @@ def test_an_aggregator_that_was_never_heard_has_no_age(gateway: FakeGateway) -> 
     assert [("age_ms" in frame, frame["st"]) for frame in sink.drain()] == [(False, "stale")]
 
 
-def test_a_gap_that_the_log_fills_is_told_commit_by_commit(
+def test_a_gap_that_the_log_fills_is_sent_commit_by_commit(
     ledger: Ledger, gateway: FakeGateway
 ) -> None:
     _, sink = enter(gateway, "all")
@@ -385,7 +387,7 @@ def test_heartbeats_pause_after_each_256_connections(gateway: FakeGateway) -> No
     assert [len(sink.unsent) for sink in sinks] == [1] * 256 + [0] * 44
 
 
-def test_a_commit_after_a_silent_jump_is_not_told_from_the_commits_before_it(
+def test_a_commit_after_a_silent_jump_is_not_made_of_the_commits_before_it(
     ledger: Ledger, gateway: FakeGateway
 ) -> None:
     _, sink = enter(gateway, "all")

@@ -73,7 +73,7 @@ def test_topics_of_the_address_are_subscribed_at_once(talk: Talk) -> None:
     assert talk.session.subscribed
 
 
-def test_a_bad_topic_of_the_address_is_told_after_hello(talk: Talk) -> None:
+def test_a_bad_topic_of_the_address_is_reported_after_hello(talk: Talk) -> None:
     talk.session.greet("all,nonsense")
 
     hello, err = talk.sink.drain()
@@ -82,7 +82,7 @@ def test_a_bad_topic_of_the_address_is_told_after_hello(talk: Talk) -> None:
     assert not talk.session.subscribed
 
 
-def test_a_subscription_is_answered_then_told(talk: Talk) -> None:
+def test_a_subscription_is_answered_then_reported(talk: Talk) -> None:
     ok, snap = talk.say({"id": 1, "op": "sub", "topics": ["chain:solana"]})
 
     assert ok == {"t": "ok", "id": 1, "topics": {"chain:solana": "snap"}}
@@ -162,7 +162,7 @@ def test_a_ping_is_answered_with_both_clocks(talk: Talk) -> None:
     ]
 
 
-def test_a_topic_that_was_left_is_told_no_more(talk: Talk) -> None:
+def test_a_topic_that_was_left_is_sent_no_more(talk: Talk) -> None:
     talk.say({"op": "sub", "topics": ["all"]})
 
     assert talk.say({"id": 3, "op": "unsub", "topics": ["all"]}) == [{"t": "ok", "id": 3}]

@@ -94,7 +94,7 @@ def test_short_frames_stay_plain(ledger: Ledger, gateway: FakeGateway) -> None:
     assert frames.deflated_frame(b"x" * 511) == frames.text_frame(b"x" * 511)
 
 
-def test_what_one_alone_hears_is_not_compressed(
+def test_what_one_alone_receives_is_not_compressed(
     ledger: Ledger, gateway: FakeGateway, deflated: list[int]
 ) -> None:
     sink = FakeSink(deflate=True)
@@ -144,7 +144,7 @@ def session(gateway: FakeGateway, max_hz: float) -> FakeSink:
     return sink
 
 
-def test_a_client_may_ask_to_be_told_less_often(ledger: Ledger, gateway: FakeGateway) -> None:
+def test_a_client_may_ask_to_be_sent_less_often(ledger: Ledger, gateway: FakeGateway) -> None:
     sink = session(gateway, 1)
     gateway.follow(ledger.commit(token("A", price=0)))
     assert [frame["t"] for frame in sink.drain()] == ["d"]
@@ -161,7 +161,7 @@ def test_a_client_may_ask_to_be_told_less_often(ledger: Ledger, gateway: FakeGat
     assert (beat["t"], beat["v"]) == ("hb", 7)
 
 
-def test_while_it_rests_its_heartbeats_name_what_it_was_told(
+def test_while_it_rests_its_heartbeats_name_what_it_was_sent(
     ledger: Ledger, gateway: FakeGateway
 ) -> None:
     sink = session(gateway, 0.1)
@@ -175,7 +175,7 @@ def test_while_it_rests_its_heartbeats_name_what_it_was_told(
     assert [(frame["t"], frame["v"]) for frame in sink.drain()] == [("hb", 2)]
 
 
-def test_the_others_are_told_as_ever(ledger: Ledger, gateway: FakeGateway) -> None:
+def test_the_others_are_served_as_ever(ledger: Ledger, gateway: FakeGateway) -> None:
     session(gateway, 1)
     _, sink = enter(gateway, "all", deflate=False)
     sink.drain()

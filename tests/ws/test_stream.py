@@ -221,7 +221,7 @@ async def test_a_gateway_that_starts_before_there_is_data_serves_it_when_it_come
     assert client.connects == 1
 
 
-async def test_heartbeats_tell_when_the_aggregator_falls_silent(
+async def test_heartbeats_report_when_the_aggregator_falls_silent(
     start_gateway: StartGateway, writer: CommitWriter
 ) -> None:
     await writer.commit(token("A", price=1))

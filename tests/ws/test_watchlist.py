@@ -61,7 +61,7 @@ def test_every_edit_is_answered_and_then_shown(gateway: FakeGateway) -> None:
     assert rows_of(removed[1]) == ["solana:B"]
 
 
-def test_only_what_is_watched_is_told(ledger: Ledger, gateway: FakeGateway) -> None:
+def test_only_what_is_watched_is_reported(ledger: Ledger, gateway: FakeGateway) -> None:
     caller = Caller(gateway)
     caller.say(op="watch", ids=["solana:A", "solana:Later"])
 
@@ -170,7 +170,7 @@ def test_an_edit_while_the_state_is_loading_shows_no_older_list(gateway: FakeGat
     assert [rows_of(frame) for frame in caller.sink.drain()] == [["solana:B"]]
 
 
-async def test_what_is_watched_is_told_to_the_fetchers_and_forgotten_in_time(
+async def test_what_is_watched_is_published_for_the_fetchers_and_forgotten_in_time(
     redis: Redis, keys: Keys
 ) -> None:
     await publish_watched(redis, keys, ["base:old"], now_ms=1_000)
@@ -200,7 +200,9 @@ def test_places_are_bounded_by_bytes_too() -> None:
     assert len(in_turn({"a": long}, most=2_000, most_bytes=128 * 1024)) == 514
 
 
-async def test_what_all_gateways_tell_is_bounded_the_oldest_first(redis: Redis, keys: Keys) -> None:
+async def test_what_all_gateways_report_is_bounded_the_oldest_first(
+    redis: Redis, keys: Keys
+) -> None:
     for number in range(6):
         ids = [f"base:{number}-{n}" for n in range(2_000)]
         await publish_watched(redis, keys, ids, now_ms=100_000 + number * 10_000)
@@ -218,7 +220,7 @@ async def test_known_tokens_of_a_gateway_are_newer_than_junk_of_another(
     assert await redis.zrange(keys.watched, 0, -1) == [b"base:junk", b"base:a"]
 
 
-async def test_a_gateway_tells_its_watchlists_and_token_topics(
+async def test_a_gateway_reports_its_watchlists_and_token_topics(
     start_gateway: StartGateway,
     writer: CommitWriter,
     redis: Redis,

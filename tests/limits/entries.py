@@ -1,4 +1,4 @@
-"""A running api and gateway, each behind two doors: its own port, and a real Caddy in front."""
+"""A running api and gateway, each behind two entries: its own port, and a real Caddy in front."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ async def upgrade(
 
 
 @dataclass
-class Door:
+class Entry:
     """Where clients knock."""
 
     name: str  # bare, caddy
@@ -160,9 +160,9 @@ class Door:
 
 @dataclass
 class Stack:
-    """The services and the proxy; `doors` by name."""
+    """The services and the proxy; `entries` by name."""
 
-    doors: dict[str, Door]
+    entries: dict[str, Entry]
     processes: list[Process] = field(default_factory=list)
 
 
@@ -210,7 +210,7 @@ def running(folder: Path, redis_url: str, prefix: str, **env: str) -> Iterator[S
         stack.processes.append(proxy)
         for process, port in zip(stack.processes, (http, ws, front), strict=True):
             wait_for(port, process)
-        stack.doors = {"bare": Door("bare", http, ws), "caddy": Door("caddy", front, front)}
+        stack.entries = {"bare": Entry("bare", http, ws), "caddy": Entry("caddy", front, front)}
         yield stack
     finally:
         for process in stack.processes:

@@ -89,7 +89,7 @@ async def test_the_subprotocol_is_echoed_when_it_is_asked_for(
         assert client.subprotocol == spoken
 
 
-async def test_a_client_of_another_protocol_is_told_by_the_close_code(
+async def test_a_client_of_another_protocol_learns_it_from_the_close_code(
     gateway: LocalGateway,
 ) -> None:
     async with joined(gateway.url, subprotocols=[Subprotocol("graphql-ws")]) as client:
