@@ -24,6 +24,7 @@ _DENOMINATION: Final = re.compile(
     r"\A[A-Za-z0-9][A-Za-z0-9_.:-]*(?:/[A-Za-z0-9_-][A-Za-z0-9_.:-]*)*(?<![.:])\Z"
 )
 _HEX: Final = re.compile(r"\A0[xX][0-9a-fA-F]+(?:-(?:0[xX][0-9a-fA-F]+|[0-9]+))*\Z")
+_BARE_HEX: Final = re.compile(r"\A[0-9a-fA-F]{63,64}\Z")  # 63: Starknet's often begin with a 0
 _IBC: Final = re.compile(r"\Aibc/([0-9a-f]{64})\Z", re.IGNORECASE)
 _MOVE: Final = re.compile(r"\A(?:0[xX])?[0-9a-fA-F]{1,64}::\w+::\w+(?:<[\w:<>, ]+>)?\Z", re.ASCII)
 _MOVE_PART: Final = re.compile(r"(?<![A-Za-z0-9_])(?:0[xX]([0-9a-fA-F]{1,64})|([0-9a-fA-F]{64}))\b")
@@ -69,8 +70,9 @@ def _denomination(address: str) -> str | None:
 
 
 def _move(address: str) -> str | None:
-    """Sui and Aptos: leading zeros, in generics too; a type's address may lack its 0x."""
-    if _MOVE.match(address) or _HEX.match(address):
+    """Sui and Aptos: leading zeros, in generics too; an address may lack its 0x."""
+    if _MOVE.match(address) or _HEX.match(address) or _BARE_HEX.match(address):
+        address = address if address[:2] in {"0x", "0X"} else f"0x{address}"
         return _MOVE_PART.sub(_move_part, address.replace(" ", ""))
     return _plain(address)
 
@@ -81,7 +83,7 @@ def _move_part(found: re.Match[str]) -> str:
 
 
 def _starknet(address: str) -> str | None:
-    plain = _plain(address)
+    plain = _plain(f"0x{address}" if _BARE_HEX.match(address) else address)
     if plain is None or not plain.startswith("0x") or "-" in plain:
         return plain
     return f"0x{plain[2:].zfill(64)}"

@@ -73,6 +73,10 @@ PAD = "0" * 59
         ),
         ("sui", "0" * 63 + "2::sui::SUI", "0x2::sui::SUI"),
         ("aptos", "0x0a", "0xa"),
+        ("sui", "2::sui::SUI", "0x2::sui::SUI"),  # as a Move program prints types
+        ("sui", PAD + "ABC01", f"0x{PAD}abc01"),
+        ("movement", "0x" + "0" * 63 + "a", "0xa"),
+        ("starknet", "4" + "Ab" * 31, "0x04" + "ab" * 31),
         ("aptos", "0x" + "AB" * 31, "0x00" + "ab" * 31),
         ("aptos", f"0xA-0x{'CD' * 32}", f"0xa-0x{'cd' * 32}"),
         # Starknet: leading zeros
