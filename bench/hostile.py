@@ -77,6 +77,20 @@ HOSTILE: Final[dict[str, Bodies]] = {
         gecko(2.2, 40e3, 1100, 20),
         jupiter(2.1),
     ),
+    "washed, with 2 USD of SOL in it": (
+        (
+            "dexscreener",
+            [
+                fake(
+                    5e6,
+                    900,
+                    priceNative="2.5",
+                    liquidity={"usd": 900e6, "base": 1.8e6, "quote": 0.01},
+                ),
+                REAL,
+            ],
+        ),
+    ),
     "washed, nobody else": (("dexscreener", [fake(5e6, 900), REAL]),),
     "twenty untraded fakes": (
         ("dexscreener", [*[fake(0, 0, f"Fake{number}") for number in range(20)], REAL]),

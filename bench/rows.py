@@ -17,7 +17,6 @@ from typing import Any, Final, TypeAlias
 import msgspec
 
 from bench.hostile import HOSTILE
-from services.fetcher.source import ParsedBody
 from services.fetcher.sources import dexscreener, geckoterminal, jupiter
 from shared.chains import split_token_id
 from shared.errors import PipelineError
@@ -25,7 +24,7 @@ from shared.merge.explain import Explanation, explain
 from shared.merge.policy import MergeRules
 from shared.merge.readings import SourceReading, decode_reading, merge_reading
 from shared.merge.rules import merge_token
-from shared.model import ROW_FIELDS
+from shared.model import ROW_FIELDS, Reading
 
 T0: Final = 1_790_000_000_000
 RECORDED: Final = Path(__file__).parents[1] / "services" / "replay" / "recorded"
@@ -46,7 +45,8 @@ reasons are those that the explanation of a token says.
 ## Hostile pools
 
 The real price is about 2 USD (`bench/hostile.py`). A pool that is washed in many trades against a
-known asset still sets the price where no two sources contradict it.
+known asset still sets the price where no two sources contradict it, unless it is known to hold
+little of that asset.
 """
 State: TypeAlias = dict[tuple[str, str], dict[str, SourceReading]]
 Row: TypeAlias = dict[str, Any]
@@ -60,17 +60,17 @@ class Before(msgspec.Struct, frozen=True):
     rows: Rows
 
 
-def read(source: str, body: bytes) -> ParsedBody | None:
+def read(source: str, body: bytes) -> tuple[Reading, ...] | None:
     """Return what a recording says; None where it is of a kind that this reader does not take."""
     try:
-        return READERS[source](body, T0)
+        return READERS[source](body, T0).readings
     except PipelineError:
         return None
 
 
-def remember(state: State, source: str, page: ParsedBody) -> None:
-    for given in page.readings:
-        reading = decode_reading(msgspec.json.encode(given), T0)
+def remember(state: State, source: str, given: tuple[Reading, ...]) -> None:
+    for each in given:
+        reading = decode_reading(msgspec.json.encode(each), T0)
         held = state.setdefault((reading.chain, reading.token_address), {})
         held[source] = merge_reading(held.get(source), reading)
 

@@ -101,6 +101,7 @@ class PoolReading(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `against_unknown`: the pool's other token is no known quote asset (shared/quotes.py), so its
     figures in USD are only as good as that token's own price. None also when nobody knows.
+    `other_liquidity`: USD of that other token in the pool, a part of `liquidity`.
     """
 
     pool_address: Address
@@ -110,6 +111,7 @@ class PoolReading(Struct, frozen=True, kw_only=True, omit_defaults=True):
     created_ms: Millis | None = None
     price: Amount | None = None
     liquidity: Amount | None = None
+    other_liquidity: Amount | None = None
     market_cap: Amount | None = None
     fdv: Amount | None = None
     volume_5m: Amount | None = None

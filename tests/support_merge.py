@@ -54,6 +54,7 @@ def pools(
         created_ms=maybe(created),
         price=maybe(amounts),
         liquidity=maybe(amounts) if liquidity is None else liquidity,
+        other_liquidity=maybe(amounts),
         market_cap=maybe(amounts),
         fdv=maybe(amounts),
         volume_24h=maybe(amounts),

@@ -67,6 +67,7 @@ class Trading:
     volume: Windows | None = None
     change: Windows | None = None
     trades: TradeWindows | None = None
+    other_liquidity: float | None = None  # USD of the other token that the pool holds
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +147,7 @@ def pool_reading(
         created_ms=created_ms,
         price=seen.quote_price if quoted else seen.base_price,
         liquidity=amount(seen.liquidity),
+        other_liquidity=seen.other_liquidity,
         market_cap=None if quoted else amount(seen.market_cap),
         fdv=None if quoted else amount(seen.fdv),
         volume_5m=amount(volume.m5),

@@ -9,13 +9,13 @@ from shared.merge.explained import (
     FieldExplanation,
     Passed,
     Reason,
+    backed_words,
     dead_words,
     drained_words,
     number,
     outvoted_words,
     thin_words,
     too_old,
-    traded_words,
     untraded_words,
 )
 from shared.merge.policy import MergeRules
@@ -170,7 +170,7 @@ class SumExplainer:
         if pool.against_unknown:
             return "unbacked", thin_words(pool, self._rules)
         counted = number(weight.counted or 0.0)
-        return "unbacked", f"{counted} USD of it count: {traded_words(pool)}"
+        return "unbacked", f"{counted} USD of it count: {backed_words(pool, self._rules)}"
 
     def _old(self, observed_ms: int, what: str) -> tuple[Reason, str] | None:
         if observed_ms > self._case.ages.cut.sums:

@@ -174,7 +174,22 @@ def thin_words(pool: PoolReading, rules: MergeRules) -> str:
         return f"the pool holds {held}, but trades against a token that is no known quote asset"
     if pool.liquidity is None or pool.liquidity < rules.min_pool_liquidity:
         return f"the pool holds {held}, less than {number(rules.min_pool_liquidity)} USD"
-    return f"the pool holds {held}, but {traded_words(pool)}"
+    return f"the pool holds {held}, but {backed_words(pool, rules)}"
+
+
+def backed_words(pool: PoolReading, rules: MergeRules) -> str:
+    """Return which of the three that back a pool is the least."""
+    other = pool.other_liquidity
+    by_trades = (
+        (pool.volume_24h, rules.backing_per_volume),
+        (pool.transactions_24h, rules.backing_per_trade),
+    )
+    if other is not None and all(
+        amount is None or other * rules.backing_per_other < amount * each
+        for amount, each in by_trades
+    ):
+        return f"only {number(other)} USD of the token it trades against are in it"
+    return traded_words(pool)
 
 
 def traded_words(pool: PoolReading) -> str:

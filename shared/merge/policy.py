@@ -24,6 +24,7 @@ class MergeRules(Struct, frozen=True, kw_only=True):
     min_pool_liquidity: float = 1_000.0  # USD; a pool below it sets no price while one is above
     backing_per_volume: float = 100.0  # USD of a pool that each USD of its 24 h volume backs
     backing_per_trade: float = 20_000.0  # and at most for each of its trades
+    backing_per_other: float = 10.0  # and for each USD of the other token that the pool holds
     liquidity_per_backing: float = 100.0  # USD of liquidity that count per backed USD, at most
     price_stale_ms: int = 120_000
     sums_stale_ms: int = 600_000

@@ -23,8 +23,9 @@ _UNKNOWN_ASSET: Final = -2.0  # below every volume, and below -1: a volume that 
 class Weight(Struct, frozen=True, gc=False):
     """What a pool may do, and the USD by which it does it.
 
-    `say` orders pools for the price. `weight` is the part of the liquidity that is backed; of a
-    pool of unknown volume all of it. `counted` is the liquidity that is added up; None: unknown.
+    `say` orders pools for the price. `weight` is the part of the liquidity that is backed by trades
+    and the other token; of a pool of unknown volume all of it. `counted` is the liquidity that
+    is added up; None: unknown.
     """
 
     standing: Standing
@@ -52,6 +53,8 @@ def weigh(pool: PoolReading, rules: MergeRules) -> Weight:
         backing = volume * rules.backing_per_volume
         if trades is not None:
             backing = min(backing, trades * rules.backing_per_trade)
+    if pool.other_liquidity is not None:
+        backing = min(backing, pool.other_liquidity * rules.backing_per_other)
     say, most = min(liquidity, backing), backing * rules.liquidity_per_backing
     counted = min(liquidity, most)
     deep = pool.price and say >= rules.min_pool_liquidity and liquidity <= most
@@ -66,8 +69,11 @@ def _weigh_unknown(pool: PoolReading, rules: MergeRules) -> Weight:
     It may set the price, after all that are known to trade.
     """
     liquidity, least = pool.liquidity or 0.0, rules.min_pool_liquidity
-    deep = pool.price and liquidity >= least
-    return Weight("deep" if deep else "thin", min(liquidity, least), liquidity, pool.liquidity)
+    say = min(liquidity, least)
+    if pool.other_liquidity is not None:
+        say = min(say, pool.other_liquidity * rules.backing_per_other)
+    deep = pool.price and say >= least
+    return Weight("deep" if deep else "thin", say, liquidity, pool.liquidity)
 
 
 def turnover(pool: PoolReading) -> tuple[float, float, float, str]:

@@ -50,6 +50,8 @@ class MergeSettings(ServiceSettings):
     """USD of a pool's liquidity that each USD traded in 24 h backs."""
     backing_per_trade: float = Field(default=_DEFAULT.backing_per_trade, gt=0, lt=1e15)
     """USD of a pool's liquidity that each trade of 24 h backs at most."""
+    backing_per_other: float = Field(default=_DEFAULT.backing_per_other, gt=0, lt=1e9)
+    """USD of a pool's liquidity that each USD of the token it trades against backs at most."""
     liquidity_per_backing: float = Field(default=_DEFAULT.liquidity_per_backing, ge=1, lt=1e9)
     """USD of liquidity that are added per backed USD at most; more is not believed."""
     price_stale_s: int = Field(default=_DEFAULT.price_stale_ms // 1000, ge=1, le=86_400)
@@ -87,6 +89,7 @@ class MergeSettings(ServiceSettings):
             min_pool_liquidity=self.min_pool_liquidity,
             backing_per_volume=self.backing_per_volume,
             backing_per_trade=self.backing_per_trade,
+            backing_per_other=self.backing_per_other,
             liquidity_per_backing=self.liquidity_per_backing,
             price_stale_ms=self.price_stale_s * 1000,
             sums_stale_ms=self.sums_stale_s * 1000,

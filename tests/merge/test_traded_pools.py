@@ -195,6 +195,16 @@ def test_what_was_traded_in_a_pool_that_claims_no_market_still_counts(
     assert (found["price"], found["volume_24h"], found["liquidity"]) == (2.0, 51_000.0, added)
 
 
+def test_a_pool_washed_in_many_trades_counts_little_without_the_other_token_in_it() -> None:
+    # 900 M USD of CAT and 2 USD of SOL
+    held = {"usd": 900_000_000, "base": 1_800_000, "quote": 0.01}
+    fake = {**RICH, **washed(5e6, 900), "priceNative": "2.5", "liquidity": held}
+    found, readings = row_of((dex(REAL, pair("Fake", **fake)),), CAT, T0, MergeRules())
+    (passed,) = explain(readings, T0, MergeRules()).fields["price"].passed_over
+    assert (found["price"], found["liquidity"]) == (2.0, 32_000.0)
+    assert passed.why.endswith("but only 2 USD of the token it trades against are in it")
+
+
 # -- quiet, new, stale and unknown ----------------------------------------------------------------
 def test_a_quiet_token_has_a_price_when_nothing_else_exists_but_no_rank() -> None:
     found = of(dex(pair(**UNTRADED)))
@@ -252,7 +262,7 @@ def test_recorded_a_copy_of_usd1_is_no_pool_of_two_billion() -> None:
         tape("dexscreener", "latest-dex-search_usd1_2025-11-06"),
         token="solana:AKuUqLaZ7raFP4HsoxgeDMNphihvcH7TpVZdKxVEi9o4",
     )
-    assert found["liquidity"] == 39_900.0  # 2,155,806,857 before; 3.99 USD were traded
+    assert found["liquidity"] == pytest.approx(11_383.6)  # 2,155,806,857 before; 11 USD of USDC
     assert found["price_source"] == "dexscreener:thin"
     assert "market_cap" not in found
 

@@ -19,6 +19,7 @@ from services.fetcher.pools import (
     NativePrices,
     Often,
     SeenPool,
+    Side,
     Sides,
     Trading,
     by_token,
@@ -63,6 +64,7 @@ BATCH: Final = 30  # addresses that /tokens/v1 takes
 # Published limits: 60 a minute for lists, 300 for everything else.
 LISTS: Final = "lists"
 PAIRS: Final = "pairs"
+_SIDES_AGREE: Final = 0.1  # how far both sides' USD may be from the sum that is said
 
 
 # -- the wire -----------------------------------------------------------------------------------
@@ -75,9 +77,11 @@ class WireToken(Struct, frozen=True):
 
 
 class WireLiquidity(Struct, frozen=True):
-    """Both sides' tokens in the pool; only the sum in USD is used."""
+    """What the pool holds: in USD together, and of each side in tokens."""
 
     usd: Number = None
+    base: Number = None
+    quote: Number = None
 
 
 class WirePair(Struct, frozen=True, rename="camel"):
@@ -182,15 +186,17 @@ def _seen_pool(wire: WirePair, often: Often, natives: NativePrices | None) -> Se
         return pair
     token = wire.quote_token if pair.side == "quote" and wire.quote_token else wire.base_token
     base_price = price(wire.price_usd)
+    quote_price = _quote_price(base_price, decimal(wire.price_native))
     seen = Trading(
         base_price=base_price,
-        quote_price=_quote_price(base_price, decimal(wire.price_native)),
+        quote_price=quote_price,
         liquidity=wire.liquidity.usd if wire.liquidity else None,
         market_cap=wire.market_cap,
         fdv=wire.fdv,
         volume=wire.volume,
         change=wire.price_change,
         trades=wire.txns,
+        other_liquidity=_other_liquidity(wire.liquidity, pair.side, base_price, quote_price),
     )
     if natives is not None:
         natives.note(pair, seen)
@@ -203,6 +209,25 @@ def _quote_price(base_usd: float | None, base_in_quote: float | None) -> float |
     if base_usd is None or base_in_quote is None or base_in_quote <= 0:
         return None
     return price(amount(base_usd / base_in_quote))
+
+
+def _other_liquidity(
+    held: WireLiquidity | None, side: Side, base_price: float | None, quote_price: float | None
+) -> float | None:
+    """Return the USD of the pool's other token that it holds, None when the figures do not agree.
+
+    The USD of both sides are within 10 % of `usd` in every recorded pair; where they are not, they
+    are not of one moment, and say nothing.
+    """
+    if held is None or base_price is None or quote_price is None:
+        return None
+    whole, base, quote = amount(held.usd), amount(held.base), amount(held.quote)
+    if whole is None or base is None or quote is None:
+        return None
+    base_usd, quote_usd = base * base_price, quote * quote_price
+    if abs(base_usd + quote_usd - whole) > whole * _SIDES_AGREE:
+        return None
+    return amount(quote_usd if side == "base" else base_usd)
 
 
 # -- what is asked, how often ---------------------------------------------------------------------
