@@ -102,7 +102,7 @@ class Batch:
 
 
 @dataclass(slots=True)
-class _Lane:
+class _SourceState:
     """What one source has to deliver, and how that goes."""
 
     source: str
@@ -181,20 +181,20 @@ class Poster:
         self._url = f"{url}/ingest"
         self._headers = {"authorization": f"Bearer {bearer}"}
         self._status = status
-        self._lanes = {source: _Lane(source, counts[source]) for source in sources}
+        self._states = {source: _SourceState(source, counts[source]) for source in sources}
 
     async def deliver(self, source: str, readings: Sequence[Reading]) -> int:
         """Take readings of a source to be posted; 0, since none is lost for want of a listener."""
-        lane = self._lanes[source]
-        lane.put(readings)
-        self._show(lane)
+        state = self._states[source]
+        state.put(readings)
+        self._show(state)
         return 0
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Post while the block runs, and at its end what waits, once."""
         async with asyncio.TaskGroup() as tasks:
-            workers = [tasks.create_task(self._work(lane)) for lane in self._lanes.values()]
+            workers = [tasks.create_task(self._work(state)) for state in self._states.values()]
             try:
                 yield
             finally:
@@ -202,91 +202,95 @@ class Poster:
                     worker.cancel()
         await self._post_what_waits()
 
-    async def _work(self, lane: _Lane) -> None:
+    async def _work(self, state: _SourceState) -> None:
         """Post what a source has, one batch after the other; cancel it to end."""
         while True:
-            await lane.filled.wait()
+            await state.filled.wait()
             started = time.monotonic()
-            while (batch := lane.next()) is not None:
-                await self._until_settled(lane, batch)
-                if not lane.outbox.full and not lane.taken:
+            while (batch := state.next()) is not None:
+                await self._until_settled(state, batch)
+                if not state.outbox.full and not state.taken:
                     break
             await asyncio.sleep(started + PACE_S - time.monotonic())
 
-    async def _until_settled(self, lane: _Lane, batch: Batch) -> None:
+    async def _until_settled(self, state: _SourceState, batch: Batch) -> None:
         async for attempt in tenacity.AsyncRetrying(
             wait=_wait_s, retry=tenacity.retry_if_exception_type(Undelivered)
         ):
             with attempt:
-                await self._post(lane, batch)
+                await self._post(state, batch)
 
     async def _post_what_waits(self) -> None:
         """Make one attempt for each batch that is left; what fails then is lost."""
         try:
             async with asyncio.timeout(LAST_TRY_S), asyncio.TaskGroup() as tasks:
-                for lane in self._lanes.values():
-                    tasks.create_task(self._post_rest(lane))
+                for state in self._states.values():
+                    tasks.create_task(self._post_rest(state))
         except TimeoutError:
             pass
-        left = sum(len(lane.outbox) + sum(len(b.readings) for b in lane.taken)
-                   for lane in self._lanes.values())  # fmt: skip
+        left = sum(len(state.outbox) + sum(len(b.readings) for b in state.taken)
+                   for state in self._states.values())  # fmt: skip
         if left:
             log.info("readings_left_behind", readings=left)
 
-    async def _post_rest(self, lane: _Lane) -> None:
+    async def _post_rest(self, state: _SourceState) -> None:
         try:
-            while (batch := lane.next()) is not None:
-                await self._post(lane, batch)
+            while (batch := state.next()) is not None:
+                await self._post(state, batch)
         except Undelivered:
             return
 
-    async def _post(self, lane: _Lane, batch: Batch) -> None:
+    async def _post(self, state: _SourceState, batch: Batch) -> None:
         """Make one attempt; settle the batch, or raise Undelivered."""
         try:
-            status, headers, answer = await self._ask(lane.source, batch)
+            status, headers, answer = await self._send(state.source, batch)
         except (TimeoutError, httpx.HTTPError, httpx.InvalidURL) as error:
-            raise self._undelivered(lane, f"{self._url}: {type(error).__name__}") from error
+            raise self._undelivered(state, f"{self._url}: {type(error).__name__}") from error
         judged = judge_answer(status, answer.code)
         if judged is Judgement.REPEAT:
             said = f"{self._url}: HTTP {status} {answer.code} {answer.detail}".rstrip()[:200]
             wait_s = requested_wait_s(status, headers, time.time())
-            raise self._undelivered(lane, said, min(wait_s, BACKOFF_MAX_S))
-        lane.taken.popleft()
-        lane.settled(time.monotonic())
-        self._show(lane)
+            raise self._undelivered(state, said, min(wait_s, BACKOFF_MAX_S))
+        state.taken.popleft()
+        state.settled(time.monotonic())
+        self._show(state)
         if judged is Judgement.TAKEN:
-            lane.counts.posts["taken"] += 1
-            self._note_refused(lane, len(answer.rejected), answer, "refused")
+            state.counts.posts["taken"] += 1
+            self._note_refused(state, len(answer.rejected), answer, "refused")
         elif judged is Judgement.SPLIT and len(batch.readings) > 1:
-            lane.counts.posts["split"] += 1
-            lane.taken.extendleft(reversed(batch.halves()))
+            state.counts.posts["split"] += 1
+            state.taken.extendleft(reversed(batch.halves()))
         else:
-            lane.counts.posts["refused"] += 1
+            state.counts.posts["refused"] += 1
             why: Dropped = "too_large" if judged is Judgement.SPLIT else "refused"
-            self._note_refused(lane, len(batch.readings), answer, why)
+            self._note_refused(state, len(batch.readings), answer, why)
 
-    def _undelivered(self, lane: _Lane, error: str, retry_after_s: float = 0.0) -> Undelivered:
-        lane.failed(time.monotonic(), error)
-        self._show(lane)
+    def _undelivered(
+        self, state: _SourceState, error: str, retry_after_s: float = 0.0
+    ) -> Undelivered:
+        state.failed(time.monotonic(), error)
+        self._show(state)
         return Undelivered(error, retry_after_s=retry_after_s)
 
-    def _show(self, lane: _Lane) -> None:
-        self._status[lane.source].delivers(lane.error)
+    def _show(self, state: _SourceState) -> None:
+        self._status[state.source].delivers(state.error)
 
-    def _note_refused(self, lane: _Lane, readings: int, answer: _Answer, why: Dropped) -> None:
+    def _note_refused(
+        self, state: _SourceState, readings: int, answer: _Answer, why: Dropped
+    ) -> None:
         """Count readings that the api does not want; log the first ones and then ever fewer."""
         if not readings:
             return
-        count = lane.counts.undelivered[why]
-        lane.drop({why: readings})
+        count = state.counts.undelivered[why]
+        state.drop({why: readings})
         first = answer.rejected[0] if answer.rejected else answer
         if not count or len(str(count)) < len(str(count + readings)):
             log.warning(
-                "readings_refused", source=lane.source, count=count + readings,
+                "readings_refused", source=state.source, count=count + readings,
                 code=first.code, error=first.detail[:200],
             )  # fmt: skip
 
-    async def _ask(self, source: str, batch: Batch) -> tuple[int, httpx.Headers, _Answer]:
+    async def _send(self, source: str, batch: Batch) -> tuple[int, httpx.Headers, _Answer]:
         headers = {**self._headers, "idempotency-key": batch.key}
         async with (
             asyncio.timeout(POST_S),
@@ -307,10 +311,10 @@ _decode: Final = msgspec.json.Decoder(_Answer).decode
 
 
 def _wait_s(state: tenacity.RetryCallState) -> float:
-    """Return how long to wait before the next attempt: as asked for, or ever longer."""
+    """Return how long to wait before the next attempt: as the api says, or ever longer."""
     error = state.outcome.exception() if state.outcome else None
-    asked_s = error.retry_after_s if isinstance(error, Undelivered) else 0.0
-    return max(asked_s, _backoff(state))
+    named_s = error.retry_after_s if isinstance(error, Undelivered) else 0.0
+    return max(named_s, _backoff(state))
 
 
 def _read_answer(body: bytes) -> _Answer:
