@@ -84,6 +84,27 @@ DRAWN = """() => [...window.drawn.entries()]
   .flatMap(([, texts]) => texts.filter((each) => each.frame === texts.at(-1).frame))"""
 
 
+@pytest.mark.parametrize("width", [1440, 1024, 768])
+def test_neither_more_sources_nor_long_ages_push_the_tools_out(
+    watched: Watched, width: int
+) -> None:
+    crowd = """() => {
+      const [first] = document.querySelectorAll(".health li");
+      for (let more = 0; more < 9; more++) first.after(first.cloneNode(true));
+      const [age, late] = document.querySelectorAll(".pill .detail");
+      [age.textContent, late.textContent] = ["data 59.9 s", "12345 ms"];
+      return [document.querySelector(".tools").getBoundingClientRect().right,
+              document.querySelector(".search").getBoundingClientRect().width];
+    }"""
+    with watched.open(width=width, height=760) as page:
+        until(lambda: phase(page) == "live")
+        page.wait_for_selector(".health li", state="attached")
+        page.wait_for_selector(".pill .detail + .detail")
+        right, search = page.evaluate(crowd)
+        assert right <= width
+        assert search >= 120
+
+
 @pytest.mark.parametrize("width", [1440, 1280, 1024, 768, 380])
 def test_nothing_is_cut_off_and_heads_stand_above_their_figures(
     watched: Watched, width: int
