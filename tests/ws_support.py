@@ -285,11 +285,15 @@ class RawSocket:
 
 
 def enter(
-    gateway: FakeGateway, *names: str, since: tuple[str, int] | None = None, room: int = 1 << 30
+    gateway: FakeGateway,
+    *names: str,
+    since: tuple[str, int] | None = None,
+    room: int = 1 << 30,
+    address: str = "",
 ) -> tuple[Member, FakeSink]:
     """Connect and subscribe; frames written so far stay in the sink."""
     sink = FakeSink(room)
-    member = gateway.hub.enter(sink)
+    member = gateway.hub.enter(sink, address)
     cursor = None if since is None else Position(*since)
     gateway.hub.subscribe(member, {parse_topic(name): cursor for name in names})
     gateway.hub.serve(member)

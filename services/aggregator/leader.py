@@ -38,6 +38,7 @@ _CHUNK: Final = 500  # tokens computed in one go, some 30 ms; heartbeats are sen
 _BYTES_PER_FIELD: Final = 24  # of a message, on average
 _COMMIT_TRIES: Final = 3
 _POLL_S: Final = 0.1  # how often a standby tries for the lease
+_TROUBLE_S: Final = 10.0  # terms that end within it, by the same errors, are one trouble
 _OVERDUE: Final = 100  # readings stored without a change of their row, per window
 _ENDS_TERM: Final = (Fenced, Diverged, StoreError, RedisError, *UNREACHABLE)
 
@@ -74,6 +75,9 @@ class Leader:
         self._holder = secrets.token_hex(8)
         self._fence = ""
         self._history = LogHistory()
+        self._ended_by: list[str] = []  # the kinds of errors that ended the term before
+        self._ended_s = 0.0
+        self._ended_alike = 0  # terms in a row that they ended
         self._inherited: list[str] = []  # ids that were stored when the epoch began
         self._verified: set[str] = set()  # tokens whose stored readings are in the memory
         self._writing = asyncio.Lock()  # commits and heartbeats do not overtake each other
@@ -94,10 +98,20 @@ class Leader:
             except* _ENDS_TERM as group:
                 self.counts.terms_failed += 1
                 reasons = sorted({f"{type(e).__name__}: {e}"[:120] for e in _leaves(group)})
-                log.warning("term_ended", was_leading=self.leading, reasons=reasons)
+                self._report_end(reasons)
                 await _wait(stop, _POLL_S)
             finally:
                 self._step_down()
+
+    def _report_end(self, reasons: list[str]) -> None:
+        """Log the end of a term; of one trouble that goes on, ever fewer."""
+        same, now_s = [reason.partition(":")[0] for reason in reasons], time.monotonic()
+        goes_on = same == self._ended_by and now_s - self._ended_s < _TROUBLE_S
+        self._ended_alike = self._ended_alike + 1 if goes_on else 1
+        self._ended_by, self._ended_s = same, now_s
+        count = self._ended_alike
+        if count in (1, 10, 100) or count % 1000 == 0:
+            log.warning("term_ended", was_leading=self.leading, reasons=reasons, count=count)
 
     async def _term(self, stop: asyncio.Event) -> None:
         """Hold the lease until `stop`, or until something ends the term."""

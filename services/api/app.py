@@ -64,16 +64,19 @@ def build_api(
     keys = Keys(settings.redis_prefix)
     live = Live(feed_redis, redis, keys)
     secret = settings.cursor_secret
-    views = Views(redis, keys, live, secret.get_secret_value().encode() if secret else None)
+    views = Views(
+        redis, keys, live, secret.get_secret_value().encode() if secret else None,
+        per_address=settings.api_walks_per_address,
+    )  # fmt: skip
     counts = ApiCounts()
     export(metrics, counts, live.feed)
-    discover = Discover(live, Pages(live, views), counts)
     visitors = Visitors(
         Proxies(settings.trusted_proxies),
         Rates(settings.api_rate, settings.api_burst),
         conns_per_address=settings.api_conns_per_address,
         max_connections=settings.api_max_connections,
     )
+    discover = Discover(live, Pages(live, views), counts, address_of=visitors.address)
     ingest = Ingest(
         live,
         visitors,

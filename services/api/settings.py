@@ -68,6 +68,10 @@ class ApiSettings(MergeSettings, EdgeSettings):
     """Connections at one time; further ones get 503."""
     api_conns_per_address: int = Field(default=256, ge=0, le=1_000_000)
     """Of them, those of one peer that is no trusted proxy; further ones get 429. 0: any."""
+    api_walks_per_address: int = Field(default=16, ge=0, le=64)
+    """Of the 64 walks that are kept, those that one client address may have under way with one
+    replica; further ones get 429. 0: any.
+    """
     api_header_s: Seconds = 5.0
     """A connection that has not sent a whole header for so long is closed."""
     api_stall_s: Seconds = 20.0

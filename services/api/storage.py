@@ -32,7 +32,10 @@ async def storage(timeout_s: float = STORAGE_S) -> AsyncIterator[None]:
         raise Problem(503, "storage_readonly", detail, retry_after_s=1) from None
     except UNREACHABLE:  # a time-out of asyncio's is an OSError too
         raise unavailable() from None
-    except RedisError as error:  # LOADING, MISCONF, NOREPLICAS, WRONGTYPE, NOPERM, …
+    except RedisError as error:  # LOADING, NOREPLICAS, WRONGTYPE, NOPERM, …
+        if str(error).startswith("MISCONF"):
+            detail = "the store cannot save to its disk, which is full or failing: no writes now"
+            raise Problem(503, "storage_readonly", detail, retry_after_s=5) from None
         log.warning("storage_refused", error=f"{type(error).__name__}: {error}"[:200])
         raise unavailable() from None
 

@@ -261,7 +261,7 @@ class GatewayConnection(asyncio.Protocol):
         now_s = self._loop.time()
         self.address, self.deflate = opened.address, opened.deflate
         self._pulse = Pulse(self._gateway.patience, now_s)
-        self.session = Session(self._gateway.hub, self)
+        self.session = Session(self._gateway.hub, self, opened.address)
         self._gateway.begun(self._peer)
         self._gateway.opened(self)
         if not opened.protocol_known:

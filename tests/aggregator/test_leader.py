@@ -418,3 +418,23 @@ async def test_a_new_epoch_does_not_inherit_a_row_that_died_meanwhile(
 
     assert await store.token_ids() == ["solana:Abc"]
     assert list((await loaded(store)).rows) == ["solana:Abc"]
+
+
+async def test_a_store_that_takes_no_writes_is_logged_ever_less(
+    private_server: Callable[..., EmbeddedServer], keys: Keys, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server = private_server()
+    async with open_redis(server.url) as client:
+        await client.config_set("min-replicas-to-write", 1)
+    said = ""
+
+    def tenth() -> bool:
+        nonlocal said
+        out, err = capsys.readouterr()
+        said += out + err
+        return "count=10" in said
+
+    async with aggregator(server.url, keys):
+        await eventually(tenth)
+
+    assert said.count("term_ended") == 2  # the first and the tenth

@@ -10,9 +10,12 @@ import time
 from collections.abc import AsyncIterator, Callable
 
 import pytest
+from redis.exceptions import ResponseError
 
 from dexwire.server.up.embedded import EmbeddedServer
+from services.api.edge.problem import Problem
 from services.api.settings import ApiSettings
+from services.api.storage import storage
 from shared.keys import Keys
 from shared.redis.connect import Redis, open_redis
 from tests.api.conftest import Served, serve
@@ -214,3 +217,12 @@ async def test_requests_that_are_cancelled_never_swap_answers(server: EmbeddedSe
             await asyncio.gather(*tasks, return_exceptions=True)
 
     assert wrong == 0
+
+
+async def test_a_disk_that_is_full_is_named() -> None:
+    misconf = "MISCONF Errors writing to the AOF file: No space left on device"
+    with pytest.raises(Problem, match="its disk, which is full or failing") as refused:
+        async with storage():
+            raise ResponseError(misconf)
+
+    assert (refused.value.status, refused.value.code) == (503, "storage_readonly")

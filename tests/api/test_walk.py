@@ -231,7 +231,7 @@ async def test_above_the_bound_a_new_walk_is_429_and_walks_under_way_go_on(
 ) -> None:
     monkeypatch.setattr(views, "SHARE_S", 0.0)  # every walk pins its own
     await fill(writer, 60)
-    served = await start()
+    served = await start(api_walks_per_address=0)
     await served.follows(1)
     first = (await served.client.get("/discover")).json()["nextCursor"]
     second = ""
@@ -276,6 +276,27 @@ async def test_a_walk_that_is_left_alone_makes_room_and_one_under_way_does_not(
     assert (await page(left_alone))[0] == 410
     assert (await page(under_way))[0] == 200
     assert await redis.zcard(keys.views) == 2
+
+
+async def test_one_address_has_a_share_of_the_walks(
+    writer: Writer, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(views, "SHARE_S", 0.0)  # every walk pins its own
+    await fill(writer, 60)
+    served = await start(trusted_proxies=("127.0.0.1",))
+    await served.follows(1)
+    first = (await served.client.get("/discover")).json()["nextCursor"]
+    greedy, other = ({"x-forwarded-for": f"192.0.2.{n}"} for n in (1, 2))
+
+    answers = [
+        await served.client.get(f"/discover?cursor={first}", headers=greedy) for _ in range(17)
+    ]
+    of_another = await served.client.get(f"/discover?cursor={first}", headers=other)
+
+    assert [answer.status_code for answer in answers] == [200] * 16 + [429]
+    assert answers[16].json()["code"] == "too_many_walks"
+    assert answers[16].headers["retry-after"] == "10"
+    assert of_another.status_code == 200
 
 
 async def test_a_walk_whose_rest_left_its_filter_is_over(start: Start, writer: Writer) -> None:

@@ -36,6 +36,15 @@ def statuses(answers: list[Answer]) -> dict[int, int]:
     return {status: found.count(status) for status in sorted(set(found))}
 
 
+async def test_a_connection_of_nothing_but_refusals_is_closed(stack: Stack) -> None:
+    request = get("/nothing").replace(b"Connection: close\r\n", b"")
+
+    answer = await ask(stack.entries["bare"].http, request * 30)
+
+    assert answer.raw.count(b"HTTP/1.1 4") == 20
+    assert answer.raw.lower().count(b"connection: close") == 1
+
+
 # -- requests (the stack lets in 2 a second, 10 at once) ------------------------------------------
 async def test_an_address_that_asks_too_often_learns_when_to_come_again(entry: Entry) -> None:
     source = new_address()

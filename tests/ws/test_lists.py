@@ -176,6 +176,21 @@ def test_so_many_lists_are_kept_and_idle_ones_make_place(
     assert list(gateway.hub.rooms) == [LIST.replace("5m", "1h"), LIST.replace("5m", "6h")]
 
 
+def test_one_address_has_a_share_of_the_lists(
+    gateway: FakeGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(register, "LISTS_PER_ADDRESS", 1)
+    first, _ = enter(gateway, LIST, address="192.0.2.1")
+
+    with pytest.raises(Full, match="one address"):
+        enter(gateway, LIST.replace("5m", "1h"), address="192.0.2.1")
+    enter(gateway, LIST, address="192.0.2.1")  # it is there already
+    enter(gateway, LIST.replace("5m", "6h"), address="192.0.2.2")
+    gateway.hub.leave(first)
+
+    assert list(gateway.hub.rooms) == [LIST, LIST.replace("5m", "6h")]
+
+
 def test_who_waited_for_a_load_and_finds_no_place_is_reported(
     gateway: FakeGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Final
 
@@ -23,8 +24,16 @@ _parse_memo = lru_cache(1024)(parse_discover)
 class Discover:
     """The endpoint. Pages of the live order are cached for as long as the state stays the same."""
 
-    def __init__(self, live: Live, pages: Pages, counts: ApiCounts | None = None) -> None:
+    def __init__(
+        self,
+        live: Live,
+        pages: Pages,
+        counts: ApiCounts | None = None,
+        *,
+        address_of: Callable[[Scope], str] = lambda _: "",
+    ) -> None:
         self._counts = counts or ApiCounts()
+        self._address_of = address_of
         self._live = live
         self._pages = pages
         self._cache: VersionCache[DiscoverQuery, TaggedAnswer] = VersionCache()
@@ -35,7 +44,7 @@ class Discover:
         query = _parse(scope["query_string"])
         if query.cursor is not None:
             async with storage(_ANSWER_S):
-                page = await self._pages.next_page(query)
+                page = await self._pages.next_page(query, self._address_of(scope))
         else:
             page = await self._live_page(query)
         await page.for_request(scope)(scope, receive, send)

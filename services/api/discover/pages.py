@@ -67,7 +67,7 @@ class Pages:
         tag = weak_tag(found.epoch.encode(), *found.rows)
         return (found.epoch, found.version), TaggedAnswer(body, tag)
 
-    async def next_page(self, query: DiscoverQuery) -> TaggedAnswer:
+    async def next_page(self, query: DiscoverQuery, address: str = "") -> TaggedAnswer:
         """Return the page of a walk that its cursor asks for. Raises Problem."""
         cursor = await self._open(query)
         replica = await self._live.exact()
@@ -75,7 +75,8 @@ class Pages:
             raise _expired("the list was rebuilt since this cursor was given")
         if cursor.view == NO_VIEW:
             replica = await self._live.exact((replica.epoch, cursor.version))
-            cursor = replace(cursor, view=await self._views.pin(query, replica, cursor.version))
+            view = await self._views.pin(query, replica, cursor.version, address)
+            cursor = replace(cursor, view=view)
         found, order_version, next_position = await self._walk(query, cursor)
         next_cursor = None
         if next_position is not None:

@@ -53,7 +53,9 @@ class _Pinned:
 class Views:
     """The pinned orders under one prefix."""
 
-    def __init__(self, redis: Redis, keys: Keys, live: Live, secret: bytes | None) -> None:
+    def __init__(
+        self, redis: Redis, keys: Keys, live: Live, secret: bytes | None, *, per_address: int = 0
+    ) -> None:
         self._redis: Any = redis  # replies are bytes; its types name every way of decoding
         self._keys = keys
         self._live = live
@@ -61,6 +63,8 @@ class Views:
         self._own_secret = secrets.token_bytes(32)
         self._secret: tuple[str, bytes] = ("", b"")  # of an epoch: a new store knows no old key
         self._recent: dict[bytes, _Pinned] = {}
+        self._per_address = per_address
+        self._walks: dict[bytes, tuple[str, float]] = {}  # order → who pinned it, when it was read
 
     async def secret(self) -> bytes:
         """Return the key that signs cursors, the same for all replicas of the api."""
@@ -88,16 +92,19 @@ class Views:
             raise unavailable()
         return bytes(shared)
 
-    async def pin(self, query: DiscoverQuery, replica: Replica, at_least: int) -> bytes:
+    async def pin(
+        self, query: DiscoverQuery, replica: Replica, at_least: int, address: str = ""
+    ) -> bytes:
         """Return the name of an order at or after version `at_least`, pinned now or just before.
 
-        Raises Problem 429 when as many as allowed are alive.
+        Raises Problem 429 when as many as allowed are alive, of all or of a client address.
         """
         now = time.monotonic()
         self._recent = {b: p for b, p in self._recent.items() if p.until > now}
         recent = self._recent.get(query.binding())
         if recent and recent.epoch == replica.epoch and recent.version >= at_least:
             return recent.name
+        self._check_share(address, now)
         order = order_of(self._live, replica, query)
         packed = b"".join(map(self._live.hash_of.__getitem__, order))
         pinned = _Pinned(secrets.token_bytes(16), replica.epoch, replica.version, now + SHARE_S)
@@ -114,7 +121,17 @@ class Views:
             after_s = math.ceil(busy_ms / 1000)
             raise Problem(429, "too_many_walks", detail, retry_after_s=after_s)
         self._recent[query.binding()] = pinned
+        self._walks[pinned.name] = (address, now)
         return pinned.name
+
+    def _check_share(self, address: str, now: float) -> None:
+        """Leave walks to others. Raises Problem 429."""
+        alive = now - IDLE_MS / 1000
+        self._walks = {name: walk for name, walk in self._walks.items() if walk[1] > alive}
+        share = self._per_address
+        if share and sum(walk[0] == address for walk in self._walks.values()) >= share:
+            detail = f"one address may have {share} walks under way"
+            raise Problem(429, "too_many_walks", detail, retry_after_s=IDLE_MS // 1000)
 
     async def read(self, name: bytes, start: int, count: int) -> Part | None:
         """Return entries of a pinned order, or None when it is no longer alive."""
@@ -124,6 +141,8 @@ class Views:
             reply = await _WALK(self._redis, [self._keys.views, self._keys.view(name.hex())], args)
         if reply is None:
             return None
+        if name in self._walks:
+            self._walks[name] = (self._walks[name][0], time.monotonic())
         size, head, packed = reply
         _, version = _HEAD.unpack(head)
         return Part(version, split_hashes(packed), (size - _HEAD.size) // HASH_BYTES)

@@ -17,6 +17,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from services.api.edge.answer import PROBLEM, SAFE_HEADERS
 from services.api.edge.graceful_close import GracefulClose
+from services.api.edge.middleware import REFUSALS
 from services.api.edge.problem import Problem
 from services.api.edge.visitors import Visitors
 from shared.edge.framing import HEAD_MAX, HEADERS_MAX, Framing
@@ -59,6 +60,7 @@ class Protocol(HttpToolsProtocol):
         self._stall_timer: asyncio.TimerHandle | None = None
         self._answering: RequestResponseCycle | None = None  # `cycle` is the last that came in
         self._problem: Problem | None = None
+        self._refusals = [0]  # in a row; the middleware counts
         self._fields = 0  # of the header and trailers
         self._gone = False  # refused: what still comes is thrown away
         self._thrown = 0
@@ -124,6 +126,7 @@ class Protocol(HttpToolsProtocol):
         """Begin a header."""
         super().on_message_begin()
         self._in_head, self._fields = True, 0
+        self.scope[REFUSALS] = self._refusals  # type: ignore[typeddict-unknown-key]
 
     def on_url(self, url: bytes) -> None:
         """Take a piece of the address."""

@@ -31,6 +31,8 @@ LISTS: Final = ("/discover", "/tokens")  # one endpoint; others call it /tokens
 _READING: Final = ("GET", "HEAD")
 # A proxy in front, which keeps connections, must not send a post on one that is being closed.
 _LAST: Final = (b"connection", b"close")
+REFUSALS: Final = "dexwire.refusals"  # in the scope: how many its connection got in a row
+REFUSALS_MAX: Final = 20  # then the connection is closed: on the next one they cost the client too
 
 
 class EdgeMiddleware:
@@ -72,6 +74,7 @@ class EdgeMiddleware:
             marks = [*marks, _LAST]
         if marks:
             send = _marking(send, marks)
+        send = _counting_refusals(scope, send)
         if has_body:
             body = _Body(scope, receive, send)
             receive, send = body.receive, body.send
@@ -143,6 +146,22 @@ def _preflight() -> Answer:
         (b"access-control-max-age", b"%d" % _PREFLIGHT_MAX_AGE_S),
     ]
     return answer
+
+
+def _counting_refusals(scope: Scope, send: Send) -> Send:
+    """Close a connection on which nothing but refusals was answered for a while."""
+    refusals: list[int] | None = scope.get(REFUSALS)
+    if refusals is None:
+        return send
+
+    async def counting(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            refusals[0] = refusals[0] + 1 if message["status"] >= 400 else 0
+            if refusals[0] >= REFUSALS_MAX:
+                message = {**message, "headers": [*message["headers"], _LAST]}
+        await send(message)
+
+    return counting
 
 
 def _marking(send: Send, marks: Sequence[Header]) -> Send:

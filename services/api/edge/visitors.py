@@ -65,6 +65,10 @@ class Visitors:
         """Return whether a peer is a trusted proxy, which speaks for others."""
         return self._proxies.trusts(peer)
 
+    def address(self, scope: Scope) -> str:
+        """Return the client address that a request counts for."""
+        return limit_key(self._client(scope))
+
     def count(self, scope: Scope) -> Problem | None:
         """Count a request of the client's address; return a problem when there are too many."""
         if not self._rates.per_s:

@@ -73,6 +73,7 @@ class Member:
     """One connection."""
 
     __slots__ = (
+        "address",
         "answers",
         "epoch",
         "generation",
@@ -85,8 +86,9 @@ class Member:
         "waiting",
     )
 
-    def __init__(self, sink: MessageSink, topics: TopicSet) -> None:
+    def __init__(self, sink: MessageSink, topics: TopicSet, address: str = "") -> None:
         self.sink = sink
+        self.address = address  # of the client; empty: unknown
         self.topics = topics
         self.epoch = ""  # the epoch that the client believes in
         self.sent_v = 0  # all its topics have been written through this version
@@ -150,9 +152,9 @@ class Hub:
         return "stale" if age_ms is None or age_ms > STALE_MS else "live"
 
     # -- connections ------------------------------------------------------------------------------
-    def enter(self, sink: MessageSink) -> Member:
+    def enter(self, sink: MessageSink, address: str = "") -> Member:
         """Add a connection, without topics."""
-        member = Member(sink, self.rooms.join())
+        member = Member(sink, self.rooms.join(), address)
         self.members[member] = None
         return member
 
@@ -171,7 +173,7 @@ class Hub:
         A topic that the connection already has starts over. Raises Full.
         """
         self.serve(member)
-        self.rooms.check_room_for(wanted)
+        self.rooms.check_room_for(wanted, member.address)
         if not member.topics.rooms:
             epochs = [cursor.epoch for cursor in wanted.values() if cursor is not None]
             member.epoch = epochs[-1] if epochs else member.epoch
@@ -275,7 +277,7 @@ class Hub:
         added = []
         for topic, cursor in member.waiting.values():
             try:
-                how, room = self._how(topic, cursor), self.rooms.open(topic)
+                how, room = self._how(topic, cursor), self.rooms.open(topic, member.address)
             except Full as full:
                 heartbeats = message("err", code=full.code, msg=str(full), retry=True, k=topic.name)
                 group.append(iter((heartbeats,)))

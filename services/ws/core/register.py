@@ -17,6 +17,7 @@ from services.ws.core.views import view_of
 from shared.state.replica import Replica
 
 LISTS: Final = 512  # kept at a time; each costs some 50 us a commit
+LISTS_PER_ADDRESS: Final = 128  # of them, those that one client address opened and uses
 LINGER_MS: Final = 60_000  # how long a list is kept after its last listener
 
 
@@ -88,14 +89,18 @@ class Register:
             return self._replica.version
         return 0 if topic.kind == "alerts" else self._replica.horizon
 
-    def check_room_for(self, topics: Iterable[Topic]) -> None:
-        """Raise Full when these topics need more lists than can be kept."""
+    def check_room_for(self, topics: Iterable[Topic], address: str = "") -> None:
+        """Raise Full when these topics need more lists than can be kept, or than an address has."""
         fresh = sum(topic.kind == "list" and topic.key not in self._lists for topic in topics)
         used = sum(room.users > 0 for room in self._lists.values()) if fresh else 0
         if fresh and used + fresh > LISTS:
             raise Full(f"{LISTS} different lists are kept already")
+        if fresh and address:
+            own = (room for room in self._lists.values() if room.opened_by == address)
+            if sum(room.users > 0 for room in own) + fresh > LISTS_PER_ADDRESS:
+                raise Full(f"one address may have {LISTS_PER_ADDRESS} different lists")
 
-    def open(self, topic: Topic) -> Room:
+    def open(self, topic: Topic, address: str = "") -> Room:
         """Return a topic's room, opening it if it is new; `move` closes it after its last user.
 
         Raises Full.
@@ -108,6 +113,7 @@ class Register:
             self._make_place()
         room = self._rooms[topic.key] = Room(view_of(topic, self._alerts), self._replica.version)
         room.view.begin(self._replica)
+        room.opened_by = address
         if topic.kind == "list":
             self._lists[room.key] = room
         for ident in topic.watched:

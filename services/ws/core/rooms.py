@@ -44,6 +44,7 @@ class Room:
         "idle_ms",
         "key",
         "name",
+        "opened_by",
         "private",
         "pv",
         "users",
@@ -59,6 +60,7 @@ class Room:
         # A room that is new or newly loaded has said nothing: its listeners start at this version,
         # so that is where its chain starts.
         self.pv = version
+        self.opened_by = ""  # the client address that did
         self.users = 0  # topic sets that hold it
         self.idle_ms: int | None = None  # since when a list is kept without any
         self._snap: Parts | None = None

@@ -89,13 +89,13 @@ class Session:
 
     __slots__ = ("_bad", "_hub", "_rate", "_sink", "_watched", "member")
 
-    def __init__(self, hub: Hub, sink: MessageSink) -> None:
+    def __init__(self, hub: Hub, sink: MessageSink, address: str = "") -> None:
         self._hub = hub
         self._sink = sink
         self._rate = Rate()
         self._bad = 0
         self._watched: dict[str, None] = {}  # token ids, in the order in which they were added
-        self.member: Member = hub.enter(sink)
+        self.member: Member = hub.enter(sink, address)
 
     @property
     def subscribed(self) -> bool:
