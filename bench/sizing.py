@@ -75,7 +75,12 @@ def demo(folder: Path, tokens: int) -> Iterator[tuple[dict[str, int], Running]]:
     """Run a demo until everything is there."""
     command = [sys.executable, "-m", "dexwire", "up", "--demo", "--tokens", str(tokens)]
     command += [word for name in ("api", "ws", "replay") for word in (f"--{name}-port", "0")]
-    env = {**os.environ, "MAX_CONNS_PER_ADDRESS": "1000000", "METRICS_PORT": "0"}
+    env = {
+        **os.environ,
+        "MAX_CONNS_PER_ADDRESS": "1000000",
+        "WS_SNAPSHOT_RATE": "0",
+        "METRICS_PORT": "0",
+    }
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(command, cwd=folder, env=env, stdout=log, stderr=log)
     try:

@@ -62,6 +62,7 @@ class Gateway:
         self._beginning: Counter[str] = Counter()  # handshakes under way, by peer
         self._all_beginning = 0
         self._handshakes = Rates(settings.ws_handshake_rate, settings.ws_handshake_burst)
+        hub.snapshot_rates = Rates(settings.ws_snapshot_rate, settings.ws_snapshot_burst)
         self._news = asyncio.Event()
         self._news_s = 0.0  # when the oldest commit came in that the fan-out has not begun to send
         self.loads = asyncio.Event()  # the state was loaded; the alerts before it are not yet

@@ -30,6 +30,12 @@ class WsSettings(EdgeSettings):
     """Connections a second that one client address may open; faster ones get 429. 0: any."""
     ws_handshake_burst: int = Field(default=20, ge=1, le=10**6)
     """Connections that one client address may open at once after a pause."""
+    ws_snapshot_rate: float = Field(default=2.0, ge=0, le=1e6)
+    """Snapshots of all tokens, or of a chain, that one client address may begin a second; further
+    subscriptions get the error `busy`. 0: any.
+    """
+    ws_snapshot_burst: int = Field(default=100, ge=1, le=10**6)
+    """Such snapshots that one client address may begin at once after a pause."""
     ws_compression: bool = True
     """permessage-deflate, where a client offers it."""
     ws_handshake_s: Seconds = 5.0

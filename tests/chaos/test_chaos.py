@@ -70,7 +70,13 @@ class Town:
 
     def gateway(self, port: int) -> Process:
         return self.start(
-            "ws", {"WS_PORT": str(port), "MAX_CONNS_PER_ADDRESS": "1000", "WS_HANDSHAKE_RATE": "0"}
+            "ws",
+            {
+                "WS_PORT": str(port),
+                "MAX_CONNS_PER_ADDRESS": "1000",
+                "WS_HANDSHAKE_RATE": "0",
+                "WS_SNAPSHOT_RATE": "0",
+            },
         )
 
     def count(self, what: str) -> None:

@@ -119,7 +119,12 @@ def gateway(spawn_service: Callable[..., Process]) -> Gateway:
     """Start a gateway at an address and port, and show its metrics where asked for."""
 
     async def start(host: str, port: int, metrics_port: int = 0) -> Process:
-        env = {"WS_HOST": host, "WS_PORT": str(port), "WS_HANDSHAKE_RATE": "0"}
+        env = {
+            "WS_HOST": host,
+            "WS_PORT": str(port),
+            "WS_HANDSHAKE_RATE": "0",
+            "WS_SNAPSHOT_RATE": "0",
+        }
         env |= {"MAX_CONNS_PER_ADDRESS": "100", "METRICS_PORT": str(metrics_port)}
         process = spawn_service("ws", env=env)
         await asyncio.to_thread(wait_for, port, process, "/livez", host)

@@ -58,7 +58,8 @@ async def start_gateway(
             "redis_prefix": redis_prefix,
             "ws_port": free_port(),
             "ws_drain_s": 0.1,
-            "ws_handshake_rate": 0,  # tests of it say otherwise
+            "ws_handshake_rate": 0,  # tests of both say otherwise
+            "ws_snapshot_rate": 0,
         }
         chosen = WsSettings.model_validate({**given, **settings})
         port = chosen.ws_port

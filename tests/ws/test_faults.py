@@ -109,6 +109,7 @@ async def test_sigterm_says_goodbye_closes_everyone_with_4002_and_ends_with_0(
             "WS_PORT": str(port),
             "MAX_CONNS_PER_ADDRESS": "100",
             "WS_HANDSHAKE_RATE": "0",
+            "WS_SNAPSHOT_RATE": "0",
             "WS_DRAIN_S": "2",
         },
     )

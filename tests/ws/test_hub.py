@@ -8,7 +8,9 @@ import pytest
 
 from services.ws.core.frames import PRIVATE_PART
 from services.ws.core.hub import Position
+from services.ws.core.register import Full
 from services.ws.core.topics import parse_topic
+from shared.edge.rates import Rates
 from tests.support_commits import Ledger, token
 from tests.ws_support import FakeGateway, FakeSink, enter
 
@@ -430,3 +432,21 @@ def test_while_seeding_a_heartbeat_does_not_name_the_new_epochs_version(
     gateway.beat()
 
     assert [(f["e"], f["v"]) for f in sink.drain()] == [("e1", 1)]
+
+
+def test_one_address_begins_only_so_many_large_snapshots(
+    ledger: Ledger, gateway: FakeGateway
+) -> None:
+    gateway.hub.snapshot_rates = Rates(0.5, 2)
+    gateway.follow(ledger.commit(token("A", price=1)))
+    _, sink = enter(gateway, "all", address="192.0.2.1")
+    enter(gateway, "chain:solana", address="192.0.2.1")
+
+    with pytest.raises(Full, match="too many snapshots for one address; again in 2 s"):
+        enter(gateway, "all", address="192.0.2.1")
+    enter(gateway, "token:solana:A", address="192.0.2.1")  # a small one
+    enter(gateway, "all", address="192.0.2.2")
+    gateway.world.now += 2_000
+    enter(gateway, "all", address="192.0.2.1")
+
+    assert [frame["t"] for frame in sink.drain()] == ["snap"]

@@ -9,6 +9,7 @@ No clock, no loop, no sockets: the world is behind `MessageSink` and `World`.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from services.ws.core.news import News
 from services.ws.core.register import Full, Register
 from services.ws.core.rooms import Room, TopicCommit, TopicSet
 from services.ws.core.topics import Topic
+from shared.edge.rates import Rates
 from shared.state.replica import Change, Replica
 
 STALE_MS: Final = 3_000  # three heartbeats without a word from the aggregator
@@ -110,6 +112,7 @@ class Hub:
         self.counts = GatewayCounts()
         self.members: dict[Member, None] = {}
         self.rooms = Register(replica, self.alerts)
+        self.snapshot_rates = Rates(0, 1)  # of all rows or a chain's, by client address; 0: any
         self._generation = 1
         self._recent: deque[TopicCommit] = deque(maxlen=_RECENT)
 
@@ -174,6 +177,7 @@ class Hub:
         """
         self.serve(member)
         self.rooms.check_room_for(wanted, member.address)
+        self._check_snapshots(member, wanted)
         if not member.topics.rooms:
             epochs = [cursor.epoch for cursor in wanted.values() if cursor is not None]
             member.epoch = epochs[-1] if epochs else member.epoch
@@ -260,6 +264,21 @@ class Hub:
                     member.sink.write(heartbeats[at])
             if number % SWEEP == 0:
                 yield
+
+    def _check_snapshots(self, member: Member, wanted: Mapping[Topic, Position | None]) -> None:
+        """Count the large snapshots that topics begin with. Raises Full for an address with many.
+
+        One of everything has megabytes, and a client may ask for it as often as it likes.
+        """
+        if not member.address:
+            return
+        now_s = self.world.now_ms() / 1000
+        for topic, cursor in wanted.items():
+            if topic.kind == "rows" and self._how(topic, cursor) == "snap":
+                wait_s = self.snapshot_rates.wait_s(member.address, now_s)
+                if wait_s:
+                    after_s = math.ceil(wait_s)
+                    raise Full(f"too many snapshots for one address; again in {after_s} s")
 
     # -- how a connection moves on ----------------------------------------------------------------
     def _how(self, topic: Topic, cursor: Position | None) -> How:
