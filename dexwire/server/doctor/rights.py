@@ -31,7 +31,8 @@ _READS: Final[dict[str, tuple[str, ...]]] = {
 # Of these, nothing happens where there is nothing.
 _IDLE: Final[dict[str, tuple[str, ...]]] = {
     "del": (_KEY,), "evalsha": (_SHA, "1", _KEY), "hdel": (_KEY, "f"), "pexpire": (_KEY, "1"),
-    "zpopmin": (_KEY,), "zrem": (_KEY, "m"), "zremrangebyscore": (_KEY, "1", "0"),
+    "zpopmin": (_KEY,), "zrem": (_KEY, "m"), "zremrangebyrank": (_KEY, "1", "0"),
+    "zremrangebyscore": (_KEY, "1", "0"),
 }  # fmt: skip
 _WRITES: Final[dict[str, tuple[str, ...]]] = {
     "hincrby": (_KEY, "f", "1"), "hset": (_KEY, "f", "v"), "hsetnx": (_KEY, "f", "v"),
