@@ -32,7 +32,7 @@ from services.api.sources import Sources
 from services.api.tokens import TokenEndpoint
 from services.api.webpage import page_routes
 from shared.edge.client_address import Proxies
-from shared.edge.rates import Rates
+from shared.edge.rates import Costs, Rates
 from shared.errors import ConfigError
 from shared.keys import Keys
 from shared.process.logs import get_logger
@@ -41,6 +41,8 @@ from shared.process.service import raise_open_files_limit
 from shared.redis.connect import Redis, open_redis
 
 log = get_logger(__name__)
+
+_COST_BURST_S = 20.0  # of an address's share, at once after a pause
 
 
 @dataclass(slots=True)
@@ -73,10 +75,13 @@ def build_api(
     visitors = Visitors(
         Proxies(settings.trusted_proxies),
         Rates(settings.api_rate, settings.api_burst),
+        costs=Costs(settings.api_cost_pct / 100, _COST_BURST_S),
         conns_per_address=settings.api_conns_per_address,
         max_connections=settings.api_max_connections,
     )
-    discover = Discover(live, Pages(live, views), counts, address_of=visitors.address)
+    discover = Discover(
+        live, Pages(live, views), counts, address_of=visitors.address, paying=visitors.paying
+    )
     ingest = Ingest(
         live,
         visitors,
@@ -93,7 +98,7 @@ def build_api(
     readers: dict[str, ASGIApp] = {
         **page_routes(settings.ws_public_url, version("dexwire"), demo=settings.demo),
         **dict.fromkeys(LISTS, discover),
-        "/search": Search(live),
+        "/search": Search(live, visitors.paying),
         **document_routes(),
         "/tokens/{chain}/{address}": TokenEndpoint(
             redis, keys, settings.merge_rules(), live.meant_chain

@@ -46,3 +46,29 @@ class Rates:
         if len(self._whole_s) > self._keys_max:
             del self._whole_s[next(iter(self._whole_s))]
         return wait_s
+
+
+class Costs:
+    """A share of a processor for each key, in this process, with room for a burst.
+
+    Costs are known afterwards only: what is begun is paid for later.
+    """
+
+    def __init__(self, share: float, burst_s: float, *, keys_max: int = _KEYS_MAX) -> None:
+        """`share`: CPU seconds a second, 0: any; `burst_s`: so many seconds of it at once."""
+        self.share = share
+        self._burst_s = burst_s
+        self._keys_max = keys_max
+        self._whole_s: dict[str, float] = {}  # the least recently used first
+
+    def wait_s(self, key: str, now_s: float) -> float:
+        """Return 0, or the seconds after which the key may begin something again."""
+        return max(0.0, self._whole_s.get(key, 0.0) - now_s - self._burst_s)
+
+    def charge(self, key: str, cost_s: float, now_s: float) -> None:
+        """Take what something has cost."""
+        if not self.share:
+            return
+        self._whole_s[key] = max(self._whole_s.pop(key, 0.0), now_s) + cost_s / self.share
+        if len(self._whole_s) > self._keys_max:
+            del self._whole_s[next(iter(self._whole_s))]

@@ -72,7 +72,8 @@ async def start(redis_url: str, redis_prefix: str) -> AsyncIterator[Start]:
                 {
                     "redis_url": redis_url,
                     "redis_prefix": redis_prefix,
-                    "api_rate": 0,  # tests of it say otherwise
+                    "api_rate": 0,  # tests of both say otherwise
+                    "api_cost_pct": 0,
                     **settings,
                 }
             )

@@ -212,3 +212,24 @@ def test_an_index_after_any_changes_is_that_of_what_is_left(
         ticker = fresh.ticker_of(token_id)
         assert changed.ticker_of(token_id) == ticker
         assert changed.of_ticker(ticker) == fresh.of_ticker(ticker)
+
+
+async def test_an_address_that_has_used_up_its_share_is_429_and_cached_pages_are_not(
+    start: Start, writer: Writer
+) -> None:
+    await writer.begin()
+    version = await writer.commit([row(n) for n in range(200)])
+    served = await start(api_cost_pct=0.0001)
+    await served.follows(version)
+    cached = await served.client.get("/discover")
+
+    for number in range(200):
+        searched = await served.client.get(f"/search?q=Token {number}")
+        if searched.status_code == 429:
+            break
+    filtered = await served.client.get("/discover?source=dexscreener")
+    again = await served.client.get("/discover")
+
+    assert (searched.status_code, searched.json()["code"]) == (429, "rate")
+    assert int(searched.headers["retry-after"]) > 0
+    assert (filtered.status_code, cached.status_code, again.status_code) == (429, 200, 200)

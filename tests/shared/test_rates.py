@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.edge.rates import Rates
+from shared.edge.rates import Costs, Rates
 
 
 def test_a_burst_is_let_in_at_once_then_one_by_one() -> None:
@@ -73,3 +73,15 @@ def test_in_any_span_no_more_than_burst_and_rate_are_let_in(
     for first, begin in enumerate(let_in):
         for last, end in enumerate(let_in[first:], start=first):
             assert last - first + 1 <= burst + (end - begin) * per_s + 0.01
+
+
+def test_what_is_computed_is_paid_for_before_more_is_begun() -> None:
+    costs = Costs(0.05, burst_s=20)
+
+    costs.charge("a", 1.0, now_s=0)  # a second of a processor: twenty of its share
+
+    assert costs.wait_s("a", now_s=0) == 0
+    costs.charge("a", 0.05, now_s=0)
+    assert costs.wait_s("a", now_s=0) == pytest.approx(1)
+    assert costs.wait_s("b", now_s=0) == 0
+    assert costs.wait_s("a", now_s=1.1) == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from functools import lru_cache
 from typing import Final
 
@@ -13,6 +14,7 @@ from services.api.discover.cache import Flights, VersionCache
 from services.api.discover.pages import Pages
 from services.api.discover.query import DiscoverQuery, parse_discover
 from services.api.edge.answer import Answer, TaggedAnswer
+from services.api.edge.visitors import for_free
 from services.api.live import Live, Stamp
 from services.api.storage import storage
 
@@ -31,9 +33,11 @@ class Discover:
         counts: ApiCounts | None = None,
         *,
         address_of: Callable[[Scope], str] = lambda _: "",
+        paying: Callable[[Scope], AbstractContextManager[None]] = for_free,
     ) -> None:
         self._counts = counts or ApiCounts()
         self._address_of = address_of
+        self._paying = paying
         self._live = live
         self._pages = pages
         self._cache: VersionCache[DiscoverQuery, TaggedAnswer] = VersionCache()
@@ -46,7 +50,7 @@ class Discover:
             async with storage(_ANSWER_S):
                 page = await self._pages.next_page(query, self._address_of(scope))
         else:
-            page = await self._live_page(query)
+            page = await self._live_page(query, scope)
         await page.for_request(scope)(scope, receive, send)
 
     def cached(self, scope: Scope) -> Answer | None:
@@ -60,7 +64,7 @@ class Discover:
         self._counts.cache_hits += 1
         return page.for_request(scope)
 
-    async def _live_page(self, query: DiscoverQuery) -> TaggedAnswer:
+    async def _live_page(self, query: DiscoverQuery, scope: Scope) -> TaggedAnswer:
         requested_at = self._live.stamp
         page = self._cache.get(requested_at, query)
         if page is not None:
@@ -71,7 +75,7 @@ class Discover:
         async def read() -> TaggedAnswer:
             self._counts.page_reads += 1
             async with storage(_ANSWER_S):
-                read_at, made = await self._pages.live_page(query)
+                read_at, made = await self._pages.live_page(query, lambda: self._paying(scope))
             self._cache.put(query, made, requested_at=requested_at, read_at=read_at)
             return made
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -52,12 +53,16 @@ class Pages:
         self._live = live
         self._views = views
 
-    async def live_page(self, query: DiscoverQuery) -> tuple[Stamp, TaggedAnswer]:
+    async def live_page(
+        self, query: DiscoverQuery, paying: Callable[[], AbstractContextManager[None]] = nullcontext
+    ) -> tuple[Stamp, TaggedAnswer]:
         """Return a page of the live order and the state it is of. Raises Problem."""
         if query.chain is None and not query.filters and query.quote is None:
             found = await self._read_store(query)
         else:
-            found = slice_order(self._live, await self._live.exact(), query)
+            replica = await self._live.exact()
+            with paying():
+                found = slice_order(self._live, replica, query)
         next_cursor = None
         if found.next_offset is not None:
             next_cursor = (

@@ -10,13 +10,15 @@ import math
 import random
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Final
 
 from starlette.types import Scope
 
 from services.api.edge.problem import Problem
 from shared.edge.client_address import Proxies, limit_key
-from shared.edge.rates import Rates
+from shared.edge.rates import Costs, Rates
 
 _FORWARDED: Final = b"x-forwarded-for"
 
@@ -29,11 +31,13 @@ class Visitors:
         proxies: Proxies | None = None,
         rates: Rates | None = None,
         *,
+        costs: Costs | None = None,
         conns_per_address: int = 0,
         max_connections: int = 10_000,
     ) -> None:
         self._proxies = proxies or Proxies()
         self._rates = rates or Rates(0, 1)
+        self._costs = costs or Costs(0, 0)
         self._conns_per_address = conns_per_address
         self._max_connections = max_connections
         self._connections = 0
@@ -69,6 +73,23 @@ class Visitors:
         """Return the client address that a request counts for."""
         return limit_key(self._client(scope))
 
+    @contextmanager
+    def paying(self, scope: Scope) -> Iterator[None]:
+        """Charge a request's address for what is computed here, without a wait in between.
+
+        Raises Problem for an address that has used up its share.
+        """
+        key = self.address(scope)
+        wait_s = self._costs.wait_s(key, time.monotonic())
+        if wait_s:
+            detail = f"more than {100 * self._costs.share:g} % of a processor for one address"
+            raise Problem(429, "rate", detail, retry_after_s=math.ceil(wait_s))
+        began_s = time.thread_time()
+        try:
+            yield
+        finally:
+            self._costs.charge(key, time.thread_time() - began_s, time.monotonic())
+
     def count(self, scope: Scope) -> Problem | None:
         """Count a request of the client's address; return a problem when there are too many."""
         if not self._rates.per_s:
@@ -85,3 +106,8 @@ class Visitors:
             return peer
         forwarded = [value for name, value in scope["headers"] if name == _FORWARDED]
         return self._proxies.client(peer, b",".join(forwarded).decode("latin-1"))
+
+
+def for_free(_: Scope) -> AbstractContextManager[None]:
+    """Stand for `Visitors.paying` where nobody is counted."""
+    return nullcontext()

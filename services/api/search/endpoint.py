@@ -7,7 +7,8 @@ id. Tokens of one ticker are never merged: each is marked (`same_ticker`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from typing import Any, Final
 
 import msgspec
@@ -17,6 +18,7 @@ from services.api.discover.query import parse_limit, parse_parameters
 from services.api.discover.quoting import encode_prices, parse_quote, quoted, wanted_prices
 from services.api.edge.answer import TaggedAnswer, weak_tag
 from services.api.edge.problem import Problem
+from services.api.edge.visitors import for_free
 from services.api.live import Live
 from services.api.search.name_index import NameIndex, parse_text
 from shared.state.orders import Orders
@@ -31,8 +33,11 @@ _NO: Final = (0.0, None)
 class Search:
     """The endpoint."""
 
-    def __init__(self, live: Live) -> None:
+    def __init__(
+        self, live: Live, paying: Callable[[Scope], AbstractContextManager[None]] = for_free
+    ) -> None:
         self._live = live
+        self._paying = paying
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer. Raises Problem."""
@@ -42,7 +47,8 @@ class Search:
         text, limit = parse_text(given["q"]), parse_limit(given.get("limit"))
         quote = parse_quote(given.get("quote"))
         replica = await self._live.exact()
-        page = TaggedAnswer(*hits(self._live.texts, replica, text, limit, quote))
+        with self._paying(scope):
+            page = TaggedAnswer(*hits(self._live.texts, replica, text, limit, quote))
         await page.for_request(scope)(scope, receive, send)
 
 
