@@ -30,6 +30,7 @@ SERVICES: Final = (*SCALE, "redis", "caddy", "replay")
 # All of the load comes from one address, and is meant.
 _SETTINGS: Final = """\
 API_RATE=0
+API_COST_PCT=0
 INGEST_RATE=10000
 MAX_CONNS_PER_ADDRESS=1000
 WS_HANDSHAKE_RATE=0

@@ -39,7 +39,10 @@ async def stack_url(spawn_service: Callable[..., Process]) -> str:
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     spawn_service("aggregator")
-    spawn_service("api", env={"API_PORT": str(port), "INGEST_RATE": "1000000", "API_RATE": "0"})
+    spawn_service(
+        "api",
+        env={"API_PORT": str(port), "INGEST_RATE": "1000000", "API_RATE": "0", "API_COST_PCT": "0"},
+    )
     async with httpx.AsyncClient(base_url=url) as client:
 
         async def posted() -> bool:
