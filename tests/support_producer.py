@@ -14,6 +14,7 @@ import msgspec
 
 _AGAIN: Final = {"502", "503", "504"}
 _AGAIN_S: Final = 1.0  # as Retry-After says
+_REPEATS: Final = 3
 
 
 class Producer:
@@ -29,7 +30,7 @@ class Producer:
         pause_s: float = 0.0,
         repeats: bool = False,
     ) -> None:
-        """`repeats`: what may not have arrived is posted once more, as docs/HTTP.md advises."""
+        """`repeats`: what may not have arrived is posted again, as docs/HTTP.md advises."""
         self._client = client
         self._name = name
         self._tokens = tokens
@@ -51,12 +52,14 @@ class Producer:
             await asyncio.sleep(0.05 if failure.startswith("503") else self._pause_s)
 
     async def _post(self, number: int) -> str:
-        """Post, and once more where that helps; return what went wrong, "" when nothing did."""
+        """Post, and again where that helps; return what went wrong, "" when nothing did."""
         headers = self._headers
         if self._repeats:
             headers = {**headers, "idempotency-key": secrets.token_hex(16)}
         failure = await self._once(number, headers)
-        if self._repeats and (failure[:3] in _AGAIN or failure.isalpha()):
+        for _ in range(_REPEATS if self._repeats else 0):
+            if failure[:3] not in _AGAIN and not failure.isalpha():
+                break
             self.repeated[failure] += 1
             await asyncio.sleep(_AGAIN_S)
             failure = await self._once(number, headers)

@@ -97,14 +97,14 @@ async def _result(
     table.result(
         name,
         f"{len(seen.wrong)} wrong of {seen.pages} pages{died}, {seen.states} client states; "
-        f"failed {_shown(seen.failed)} of {seen.requests}; posted twice {_shown(seen.repeated)}; "
+        f"failed {_shown(seen.failed)} of {seen.requests}; repeated {_shown(seen.repeated)}; "
         f"{longest}; clients equal {equal}" + (f"; {more}" if more else ""),
         ok=not seen.wrong and all_are and not (none_may_fail and seen.failed),
     )
     for line in seen.wrong[:3]:
         table.say(f"   {line}")
     if none_may_fail and seen.repeated:
-        table.say(f"   posted twice: {_KNOWN}")
+        table.say(f"   repeated: {_KNOWN}")
 
 
 def _shown(counts: Counter[str]) -> str:
