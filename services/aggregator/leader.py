@@ -77,7 +77,8 @@ class Leader:
         self._history = LogHistory()
         self._ended_by: list[str] = []  # the kinds of errors that ended the term before
         self._ended_s = 0.0
-        self._ended_alike = 0  # terms in a row that they ended
+        self._ended_alike = 0  # terms in a row that they ended, none of which committed
+        self._ended_commits = 0  # made by this process until then
         self._inherited: list[str] = []  # ids that were stored when the epoch began
         self._verified: set[str] = set()  # tokens whose stored readings are in the memory
         self._writing = asyncio.Lock()  # commits and heartbeats do not overtake each other
@@ -106,9 +107,14 @@ class Leader:
     def _report_end(self, reasons: list[str]) -> None:
         """Log the end of a term; of one trouble that goes on, ever fewer."""
         same, now_s = [reason.partition(":")[0] for reason in reasons], time.monotonic()
-        goes_on = same == self._ended_by and now_s - self._ended_s < _TROUBLE_S
+        commits = self.counts.commits["ok"]
+        goes_on = (
+            same == self._ended_by
+            and commits == self._ended_commits
+            and now_s - self._ended_s < _TROUBLE_S
+        )
         self._ended_alike = self._ended_alike + 1 if goes_on else 1
-        self._ended_by, self._ended_s = same, now_s
+        self._ended_by, self._ended_s, self._ended_commits = same, now_s, commits
         count = self._ended_alike
         if count in (1, 10, 100) or count % 1000 == 0:
             log.warning("term_ended", was_leading=self.leading, reasons=reasons, count=count)

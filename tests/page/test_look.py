@@ -246,27 +246,27 @@ def test_a_name_from_right_to_left_turns_nothing_beside_it(watched: Watched, sta
         assert cell(page, ident, "price") == "$1.00"
 
 
-def test_a_machine_that_is_not_online_is_named_as_the_reason(watched: Watched) -> None:
+def test_a_machine_that_is_not_online_is_named_as_the_reason(
+    watched: Watched, stack: Stack
+) -> None:
     detail = "no source answers; is this machine online?"
+    health = stack.get("/health") | {
+        "status": "degraded", "reason": "no_source", "detail": detail
+    }  # fmt: skip
 
     def refuse(route: Route) -> None:
         body = {"code": "warming", "reason": "no_source", "detail": detail, "status": 503}
         route.fulfill(status=503, json=body, headers={"retry-after": "1"})
 
     def fail(route: Route) -> None:
-        body: Any = route.fetch().json()
-        route.fulfill(json=body | {"status": "degraded", "reason": "no_source", "detail": detail})
-
-    def open_offline(page: Page) -> None:
-        page.route("**/discover?*", refuse)
-        page.route("**/health", fail)
+        route.fulfill(json=health)
 
     words = "No source answers; is this machine online?"
     with watched.open() as page:  # rows that are there stay, and are said to be old
         page.route("**/health", fail)
         page.wait_for_selector(f".strip[role=alert] >> text={words}")
         assert page.locator(ROWS).count() > 5
-        open_offline(page)
+        page.route("**/discover?*", refuse)
         page.goto(watched.url + "/?chain=nothinghere")
         page.wait_for_selector(f".notice[role=alert] >> text={words}")
         assert "being built up" not in page.inner_text("main")
