@@ -38,9 +38,9 @@ async def front(folder: Path, name: str, port: int, **env: str) -> AsyncIterator
     """Run Caddy, which finds the replicas by name as it would in a container network."""
     async with name_server() as names:
         names.addresses = list(ADDRESSES)
-        look_up = f"refresh 1s\nresolvers udp/127.0.0.1:{names.port}"
+        look_up = f"refresh 500ms\nresolvers udp/127.0.0.1:{names.port}"
         upstream = {f"{name.upper()}_UPSTREAM": f"{name}.test {port}"}
-        proxy, entry = start_caddy(folder, {"refresh 2s": look_up}, **upstream, **env)
+        proxy, entry = start_caddy(folder, {"refresh 500ms": look_up}, **upstream, **env)
         try:
             await until_open(entry)
             yield entry
