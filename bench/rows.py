@@ -114,17 +114,17 @@ def save(commit: str) -> None:
     BEFORE.write_bytes(gzip.compress(encoded, 9, mtime=0))
 
 
-def reason(told: Explanation, field: str, then: Row) -> str:
+def reason(explained: Explanation, field: str, then: Row) -> str:
     """Return why the explanation does not say what was there before."""
-    passed = told.fields[field].passed_over if field in told.fields else ()
+    passed = explained.fields[field].passed_over if field in explained.fields else ()
     found = [each for each in passed if each.reason in BY_THE_RULE]
     found = [each for each in passed if each.value == then.get(field)] or found
-    if not found and "price" in told.fields:  # what goes with the price changed with the pool
+    if not found and "price" in explained.fields:  # what goes with the price changed with the pool
         led = then.get("pool_address")
-        found = [each for each in told.fields["price"].passed_over if each.pool == led]
+        found = [each for each in explained.fields["price"].passed_over if each.pool == led]
     if found:
         return "; ".join(dict.fromkeys(f"`{each.reason}`: {each.why}" for each in found))
-    return next((each.why for each in told.pools if each.role == "price"), "")
+    return next((each.why for each in explained.pools if each.role == "price"), "")
 
 
 def shown(value: object) -> str:
@@ -144,8 +144,8 @@ def hostile_lines(before: Before, states: Mapping[str, State]) -> Iterator[str]:
         cells = {field: shown(row.get(field)) for field in fields}
         changed = [field for field in fields if then.get(field) != row.get(field)]
         cells |= {field: f"{shown(then.get(field))} → {cells[field]}" for field in changed}
-        told = explain(readings, T0, RULES)
-        why = reason(told, changed[0], then) if changed else "unchanged"
+        explained = explain(readings, T0, RULES)
+        why = reason(explained, changed[0], then) if changed else "unchanged"
         yield f"| {name} | {' | '.join(cells.values())} | {why} |"
 
 
@@ -159,12 +159,12 @@ def recorded_lines(before: Before, states: Mapping[str, State]) -> Iterator[str]
         for token, row in rows_of(states[name]).items():
             then = before.rows[name].get(token, {})
             changed = [field for field in known if then.get(field) != row.get(field)]
-            told = explain(states[name][split_token_id(token)], T0, RULES) if changed else None
+            explained = explain(states[name][split_token_id(token)], T0, RULES) if changed else None
             for field in sorted(changed, key=ROW_FIELDS.index):
-                assert told is not None  # noqa: S101
+                assert explained is not None  # noqa: S101
                 cells = f"{field} | {shown(then.get(field))} | {shown(row.get(field))}"
                 ticker = row.get("token_ticker", "")
-                line = f"| {ticker} `{token}` | {cells} | {reason(told, field, then)} |"
+                line = f"| {ticker} `{token}` | {cells} | {reason(explained, field, then)} |"
                 if line not in seen:
                     yield f"| {name} {line}"
                 seen.add(line)

@@ -84,11 +84,11 @@ def asyncapi() -> dict[str, Any]:
                 "action": action,
                 "channel": {"$ref": channel},
                 "summary": summary,
-                "messages": [{"$ref": f"{channel}/messages/{kind.__name__}"} for kind in told],
+                "messages": [{"$ref": f"{channel}/messages/{kind.__name__}"} for kind in frames],
             }
-            for name, action, summary, told in (
-                ("told", "send", "What the server says.", SERVER_FRAMES),
-                ("asked", "receive", "What a client may say.", CLIENT_FRAMES),
+            for name, action, summary, frames in (
+                ("sent", "send", "What the server sends.", SERVER_FRAMES),
+                ("received", "receive", "What a client may send.", CLIENT_FRAMES),
             )
         },
         "components": {

@@ -37,7 +37,7 @@ _OF_EACH: Final = (
     _OfEach(
         counter,
         "upstream_holds",
-        "Times that a source told us to wait, or denied us.",
+        "Times that a source asked us to wait, or denied us.",
         lambda source: source.holds,
     ),
     _OfEach(

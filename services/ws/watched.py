@@ -54,7 +54,7 @@ async def keep_watched(
 def choose(
     watched: Mapping[str, Iterable[str]], rows: Container[str]
 ) -> tuple[list[str], list[str]]:
-    """Return the ids that are told, those with a row and those without one."""
+    """Return the ids to publish: those with a row and those without one."""
     known = {address: [i for i in ids if i in rows] for address, ids in watched.items()}
     unknown = {address: [i for i in ids if i not in rows] for address, ids in watched.items()}
     return (

@@ -41,8 +41,8 @@ class Body:
 
     def __bool__(self) -> bool:
         """Whether there is anything to say."""
-        told = self.set or self.add or self.gone or self.events
-        return bool(told or self.ids is not None or self.lost_to is not None)
+        changed = self.set or self.add or self.gone or self.events
+        return bool(changed or self.ids is not None or self.lost_to is not None)
 
 
 NOTHING: Final = Body()
