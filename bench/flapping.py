@@ -96,8 +96,10 @@ class Fetching:
         taken = [t for t in due if _suits(job, t)][:limit]
         queue.update(dict.fromkeys(taken, self.now_ms))
         if job.pick == "priceless":
-            candidates = {t: str(rows.get(t, {}).get("price_source", source.name)) for t in taken}
-            return [t for t in taken if candidates[t].startswith(source.name)]
+            price_sources = {
+                t: str(rows.get(t, {}).get("price_source", source.name)) for t in taken
+            }
+            return [t for t in taken if price_sources[t].startswith(source.name)]
         return taken
 
     def afford(self, source: Source, call: Call) -> bool:

@@ -27,12 +27,12 @@ async def check_http(stack: Stack, table: ResultTable) -> None:
         page = await http.get("/")
         table.result("GET /", f"{page.status_code}, {len(page.content)} bytes", ok=page.is_success)
         rows = await http.get("/discover", params={"limit": 100})
-        printed = rows.json()
-        first = printed["tokens"][0] if printed.get("tokens") else {}
+        body = rows.json()
+        first = body["tokens"][0] if body.get("tokens") else {}
         shown = f"{first.get('token_ticker')} at {first.get('price')} USD"
-        count = len(printed.get("tokens", ()))
+        count = len(body.get("tokens", ()))
         table.result(
-            "GET /discover", f"{count} of {printed.get('total')} rows, first {shown}", ok=count > 0
+            "GET /discover", f"{count} of {body.get('total')} rows, first {shown}", ok=count > 0
         )
         health = (await http.get("/health")).json()
         table.result("GET /health", f"{health['status']}, demo {health['demo']}", ok=health["demo"])
@@ -76,8 +76,8 @@ async def _connections(stack: Stack) -> dict[str, int]:
     found = {}
     async with httpx.AsyncClient(timeout=10) as http:
         for one in await stack.engine.containers("ws"):
-            printed = await http.get(f"http://{one.networks['internal']}:{_METRICS}/metrics")
-            for family in text_string_to_metric_families(printed.text):
+            metrics = await http.get(f"http://{one.networks['internal']}:{_METRICS}/metrics")
+            for family in text_string_to_metric_families(metrics.text):
                 if family.name == "dexwire_ws_connections":
                     found[one.name] = int(family.samples[0].value)
     return found

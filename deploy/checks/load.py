@@ -87,7 +87,7 @@ class Seen(NamedTuple):
 
 
 class Load:
-    """Everybody at once while the context lasts; `take` returns the span since the last call."""
+    """Everybody at once while the context lasts; `take` returns what was met since."""
 
     def __init__(self, url: str, key: str, witness: Witness) -> None:
         self.witness = witness

@@ -167,9 +167,9 @@ class Api:
         parameters: Mapping[str, object],
         **more: Any,  # noqa: ANN401 - httpx's own arguments
     ) -> httpx.Response:
-        problem = {name: _text(value) for name, value in parameters.items() if value is not None}
+        query = {name: _text(value) for name, value in parameters.items() if value is not None}
         try:
-            return await self._http.request(method, self._url + path, params=problem, **more)
+            return await self._http.request(method, self._url + path, params=query, **more)
         except httpx.InvalidURL as error:
             raise Unreachable(f"{self._url} is no address: {error}") from None
         except httpx.TimeoutException:

@@ -83,7 +83,7 @@ class FoldedDiffs:
 
 
 class Buffer:
-    """A `EventSink` that is read one event at a time."""
+    """An `EventSink` that is read one event at a time."""
 
     def __init__(self, *, alerts: int = ALERTS, folded_rows: int = FOLDED_ROWS) -> None:
         self._state: State | None = None

@@ -334,8 +334,8 @@ class StreamConnection:
             rtt_ms=before.rtt_ms,
             error=error,
         )
-        notify = (before.status, before.epoch, before.error)
-        if notify != (self.state.status, self.state.epoch, error) or not self.connects:
+        reported = (before.status, before.epoch, before.error)
+        if reported != (self.state.status, self.state.epoch, error) or not self.connects:
             self._sink.put(self.state)
             self._notify()
 

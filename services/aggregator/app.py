@@ -52,11 +52,11 @@ async def run(
         memory = Memory(settings.max_tokens, settings.max_tokens_per_producer)
         intake = Intake(memory, settings.include_quote_assets)
         replica = Replica()
-        window = Merger(
+        merger = Merger(
             memory, replica, settings.merge_rules(), noise_floors(settings),
             AlertBook(alert_rules(settings)),
         )  # fmt: skip
-        leader = Leader(redis, keys, window=window, intake=intake, clock=clock, settings=settings)
+        leader = Leader(redis, keys, merger=merger, intake=intake, clock=clock, settings=settings)
         export(metrics or Metrics("aggregator"), leader, intake, memory)
         writing = asyncio.create_task(every_minute(CommitMinutes(leader, intake, memory).write))
         following = asyncio.create_task(leader.feed.run())

@@ -13,7 +13,8 @@ import msgspec
 from services.aggregator.memory import Memory
 from services.aggregator.natives import Natives
 from shared.merge.readings import ReadingError, decode_reading
-from shared.model import SCHEMA, RawBatch
+from shared.model import SCHEMA, RawBatch, is_posted
+from shared.process.log_lines import is_worth_a_line
 from shared.process.logs import get_logger
 from shared.process.measure import STAGE_S, Histogram
 from shared.quotes import is_quote_asset
@@ -110,8 +111,8 @@ class Intake:
         reading = decode_reading(raw, now_ms)
         if is_quote_asset(reading.chain, reading.token_address):
             self.natives.add(batch.source, reading)
-        if not self.include_quote_assets and is_quote_asset(reading.chain, reading.token_address):
-            raise ReadingError("quote_asset", reading.token_address)
+            if not self.include_quote_assets:
+                raise ReadingError("quote_asset", reading.token_address)
         self.age.observe((now_ms - reading.observed_ms) / 1000)
         return self.memory.add(batch.source, reading, now_ms, batch.producer)
 
@@ -120,7 +121,7 @@ class Intake:
         count = self.dropped[error.reason] = self.dropped[error.reason] + 1
         if error.reason == "quote_asset":  # left out on purpose, every source has some
             return
-        if count in (1, 10, 100) or count % 1000 == 0:
+        if is_worth_a_line(count):
             log.warning("reading_dropped", reason=error.reason, count=count, error=str(error)[:200])
 
 
@@ -128,7 +129,7 @@ def _kind(source: str) -> str:
     """Return a polled source as it is; producers choose their names, so they are one kind."""
     if is_polled(source):
         return source
-    return "ingest" if source.startswith("ingest:") else "other"
+    return "ingest" if is_posted(source) else "other"
 
 
 def decode_batch(data: bytes) -> RawBatch:

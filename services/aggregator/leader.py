@@ -25,6 +25,7 @@ from services.aggregator.plan import Item, Merger, Stamp, pieces, plan_commit
 from services.aggregator.settings import AggregatorSettings
 from shared.errors import Diverged, Fenced, StoreError
 from shared.keys import HEARTBEAT_S, LEASE_RENEW_S, Keys
+from shared.process.log_lines import is_worth_a_line
 from shared.process.logs import get_logger
 from shared.redis.connect import UNREACHABLE, Redis
 from shared.state.feed import Extra, Feed
@@ -55,7 +56,7 @@ class Leader:
         redis: Redis,
         keys: Keys,
         *,
-        window: Merger,
+        merger: Merger,
         intake: Intake,
         clock: StoreClock,
         settings: AggregatorSettings,
@@ -65,11 +66,11 @@ class Leader:
             on_message=lambda data: intake.take(data, clock.now_ms()),
             on_gap=lambda: log.info("raw_tokens_subscribed"),
         )
-        self.feed = Feed(redis, keys, window.replica, self, extra=extra)
+        self.feed = Feed(redis, keys, merger.replica, self, extra=extra)
         self.leading = False
         self.counts = AggregatorCounts()
         self._store = Store(redis, keys)
-        self._window, self._intake, self._clock = window, intake, clock
+        self._merger, self._intake, self._clock = merger, intake, clock
         self._settings = settings
         self._window_s = settings.window_ms / 1000
         self._holder = secrets.token_hex(8)
@@ -116,7 +117,7 @@ class Leader:
         self._ended_alike = self._ended_alike + 1 if goes_on else 1
         self._ended_by, self._ended_s, self._ended_commits = same, now_s, commits
         count = self._ended_alike
-        if count in (1, 10, 100) or count % 1000 == 0:
+        if is_worth_a_line(count):
             log.warning("term_ended", was_leading=self.leading, reasons=reasons, count=count)
 
     async def _term(self, stop: asyncio.Event) -> None:
@@ -139,7 +140,7 @@ class Leader:
 
     def _stand_by(self) -> None:
         now_ms = self._clock.now_ms()
-        self._window.memory.forget_dirty(now_ms - WAITING_MS)
+        self._merger.memory.forget_dirty(now_ms - WAITING_MS)
         self._intake.forget_waiting(now_ms - WAITING_MS)
 
     def _step_down(self) -> None:
@@ -151,12 +152,12 @@ class Leader:
         """Make the replica exactly the store's state, or begin a new epoch."""
         run_id = await self._store.run_id()
         self._verified.clear()
-        self._window.alerts.clear()
+        self._merger.alerts.clear()
         exact = await self.feed.lead()
         meta = await self._store.meta()
         if not exact or meta.run_id != run_id:
             await self._begin_epoch(meta)
-        self._window.tickers.load(self._replica.rows)
+        self._merger.tickers.load(self._replica.rows)
         self._history = LogHistory(self._replica.horizon)
         self.leading = True
         self.counts.takeovers += 1
@@ -164,14 +165,14 @@ class Leader:
         log.info(
             "lease_taken", fence=self._fence, epoch=self._replica.epoch,
             version=self._replica.version, tokens=len(self._replica.rows),
-            readings=len(self._window.memory),
+            readings=len(self._merger.memory),
         )  # fmt: skip
 
     async def _begin_epoch(self, meta: Meta) -> None:
         """Start over from everything that is known: what the store holds and what we remember."""
         stored = await self._store.token_ids()
         await self._verify(stored)
-        memory = self._window.memory
+        memory = self._merger.memory
         epoch = secrets.token_hex(4)
         await self._store.begin_epoch(self._fence, epoch)
         self._replica.reset(epoch)
@@ -194,11 +195,11 @@ class Leader:
         for start in range(0, len(unread), _CHUNK):
             part = unread[start : start + _CHUNK]
             for token, stored in (await self._store.readings(part)).items():
-                self._window.memory.merge_stored(token, stored)
+                self._merger.memory.merge_stored(token, stored)
             for token, bases in (await self._store.alert_bases(part)).items():
                 # A window may have read this token, and sent its alerts, while we waited.
                 if token not in self._verified:
-                    self._window.alerts.load(token, bases)
+                    self._merger.alerts.load(token, bases)
             self._verified.update(part)
 
     async def _sweep(self, over: asyncio.Event) -> None:
@@ -206,7 +207,7 @@ class Leader:
         tokens = iter(list(self._replica.rows))
         while part := list(islice(tokens, _CHUNK)):
             await self._verify(part)
-            self._window.memory.touch(part, self._clock.now_ms())
+            self._merger.memory.touch(part, self._clock.now_ms())
             if await _wait(over, self._window_s):
                 return
 
@@ -227,7 +228,7 @@ class Leader:
         """Write one window: everything touched until now, in one or a few commits."""
         started, merging_s = time.perf_counter(), 0.0
         now_ms = self._clock.now_ms()
-        memory, waiting = self._window.memory, dict(self._intake.waiting)
+        memory, waiting = self._merger.memory, dict(self._intake.waiting)
         saved = frozenset(token for held in waiting.values() for token in held.tokens.values())
         touched = (*memory.take_dirty(now_ms), *saved)
         tokens = list(dict.fromkeys([*touched, *memory.overdue(now_ms, _OVERDUE)]))
@@ -240,7 +241,7 @@ class Leader:
                 part = tokens[start : start + _CHUNK]
                 await self._verify(part)
                 merging = time.perf_counter()
-                items = list(self._window.items(part, now_ms, saved))
+                items = list(self._merger.items(part, now_ms, saved))
                 merging_s += time.perf_counter() - merging
                 computed += items
                 for piece in pieces(items, self._settings.commit_fields):
@@ -277,9 +278,9 @@ class Leader:
         return [Item(token, removed=True) for token in self._inherited if token not in rows]
 
     def _changed_natives(self, now_ms: int) -> dict[str, NativePrice | None]:
-        window = self._window
+        merger = self._merger
         committed = self._replica.native
-        return self._intake.natives.changes(committed, now_ms, window.rules, window.floors)
+        return self._intake.natives.changes(committed, now_ms, merger.rules, merger.floors)
 
     async def _commit(
         self,
@@ -306,15 +307,15 @@ class Leader:
         )
         plan, message = plan_commit(self._replica, items, stamp)
         async with self._writing:
-            started = time.perf_counter()
+            writing = time.perf_counter()
             try:
                 await self._write(plan)
             except Exception as error:
                 self.counts.refused(error)
                 raise
-            self.counts.committed(items, time.perf_counter() - started)
+            self.counts.committed(items, time.perf_counter() - writing)
             self._replica.apply(message)
-            self._window.settle(items)
+            self._merger.settle(items)
         self.counts.log_entries = version - max(1, stamp.log_from) + 1
         log.debug(
             "window_committed",
@@ -361,14 +362,14 @@ class Leader:
 
     @property
     def _replica(self) -> Replica:
-        return self._window.replica
+        return self._merger.replica
 
     # -- following (Listener) ---------------------------------------------------------------------
     def on_commit(self, change: Change) -> None:
         """Another aggregator committed: its answers and removals hold for us too."""
         self._intake.settle(change.commit.acks)
         for token in change.dels:
-            self._window.memory.forget(token)
+            self._merger.memory.forget(token)
 
     def on_reset(self) -> None:
         """Nothing to do: rows are the replica's, and readings are read again in the next term."""

@@ -60,7 +60,10 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Merger:
-    """The items of one window; tokens whose batches wait for an answer are saved in any case."""
+    """Merges tokens into the items of a commit.
+
+    Tokens whose batches wait for an answer are saved in any case.
+    """
 
     memory: Memory
     replica: Replica

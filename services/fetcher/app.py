@@ -71,7 +71,7 @@ async def run_sources(
             client, Budget(redis, keys), concurrency=settings.fetch_concurrency, counts=counts
         )
         async with open_delivery(
-            settings, counts.by_source, redis=redis, keys=keys, status=status, counts=counts
+            settings, redis=redis, keys=keys, status=status, counts=counts
         ) as delivery:
             runner = JobRunner(
                 redis=redis,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Protocol
 
@@ -27,7 +27,6 @@ class Delivery(Protocol):
 @asynccontextmanager
 async def open_delivery(
     settings: FetcherSettings,
-    sources: Iterable[str],
     *,
     redis: Redis,
     keys: Keys,
@@ -35,7 +34,7 @@ async def open_delivery(
     counts: FetcherCounts,
 ) -> AsyncIterator[Delivery]:
     """Choose the way by FETCHER_DELIVERY. At the end what waits is posted once more."""
-    names = tuple(sources)
+    names = tuple(counts.by_source)
     for name in names:
         status[name].delivers("")  # of another run, perhaps, which delivered the other way
     if settings.fetcher_delivery == "pubsub":

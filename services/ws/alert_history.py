@@ -42,8 +42,8 @@ class Reader(Protocol):
 async def keep_history(redis: Redis, keys: Keys, reader: Reader) -> None:
     """Read the alerts of the past after each load; cancel it to end.
 
-    When the store does not answer, connections are served all the same: who asks for what came
-    before is reported as lost.
+    When the store does not answer, connections are served all the same: clients that ask for what
+    came before get `lost`.
     """
     while True:
         await reader.loads.wait()

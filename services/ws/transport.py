@@ -58,7 +58,7 @@ class GatewayContext(Admission, Protocol):
 
 
 class GatewayConnection(asyncio.Protocol):
-    """One socket, from its first byte to its last. It is the session's `Sink`."""
+    """One socket, from its first byte to its last. It is the session's `MessageSink`."""
 
     __slots__ = (
         "_eof",

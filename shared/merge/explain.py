@@ -33,15 +33,15 @@ def explain(readings: Mapping[str, SourceReading], now_ms: int, rules: MergeRule
     case = examine(readings, min(now_ms, ages.newest_ms + rules.dead_after_ms - 1), rules)
     assert case is not None  # noqa: S101 - it is alive at that time
     pick = pick_price(case, rules)
-    teller = _TextExplainer(readings, case, now_ms, rules)
-    found = dict(teller.fields())
+    texts = _TextExplainer(readings, case, now_ms, rules)
+    found = dict(texts.fields())
     found |= PriceExplainer(readings, case, pick, now_ms, rules).fields()
     found |= SumExplainer(readings, case, now_ms, rules).fields()
     return Explanation(
         fields={name: found[name] for name in ROW_FIELDS if name in found},
         pools=explain_pools(readings, case, pick, now_ms, rules),
-        raw_name=teller.raw("token_name"),
-        raw_ticker=teller.raw("token_ticker"),
+        raw_name=texts.raw("token_name"),
+        raw_ticker=texts.raw("token_ticker"),
     )
 
 

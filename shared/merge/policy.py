@@ -7,6 +7,7 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
+from shared.model import is_posted
 from shared.sources import polled
 
 NOWHERE: Final = float("inf")  # the place of what an order leaves out
@@ -45,7 +46,7 @@ def rank(order: tuple[str, ...], source: str) -> float:
     """
     if source in order:
         return order.index(source)
-    if source.startswith("ingest:"):
+    if is_posted(source):
         return order.index("ingest") if "ingest" in order else NOWHERE
     return order.index("ingest") - 0.5 if "ingest" in order else len(order)
 

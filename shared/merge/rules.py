@@ -19,7 +19,6 @@ from shared.merge.names import shown
 from shared.merge.policy import MergeRules, in_order
 from shared.merge.pools import (
     Cutoffs,
-    Pools,
     PricePool,
     Union,
     join,
@@ -57,9 +56,8 @@ LARGEST: Final = (
     "liquidity",
     *(f"{kind}_{window}" for kind in ("volume", "transactions") for window in WINDOWS),
 )
-FROM_ONE_SOURCE: Final = frozenset(
-    ("buys_24h", "sells_24h")
-)  # from the source that gives the transactions
+# They come from the source that gives the transactions.
+FROM_ONE_SOURCE: Final = frozenset(("buys_24h", "sells_24h"))
 FIGURES: Final = frozenset((*LARGEST, *FROM_ONE_SOURCE, "holders"))
 SHOWN_TEXTS: Final = ("token_name", "token_ticker", "protocol")
 
@@ -88,7 +86,6 @@ class Case(Struct, frozen=True):
 
     ages: Ages
     believed: Mapping[str, SourceReading]
-    pools: Pools
     union: Union
     best: PricePool | None
     ranked: tuple[str, ...]  # sources in name order
@@ -98,9 +95,7 @@ class Case(Struct, frozen=True):
     consensus: Consensus | None
     outvoted: frozenset[str]  # sources whose own price contradicts the consensus
     of_sums: Consensus | None  # as `consensus`, with all pools as one voter
-    outvoted_pools: frozenset[
-        str
-    ]  # addresses of pools that contradict it, so that they add nothing
+    outvoted_pools: frozenset[str]  # addresses of pools that contradict it; they add nothing
     chosen: Chosen | None
 
 
@@ -140,7 +135,6 @@ def examine(readings: Mapping[str, SourceReading], now_ms: int, rules: MergeRule
     return Case(
         ages=ages,
         believed=believed,
-        pools=pools,
         union=without(union, contradicting),
         best=best,
         ranked=in_order(rules.name_order, tuple(readings)),

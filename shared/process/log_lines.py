@@ -9,6 +9,11 @@ PER_S: Final = 10  # lines of one event a second; what repeats faster says nothi
 _KEYS_MAX: Final = 1_000
 
 
+def is_worth_a_line(count: int) -> bool:
+    """Whether the `count`-th of its kind is logged: the 1st, 10th, 100th, then each 1,000th."""
+    return count in (1, 10, 100) or count % 1000 == 0
+
+
 class Throttle:
     """Lets each event through at most so often, and counts how many were left out before."""
 

@@ -77,9 +77,8 @@ class MergeSettings(ServiceSettings):
     @classmethod
     def _outlives_the_figures(cls, dead_after_s: int, info: ValidationInfo) -> int:
         for name in ("price_stale_s", "sums_stale_s"):
-            if dead_after_s <= info.data.get(
-                name, 0
-            ):  # a bad one is not there, and has its own error
+            # A bad one is not there, and has its own error.
+            if dead_after_s <= info.data.get(name, 0):
                 raise ValueError(f"must be more than {name.upper()}, {info.data[name]}")
         return dead_after_s
 

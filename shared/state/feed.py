@@ -153,13 +153,13 @@ class Feed:
             try:
                 await self._follow()
             except (*UNREACHABLE, RedisError) as error:
-                commit_age = self._last_message_at > attempted_at
+                received = self._last_message_at > attempted_at
                 self.followed.losses += 1
-                if commit_age or delay_s == _BACKOFF_S[0]:  # one line per loss, not per attempt
+                if received or delay_s == _BACKOFF_S[0]:  # one line per loss, not per attempt
                     log.warning("feed_lost", error=f"{type(error).__name__}: {error}"[:200])
                 # Idle connections of the pool may be as dead as this one was, and as silent.
                 await self._redis.connection_pool.disconnect(inuse_connections=False)
-                delay_s = _BACKOFF_S[0] if commit_age else min(_BACKOFF_S[1], delay_s * 2)
+                delay_s = _BACKOFF_S[0] if received else min(_BACKOFF_S[1], delay_s * 2)
                 await asyncio.sleep(delay_s * random.uniform(0.5, 1))
 
     async def _follow(self) -> None:
@@ -188,9 +188,8 @@ class Feed:
                 if message["channel"].decode() == self._keys.state_changes:
                     last = self._last_message_at = time.monotonic()
                     await self._on_state(message["data"])
-                    if await is_elsewhere(
-                        pubsub.connection
-                    ):  # a replica may repeat what it receives
+                    # A replica may repeat what it receives.
+                    if await is_elsewhere(pubsub.connection):
                         raise ConnectionError("the primary is another server now")
                 elif self._extra:
                     self._extra.on_message(message["data"])

@@ -237,7 +237,7 @@ def test_a_price_of_nothing_is_neither_base_nor_fall() -> None:
     assert path.at(361, price=100.0) == []
 
 
-def test_a_stale_token_reports_nothing_and_gives_no_base() -> None:
+def test_a_stale_token_raises_no_alert_and_gives_no_base() -> None:
     path = since_six_minutes(price=100.0)
 
     assert path.at(960, seen=360, stale=True) == []
@@ -394,7 +394,7 @@ def test_a_little_step_back_of_the_clock_changes_nothing() -> None:
     assert path.at(359, price=106.0) == [("price", "5m", 6.0, 1)]
 
 
-def test_an_event_reported_in_the_future_holds_nothing_back() -> None:
+def test_an_alert_with_a_time_in_the_future_holds_nothing_back() -> None:
     rules = AlertRules()
 
     arm, told = turn(Arm(0, 1, T0 + 9_000_000), 6.0, rules.price_levels, T0, rules)

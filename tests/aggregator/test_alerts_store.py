@@ -209,7 +209,7 @@ async def test_what_is_read_late_does_not_undo_what_was_sent_meanwhile(
     replica = Replica()
     leader = Leader(
         redis, keys,
-        window=Merger(memory, replica, MergeRules(), NoiseFloors(), book),
+        merger=Merger(memory, replica, MergeRules(), NoiseFloors(), book),
         intake=Intake(memory, include_quote_assets=False),
         clock=StoreClock(),
         settings=read_settings(AggregatorSettings),

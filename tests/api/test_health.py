@@ -191,9 +191,7 @@ async def test_no_age_is_made_of_a_time_that_is_not_there(
     assert "age_ms" not in health["sources"]["jupiter"]
 
 
-async def test_an_aggregator_that_was_never_received_has_no_age(
-    writer: Writer, start: Start
-) -> None:
+async def test_an_aggregator_that_was_never_seen_has_no_age(writer: Writer, start: Start) -> None:
     served = await start()
     await writer.begin()
     await served.follows(await writer.commit([row(1)]))

@@ -379,7 +379,7 @@ async def test_ack_commit_answers_with_the_version_that_holds_it(
     assert consumer.batches[0].ack is True
 
 
-async def test_an_unknown_outcome_is_504_and_a_repeat_reports(
+async def test_an_unknown_outcome_is_504_and_a_repeat_gets_the_outcome(
     writer: Writer, start: Start, consumer: Consumer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ingest, "ACK_S", 0.1)

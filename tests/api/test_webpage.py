@@ -76,7 +76,7 @@ async def test_what_a_browser_has_already_is_not_sent_again(start: Start, coding
         assert other.status_code == 200
 
 
-async def test_head_reports_the_length_of_what_get_sends(start: Start) -> None:
+async def test_head_has_the_length_of_what_get_sends(start: Start) -> None:
     served = await start()
 
     head = await served.client.head("/", headers={"accept-encoding": "gzip"})

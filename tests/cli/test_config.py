@@ -22,11 +22,11 @@ def value(name: str) -> Value:
     return next(one for one in read_config().settings if one.variable == name)
 
 
-def test_every_setting_reports_its_meaning() -> None:
+def test_every_setting_has_a_description() -> None:
     assert [one.variable for one in settings_table() if not one.meaning] == []
 
 
-def test_a_setting_of_several_services_is_reported_once() -> None:
+def test_a_setting_of_several_services_is_listed_once() -> None:
     names = [one.variable for one in settings_table()]
 
     assert len(names) == len(set(names)) > 100

@@ -101,7 +101,7 @@ async def test_the_end_is_everybodys_end(capsys: pytest.CaptureFixture[str]) -> 
     assert "dexwire | stopping a, b" in capsys.readouterr().out
 
 
-async def test_a_child_that_does_not_receive_is_killed_in_time(
+async def test_a_child_that_ignores_the_signal_is_killed_in_time(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(supervisor_, "KILL_AFTER_S", 0.3)

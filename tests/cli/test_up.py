@@ -261,13 +261,13 @@ def test_version_and_help_answer(spawn_dexwire: Spawn) -> None:
 
 
 # -- what the services get -------------------------------------------------------------------------
-def told(settings: UpSettings, replay: int | None = None) -> dict[str, dict[str, str]]:
+def environments(settings: UpSettings, replay: int | None = None) -> dict[str, dict[str, str]]:
     ports = Ports(api=1, ws=2, replay=replay)
     return {s.name: dict(s.env) for s in services(settings, ports, "unix:///x")}
 
 
 def test_a_fetcher_that_posts_gets_the_api_s_address_and_a_key_of_its_own() -> None:
-    env = told(UpSettings(fetcher_delivery="ingest", ingest_api_keys=SecretStr("bot.s")))
+    env = environments(UpSettings(fetcher_delivery="ingest", ingest_api_keys=SecretStr("bot.s")))
 
     assert env["fetcher"]["FETCHER_API_URL"] == "http://127.0.0.1:1"
     key = env["fetcher"]["FETCHER_API_KEY"]
@@ -280,14 +280,14 @@ def test_an_address_and_a_key_that_were_given_stay() -> None:
     given = UpSettings(
         fetcher_delivery="ingest", fetcher_api_url="http://h", fetcher_api_key=SecretStr("f.s")
     )
-    env = told(given)
+    env = environments(given)
 
     assert not {name for name in env["fetcher"] if name.startswith("FETCHER_")}
     assert "INGEST_API_KEYS" not in env["api"]
 
 
 def test_a_live_run_has_no_replay_and_no_upstream_of_ours() -> None:
-    env = told(UpSettings())
+    env = environments(UpSettings())
 
     assert list(env) == ["aggregator", "fetcher", "api", "ws"]
     assert env["fetcher"] == {
@@ -302,11 +302,11 @@ def test_a_live_run_has_no_replay_and_no_upstream_of_ours() -> None:
 
 
 def test_origins_that_an_operator_named_are_left_to_the_gateway() -> None:
-    assert "WS_ORIGINS" not in told(UpSettings(ws_origins="https://my.page"))["ws"]
+    assert "WS_ORIGINS" not in environments(UpSettings(ws_origins="https://my.page"))["ws"]
 
 
 def test_a_demo_says_so_to_everybody_and_points_the_fetcher_at_the_replay() -> None:
-    env = told(UpSettings(demo=True, replay_tokens=20_000), replay=3)
+    env = environments(UpSettings(demo=True, replay_tokens=20_000), replay=3)
 
     assert all(variables["DEMO"] == "true" for variables in env.values())
     assert env["replay"]["REPLAY_TOKENS"] == "20000"

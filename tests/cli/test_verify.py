@@ -310,7 +310,7 @@ def settings(url: str, prefix: str = "") -> ServiceSettings:
     return ServiceSettings(redis_url=url, redis_prefix=prefix)
 
 
-async def test_the_exit_code_reports_clean_from_damaged_from_unreachable(
+async def test_the_exit_code_distinguishes_clean_damaged_and_unreachable(
     writer: Writer, redis_url: str, keys: Keys, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert await verify(settings(redis_url, keys.prefix), None, as_json=False) == 0

@@ -67,7 +67,7 @@ def test_a_new_epoch_invalidates_every_other_topic() -> None:
     assert rule.versions == {"all": 1}
 
 
-def test_a_diff_that_follows_is_reported() -> None:
+def test_a_diff_that_follows_is_an_event() -> None:
     rule = rule_with(snap("all", 5, A1))
 
     (event,) = told(rule, diff("all", 5, 7, set=[{"id": "s:A", "price": None}], cf=2))
@@ -169,7 +169,7 @@ def test_lost_alerts_are_reported_and_are_no_further_gap() -> None:
     assert [type(e) for e in events] == [Gap, Alert]
 
 
-def test_split_and_repeated_alerts_are_reported_once() -> None:
+def test_split_and_repeated_alerts_are_events_once() -> None:
     rule = rule_with(snap("alerts", 5))
 
     first = told(rule, {**ev("alerts", 5, 8, "6.0"), "more": True})
@@ -194,7 +194,7 @@ def test_a_watchlist_counts_again_after_the_answer_to_its_last_edit() -> None:
     assert list(event.rows) == [B2]
 
 
-def test_an_empty_snapshot_of_alerts_sets_their_version_and_reports_nothing() -> None:
+def test_an_empty_snapshot_of_alerts_sets_their_version_and_is_no_event() -> None:
     rule = Rule()
 
     assert told(rule, snap("alerts", 5)) == []
@@ -219,7 +219,7 @@ def test_a_new_connection_forgets_parts_of_the_old_one() -> None:
     assert list(event.add) == []
 
 
-def test_a_split_diff_is_reported_at_its_last_part() -> None:
+def test_a_split_diff_is_an_event_at_its_last_part() -> None:
     rule = rule_with(snap("all", 5))
 
     assert told(rule, diff("all", 5, 9, add=[A1], more=True)) == []

@@ -46,7 +46,7 @@ def test_every_field_of_the_row_is_documented_once() -> None:
     assert [name for name in told if name in ROW_FIELDS] == list(ROW_FIELDS)
 
 
-def test_every_metric_has_its_index_reported() -> None:
+def test_every_metric_has_its_index_documented() -> None:
     line = next(line for line in TEXT.splitlines() if line.startswith("| `index:<metric>`"))
 
     for metric in METRICS:

@@ -89,7 +89,7 @@ async def test_the_readmes_client_prints_a_live_list(
     assert "SOL" in process.output() or "(" in process.output().splitlines()[0]
 
 
-def test_the_page_reports_every_message() -> None:
+def test_the_page_documents_every_message() -> None:
     for kind in (*SERVER_FRAMES, *CLIENT_FRAMES):
         tag = str(kind.__struct_config__.tag)
         assert f"`{tag}`" in STREAM or f'"op":"{tag}"' in STREAM, tag

@@ -54,7 +54,7 @@ def test_asyncapi_is_valid() -> None:
     assert (done.returncode, done.stdout) == (0, "")
 
 
-def test_asyncapi_reports_every_frame() -> None:
+def test_asyncapi_documents_every_frame() -> None:
     messages = asyncapi()["components"]["messages"]
 
     told = "hello ok snap d ev hb lost err bye"

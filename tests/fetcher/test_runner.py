@@ -324,6 +324,7 @@ async def test_a_job_goes_on_after_the_store_refused_it(
     await store.redis.delete(store.keys.fetch_due("test"))
     await one.due.offer({"base:a": {"test": NEW}}, ["test"])
     await eventually(lambda: len(channel.ids("test")) == 22)
+    assert not running.done()
 
     running.cancel()
     await asyncio.wait({running})
@@ -406,6 +407,7 @@ async def test_without_a_store_it_waits_and_still_ends_at_once(source: Source) -
     stop = asyncio.Event()
     running = asyncio.ensure_future(run_sources(settings, [source], stop, off=[]))
     await asyncio.sleep(0.1)
+    assert not running.done()
 
     stop.set()
 

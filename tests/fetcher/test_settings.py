@@ -223,7 +223,7 @@ def test_posting_needs_a_key_which_is_presented_without_its_right(
     assert read_settings(FetcherSettings).bearer == f"bot.{'s' * 32}"
 
 
-def test_a_secret_is_never_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_secret_is_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JUPITER_API_KEY", "hush")
     monkeypatch.setenv("JUPITER_URL", "nonsense")
 

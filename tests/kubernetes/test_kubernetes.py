@@ -55,7 +55,9 @@ def port_number(service: str, name: str) -> int:
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("build", BUILDS)
 def test_every_object_is_valid_by_the_strict_schema(build: str, version: str) -> None:
-    for one in rendered(build):
+    objects = list(rendered(build))
+    assert objects
+    for one in objects:
         kubernetes_validate.validate(one, version, strict=True)
 
 

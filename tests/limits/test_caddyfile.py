@@ -37,7 +37,7 @@ def test_the_file_is_valid_as_it_is_and_with_everything_set(tmp_path: Path) -> N
     assert full.returncode == 0, full.stderr
 
 
-def test_it_serves_plain_http_on_8080_and_nothing_else_unless_reported(tmp_path: Path) -> None:
+def test_it_serves_plain_http_on_8080_and_nothing_else_unless_configured(tmp_path: Path) -> None:
     adapted = caddy(tmp_path, "adapt")
 
     assert adapted.stdout.count('"listen"') == 1

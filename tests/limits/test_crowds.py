@@ -91,7 +91,7 @@ async def test_an_address_of_its_own_invention_helps_nobody(entry: Entry) -> Non
     assert statuses(list(answers))[429] >= 20
 
 
-async def test_a_trusted_proxy_reports_whose_request_it_is(stack: Stack) -> None:
+async def test_a_trusted_proxy_names_the_client_of_a_request(stack: Stack) -> None:
     """127.0.0.1 is trusted; its right-most word is its own, the others its client's."""
     entry = stack.entries["bare"]
 

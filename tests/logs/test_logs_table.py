@@ -23,7 +23,7 @@ def documented() -> Iterator[tuple[LogCall, str, str]]:
         yield LogCall(event.strip("`"), service, level, names), meaning, advice
 
 
-def test_the_table_is_what_the_source_reports() -> None:
+def test_the_table_matches_the_code() -> None:
     table = {call for call, _, _ in documented() if call.event != LIBRARY_EVENT}
 
     assert sorted(table - log_calls()) == []
@@ -56,5 +56,5 @@ def test_names_are_of_one_form() -> None:
         assert re.fullmatch(r"[a-z]+(_[a-z]+)+", call.event), call.event
 
 
-def test_the_page_says_how_often_an_event_is_reported() -> None:
+def test_the_page_says_how_often_an_event_is_logged() -> None:
     assert f"at most {PER_S} times a second" in LOGS_MD.read_text(encoding="utf-8")

@@ -87,13 +87,13 @@ def test_the_aggregator_says_what_it_committed(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_the_gateway_says_what_it_served(monkeypatch: pytest.MonkeyPatch) -> None:
-    lines, told = (
+    lines, counts = (
         Lines(),
         GatewayCounts(opened=3, writes=70, joined=5, written_bytes=9_000, paused=1),
     )
     monkeypatch.setattr("services.ws.minutes.log", lines)
-    told.refused["429"] += 1
-    gateway: Any = SimpleNamespace(hub=SimpleNamespace(counts=told), connections={"a": None})
+    counts.refused["429"] += 1
+    gateway: Any = SimpleNamespace(hub=SimpleNamespace(counts=counts), connections={"a": None})
 
     StreamMinutes(gateway).write()
 

@@ -34,8 +34,8 @@ def test_every_value_explained_is_the_row_s_and_every_value_of_the_row_is_explai
 ) -> None:
     state = see_all(seen)
     merged = merge_token("solana", MINT, state, now_ms, rules)
-    told = explain(state, now_ms, rules).fields
-    known = {name: field.value for name, field in told.items() if field.value is not None}
+    explained = explain(state, now_ms, rules).fields
+    known = {name: field.value for name, field in explained.items() if field.value is not None}
     row = {name: value for name, value in merged.values.items() if name not in UNTOLD}
     assert merged.dead or known == row
 
@@ -45,16 +45,16 @@ def test_every_value_explained_is_the_row_s_and_every_value_of_the_row_is_explai
 def test_what_was_taken_is_not_passed_over_and_each_is_passed_over_once(
     seen: list[tuple[str, Reading]], now_ms: int, rules: MergeRules
 ) -> None:
-    for name, told in explain(see_all(seen), now_ms, rules).fields.items():
-        over = [(each.source, each.pool, each.pools) for each in told.passed_over]
+    for name, explained in explain(see_all(seen), now_ms, rules).fields.items():
+        over = [(each.source, each.pool, each.pools) for each in explained.passed_over]
         assert len(set(over)) == len(over)
-        if told.pools is None and told.source and "+" not in told.source:
+        if explained.pools is None and explained.source and "+" not in explained.source:
             assert (
-                (told.source, told.pool, None) not in over
+                (explained.source, explained.pool, None) not in over
                 or name in {"protocol", "created_ms"}
                 or (name == "price" and rules.price_rule == "weighted")
             )
-        assert all(each.why for each in told.passed_over)
+        assert all(each.why for each in explained.passed_over)
 
 
 @settings(max_examples=100)
@@ -79,8 +79,8 @@ def saw(at_ms: int = T0, *pools: Pool, **fields: object) -> SourceReading:
     return merge_reading(None, convert({**names, **fields, "pools": list(pools)}, Reading))
 
 
-def why(told: FieldExplanation) -> list[tuple[str, str | None, Any, str]]:
-    return [(each.source, each.pool, each.value, each.reason) for each in told.passed_over]
+def why(explained: FieldExplanation) -> list[tuple[str, str | None, Any, str]]:
+    return [(each.source, each.pool, each.value, each.reason) for each in explained.passed_over]
 
 
 DEEP: Pool = {
@@ -92,7 +92,7 @@ DEEP: Pool = {
 }
 
 
-def told(
+def explained(
     state: dict[str, SourceReading], now_ms: int = T0, rules: MergeRules | None = None
 ) -> Explanation:
     return explain(state, now_ms, rules or MergeRules())
@@ -106,7 +106,7 @@ def test_a_price_says_its_pool_its_age_and_who_was_passed_over_and_why() -> None
         "jupiter": saw(T0 - 9_000, price=2.1, volume_24h=880.0),
         "ingest:desk": saw(T0 - 700_000, price=3.0),
     }
-    found = told(state).fields
+    found = explained(state).fields
     price, volume = found["price"], found["volume_24h"]
     assert (price.value, price.source, price.pool, price.age_ms) == (
         2.0,
@@ -138,7 +138,7 @@ def test_a_source_without_liquidity_is_said_to_be_passed_over_for_that() -> None
         "dexscreener": saw(T0, {"pool_address": "Thin", "price": 9.0, "liquidity": 20.0}),
         "jupiter": saw(T0, price=2.1, liquidity=0.25, volume_24h=73.8e6, buys_24h=5, holders=7),
     }
-    found = told(state).fields
+    found = explained(state).fields
     assert why(found["price"]) == [("jupiter", None, 2.1, "drained")]
     assert found["price"].value == 9.0
     assert why(found["volume_24h"]) == [("jupiter", None, 73.8e6, "drained")]
@@ -161,14 +161,14 @@ def test_a_source_without_liquidity_is_said_to_be_passed_over_for_that() -> None
 )
 def test_a_field_that_is_left_out_says_why(pool: Pool, field: str, reason: str) -> None:
     state = {"dexscreener": saw(T0, {"pool_address": "One", "price": 1.0, **pool})}
-    found = told(state).fields[field]
+    found = explained(state).fields[field]
     assert found.value is None
     assert [each.reason for each in found.passed_over] == [reason]
 
 
 def test_a_pool_that_two_sources_see_is_said_to_count_once() -> None:
     state = {"dexscreener": saw(T0, DEEP), "geckoterminal": saw(T0, {**DEEP, "price": 2.2})}
-    pools = told(state).pools
+    pools = explained(state).pools
     assert [(pool.source, pool.role, pool.adds) for pool in pools] == [
         ("dexscreener", "price", True),
         ("geckoterminal", "other_view", False),
@@ -182,14 +182,16 @@ def test_an_outlier_of_the_mean_is_named() -> None:
         "jupiter": saw(T0, price=2.2, liquidity=50_000.0),
         "ingest:desk": saw(T0, price=2_000.0, liquidity=10.0),
     }
-    price = told(state, rules=MergeRules(price_rule="weighted")).fields["price"]
+    price = explained(state, rules=MergeRules(price_rule="weighted")).fields["price"]
     assert price.value == pytest.approx(2.1)
     assert price.source == "dexscreener+jupiter"
     assert why(price) == [("ingest:desk", None, 2_000.0, "outlier")]
 
 
 def test_the_raw_name_is_kept_beside_the_one_that_is_shown() -> None:
-    found = told({"jupiter": saw(T0, token_name="\u202eevil\u200b  coin", token_ticker="\u200b")})
+    found = explained(
+        {"jupiter": saw(T0, token_name="\u202eevil\u200b  coin", token_ticker="\u200b")}
+    )
     assert found.fields["token_name"].value == "evil coin"
     assert found.raw_name == "\u202eevil\u200b  coin"
     assert found.fields["token_ticker"].value is None
@@ -197,12 +199,12 @@ def test_the_raw_name_is_kept_beside_the_one_that_is_shown() -> None:
 
 
 def test_a_token_that_is_about_to_be_removed_is_explained_as_it_last_was() -> None:
-    found = told({"jupiter": saw(T0, price=1.0)}, T0 + 90_000_000)
+    found = explained({"jupiter": saw(T0, price=1.0)}, T0 + 90_000_000)
     assert found.fields["price"].value == 1.0
     assert found.fields["price"].age_ms == 90_000_000
     assert found.fields["stale"].value is True
 
 
 def test_of_nothing_there_is_nothing_to_tell() -> None:
-    assert told({}) == Explanation()
-    assert told({"jupiter": saw(T0, price=None)}) == Explanation()
+    assert explained({}) == Explanation()
+    assert explained({"jupiter": saw(T0, price=None)}) == Explanation()

@@ -244,7 +244,7 @@ def test_the_last_pools_to_be_fresh_are_kept_for_the_stale_row() -> None:
     assert list(prune(both, T0 + 9_000_000, RULES).pools) == ["B"]
 
 
-def test_the_pool_that_reports_the_age_of_the_token_is_kept() -> None:
+def test_the_pool_that_shows_the_age_of_the_token_is_kept() -> None:
     first = PoolReading(pool_address="A", created_ms=T0 - 5_000)
     second = PoolReading(pool_address="B", created_ms=T0 - 4_000)
     third = PoolReading(pool_address="C", created_ms=T0 - 3_000)

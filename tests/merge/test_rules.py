@@ -121,7 +121,7 @@ def test_a_whole_row_from_three_sources() -> None:
 
 
 # -- pools ----------------------------------------------------------------------------------------
-def test_the_deepest_pool_reports_price_changes_caps_protocol_and_address() -> None:
+def test_the_deepest_pool_gives_price_changes_caps_protocol_and_address() -> None:
     shallow = pool("S", price=1.0, liquidity=2_000.0, fdv=1.0, market_cap=1.0, protocol="orca")
     deep = pool("D", price=3.0, liquidity=9_000.0, price_change_5m=1.0, protocol="raydium")
     found = row({"dexscreener": saw(T0, shallow, deep)})

@@ -149,14 +149,19 @@ def test_jupiters_honest_price_stands_before_a_fake_pool(fake: dict[str, Any]) -
 def test_a_pool_washed_with_more_than_the_market_is_outvoted_with_the_help_of_a_source() -> None:
     seen = (dex(REAL, pair("Fake", **RICH, **washed(5e6, 900))), jup())
     found, readings = row_of(seen, CAT, T0, MergeRules())
-    told = explain(readings, T0, MergeRules())
-    (passed,) = [each for each in told.fields["price"].passed_over if each.pool == "Fake"]
+    explained = explain(readings, T0, MergeRules())
+    (passed,) = [each for each in explained.fields["price"].passed_over if each.pool == "Fake"]
     assert (found["price"], found["pool_address"]) == (2.0, "PoolA")
     assert found["price_spread_pct"] > 100
     assert passed.reason == "outvoted"
     assert passed.why == "2 of 2 sources agree on 2 to 2.1; this is more than 50 % away"
-    assert [(each.role, each.adds) for each in told.pools] == [("price", True), ("outvoted", False)]
-    over = {(each.pool, each.value, each.reason) for each in told.fields["liquidity"].passed_over}
+    assert [(each.role, each.adds) for each in explained.pools] == [
+        ("price", True),
+        ("outvoted", False),
+    ]
+    over = {
+        (each.pool, each.value, each.reason) for each in explained.fields["liquidity"].passed_over
+    }
     assert over == {("Fake", 900_000_000.0, "outvoted")}
 
 
@@ -296,10 +301,10 @@ def test_one_source_does_not_outvote_two_that_agree(
 def test_an_outvoted_price_is_reported_with_its_reason() -> None:
     seen = (dex(pair(priceUsd="6")), jup(), posted(price=2.0))
     _, readings = row_of(seen, CAT, T0, MergeRules())
-    told = explain(readings, T0, MergeRules()).fields
-    over = {(each.source, each.reason) for each in told["price"].passed_over}
+    explained = explain(readings, T0, MergeRules()).fields
+    over = {(each.source, each.reason) for each in explained["price"].passed_over}
     assert over == {("dexscreener", "outvoted"), ("ingest:desk", "lower_rank")}
-    assert [each.reason for each in told["market_cap"].passed_over] == ["outvoted"]
+    assert [each.reason for each in explained["market_cap"].passed_over] == ["outvoted"]
 
 
 # -- laws -----------------------------------------------------------------------------------------
@@ -325,7 +330,8 @@ def test_adding_a_pool_without_trades_moves_no_price_no_liquidity_and_no_rank(
     case = examine(state, now_ms, rules)
     assume(case is not None and case.chosen is not None and not case.ages.stale)
     assert case is not None
-    assume(case.union is case.pools.traded)  # else untraded pools are all there is
+    # Else untraded pools are all there is.
+    assume(not any(view.weight.standing == "untraded" for view in case.union.sums))
     before = row(state, now_ms, rules)
     for source, pool, at_ms in added:
         trades = 0 if counted else None
@@ -371,6 +377,6 @@ def test_one_fresh_source_never_outvotes_two_fresh_ones_that_agree(
     depths: tuple[float, float, float],
     rules: MergeRules,
 ) -> None:
-    told = zip(order, (a, b, c), depths, strict=False)
-    state = see_all([(source, says(source, price, depth)) for source, price, depth in told])
+    explained = zip(order, (a, b, c), depths, strict=False)
+    state = see_all([(source, says(source, price, depth)) for source, price, depth in explained])
     assert min(a, b) <= row(state, T0, rules)["price"] <= max(a, b)

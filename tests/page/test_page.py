@@ -201,7 +201,7 @@ def test_the_keyboard_walks_opens_copies_and_closes(watched: Watched) -> None:
         page.wait_for_selector("dialog.help")
 
 
-def test_the_drawer_reports_sources_pools_and_the_line(watched: Watched, stack: Stack) -> None:
+def test_the_drawer_shows_sources_pools_and_the_line(watched: Watched, stack: Stack) -> None:
     rows = stack.get("/discover?limit=50")["tokens"]
     ident = next(row["id"] for row in rows if row.get("price_source") == "dexscreener")
     with watched.open(f"/?token={ident}") as page:

@@ -96,7 +96,7 @@ def test_every_key_has_one_writing_service() -> None:
     assert sorted(written) == sorted({pattern(name) for name in built_names()} - channels)
 
 
-def test_the_documents_report_the_rights_of_every_user() -> None:
+def test_the_documents_list_the_rights_of_every_user() -> None:
     text = (ROOT / "docs" / "DATA.md").read_text(encoding="utf-8").partition("## Redis users\n")[2]
     told = {}
     for line in text.partition("\n## ")[0].splitlines():

@@ -82,7 +82,7 @@ accept a batch                                              - - x - -
 share the secret of cursors                                 - - x - -
 pin an order                                                - - x - -
 walk an order                                               - - x - -
-tell what is watched                                        - - - x -
+publish watched                                             - - - x -
 read the alerts of the past                                 - - - x -
 audit the store                                             - - - - x
 ask what the doctor asks                                    - - - - x
@@ -209,7 +209,7 @@ simple(
     note_an_answer=lambda w: w.receipts.answered("p", "b", 202, b"x"),
     accept_a_batch=lambda w: w.store.accept(b"x"),
     share_the_secret_of_cursors=lambda w: w.views._shared_secret(),
-    tell_what_is_watched=lambda w: publish_watched(w.redis, w.keys, [CAT], now_ms=1),
+    publish_watched=lambda w: publish_watched(w.redis, w.keys, [CAT], now_ms=1),
     read_the_alerts_of_the_past=lambda w: read_history(w.redis, w.keys),
     look_at_a_pinned_order=lambda w: w.redis.get(w.keys.view("one")),
     forge_a_diff=lambda w: w.redis.publish(w.keys.state_changes, b"x"),

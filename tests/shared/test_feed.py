@@ -25,7 +25,7 @@ from tests.support_proxy import proxy
 
 
 class Told:
-    """A listener that notes what it was told."""
+    """A listener that notes what it was listener."""
 
     def __init__(self) -> None:
         self.versions: list[int] = []
@@ -44,11 +44,11 @@ class Told:
 
 @contextlib.asynccontextmanager
 async def following(redis: Redis, keys: Keys) -> AsyncIterator[tuple[Feed, Told]]:
-    told = Told()
-    feed = Feed(redis, keys, Replica(), told)
+    listener = Told()
+    feed = Feed(redis, keys, Replica(), listener)
     task = asyncio.create_task(feed.run())
     try:
-        yield feed, told
+        yield feed, listener
     finally:
         task.cancel()
         await asyncio.wait([task])
@@ -58,7 +58,7 @@ async def equal(feed: Feed, store: Store) -> bool:
     meta = await store.meta()
     replica = feed.replica
     return (
-        feed.loaded.is_set()  # in the middle of a load it may be equal before anybody is told
+        feed.loaded.is_set()  # in the middle of a load it may be equal before anybody is listener
         and (replica.epoch, replica.version) == (meta.epoch, meta.version)
         and f"{replica.digest:016x}" == meta.digest
     )
@@ -72,12 +72,12 @@ async def test_a_reader_that_comes_late_loads_and_follows(
         await has_leader(store)
         await publish(redis, keys, market(300, dice))
         await reaches(store, 300)
-        async with following(redis, keys) as (feed, told):
+        async with following(redis, keys) as (feed, listener):
             await eventually(lambda: feed.live)
             assert len(feed.replica.rows) == 300
-            assert told.resets == 1
+            assert listener.resets == 1
             await publish(redis, keys, market(300, dice))
-            await eventually(lambda: len(told.versions) > 0)
+            await eventually(lambda: len(listener.versions) > 0)
             await eventually(lambda: equal(feed, store))
 
 
@@ -115,7 +115,7 @@ async def test_a_killed_subscription_loses_no_version(
     async with (
         aggregator(redis_url, keys),
         open_redis(redis_url) as own,
-        following(own, keys) as (feed, told),
+        following(own, keys) as (feed, listener),
     ):
         await has_leader(store)
         await publish(redis, keys, market(20, dice))
@@ -126,8 +126,8 @@ async def test_a_killed_subscription_loses_no_version(
             await asyncio.sleep(0.05)
         await eventually(lambda: equal(feed, store))
 
-    assert told.resets == 1
-    assert told.versions == list(range(told.versions[0], told.versions[-1] + 1))
+    assert listener.resets == 1
+    assert listener.versions == list(range(listener.versions[0], listener.versions[-1] + 1))
 
 
 async def kill_readers(redis: Redis) -> None:
@@ -147,7 +147,7 @@ async def test_a_frozen_connection_is_noticed_within_four_seconds(
         aggregator(redis_url, keys),
         proxy(redis_url) as between,
         open_redis(between.url) as own,
-        following(own, keys) as (feed, told),
+        following(own, keys) as (feed, listener),
     ):
         await has_leader(store)
         await publish(redis, keys, market(20, dice))
@@ -161,8 +161,8 @@ async def test_a_frozen_connection_is_noticed_within_four_seconds(
             await eventually(lambda: equal(feed, store), timeout_s=4)
             assert time.monotonic() - frozen_at < 4
 
-    assert told.resets == 1
-    assert told.versions == list(range(told.versions[0], told.versions[-1] + 1))
+    assert listener.resets == 1
+    assert listener.versions == list(range(listener.versions[0], listener.versions[-1] + 1))
 
 
 async def test_a_gap_that_the_log_has_forgotten_is_a_reset(
@@ -173,7 +173,7 @@ async def test_a_gap_that_the_log_has_forgotten_is_a_reset(
         aggregator(redis_url, keys),
         proxy(redis_url) as between,
         open_redis(between.url) as own,
-        following(own, keys) as (feed, told),
+        following(own, keys) as (feed, listener),
     ):
         await has_leader(store)
         await publish(redis, keys, market(20, dice))
@@ -185,7 +185,7 @@ async def test_a_gap_that_the_log_has_forgotten_is_a_reset(
         await redis.xtrim(keys.log, maxlen=0, approximate=False)
         await eventually(lambda: equal(feed, store), timeout_s=4)
 
-    assert told.resets == 2
+    assert listener.resets == 2
 
 
 async def _beyond(store: Store, version: int) -> bool:
@@ -196,7 +196,7 @@ async def test_a_new_epoch_is_a_reset_and_then_followed_from_its_first_commit(
     redis_url: str, redis: Redis, keys: Keys
 ) -> None:
     store, dice = Store(redis, keys), random.Random(6)
-    async with aggregator(redis_url, keys), following(redis, keys) as (feed, told):
+    async with aggregator(redis_url, keys), following(redis, keys) as (feed, listener):
         await has_leader(store)
         await publish(redis, keys, market(150, dice))
         await reaches(store, 150)
@@ -208,16 +208,16 @@ async def test_a_new_epoch_is_a_reset_and_then_followed_from_its_first_commit(
         await eventually(lambda: equal(feed, store))
 
     assert len(feed.replica.rows) == 150
-    assert told.resets >= 2
+    assert listener.resets >= 2
 
 
 async def test_a_reader_waits_for_a_state_that_is_not_there_yet(
     redis_url: str, redis: Redis, keys: Keys
 ) -> None:
-    async with following(redis, keys) as (feed, told):
+    async with following(redis, keys) as (feed, listener):
         await asyncio.sleep(0.2)
         assert not feed.live
-        assert told.resets == 0
+        assert listener.resets == 0
         async with aggregator(redis_url, keys):
             await has_leader(Store(redis, keys))
             await publish(redis, keys, market(2, random.Random(7)))
@@ -232,17 +232,17 @@ async def test_a_heartbeat_of_another_digest_loads_the_state_once_more(
     await writer.begin()
     await writer.commit(token("A", price=1))
     beat = writer.ledger.heartbeat()
-    async with following(redis, keys) as (feed, told):
+    async with following(redis, keys) as (feed, listener):
         await eventually(feed.loaded.is_set)
-        before = told.resets
+        before = listener.resets
         await redis.publish(keys.state_changes, encode(beat))
-        await eventually(lambda: told.beats == 1)
-        assert (feed.followed.divergences, told.resets) == (0, before)
+        await eventually(lambda: listener.beats == 1)
+        assert (feed.followed.divergences, listener.resets) == (0, before)
 
         await redis.publish(keys.state_changes, encode(replace(beat, digest="0" * 16)))
-        await eventually(lambda: told.resets == before + 1)
+        await eventually(lambda: listener.resets == before + 1)
 
-        assert (feed.followed.divergences, told.beats) == (1, 1)
+        assert (feed.followed.divergences, listener.beats) == (1, 1)
         await eventually(lambda: equal(feed, writer.store))
 
 
@@ -262,7 +262,7 @@ async def test_a_store_that_was_rolled_back_is_never_taken_for_the_present(
     redis_url: str, redis: Redis, keys: Keys
 ) -> None:
     store, dice = Store(redis, keys), random.Random(10)
-    async with aggregator(redis_url, keys), following(redis, keys) as (feed, told):
+    async with aggregator(redis_url, keys), following(redis, keys) as (feed, listener):
         await has_leader(store)
         await publish(redis, keys, market(30, dice))
         await reaches(store, 30)
@@ -278,4 +278,4 @@ async def test_a_store_that_was_rolled_back_is_never_taken_for_the_present(
         await eventually(lambda: equal(feed, store))
 
     assert len(feed.replica.rows) == 40
-    assert told.resets >= 2
+    assert listener.resets >= 2

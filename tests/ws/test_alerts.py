@@ -70,7 +70,7 @@ def test_a_resume_is_sent_what_it_missed(ledger: Ledger, gateway: FakeGateway) -
     assert told(frames) == ["3.1", "4.1"]
 
 
-def test_a_gateway_that_comes_later_reports_what_the_log_holds(ledger: Ledger) -> None:
+def test_a_gateway_that_comes_later_sends_what_the_log_holds(ledger: Ledger) -> None:
     ledger.commit(alerts=[(A, 1)])
     ledger.commit(alerts=[(B, 1)])
     late = FakeGateway(ledger)

@@ -73,8 +73,10 @@ async def receive_kinds(raw: RawSocket, *kinds: str) -> None:
     """Read on until there was a frame of each kind, in this order."""
     async with asyncio.timeout(5):
         for kind in kinds:
-            while (await next_frame(raw))["t"] != kind:
-                pass
+            frame = await next_frame(raw)
+            while frame["t"] != kind:
+                assert frame["t"] != "err", frame
+                frame = await next_frame(raw)
 
 
 def packed(data: bytes) -> bytes:

@@ -181,7 +181,7 @@ def test_a_cursor_ahead_of_this_gateway_just_registers(
     assert [(f["pv"], f["v"]) for f in sink.drain()] == [(1, 2), (2, 3)]
 
 
-def test_an_epoch_is_sent_as_one_snapshot_a_topic_once_it_is_seeded(
+def test_a_new_epoch_is_one_snapshot_a_topic_once_it_is_seeded(
     ledger: Ledger, gateway: FakeGateway
 ) -> None:
     _, sink = enter(gateway, "all", "chain:solana")
@@ -250,7 +250,7 @@ def test_silence_of_three_seconds_is_reported(
     assert [(f["age_ms"], f["st"]) for f in sink.drain()] == [(age_ms, status)]
 
 
-def test_an_aggregator_that_was_never_received_has_no_age(gateway: FakeGateway) -> None:
+def test_an_aggregator_that_was_never_seen_has_no_age(gateway: FakeGateway) -> None:
     _, sink = enter(gateway, "all")
     sink.drain()
     gateway.world.age = None

@@ -87,7 +87,7 @@ def test_who_enters_because_another_was_removed_comes_whole_though_it_did_not_ch
     assert [(row["id"], row["rv"]) for row in frame["add"]] == [("solana:T1", 2)]
 
 
-def test_what_happens_below_the_list_is_not_reported(ledger: Ledger, gateway: FakeGateway) -> None:
+def test_what_happens_below_the_list_is_not_sent(ledger: Ledger, gateway: FakeGateway) -> None:
     _, sink = enter(gateway, LIST)
     sink.drain()
 
@@ -96,7 +96,7 @@ def test_what_happens_below_the_list_is_not_reported(ledger: Ledger, gateway: Fa
     assert sink.drain() == []
 
 
-def test_a_list_of_a_chain_receives_only_of_it(ledger: Ledger, gateway: FakeGateway) -> None:
+def test_a_list_of_a_chain_has_only_its_rows(ledger: Ledger, gateway: FakeGateway) -> None:
     _, sink = enter(gateway, "list:volume:5m:asc:base:10")
     sink.drain()
 
@@ -148,7 +148,7 @@ def test_who_comes_back_to_a_list_that_was_kept_gets_what_he_missed(
     assert names(frame["ids"])[-1] == "T1"
 
 
-def test_a_list_that_nobody_receives_is_given_up_after_a_while(gateway: FakeGateway) -> None:
+def test_a_list_without_subscribers_is_given_up_after_a_while(gateway: FakeGateway) -> None:
     member, _ = enter(gateway, LIST)
     gateway.hub.leave(member)
 

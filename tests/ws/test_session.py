@@ -82,7 +82,7 @@ def test_a_bad_topic_of_the_address_is_reported_after_hello(talk: Talk) -> None:
     assert not talk.session.subscribed
 
 
-def test_a_subscription_is_answered_then_reported(talk: Talk) -> None:
+def test_a_subscription_is_answered_then_served(talk: Talk) -> None:
     ok, snap = talk.say({"id": 1, "op": "sub", "topics": ["chain:solana"]})
 
     assert ok == {"t": "ok", "id": 1, "topics": {"chain:solana": "snap"}}

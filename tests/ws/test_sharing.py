@@ -94,7 +94,7 @@ def test_short_frames_stay_plain(ledger: Ledger, gateway: FakeGateway) -> None:
     assert frames.deflated_frame(b"x" * 511) == frames.text_frame(b"x" * 511)
 
 
-def test_what_one_alone_receives_is_not_compressed(
+def test_what_only_one_client_receives_is_not_compressed(
     ledger: Ledger, gateway: FakeGateway, deflated: list[int]
 ) -> None:
     sink = FakeSink(deflate=True)

@@ -61,7 +61,7 @@ def test_every_edit_is_answered_and_then_shown(gateway: FakeGateway) -> None:
     assert rows_of(removed[1]) == ["solana:B"]
 
 
-def test_only_what_is_watched_is_reported(ledger: Ledger, gateway: FakeGateway) -> None:
+def test_only_what_is_watched_is_sent(ledger: Ledger, gateway: FakeGateway) -> None:
     caller = Caller(gateway)
     caller.say(op="watch", ids=["solana:A", "solana:Later"])
 

@@ -192,9 +192,7 @@ class _Body:
         if self._complete:
             await self._send(message)
         elif message["type"] == "http.response.start":
-            await self._send(
-                {**message, "headers": [*message["headers"], (b"connection", b"close")]}
-            )
+            await self._send({**message, "headers": [*message["headers"], _LAST]})
         elif message.get("more_body", False) or self._expects_continue:
             await self._send(message)
         else:  # the client has its whole answer now; the connection stays until it has sent all

@@ -259,8 +259,7 @@ def _judge_token(
         return place
     chain, address = place
     if not quote_assets and is_quote_asset(chain, address):
-        detail = "others are priced in this token; it is not listed"
-        return Rejection(index, "quote_asset", detail)
+        return Rejection(index, *_REFUSED["quote_asset"])
     wrong = times.wrong(token.observed_ms, token.created_ms, now_ms)
     if wrong is not None:
         return Rejection(index, "out_of_range", wrong)

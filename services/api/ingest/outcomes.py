@@ -152,13 +152,9 @@ def _passed_over(
     for passed in explained.passed_over if explained else ():
         if passed.source == source and passed.pool is None:
             return passed.reason, passed.why
-    candidate = explained.source if explained else None
-    return (
-        otherwise,
-        f"{candidate} gives {_shown(explained.value)}"
-        if explained and candidate
-        else "not believed",
-    )
+    if explained is None or not explained.source:
+        return otherwise, "not believed"
+    return otherwise, f"{explained.source} gives {_shown(explained.value)}"
 
 
 def _decoded(stored: Fields) -> dict[str, SourceReading]:

@@ -25,7 +25,7 @@ from shared.state.orders import Orders
 from shared.state.replica import Replica
 
 PARAMETERS: Final = ("q", "limit", "quote")
-MATCHES: Final = ("address", "ticker", "ticker_prefix", "words")  # as the tiers of texts.Found
+MATCHES: Final = ("address", "ticker", "ticker_prefix", "words")  # as the tiers of name_index.Found
 _MARK: Final = b'"same_ticker":'
 _NO: Final = (0.0, None)
 

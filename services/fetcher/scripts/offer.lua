@@ -1,4 +1,5 @@
 #!lua
+-- Adds ids to the known ones and to the queues of the sources; returns how many are known.
 -- KEYS: known, then queues. ARGV: bound, then per id: id, and per queue a score or "" (not for it).
 -- "now" as a score is the store's time. Past the bound the ids named longest ago leave everywhere.
 local time = redis.call('TIME')

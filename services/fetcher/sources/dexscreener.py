@@ -153,7 +153,7 @@ def normalize_pairs(
     pairs: Iterable[WirePair],
     observed_ms: int,
     refused: Counter[str],
-    natives: NativePrices | None = None,
+    natives: NativePrices,
 ) -> list[Reading]:
     """Return one reading per token with its pools; a pair without usable names is refused."""
     seen, body = [], list(pairs)
@@ -180,7 +180,7 @@ def _sides(wire: WirePair) -> Sides:
     return Sides(wire.chain_id, wire.pair_address, wire.base_token.address or "", other)
 
 
-def _seen_pool(wire: WirePair, often: Often, natives: NativePrices | None) -> SeenPool | str:
+def _seen_pool(wire: WirePair, often: Often, natives: NativePrices) -> SeenPool | str:
     pair = name_pair(_sides(wire), often)
     if isinstance(pair, str):
         return pair
@@ -198,8 +198,7 @@ def _seen_pool(wire: WirePair, often: Often, natives: NativePrices | None) -> Se
         trades=wire.txns,
         other_liquidity=_other_liquidity(wire.liquidity, pair.side, base_price, quote_price),
     )
-    if natives is not None:
-        natives.note(pair, seen)
+    natives.note(pair, seen)
     pool = pool_reading(pair, seen, protocol=wire.dex_id, created_ms=millis(wire.pair_created_at))
     return SeenPool(pair, text(token.name), text(token.symbol), pool)
 

@@ -193,10 +193,8 @@ def read_page(body: bytes, observed_ms: int) -> ParsedBody:
     refused: Counter[str] = Counter()
     answer = decode_body(_ANSWER, body, refused)
     records = _asked(answer.data)
-    records_by_kind, included = (
-        _by_kind(records, refused),
-        _by_kind(answer.included or [], Counter()),
-    )
+    records_by_kind = _by_kind(records, refused)
+    included = _by_kind(answer.included or [], Counter())
     refused["type"] += sum(
         len(records_by_kind[kind]) for kind in records_by_kind if kind not in {"pool", "token"}
     )
@@ -223,7 +221,7 @@ def normalize_page(  # noqa: PLR0917 - what a body holds, and what is noted of i
     named: Mapping[str, WireToken],
     observed_ms: int,
     refused: Counter[str],
-    natives: NativePrices | None = None,
+    natives: NativePrices,
 ) -> list[Reading]:
     """Return one reading per token: its own figures, and the pools that it is the token of."""
     seen, body = [], list(pools)
@@ -294,7 +292,7 @@ def _seen_pool(
     wire: WirePool,
     named: Mapping[str, WireToken],
     often: Often,
-    natives: NativePrices | None,
+    natives: NativePrices,
 ) -> SeenPool | str:
     figures, relations = wire.attributes, wire.relationships
     if figures.token_price_usd not in {None, figures.base_token_price_usd}:
@@ -315,8 +313,7 @@ def _seen_pool(
         change=figures.price_change_percentage,
         trades=figures.transactions,
     )
-    if natives is not None:
-        natives.note(pair, seen)
+    natives.note(pair, seen)
     pool = pool_reading(
         pair,
         seen,
@@ -340,9 +337,8 @@ def _text(value: FreeText) -> str | None:
 
 
 def _unescaped(found: re.Match[str]) -> str:
-    known = (
-        found[0][1] == "#" or found[0][1:] in html5
-    )  # unescape() takes the `&not` of `&nothing;`
+    # unescape() takes the `&not` of `&nothing;`.
+    known = found[0][1] == "#" or found[0][1:] in html5
     return unescape(found[0]) if known else found[0]
 
 
@@ -434,8 +430,8 @@ def tokens_call(chain: str, addresses: Sequence[str]) -> Call:
 def _doubt(chain: str) -> str:
     """Return a sentence about a chain that may be a new one, or misspelt: only calls can show."""
     similar = similar_chain(chain)
-    records_by_kind = f"; did you mean {similar}?" if similar else ""
-    return f"GECKOTERMINAL_NETWORKS: {chain} is in no table of chains{records_by_kind}"
+    hint = f"; did you mean {similar}?" if similar else ""
+    return f"GECKOTERMINAL_NETWORKS: {chain} is in no table of chains{hint}"
 
 
 def build(settings: GeckoTerminalSettings) -> Source:

@@ -298,8 +298,8 @@ class Hub:
             try:
                 how, room = self._how(topic, cursor), self.rooms.open(topic, member.address)
             except Full as full:
-                heartbeats = message("err", code=full.code, msg=str(full), retry=True, k=topic.name)
-                group.append(iter((heartbeats,)))
+                refusal = message("err", code=full.code, msg=str(full), retry=True, k=topic.name)
+                group.append(iter((refusal,)))
                 continue
             added.append(room)
             fold = room.fold(replica, cursor.version) if cursor and how == "diff" else None

@@ -237,11 +237,11 @@ class Session:
         how = self._hub.subscribe(self.member, topics)
         if watched is not None:
             self._watched = watched
-        message_fields = message("ok", id=ident, topics=how)
+        answer = message("ok", id=ident, topics=how)
         if tokens in topics:
-            self._hub.answer(self.member, message_fields)
+            self._hub.answer(self.member, answer)
         else:
-            self._sink.write(message_fields)
+            self._sink.write(answer)
         self._hub.serve(self.member)
 
     def _refuse(self, ident: _Id, error: BadMessage | BadTopic | Full) -> None:

@@ -54,7 +54,7 @@ export interface ChromeState {
   unread: number;
   sound: boolean;
   panel: Panel;
-  hints: boolean; // the hints of a first visit, until it is dismissed
+  hints: boolean; // the hints of a first visit, until they are dismissed
   theme: "dark" | "light";
   palette: "classic" | "safe";
   toast: string;

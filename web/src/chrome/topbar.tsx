@@ -130,7 +130,7 @@ function Sources({ state }: { state: ChromeState }) {
   return (
     <ul class="health" aria-label="Sources">
       {sources.map(([name, source]) => (
-        <li key={name} data-state={source.state} title={told(title(name), source)}>
+        <li key={name} data-state={source.state} title={described(title(name), source)}>
           <i class="dot" aria-hidden="true" />
           <span>{title(name)}</span>
           <span class="hidden">{source.state}</span>
@@ -140,7 +140,7 @@ function Sources({ state }: { state: ChromeState }) {
   );
 }
 
-function told(title: string, source: SourceHealth): string {
+function described(title: string, source: SourceHealth): string {
   const heard = source.age_ms === undefined ? "" : `, last answer ${age(source.age_ms)} ago`;
   const wrong = source.last_error === undefined || source.state === "ok" ? "" : `: ${source.last_error}`;
   return `${title}: ${source.state}${heard}${wrong}`;

@@ -77,7 +77,7 @@ export class Asker {
     this.timer = setTimeout(() => void this.run(question), afterMs);
   }
 
-  /** Forget the question; what is on its way is not committed. */
+  /** Forget the question; what is on its way is dropped. */
   stop(): void {
     clearTimeout(this.timer);
     this.abort?.abort();
