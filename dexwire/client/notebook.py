@@ -190,11 +190,12 @@ class SyncClient:
         window: Window | None = None,
         order: Order | None = None,
         chain: str | None = None,
+        quote: str | None = None,
         **filters: Unpack[PageFilters],
     ) -> Iterator[QuotedRow]:
         """Iterate over a list, page by page."""
         walk = self._client.discover(
-            limit=limit, sort=sort, window=window, order=order, chain=chain, **filters
+            limit=limit, sort=sort, window=window, order=order, chain=chain, quote=quote, **filters
         )
         return _Iterating(self, self._loop, walk)
 
@@ -207,6 +208,7 @@ class SyncClient:
         chain: str | None = None,
         limit: int | None = None,
         cursor: str | None = None,
+        quote: str | None = None,
         **filters: Unpack[PageFilters],
     ) -> Page:
         """Return one page."""
@@ -218,6 +220,7 @@ class SyncClient:
                 chain=chain,
                 limit=limit,
                 cursor=cursor,
+                quote=quote,
                 **filters,
             )
         )

@@ -208,6 +208,8 @@ def test_the_facade_does_the_same_without_await(demo: Running) -> None:
         assert kinds <= {State, Snapshot, dexwire.Diff}
         assert len(list(d.discover(limit=120))) == 120
         assert d.page(limit=3).tokens
+        assert d.page(limit=3, quote="SOL", chain="solana").tokens[0]["price_native"] > 0
+        assert next(iter(d.discover(limit=1, quote="SOL", chain="solana")))["price_native"] > 0
         assert d.health()["demo"] is True
         with pytest.raises(Problem):
             d.token("solana", "1" * 32)
