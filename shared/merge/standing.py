@@ -6,6 +6,7 @@ that have a price elsewhere cost something, so what was traded backs what is cla
 
 from __future__ import annotations
 
+from math import inf
 from typing import Final, Literal, TypeAlias
 
 from msgspec import Struct
@@ -24,7 +25,7 @@ class Weight(Struct, frozen=True, gc=False):
     """What a pool may do, and the USD by which it does it.
 
     `say` orders pools for the price. `weight` is the part of the liquidity that is backed by trades
-    and the other token; of a pool of unknown volume all of it. `counted` is the liquidity that
+    and the other token; all of it where nothing of these is known. `counted` is the liquidity that
     is added up; None: unknown.
     """
 
@@ -45,35 +46,22 @@ def weigh(pool: PoolReading, rules: MergeRules) -> Weight:
         return _DEAD
     if trades == 0 or (trades is None and volume == 0):
         return _UNTRADED
+    # What is not known bounds nothing.
+    backing = inf if volume is None else volume * rules.backing_per_volume
     if pool.against_unknown:
         backing = 0.0
-    elif volume is None:
-        return _weigh_unknown(pool, rules)
-    else:
-        backing = volume * rules.backing_per_volume
-        if trades is not None:
-            backing = min(backing, trades * rules.backing_per_trade)
+    elif trades is not None:
+        backing = min(backing, trades * rules.backing_per_trade)
     if pool.other_liquidity is not None:
         backing = min(backing, pool.other_liquidity * rules.backing_per_other)
-    say, most = min(liquidity, backing), backing * rules.liquidity_per_backing
+    weight, most = min(liquidity, backing), backing * rules.liquidity_per_backing
+    # A pool of unknown volume may set the price, after all that are known to trade.
+    say = weight if volume is not None else min(weight, rules.min_pool_liquidity)
     counted = min(liquidity, most)
     deep = pool.price and say >= rules.min_pool_liquidity and liquidity <= most
     return Weight(
-        "deep" if deep else "thin", say, say, counted if counted >= DEAD_LIQUIDITY else None
+        "deep" if deep else "thin", say, weight, counted if counted >= DEAD_LIQUIDITY else None
     )
-
-
-def _weigh_unknown(pool: PoolReading, rules: MergeRules) -> Weight:
-    """Weigh a pool of unknown volume, which is not 0.
-
-    It may set the price, after all that are known to trade.
-    """
-    liquidity, least = pool.liquidity or 0.0, rules.min_pool_liquidity
-    say = min(liquidity, least)
-    if pool.other_liquidity is not None:
-        say = min(say, pool.other_liquidity * rules.backing_per_other)
-    deep = pool.price and say >= least
-    return Weight("deep" if deep else "thin", say, liquidity, pool.liquidity)
 
 
 def turnover(pool: PoolReading) -> tuple[float, float, float, str]:

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from shared.merge.explain import explain
 from shared.merge.policy import MergeRules
 from shared.merge.rules import examine
+from shared.merge.standing import weigh
 from shared.model import METRICS, PoolReading, Reading
 from tests.support_hostile import Seen, dex, gecko, gecko_pool, jup, pair, posted, row_of, tape
 from tests.support_merge import (
@@ -255,6 +256,24 @@ def test_a_pool_of_unknown_volume_is_not_untraded_but_comes_after_those_that_tra
     silent = pair("Silent", **{**RICH, "volume": {}, "txns": {}})
     assert of(dex(silent))["price_source"] == "dexscreener"
     assert of(dex(silent, pair()))["price"] == 2.0
+
+
+@pytest.mark.parametrize(
+    ("known", "counted"),
+    [
+        ({"other_liquidity": 2.0}, 2_000.0),
+        ({"transactions_24h": 1}, 2e6),
+        ({"other_liquidity": 2.0, "transactions_24h": 1}, 2_000.0),
+        ({"other_liquidity": 2e8}, 9e8),
+        ({}, 9e8),
+    ],
+    ids=["other token", "trades", "both", "as much as it claims", "nothing is known"],
+)
+def test_a_pool_of_unknown_volume_counts_by_what_else_is_known_of_it(
+    known: dict[str, Any], counted: float
+) -> None:
+    pool = PoolReading(pool_address="Fake", price=500.0, liquidity=9e8, **known)
+    assert weigh(pool, MergeRules()).counted == counted
 
 
 def test_a_pool_is_not_untraded_where_one_source_has_seen_a_trade() -> None:
