@@ -12,7 +12,20 @@ class ConfigError(PipelineError):
 
 
 class CannotListen(PipelineError):
-    """An address that was asked for cannot be listened on; the message names its settings."""
+    """An address cannot be listened on. `reason` names it, `fix` says what to do."""
+
+    def __init__(self, reason: str, *, fix: str = "") -> None:
+        super().__init__(f"{reason}; {fix}" if fix else reason)
+        self.reason = reason
+        self.fix = fix
+
+
+class JobFailed(PipelineError):
+    """A job of a service failed (its error is the cause), or ended before the service did."""
+
+    def __init__(self, job: str) -> None:
+        super().__init__(f"the job {job} ended by itself")
+        self.job = job
 
 
 class SourceError(PipelineError):

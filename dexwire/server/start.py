@@ -7,13 +7,13 @@ import contextlib
 import importlib
 import os
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, Final
 
 from shared.errors import ConfigError
 from shared.process.metrics import Metrics
-from shared.process.service import run_service
+from shared.process.run import run_service
 from shared.process.settings import ServiceSettings, read_settings
 
 _NEEDS_NO_REDIS: Final = {"replay"}
@@ -55,9 +55,9 @@ def run_one(name: str) -> int:
             "REDIS_URL: not set; a single service needs a server it shares with the others, as in "
             "REDIS_URL=redis://127.0.0.1:6379/0 (`dexwire up` starts one by itself)"
         )
-    run: Callable[[Any, asyncio.Event, Metrics], Awaitable[None]] = importlib.import_module(
-        f"services.{name}.app"
-    ).run
+    run: Callable[[Any, asyncio.Event, Metrics], Coroutine[Any, Any, None]] = (
+        importlib.import_module(f"services.{name}.app").run
+    )
     unknown = [] if os.environ.get(STARTED_BY) == UP else _look_alikes()  # `up` has named them
     named = [(u.variable, u.origin, u.meant or u.note) for u in unknown if u.meant or u.note]
     return run_service(name, settings, run, named)

@@ -17,7 +17,7 @@ from services.aggregator.settings import AggregatorSettings
 from shared.keys import Keys
 from shared.process.metrics import Metrics
 from shared.process.minutes import every_minute
-from shared.process.service import unless_stopped
+from shared.process.run import run_jobs, unless_stopped
 from shared.redis.connect import open_redis, wait_for_redis
 from shared.state.replica import Replica
 
@@ -58,17 +58,11 @@ async def run(
         )  # fmt: skip
         leader = Leader(redis, keys, merger=merger, intake=intake, clock=clock, settings=settings)
         export(metrics or Metrics("aggregator"), leader, intake, memory)
-        writing = asyncio.create_task(every_minute(CommitMinutes(leader, intake, memory).write))
-        following = asyncio.create_task(leader.feed.run())
-        leading = asyncio.create_task(leader.run(stop))
-        try:
-            await asyncio.wait((following, leading), return_when=asyncio.FIRST_COMPLETED)
-            if stop.is_set():
-                await leading  # commits what it holds
-        finally:
-            for task in (writing, following, leading):
-                task.cancel()
-            await asyncio.gather(writing, following, leading, return_exceptions=True)
-        for task in (following, leading):
-            if not task.cancelled() and (error := task.exception()):
-                raise error
+        await run_jobs(
+            stop,
+            {
+                "follow": leader.feed.run(),
+                "minutes": every_minute(CommitMinutes(leader, intake, memory).write),
+            },
+            finishing={"lead": leader.run(stop)},  # commits what it holds
+        )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.metadata import version
 
@@ -15,9 +14,8 @@ from services.api.discover.endpoint import Discover
 from services.api.discover.pages import Pages
 from services.api.discover.pinned_orders import Views
 from services.api.documents.files import document_routes
-from services.api.edge.connection import Bounds
+from services.api.edge.connection import Bounds, serving
 from services.api.edge.middleware import LISTS, EdgeMiddleware
-from services.api.edge.server import HttpServer, bind
 from services.api.edge.visitors import Visitors
 from services.api.health import Health, Livez, Readyz
 from services.api.ingest.endpoint import Ingest
@@ -27,22 +25,25 @@ from services.api.live import Live
 from services.api.metrics import export
 from services.api.routes import build_router
 from services.api.search.endpoint import Search
-from services.api.settings import ApiSettings
+from services.api.settings import FINISH_S, ApiSettings
 from services.api.sources import Sources
 from services.api.tokens import TokenEndpoint
 from services.api.webpage import page_routes
 from shared.edge.client_address import Proxies
+from shared.edge.http_server import HttpServer
 from shared.edge.rates import Costs, Rates
 from shared.errors import ConfigError
 from shared.keys import Keys
+from shared.process.listen import listen
 from shared.process.logs import get_logger
 from shared.process.metrics import Metrics
-from shared.process.service import raise_open_files_limit
+from shared.process.run import run_jobs
 from shared.redis.connect import Redis, open_redis
 
 log = get_logger(__name__)
 
 _COST_BURST_S = 20.0  # of an address's share, at once after a pause
+_SEND_BUFFER = 256 * 1024  # bytes of a connection in the kernel
 
 
 @dataclass(slots=True)
@@ -129,50 +130,31 @@ async def run(settings: ApiSettings, stop: asyncio.Event, metrics: Metrics | Non
     """
     if not settings.redis_url:
         raise ConfigError("REDIS_URL: needs the address of a Redis server")
-    try:
-        sock = bind(settings.api_host, settings.api_port)
-    except OSError as error:
-        log.error(  # noqa: TRY400 - one plain line, no trace
-            "api_cannot_listen",
-            host=settings.api_host,
-            port=settings.api_port,
-            error=error.strerror,
-            fix="set API_PORT to a free one",
-        )
-        raise SystemExit(1) from None
-    raise_open_files_limit()
-    redis = open_redis(settings.redis)
-    feed_redis = open_redis(settings.redis, max_connections=4)
-    try:
+    sock = listen("API", settings.api_host, settings.api_port, send_buffer=_SEND_BUFFER)
+    async with (
+        open_redis(settings.redis) as redis,
+        open_redis(settings.redis, max_connections=4) as feed_redis,
+    ):
         api = build_api(settings, redis, feed_redis, metrics)
-        following = asyncio.create_task(api.live.feed.run())
-        try:
-            bounds = Bounds(
-                api.visitors,
-                header_s=settings.api_header_s,
-                stall_s=settings.api_stall_s,
-                problems=api.problems,
-            )
-            async with HttpServer(api.app, sock, bounds) as server:
-                host, port = server.address
+
+        async def serve() -> None:
+            protocol = serving(bounds(settings, api))
+            async with HttpServer(api.app, sock, protocol, finish_s=FINISH_S) as server:
+                host, port = sock.getsockname()[:2]
                 log.info("api_listening", host=host, port=port, redis=str(settings.redis))
-                await _until(stop, following)
+                await server.serve_until(stop)
                 api.draining = True
                 log.info("api_draining")
                 await asyncio.sleep(settings.api_drain_grace_s)
-        finally:
-            following.cancel()
-            with suppress(asyncio.CancelledError):
-                await following
-    finally:
-        await redis.aclose()
-        await feed_redis.aclose()
+
+        await run_jobs(stop, {"follow": api.live.feed.run()}, finishing={"serve": serve()})
 
 
-async def _until(stop: asyncio.Event, following: asyncio.Task[None]) -> None:
-    """Wait for the end; raise what ended the feed, which by itself never ends."""
-    stopping = asyncio.create_task(stop.wait())
-    await asyncio.wait({stopping, following}, return_when=asyncio.FIRST_COMPLETED)
-    stopping.cancel()
-    if following.done():
-        following.result()
+def bounds(settings: ApiSettings, api: Api) -> Bounds:
+    """Return what the connections of an api are held to."""
+    return Bounds(
+        api.visitors,
+        header_s=settings.api_header_s,
+        stall_s=settings.api_stall_s,
+        problems=api.problems,
+    )

@@ -13,6 +13,9 @@ from services.api.ingest.producers import Producer, parse_producers
 from shared.process.merge_settings import MergeSettings
 from shared.process.settings import EdgeSettings, HostName, Origins
 
+FINISH_S: Final = 10  # what a request under way may still take once the end was requested
+_CLOSE_S: Final = 2.0  # for all that follows
+
 
 def _check_stream(url: str) -> str:
     parts = urlsplit(f"//host{url}" if url.startswith(":") else url)
@@ -92,6 +95,11 @@ class ApiSettings(MergeSettings, EdgeSettings):
     def _check_keys(cls, keys: SecretStr) -> SecretStr:
         parse_producers(keys.get_secret_value())
         return keys
+
+    @property
+    def drain_s(self) -> float:
+        """How long the service may take to end once it was asked to."""
+        return self.api_drain_grace_s + FINISH_S + _CLOSE_S
 
     @property
     def local_posts(self) -> bool:

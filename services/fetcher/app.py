@@ -6,7 +6,7 @@ Any number of replicas share the jobs, the call budget and the list of known tok
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from services.fetcher.budget import Budget
 from services.fetcher.configured import read_sources
@@ -25,7 +25,7 @@ from shared.keys import Keys
 from shared.process.logs import get_logger
 from shared.process.metrics import Metrics
 from shared.process.minutes import every_minute
-from shared.process.service import unless_stopped
+from shared.process.run import Job, run_jobs, unless_stopped
 from shared.redis.connect import open_redis, wait_for_redis
 
 log = get_logger(__name__)
@@ -85,20 +85,18 @@ async def run_sources(
                 counts=counts,
                 include_quote_assets=settings.include_quote_assets,
             )
-            await run_jobs(runner, stop)
+            await run_jobs(stop, jobs_of(runner))
         log.info("fetcher_stopped")
 
 
-async def run_jobs(runner: JobRunner, stop: asyncio.Event) -> None:
-    """Run all jobs until `stop` is set."""
-    async with asyncio.TaskGroup() as tasks:
-        workers = [
-            tasks.create_task(runner.run_job(source, job), name=f"{source.name}:{job.name}")
-            for source in runner.sources
-            for job in source.jobs
-        ]
-        workers.append(tasks.create_task(write_status(runner.status, runner.redis, runner.keys)))
-        workers.append(tasks.create_task(every_minute(PollCycles(runner.counts).write)))
-        await stop.wait()
-        for worker in workers:
-            worker.cancel()  # each finishes delivering what it has, and gives its lease back
+def jobs_of(runner: JobRunner) -> Mapping[str, Job]:
+    """Return all jobs. Cancelled, each delivers what it has and gives its lease back."""
+    polling: dict[str, Job] = {
+        f"{source.name}:{job.name}": runner.run_job(source, job)
+        for source in runner.sources
+        for job in source.jobs
+    }
+    return polling | {
+        "status": write_status(runner.status, runner.redis, runner.keys),
+        "minutes": every_minute(PollCycles(runner.counts).write),
+    }

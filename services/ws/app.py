@@ -9,17 +9,18 @@ import time
 
 from services.ws.alert_history import keep_history
 from services.ws.core.hub import Hub
+from services.ws.core.limits import UNSENT_HIGH
 from services.ws.gateway import Gateway
 from services.ws.metrics import export
 from services.ws.minutes import StreamMinutes
 from services.ws.settings import WsSettings
 from services.ws.watched import keep_watched
-from shared.errors import CannotListen
 from shared.keys import Keys
+from shared.process.listen import listen
 from shared.process.logs import get_logger
 from shared.process.metrics import Metrics
 from shared.process.minutes import every_minute
-from shared.process.service import raise_open_files_limit
+from shared.process.run import run_jobs
 from shared.redis.connect import open_redis, wait_for_redis
 from shared.state.feed import Feed
 from shared.state.replica import Replica
@@ -47,43 +48,34 @@ async def run(settings: WsSettings, stop: asyncio.Event, metrics: Metrics | None
     """Serve the stream until `stop`; clients may connect before there is anything to send."""
     # One line per connection from the library would drown our own.
     logging.getLogger("websockets").setLevel(logging.WARNING)
-    raise_open_files_limit()
-    redis = open_redis(settings.redis)
-    world, replica = _World(), Replica()
-    metrics = metrics or Metrics("ws")
-    gateway = Gateway(settings, Hub(replica, world), metrics.loop)
-    keys = Keys(settings.redis_prefix)
-    world.feed = Feed(redis, keys, replica, gateway)
-    export(metrics, gateway, world.feed)
+    sock = listen("WS", settings.ws_host, settings.ws_port, send_buffer=UNSENT_HIGH)
+    async with open_redis(settings.redis) as redis:
+        world, replica, keys = _World(), Replica(), Keys(settings.redis_prefix)
+        metrics = metrics or Metrics("ws")
+        gateway = Gateway(settings, Hub(replica, world), metrics.loop)
+        world.feed = Feed(redis, keys, replica, gateway)
+        export(metrics, gateway, world.feed)
 
-    async def follow() -> None:
-        await wait_for_redis(redis, settings.redis)
-        await world.feed.run()
+        async def follow() -> None:
+            await wait_for_redis(redis, settings.redis)
+            await world.feed.run()
 
-    try:
-        port = await gateway.listen()
-    except OSError as error:
-        await redis.aclose()
-        where = f"{settings.ws_host}:{settings.ws_port}"
-        raise CannotListen(
-            f"WS_HOST, WS_PORT: cannot listen on {where}: {error.strerror}"
-        ) from None
-    log.info("ws_listening", host=settings.ws_host, port=port)
-    try:
-        async with asyncio.TaskGroup() as tasks:
-            jobs = (
-                follow(),
-                gateway.fan_out(),
-                gateway.tick(),
-                every_minute(StreamMinutes(gateway).write),
-                keep_history(redis, keys, gateway),
-                keep_watched(redis, keys, gateway.watched, lambda: replica.rows),
-            )
-            running = [tasks.create_task(job) for job in jobs]
+        async def serve() -> None:
+            await gateway.serve(sock)
+            log.info("ws_listening", host=settings.ws_host, port=sock.getsockname()[1])
             await stop.wait()
             log.info("ws_draining", connections=len(gateway.connections))
             await gateway.drain()
-            for task in running:
-                task.cancel()
-    finally:
-        await redis.aclose()
+
+        await run_jobs(
+            stop,
+            {
+                "follow": follow(),
+                "fan_out": gateway.fan_out(),
+                "tick": gateway.tick(),
+                "minutes": every_minute(StreamMinutes(gateway).write),
+                "history": keep_history(redis, keys, gateway),
+                "watched": keep_watched(redis, keys, gateway.watched, lambda: replica.rows),
+            },
+            finishing={"serve": serve()},
+        )

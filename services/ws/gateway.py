@@ -15,13 +15,14 @@ from typing import Any, Final
 from services.ws.alert_history import AlertHistory
 from services.ws.core.closing import DRAIN
 from services.ws.core.hub import SWEEP, Hub
-from services.ws.core.limits import UNSENT_HIGH, Patience
+from services.ws.core.limits import Patience
 from services.ws.handshake import Refusal, new_protocol
 from services.ws.settings import WsSettings
 from services.ws.transport import GatewayConnection
 from services.ws.watched import KNOWN_MOST
 from shared.edge.client_address import Proxies, limit_key
 from shared.edge.rates import Rates
+from shared.process.listen import BACKLOG
 from shared.process.logs import get_logger
 from shared.process.loop_watch import LoopWatch
 from shared.state.messages import Heartbeat
@@ -30,7 +31,6 @@ from shared.state.replica import Change
 log = get_logger(__name__)
 
 HEALTH_PATHS: Final = ("/livez", "/readyz", "/health")
-_BACKLOG: Final = 4096
 _BEGINNING_MIN: Final = 64  # handshakes under way, however few connections there may be
 _TICK_S: Final = 1.0
 _DRAIN_STEPS: Final = 100
@@ -197,27 +197,11 @@ class Gateway:
         self.hub.counts.written_bytes += size
 
     # -- running ----------------------------------------------------------------------------------
-    async def listen(self) -> int:
-        """Open the port; return its number. Raises OSError when it is taken."""
-        host, port = self._settings.ws_host, self._settings.ws_port
-        infos = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        family, kind, proto, _, address = infos[0]
-        listener = socket.socket(family, kind, proto)
-        try:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            # Accepted sockets inherit both. With the kernel's own choice a slow reader stays
-            # invisible for 4 MB.
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, UNSENT_HIGH)
-            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            listener.bind(address)
-        except OSError:
-            listener.close()
-            raise
+    async def serve(self, sock: socket.socket) -> None:
+        """Take connections on a listening socket, until `drain`."""
         self._server = await asyncio.get_running_loop().create_server(
-            self._accept, sock=listener, backlog=_BACKLOG
+            self._accept, sock=sock, backlog=BACKLOG
         )
-        bound: int = listener.getsockname()[1]
-        return bound
 
     async def fan_out(self) -> None:
         """Serve everyone after each commit; cancel it to end."""

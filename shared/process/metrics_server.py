@@ -24,6 +24,7 @@ from prometheus_client import MetricsHandler
 
 from shared.edge.framing import Framing
 from shared.errors import CannotListen
+from shared.process.listen import listen
 from shared.process.logs import get_logger
 from shared.process.metrics import Metrics
 from shared.process.settings import METRICS_PORTS, ServiceSettings
@@ -49,14 +50,14 @@ def serve_metrics(metrics: Metrics, settings: ServiceSettings) -> Iterator[int]:
         yield 0
         return
     try:
-        server = _Server(settings.metrics_host, chosen, metrics)
-    except OSError as error:
+        sock = listen("METRICS", settings.metrics_host, chosen, backlog=2 * _THREADS_MAX)
+    except CannotListen as error:
         if port is not None:
-            where = f"cannot listen on {settings.metrics_host}:{port}"
-            raise CannotListen(f"METRICS_HOST, METRICS_PORT: {where}: {error.strerror}") from None
-        log.info("metrics_off", port=chosen, error=error.strerror, fix="set METRICS_PORT")
+            raise
+        log.info("metrics_off", port=chosen, error=error.reason, fix=error.fix)
         yield 0
         return
+    server = _Server(sock, metrics)
     thread = threading.Thread(target=server.serve_forever, args=(_POLL_S,), name="metrics")
     thread.start()
     log.info("metrics_listening", host=settings.metrics_host, port=server.server_port)
@@ -69,16 +70,18 @@ def serve_metrics(metrics: Metrics, settings: ServiceSettings) -> Iterator[int]:
 
 
 class _Server(socketserver.ThreadingMixIn, HTTPServer):
-    """Listens at once. Requests under way do not outlive the process, nor hold it up."""
+    """Serves a listening socket. Requests under way do not outlive the process, nor hold it up."""
 
     daemon_threads = True
     block_on_close = False
-    request_queue_size = 2 * _THREADS_MAX
 
-    def __init__(self, host: str, port: int, metrics: Metrics) -> None:
+    def __init__(self, sock: socket.socket, metrics: Metrics) -> None:
         self._free = threading.Semaphore(_THREADS_MAX)
-        self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        super().__init__((host, port), partial(_Handler, metrics))
+        address = sock.getsockname()
+        super().__init__(address, partial(_Handler, metrics), bind_and_activate=False)
+        self.socket.close()  # the library makes one of its own
+        self.socket = sock
+        self.server_name, self.server_port = "", int(address[1])
 
     def process_request(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - the library's
         """Give it a thread, as long as there are few."""
@@ -93,11 +96,6 @@ class _Server(socketserver.ThreadingMixIn, HTTPServer):
             super().process_request_thread(request, client_address)
         finally:
             self._free.release()
-
-    def server_bind(self) -> None:
-        """Bind; the library's way looks up the host's name, which may take seconds."""
-        socketserver.TCPServer.server_bind(self)
-        self.server_name, self.server_port = "", int(self.server_address[1])
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401, ARG002 - the library's
         """Log what a scrape ran into; a client that went away is not worth a line."""

@@ -29,6 +29,7 @@ from shared.process.secret_files import SecretsFromFiles
 from shared.redis.address import RedisAddress, hash_tag, parse_redis_url
 
 EX_CONFIG = os.EX_CONFIG  # 78
+DRAIN_S: Final = 14.0  # everything ends within 15 s
 # One a service, so that all of them run on one machine.
 METRICS_PORTS: Final = {
     "fetcher": 9101,
@@ -148,6 +149,11 @@ class ServiceSettings(SecretsFromFiles):
         if url and parse_redis_url(url).kind == "cluster" and hash_tag(prefix) is None:
             raise ValueError("a cluster needs a hash tag in it, as in {dexwire}:")
         return prefix
+
+    @property
+    def drain_s(self) -> float:
+        """How long the service may take to end once it was asked to."""
+        return DRAIN_S
 
     @property
     def redis(self) -> RedisAddress:

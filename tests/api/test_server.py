@@ -248,18 +248,6 @@ async def not_listening(api: Running) -> bool:
     return not await api.listens()
 
 
-async def test_a_busy_port_is_one_line_and_code_1(
-    launch: Launch, redis_url: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    api = await launch()
-
-    with pytest.raises(SystemExit) as caught:
-        await run(ApiSettings(redis_url=redis_url, api_port=api.port), asyncio.Event())
-
-    assert caught.value.code == 1
-    assert "api_cannot_listen" in capsys.readouterr().out
-
-
 async def test_without_a_redis_url_it_does_not_start() -> None:
     with pytest.raises(ConfigError, match="REDIS_URL"):
         await run(ApiSettings(), asyncio.Event())

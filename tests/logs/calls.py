@@ -71,7 +71,7 @@ def _told_by(path: Path) -> str:
 @cache
 def _loaded_by(service: str) -> frozenset[Path]:
     """The files that a service's process imports, of ours."""
-    todo = [ROOT / "services" / service / "app.py", ROOT / "shared" / "process" / "service.py"]
+    todo = [ROOT / "services" / service / "app.py", ROOT / "shared" / "process" / "run.py"]
     found: set[Path] = set()
     while todo:
         path = todo.pop()

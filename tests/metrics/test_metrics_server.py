@@ -16,7 +16,6 @@ import pytest
 from prometheus_client.metrics_core import Metric
 
 from dexwire.server.settings import UpSettings
-from dexwire.server.up.net import PortTaken
 from dexwire.server.up.ports import choose_ports, metrics_ports
 from shared.errors import CannotListen
 from shared.process.metrics import Metrics, counter
@@ -144,7 +143,7 @@ def test_dexwire_up_gives_each_service_a_port_of_its_own() -> None:
 def test_dexwire_up_names_the_taken_port_before_anything_starts(busy_port: int) -> None:
     settings = UpSettings(metrics_port=busy_port, api_port=0, ws_port=0)
 
-    with pytest.raises(PortTaken, match=f"port {busy_port} is in use .metrics of fetcher.; "):
+    with pytest.raises(CannotListen, match=f"port {busy_port} is in use .metrics of fetcher.; "):
         choose_ports(settings)
 
 

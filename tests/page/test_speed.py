@@ -17,9 +17,10 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.typing import Subprotocol
 
 from services.api.edge.answer import json_answer
-from services.api.edge.server import HttpServer, bind
 from services.api.routes import build_router
 from services.api.webpage import page_routes
+from shared.edge.http_server import HttpServer
+from shared.process.listen import listen
 from tests.page.browser import Watched, until
 from tests.support import free_port
 
@@ -147,7 +148,7 @@ def speed_stack() -> Iterator[str]:
                 )
             )
             await held.enter_async_context(
-                HttpServer(build_router(page, {}), bind("127.0.0.1", http))
+                HttpServer(build_router(page, {}), listen("API", "127.0.0.1", http), finish_s=1)
             )
             ready.set()
             await stopping.wait()

@@ -15,7 +15,7 @@ from starlette.routing import Mount
 
 from services.replay.app import build_app, run
 from services.replay.settings import ReplaySettings
-from shared.errors import ConfigError
+from shared.errors import CannotListen
 from shared.quotes import is_quote_asset
 from shared.sources import POLLED
 from tests.replay.helpers import NOON, SLOWNESS, Replay, replay
@@ -352,5 +352,5 @@ async def test_run_serves_until_it_is_asked_to_stop() -> None:
 async def test_a_taken_port_is_one_clear_error() -> None:
     port = free_port()
     async with await asyncio.start_server(lambda _, __: None, "127.0.0.1", port):
-        with pytest.raises(ConfigError, match=f"cannot listen on 127.0.0.1:{port}"):
+        with pytest.raises(CannotListen, match=f"cannot listen on 127.0.0.1:{port}"):
             await run(ReplaySettings(replay_port=port), asyncio.Event())

@@ -14,7 +14,7 @@ from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFact
 from websockets.typing import Origin, Subprotocol
 
 from services.ws.settings import WsSettings
-from shared.errors import ConfigError, PipelineError
+from shared.errors import CannotListen, ConfigError
 from shared.process.settings import read_settings
 from tests.support import eventually
 from tests.support_commits import CommitWriter, token
@@ -341,7 +341,7 @@ async def test_a_port_that_is_taken_is_one_plain_error(
 ) -> None:
     second = await start_gateway(ws_port=gateway.port)
 
-    with pytest.raises(PipelineError, match=f"cannot listen on 127.0.0.1:{gateway.port}: "):
+    with pytest.raises(CannotListen, match=f"cannot listen on 127.0.0.1:{gateway.port}: "):
         await second.task
 
 

@@ -18,10 +18,10 @@ from dexwire.server.doctor.result import Result, fail, ok, warn
 from dexwire.server.settings import UpSettings
 from dexwire.server.up.embedded import find_server, server_version
 from dexwire.server.up.leftovers import find_leftovers, remove_leftovers
-from dexwire.server.up.net import PortTaken, http_get, take_port
+from dexwire.server.up.net import http_get, take_port
 from services.api.settings import ApiSettings
 from services.ws.settings import WsSettings
-from shared.errors import ConfigError
+from shared.errors import CannotListen, ConfigError
 
 _SPARE_FILES: Final = 64  # of a gateway, besides its clients
 _LEAST_DISK: Final = 1 << 30
@@ -57,7 +57,7 @@ async def port(name: str, host: str, number: int, running: Running | None) -> Re
         return ok(check, "any free one")
     try:
         take_port(host, number, name)
-    except PortTaken as taken:
+    except CannotListen as taken:
         ours = running is not None and f":{number}" in f"{running.api} {running.ws}"
         if ours or await _is_ours(host, number):
             return ok(check, f"{number} is held by a dexwire")

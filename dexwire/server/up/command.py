@@ -105,7 +105,7 @@ async def up(settings: UpSettings, *, verbose: bool = False) -> int:
 
     `verbose`: a terminal shows every log line.
 
-    Raises ConfigError, PortTaken or StoreError when it cannot; no service was started then.
+    Raises ConfigError, CannotListen or StoreError when it cannot; no service was started then.
     """
     screen = _screen(settings, verbose=verbose)
     supervisor = Supervisor(screen)

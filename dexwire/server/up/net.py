@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
-import socket
 from collections.abc import Collection
 from typing import Final
 
 from redis.exceptions import RedisError
 
-from shared.errors import PipelineError, StoreError
+from shared.errors import CannotListen, StoreError
+from shared.process.listen import bind
 from shared.redis.address import RedisAddress
 from shared.redis.connect import UNREACHABLE, open_redis
 
@@ -20,14 +20,10 @@ _ANSWER_S: Final = 2.5
 _WILDCARDS: Final = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104
 
 
-class PortTaken(PipelineError):
-    """A port cannot be listened on; the message says which, whose and what to do."""
-
-
 def take_port(host: str, port: int, service: str, others: Collection[int] = ()) -> int:
     """Return a port to listen on: the one asked for, or for 0 any free one but `others`.
 
-    Raises PortTaken when it cannot be.
+    Raises CannotListen when it cannot be.
     """
     while True:
         found = _listen(host, port, service)
@@ -37,10 +33,7 @@ def take_port(host: str, port: int, service: str, others: Collection[int] = ()) 
 
 def _listen(host: str, port: int, service: str) -> int:
     try:
-        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        with socket.socket(family) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the services do
-            probe.bind((host, port))
+        with bind(host, port) as probe:  # as the services do
             found: int = probe.getsockname()[1]
             return found
     except OSError as error:
@@ -50,7 +43,7 @@ def _listen(host: str, port: int, service: str) -> int:
             message = f"port {port} needs more rights ({service})"
         else:
             message = f"cannot listen on {host}:{port} ({service}): {error.strerror}"
-        raise PortTaken(message) from None
+        raise CannotListen(message) from None
 
 
 def reachable(host: str) -> str:

@@ -11,7 +11,8 @@ from typing import Final
 
 from dexwire.server.settings import DEMO_REPLAY_PORT, UpSettings
 from dexwire.server.start import STARTED_BY
-from dexwire.server.up.net import PortTaken, take_port
+from dexwire.server.up.net import take_port
+from shared.errors import CannotListen
 from shared.process.settings import METRICS_PORTS
 
 _LOCAL: Final = "127.0.0.1"
@@ -40,14 +41,14 @@ class _WantedPort:
 def choose_ports(settings: UpSettings) -> Ports:
     """Check that every port that was chosen can be listened on.
 
-    Raises PortTaken, which says what to type instead.
+    Raises CannotListen, which says what to type instead.
     """
     taken = metrics_ports(settings)
     for name, port in taken.items():
         try:
             take_port(settings.metrics_host, port, f"metrics of {name}")
-        except PortTaken as error:
-            raise PortTaken(f"{error}; set METRICS_PORT to another") from None
+        except CannotListen as error:
+            raise CannotListen(str(error), fix="set METRICS_PORT to another") from None
     wanted = _wanted_ports(settings)
     found: dict[str, int] = {}
     others = set(taken.values())
@@ -55,8 +56,9 @@ def choose_ports(settings: UpSettings) -> Ports:
         for port_wanted in wanted:
             found[port_wanted.service] = _take(port_wanted, found, others)
             others.add(found[port_wanted.service])
-    except PortTaken as error:
-        raise PortTaken(f"{error}; choose another: {_way_out(wanted, taken.values())}") from None
+    except CannotListen as error:
+        fix = f"choose another: {_way_out(wanted, taken.values())}"
+        raise CannotListen(str(error), fix=fix) from None
     if settings.demo and "replay" not in found:
         found["replay"] = _default_replay(others)
     return Ports(found["api"], found["ws"], found.get("replay"))
@@ -70,11 +72,11 @@ def metrics_ports(settings: UpSettings) -> dict[str, int]:
 
 
 def _take(port_wanted: _WantedPort, found: Mapping[str, int], others: Collection[int]) -> int:
-    """Return a port that nobody else of us has. Raises PortTaken."""
+    """Return a port that nobody else of us has. Raises CannotListen."""
     port = take_port(port_wanted.host, port_wanted.port, port_wanted.service, others)
     for name, other in found.items():
         if other == port:
-            raise PortTaken(f"port {port} is asked for by {name} and {port_wanted.service}")
+            raise CannotListen(f"port {port} is asked for by {name} and {port_wanted.service}")
     return port
 
 
@@ -93,7 +95,7 @@ def _default_replay(others: Collection[int]) -> int:
     if DEMO_REPLAY_PORT not in others:
         try:
             return take_port(_LOCAL, DEMO_REPLAY_PORT, "replay", others)
-        except PortTaken:
+        except CannotListen:
             pass
     return take_port(_LOCAL, 0, "replay", others)
 
@@ -152,6 +154,6 @@ def _after(port: int) -> range:
 def _is_free(host: str, port: int) -> bool:
     try:
         take_port(host, port, "")
-    except PortTaken:
+    except CannotListen:
         return False
     return True
