@@ -1,0 +1,254 @@
+"""Readings a second from `raw_tokens` to the commit, beside a plain sequential aggregator.
+
+Run: `python -m bench.aggregator [--tree FOLDER ...] [--tokens N ...] [--only a b c d]`. Each folder
+is a checkout of dexwire (the default: this one) whose aggregator runs with a server of its own;
+passes of all of them take turns, so figures of one run compare. The sequential aggregator
+(`bench/sequential.py`) reads a token's hash, merges, and writes HSET, ZADD and PUBLISH token by
+token.
+
+A pass publishes one reading of each of up to 10,000 tokens, in batches of 100, as fast as Redis
+takes them, and ends with the commit that acknowledges the last batch. Printed are the best pass of
+each, microseconds of CPU a reading by stage (from samples of the stack, `bench/sampled.py`) and of
+its Redis server, and the resident memory that known tokens took.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import redis
+
+from dexwire.server.up.children import start_child
+from dexwire.server.up.embedded import EmbeddedServer
+from shared.model import METRICS, PoolReading, Reading, ReadingBatch
+
+HERE: Final = Path(__file__).resolve().parent
+PREFIX: Final = "bench:"
+BATCH: Final = 100
+MOST: Final = 10_000  # readings a pass: 5-10 MB, within Redis' bound of a subscriber's output
+DEADLINE_S: Final = 120.0
+STAGES: Final = ("decode", "merge", "diff", "encode", "apply", "client", "other")
+CASES: Final = {
+    "a": "price and four figures change",
+    "b": "every indexed metric changes",
+    "c": "three pools each, all change",
+    "d": "nothing changes",
+}
+TICK_S: Final = 1 / os.sysconf("SC_CLK_TCK")
+
+
+# -- readings -------------------------------------------------------------------------------------
+def reading(case: str, number: int, step: int, now_ms: int) -> Reading:
+    """Return a token's reading; of one step, figures differ by 1 % from the step before."""
+    grown = 1.0 + (0 if case == "d" else step % 50) / 100
+    figures: dict[str, object] = {
+        "price": 0.00123 * grown, "market_cap": 1_230_000.0 * grown, "fdv": 1_500_000.0,
+        "liquidity": 80_000.0 * grown,
+    }  # fmt: skip
+    for place, metric in enumerate(METRICS.values()):
+        if metric not in {"liquidity", "market_cap", "created_ms"}:
+            moves = grown if case in "bc" or metric in {"volume_24h", "volume_1h"} else 1.0
+            value = (1 + place) * 1_000 * moves + number % 97
+            figures[metric] = int(value) if metric.startswith("transactions") else value
+    figures |= {"buys_24h": 5_000, "sells_24h": 3_100}
+    born_ms = 1_700_000_000_000 + 1_000 * number + (step if case == "b" else 0)
+    token = {
+        "chain": "solana", "token_address": _address(number), "observed_ms": now_ms,
+        "token_name": f"Token {number}", "token_ticker": f"TOK{number}",
+    }  # fmt: skip
+    if case != "c":
+        held = {"created_ms": born_ms, "holders": 4_321}
+        return msgspec.convert({**token, **figures, **held}, Reading)
+    pool = {"protocol": "raydium", "created_ms": born_ms, **figures}
+    pools = [{**pool, "pool_address": f"{_address(number)[:-1]}{end}"} for end in "ABC"]
+    return msgspec.convert({**token, "pools": msgspec.convert(pools, list[PoolReading])}, Reading)
+
+
+def _address(number: int) -> str:
+    return f"7xKXtg2CW87d97TXJSDpbD5jBkheTqA83TZ{number + 111_111_111}"
+
+
+def batches(case: str, numbers: range, step: int, name: str) -> Iterator[bytes]:
+    """Yield messages for `raw_tokens`; the last is to be acknowledged as `name`."""
+    now_ms = int(time.time() * 1000)
+    for start in range(numbers.start, numbers.stop, BATCH):
+        part = range(start, min(start + BATCH, numbers.stop))
+        last = part.stop == numbers.stop
+        yield msgspec.json.encode(
+            ReadingBatch(
+                source="dexscreener" if case == "c" else "jupiter",
+                batch_id=name if last else f"{name}-{start}",
+                sent_ms=now_ms,
+                tokens=tuple(reading(case, number, step, now_ms) for number in part),
+                ack=last,
+            )
+        )
+
+
+# -- what is measured -----------------------------------------------------------------------------
+@dataclass
+class Contender:
+    """A process that takes readings from `raw_tokens` and announces what it has written."""
+
+    name: str
+    process: subprocess.Popen[bytes]
+    server: EmbeddedServer
+    client: Any  # redis-py's types name every way of decoding; ours are bytes
+    samples_path: Path
+    empty_kb: int = 0
+    best: float = 0.0  # readings a second
+    readings: int = 0  # of all passes; so are the next two
+    cpu_s: dict[str, float] = field(default_factory=lambda: defaultdict(float))  # by process
+    samples: Counter[str] = field(default_factory=Counter)  # by stage
+
+    def take(self, case: str, numbers: range, step: int) -> float:
+        """Publish readings; return the seconds until the last was written."""
+        name = f"{case}-{step}-{numbers.start}"
+        messages = list(batches(case, numbers, step, name))
+        awaited = f'"acks":["{name}"]'.encode()
+        with self.client.pubsub(ignore_subscribe_messages=True) as subscription:
+            subscription.subscribe(f"{PREFIX}state_changes")
+            subscription.get_message(timeout=1)
+            started = time.perf_counter()
+            for message in messages:
+                self.client.publish(f"{PREFIX}raw_tokens", message)
+            while (seconds := time.perf_counter() - started) < DEADLINE_S:
+                found = subscription.get_message(timeout=1)
+                if found is not None and awaited in found["data"]:
+                    return time.perf_counter() - started
+        raise SystemExit(f"{self.name}: {name} was not acknowledged in {seconds:.0f} s")
+
+    def sample(self) -> dict[str, int]:
+        """Return the samples since the last call, by stage; none of the sequential one."""
+        if self.name == "sequential":
+            return {}
+        self.samples_path.unlink(missing_ok=True)
+        self.process.send_signal(signal.SIGUSR1)
+        while not self.samples_path.exists():
+            time.sleep(0.01)
+        return msgspec.json.decode(self.samples_path.read_bytes(), type=dict[str, int])
+
+    def cpu_us(self) -> dict[str, float]:
+        """Return the CPU time of a reading, by stage, and of its server."""
+        total = self.samples.total()
+        shares = {stage: count / total for stage, count in self.samples.items()} or {"other": 1.0}
+        used = {stage: share * self.cpu_s["own"] for stage, share in shares.items()}
+        used["redis"] = self.cpu_s["redis"]
+        return {stage: seconds / self.readings * 1e6 for stage, seconds in used.items()}
+
+    def memory_kb(self) -> int:
+        status = Path(f"/proc/{self.process.pid}/status").read_text(encoding="ascii")
+        return int(status.partition("VmRSS:")[2].split()[0])
+
+
+def cpu_s(pid: int) -> float:
+    """Return the CPU seconds that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) * TICK_S
+
+
+@contextmanager
+def contender(name: str, tree: Path | None, tokens: int) -> Iterator[Contender]:
+    """Start a tree's aggregator, or the sequential one, with a server of its own."""
+    server = EmbeddedServer()
+    server.start()
+    samples = server.socket_path.with_name("samples.json")
+    script = "sequential.py" if tree is None else "sampled.py"
+    env = {
+        "PATH": os.environ["PATH"], "PYTHONPATH": str(tree or HERE.parent), "SAMPLES": str(samples),
+        "REDIS_URL": server.url, "REDIS_PREFIX": PREFIX, "WINDOW_MS": "10", "METRICS_PORT": "0",
+        "MAX_TOKENS": str(tokens + 1), "LOG_LEVEL": "warning",
+    }  # fmt: skip
+    process = start_child(
+        [sys.executable, "-P", str(HERE / script), "aggregator"],
+        env=env, cwd=tree or HERE.parent, stdout=None, stderr=None,
+    )  # fmt: skip
+    client = redis.Redis(unix_socket_path=str(server.socket_path))
+    try:
+        while (
+            dict(client.pubsub_numsub(f"{PREFIX}raw_tokens"))[b"%sraw_tokens" % PREFIX.encode()] < 1
+        ):
+            time.sleep(0.02)
+        time.sleep(1.0)  # the lease, and what is loaded once
+        yield Contender(name, process, server, client, samples)
+    finally:
+        client.close()
+        process.kill()
+        process.wait()
+        server.close()
+
+
+def measure(case: str, tokens: int, trees: dict[str, Path | None], passes: int) -> None:
+    """Print the figures of one case at so many known tokens."""
+    print(f"\n({case}) {CASES[case]}; {tokens:,} tokens known")
+    print(f"{'':<12}{'readings/s':>11}{'ratio':>7}   CPU µs a reading: " + "".join(
+        f"{stage:>8}" for stage in (*STAGES, "redis")) + f"{'KB a token':>12}")  # fmt: skip
+    with ExitStack() as stack:
+        found = [stack.enter_context(contender(n, t, tokens)) for n, t in trees.items()]
+        for each in found:
+            _learn(each, case, tokens)
+        size = min(tokens, MOST)
+        for number in range(passes):
+            start = number * size % tokens
+            for each in found:
+                one = min(size, 2_000) if each.name == "sequential" else size
+                _pass(each, case, range(start, min(start + one, tokens)), number + 1)
+        slowest = found[0].best
+        for each in found:
+            memory = (each.memory_kb() - each.empty_kb) / tokens
+            cpu_us = each.cpu_us()
+            columns = "".join(f"{cpu_us.get(stage, 0):8.1f}" for stage in (*STAGES, "redis"))
+            ratio = each.best / slowest
+            print(f"{each.name:<12}{each.best:>11,.0f}{ratio:>7.2f}{'':21}{columns}{memory:>12.2f}")
+
+
+def _learn(each: Contender, case: str, tokens: int) -> None:
+    each.empty_kb = each.memory_kb()
+    for start in range(0, tokens, MOST):
+        each.take(case, range(start, min(start + MOST, tokens)), 0)
+
+
+def _pass(each: Contender, case: str, numbers: range, step: int) -> None:
+    each.sample()
+    pids = {"own": each.process.pid, "redis": each.server.pid}
+    before = {name: cpu_s(pid) for name, pid in pids.items()}
+    seconds = each.take(case, numbers, step)
+    for name, pid in pids.items():
+        each.cpu_s[name] += cpu_s(pid) - before[name]
+    each.samples.update(each.sample())
+    each.readings += len(numbers)
+    each.best = max(each.best, len(numbers) / seconds)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--tree", type=Path, action="append", default=[])
+    parser.add_argument("--tokens", type=int, nargs="+", default=[2_000, 20_000])
+    parser.add_argument("--only", nargs="+", choices=sorted(CASES), default=sorted(CASES))
+    parser.add_argument("--passes", type=int, default=5)
+    parser.add_argument("--without-sequential", action="store_true")
+    chosen = parser.parse_args()
+    paths = [path.resolve() for path in chosen.tree] or [HERE.parent]
+    trees: dict[str, Path | None] = {} if chosen.without_sequential else {"sequential": None}
+    trees |= {path.name[:11]: path for path in paths}
+    print(f"{os.cpu_count()} cores, Python {platform.python_version()}, best of {chosen.passes}")
+    for tokens in chosen.tokens:
+        for case in chosen.only:
+            measure(case, tokens, trees, chosen.passes)
+
+
+if __name__ == "__main__":
+    main()
