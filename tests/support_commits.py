@@ -13,8 +13,9 @@ from shared.keys import Keys
 from shared.redis.connect import Redis
 from shared.state import row as rows_
 from shared.state.messages import Alert, Commit, Heartbeat, encode, encode_alert
+from shared.state.plan import CommitPlan, Writes
 from shared.state.row import Fields
-from shared.state.store import CommitPlan, RowWrite, Store
+from shared.state.store import Store
 
 Rows = dict[str, dict[str, Any]]  # id → row, as JSON says it
 
@@ -196,7 +197,15 @@ class CommitWriter:
         """Make, store, log and publish one commit."""
         ledger, known = self.ledger, set(self.ledger.fields)
         commit = ledger.commit(put, remove, alerts=alerts, seeding=seeding)
-        rows = [RowWrite(i, replace=True, set=ledger.fields[i]) for i in put or {}]
+        writes = Writes(self.store.keys, commit.v)
+        for ident in put or {}:
+            writes.add_row(ident, ledger.fields[ident])
+            if ident not in known:
+                writes.returned(ident)
+        for ident in commit.del_:
+            writes.remove(ident)
+        for event in commit.ev:
+            writes.add_event(bytes(event), commit.ts)
         await self.store.commit(
             CommitPlan(
                 fence=self._fence,
@@ -209,10 +218,7 @@ class CommitWriter:
                 horizon=ledger.horizon,
                 seeding=seeding,
                 message=encode(commit),
-                rows=rows,
-                removed=list(commit.del_),
-                returned=[i for i in put or {} if i not in known],
-                events=[bytes(raw) for raw in commit.ev],
+                commands=writes.commands(),
             )
         )
         return commit

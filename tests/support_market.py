@@ -17,7 +17,8 @@ from shared.keys import Keys
 from shared.model import PoolReading, Reading, ReadingBatch
 from shared.process.settings import read_settings
 from shared.redis.connect import Redis
-from shared.state.store import Meta, Store
+from shared.state.meta import Meta
+from shared.state.store import Store
 from tests.support import eventually
 
 

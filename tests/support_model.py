@@ -23,9 +23,9 @@ from shared.keys import Keys
 from shared.redis.connect import Redis
 from shared.state.feed import Feed
 from shared.state.messages import Heartbeat, encode
+from shared.state.meta import Meta
 from shared.state.replica import Change, Replica
 from shared.state.row import Fields, format_digest
-from shared.state.store import Meta
 from tests.reference_client import RESUME, ReferenceClient
 from tests.support_commits import Ledger
 from tests.ws_support import FakeSink, FakeWorld

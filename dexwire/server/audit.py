@@ -16,8 +16,8 @@ from dexwire.conformance.check import Check
 from shared.model import METRICS, ROW_FIELDS
 from shared.state import row as rows_
 from shared.state.messages import Commit, decode
+from shared.state.meta import Meta
 from shared.state.row import Fields
-from shared.state.store import Meta
 
 Scores: TypeAlias = Mapping[str, float | None]  # metric → score in its index
 

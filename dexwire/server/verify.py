@@ -33,8 +33,9 @@ from shared.redis.address import RedisAddress
 from shared.redis.connect import UNREACHABLE, open_redis
 from shared.state import row as rows_
 from shared.state.messages import Commit, decode
+from shared.state.meta import Meta, decode_meta
 from shared.state.replica import Replica
-from shared.state.store import Meta, Store, decode_meta
+from shared.state.store import Store
 
 EXIT_DIFFERENCE: Final = 1
 EXIT_UNREACHABLE: Final = 2

@@ -9,10 +9,10 @@ from services.aggregator.clock import StoreClock
 from services.aggregator.intake import Intake
 from services.aggregator.leader import Leader
 from services.aggregator.memory import Memory
+from services.aggregator.merger import Merger
 from services.aggregator.metrics import export
 from services.aggregator.minutes import CommitMinutes
 from services.aggregator.noise import NoiseFloors
-from services.aggregator.plan import Merger
 from services.aggregator.settings import AggregatorSettings
 from shared.keys import Keys
 from shared.process.metrics import Metrics

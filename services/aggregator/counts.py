@@ -9,7 +9,7 @@ from typing import Final, Literal
 
 from redis.exceptions import OutOfMemoryError
 
-from services.aggregator.plan import Item
+from services.aggregator.commit import Item
 from shared.errors import Diverged, Fenced
 from shared.process.measure import SIZES, STAGE_S, WORK_S, Histogram, ServerLoad
 

@@ -18,10 +18,11 @@ from typing import Final
 from redis.exceptions import OutOfMemoryError, RedisError
 
 from services.aggregator.clock import StoreClock
+from services.aggregator.commit import Item, Stamp, pieces, plan_commit
 from services.aggregator.counts import AggregatorCounts
 from services.aggregator.history import LogHistory
 from services.aggregator.intake import WAITING_MS, Intake
-from services.aggregator.plan import Item, Merger, Stamp, pieces, plan_commit
+from services.aggregator.merger import Merger
 from services.aggregator.settings import AggregatorSettings
 from shared.errors import Diverged, Fenced, StoreError
 from shared.keys import HEARTBEAT_S, LEASE_RENEW_S, Keys
@@ -30,8 +31,10 @@ from shared.process.logs import get_logger
 from shared.redis.connect import UNREACHABLE, Redis
 from shared.state.feed import Extra, Feed
 from shared.state.messages import Heartbeat, NativePrice, Refused, encode
+from shared.state.meta import Meta
+from shared.state.plan import CommitPlan
 from shared.state.replica import Change, Replica
-from shared.state.store import CommitPlan, Meta, Store
+from shared.state.store import Store
 
 log = get_logger(__name__)
 
@@ -305,7 +308,7 @@ class Leader:
             refused=refused,
             native=native,
         )
-        plan, message = plan_commit(self._replica, items, stamp)
+        plan, message = plan_commit(self._store.keys, self._replica, items, stamp)
         async with self._writing:
             writing = time.perf_counter()
             try:

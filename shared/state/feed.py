@@ -24,8 +24,9 @@ from shared.process.logs import get_logger
 from shared.process.measure import STAGE_S, Histogram
 from shared.redis.connect import UNREACHABLE, Redis, is_elsewhere
 from shared.state.messages import Commit, Heartbeat, decode
+from shared.state.meta import Meta
 from shared.state.replica import Change, Replica
-from shared.state.store import Meta, Store
+from shared.state.store import Store
 
 log = get_logger(__name__)
 

@@ -3,82 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
+import msgspec
 from redis.exceptions import ResponseError
 
 from shared.errors import Diverged, Fenced, StoreError
-from shared.keys import ALERTS_MAX_ENTRIES, LEASE_MS, Keys
+from shared.keys import LEASE_MS, Keys
 from shared.model import METRICS, ROW_FIELDS
 from shared.process.measure import ServerLoad
 from shared.redis.connect import Redis
 from shared.redis.script import Script
-from shared.state.messages import NativePrice, decode_natives
+from shared.state.meta import Meta, decode_meta
+from shared.state.plan import CommitPlan
 from shared.state.row import Fields
 
-_INDEX_NUMBER: Final = {metric: number for number, metric in enumerate(METRICS, start=1)}
 _LABELS: Final = tuple(f'"{name}":' for name in ROW_FIELDS)
 _SCAN_COUNT: Final = 1000
-
+# Thousands of arguments cost redis-py more than the server; of one, Lua makes them in C.
+_pack: Final = msgspec.msgpack.Encoder().encode
 
 _COMMIT, _BEGIN_EPOCH = Script("commit"), Script("begin_epoch")
 _ACQUIRE, _RENEW, _RELEASE = Script("acquire"), Script("renew"), Script("release")
 _HEARTBEAT, _ACCEPT = Script("heartbeat"), Script("accept")
 _PAGE = Script("page", read_only=True)
-
-
-@dataclass(frozen=True, slots=True)
-class Meta:
-    """`state:meta`, decoded. An empty epoch: there is no state yet."""
-
-    epoch: str = ""
-    version: int = 0
-    run_id: str = ""
-    fence: str = ""
-    commit_id: str = ""
-    digest: str = "0" * 16
-    committed_ms: int = 0
-    tokens: int = 0
-    horizon: int = 0
-    seeding: bool = True
-    native: Mapping[str, NativePrice] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class RowWrite:
-    """What a commit writes of one row. With `replace`, fields that are not set are gone."""
-
-    token_id: str
-    replace: bool
-    set: Fields
-    delete: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class CommitPlan:
-    """Everything that one commit changes. Scores are finite: the store does not roll back."""
-
-    fence: str
-    epoch: str
-    commit_id: str
-    pv: int
-    ts: int
-    digest: str
-    tokens: int
-    horizon: int
-    seeding: bool
-    message: bytes
-    rows: list[RowWrite] = field(default_factory=list)
-    removed: list[str] = field(default_factory=list)
-    returned: list[str] = field(default_factory=list)
-    scores: dict[str, list[tuple[str, bytes]]] = field(default_factory=dict)  # metric → (id, score)
-    unranked: dict[str, list[str]] = field(default_factory=dict)  # metric → ids that left it
-    readings: dict[str, dict[str, bytes]] = field(default_factory=dict)  # id → source → JSON
-    events: list[bytes] = field(default_factory=list)  # entries of the message's `ev`
-    alert_bases: dict[str, dict[str, bytes]] = field(default_factory=dict)  # id → window → JSON
-    native: bytes = b""  # prices of the chains' own coins as JSON, all of them; empty: unchanged
-    log_from: int = 0  # the oldest version that the log keeps
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,72 +212,19 @@ def run_of(info: Mapping[str, Any]) -> str:
 
 
 def _commit_args(plan: CommitPlan, keys: Keys) -> list[Any]:
-    version = plan.pv + 1
-    args: list[Any] = [
+    return [
         plan.fence,
         plan.epoch,
         plan.commit_id,
         plan.pv,
-        version,
+        plan.pv + 1,
         plan.message,
         keys.state_changes,
-        keys.token(""),
-        keys.reading(""),
         f"{max(0, plan.log_from)}-0",
         plan.ts,
         plan.digest,
         plan.tokens,
         plan.horizon,
         "1" if plan.seeding else "",
-        keys.alert_base(""),
-        ALERTS_MAX_ENTRIES,
-        plan.native,
+        _pack(plan.commands),
     ]
-    args.append(len(plan.rows))
-    for row in plan.rows:
-        args += [row.token_id, "1" if row.replace else "", 2 * len(row.set)]
-        for name_value in row.set.items():
-            args += name_value
-        args += [len(row.delete), *row.delete]
-    args += [len(plan.removed), *plan.removed]
-    args += [len(plan.returned), *plan.returned]
-    args.append(len(plan.scores))
-    for metric, members in plan.scores.items():
-        args += [_INDEX_NUMBER[metric], 2 * len(members)]
-        for token_id, score in members:
-            args += (score, token_id)
-    args.append(len(plan.unranked))
-    for metric, left in plan.unranked.items():
-        args += [_INDEX_NUMBER[metric], len(left), *left]
-    args.append(len(plan.readings))
-    for token_id, sources in plan.readings.items():
-        args += [token_id, 2 * len(sources)]
-        for source_reading in sources.items():
-            args += source_reading
-    args.append(len(plan.alert_bases))
-    for token_id, windows in plan.alert_bases.items():
-        args += [token_id, 2 * len(windows)]
-        for window_track in windows.items():
-            args += window_track
-    args += [len(plan.events), *plan.events]
-    return args
-
-
-def decode_meta(hash_: Mapping[bytes, bytes]) -> Meta:
-    """Decode `state:meta` as HGETALL gives it. Raises KeyError, ValueError when it is not ours."""
-    found = {name.decode(): value.decode() for name, value in hash_.items()}
-    if not found.get("epoch"):
-        return Meta(fence=found.get("fence", ""))
-    return Meta(
-        epoch=found["epoch"],
-        version=int(found["version"]),
-        run_id=found["run_id"],
-        fence=found["fence"],
-        commit_id=found["commit_id"],
-        digest=found["digest"],
-        committed_ms=int(found["committed_ms"]),
-        tokens=int(found["tokens"]),
-        horizon=int(found["horizon"]),
-        seeding=bool(found["seeding"]),
-        native=decode_natives(hash_.get(b"native")),
-    )

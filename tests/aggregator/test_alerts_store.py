@@ -23,17 +23,18 @@ from services.aggregator.clock import StoreClock
 from services.aggregator.intake import Intake
 from services.aggregator.leader import Leader
 from services.aggregator.memory import Memory
+from services.aggregator.merger import Merger
 from services.aggregator.noise import NoiseFloors
-from services.aggregator.plan import Merger
 from services.aggregator.settings import AggregatorSettings
 from shared.keys import ALERTS_MAX_ENTRIES, Keys
 from shared.merge.policy import MergeRules
 from shared.process.settings import read_settings
 from shared.redis.connect import Redis
 from shared.state.messages import Alert, Commit, decode, decode_alert
+from shared.state.plan import Command, CommitPlan, Writes
 from shared.state.replica import Replica
 from shared.state.row import Fields
-from shared.state.store import CommitPlan, Store
+from shared.state.store import Store
 from tests.support import eventually
 from tests.support_market import aggregator, has_leader, now_ms, publish, reaches, reading
 
@@ -252,6 +253,13 @@ def plan(fence: str, **changes: object) -> CommitPlan:
     return CommitPlan(**{**fields, **changes})  # type: ignore[arg-type]
 
 
+def events(keys: Keys, version: int, *entries: bytes) -> list[Command]:
+    writes = Writes(keys, version)
+    for entry in entries:
+        writes.add_event(entry, 7)
+    return writes.commands()
+
+
 async def begun(store: Store) -> str:
     lease = await store.acquire("a")
     assert lease is not None
@@ -262,7 +270,7 @@ async def begun(store: Store) -> str:
 async def test_a_repeated_commit_logs_its_events_once(
     redis: Redis, keys: Keys, store: Store
 ) -> None:
-    commit = plan(await begun(store), events=[b'{"n":0}', b'{"n":1}'])
+    commit = plan(await begun(store), commands=events(keys, 1, b'{"n":0}', b'{"n":1}'))
 
     await store.commit(commit)
     await store.commit(commit)
@@ -278,8 +286,8 @@ async def test_the_log_of_alerts_is_bounded_and_starts_over_with_an_epoch(
 ) -> None:
     fence = await begun(store)
     for version in range(3):
-        events = [b"{}"] * (ALERTS_MAX_ENTRIES // 2)
-        await store.commit(plan(fence, pv=version, commit_id=f"c{version}", events=events))
+        commands = events(keys, version + 1, *[b"{}"] * (ALERTS_MAX_ENTRIES // 2))
+        await store.commit(plan(fence, pv=version, commit_id=f"c{version}", commands=commands))
 
     assert await redis.xlen(keys.alerts_log) == ALERTS_MAX_ENTRIES
     assert (await store.redis.xrange(keys.alerts_log, count=1))[0][0] == b"2-0"

@@ -17,8 +17,10 @@ from shared.model import METRICS, PoolReading
 from shared.redis.connect import Redis, open_redis
 from shared.state.feed import load
 from shared.state.messages import Commit, decode
+from shared.state.meta import Meta
+from shared.state.plan import CommitPlan, Writes
 from shared.state.replica import Replica
-from shared.state.store import CommitPlan, Meta, Store
+from shared.state.store import Store
 from tests.support import eventually
 from tests.support_market import aggregator, has_leader, market, publish, reaches, reading
 
@@ -333,6 +335,20 @@ async def test_a_repeated_commit_is_applied_once(store: Store) -> None:
     assert await store.commit(plan(fence=lease.fence)) == 1
     assert await store.commit(plan(fence=lease.fence)) == 1
     assert (await store.meta()).version == 1
+
+
+async def test_a_commit_may_rank_more_tokens_than_lua_unpacks_at_once(store: Store) -> None:
+    lease = await store.acquire("a")
+    assert lease is not None
+    await store.begin_epoch(lease.fence, "e1")
+    writes = Writes(store.keys, 1)
+    for number in range(5_000):
+        writes.add_row(f"solana:{number}", {"id": b"1", "liquidity": b"%d" % number})
+
+    await store.commit(plan(fence=lease.fence, commands=writes.commands()))
+
+    page = await store.page("liquidity", 0, 0, descending=True)
+    assert (page.total, page.ids) == (5_000, ("solana:4999",))
 
 
 async def test_a_commit_that_builds_on_another_state_is_refused(store: Store) -> None:

@@ -8,9 +8,10 @@ from typing import Any
 import msgspec
 import pytest
 
+from services.aggregator.commit import Item, Stamp, plan_commit
 from services.aggregator.memory import Memory
+from services.aggregator.merger import Merger
 from services.aggregator.noise import NoiseFloors
-from services.aggregator.plan import Item, Merger, Stamp, plan_commit
 from shared.keys import Keys
 from shared.merge.policy import MergeRules
 from shared.model import METRICS, Reading
@@ -52,7 +53,7 @@ class World:
         dirty = self.window.memory.take_dirty(self.now_ms)
         items = list(self.window.items(dirty, self.now_ms, frozenset()))
         if items:
-            _, message = plan_commit(self.window.replica, items, STAMP)
+            _, message = plan_commit(Keys("t:"), self.window.replica, items, STAMP)
             self.window.replica.apply(message)
             self.commits.append((self.now_ms, items))
         return items

@@ -6,17 +6,18 @@ import msgspec
 import pytest
 
 from services.aggregator.alerts import Crossing, Move
+from services.aggregator.commit import Item, Stamp, pieces, plan_commit
 from services.aggregator.history import LOG_MAX_BYTES, LogHistory
 from services.aggregator.memory import Memory
+from services.aggregator.merger import Merger
 from services.aggregator.noise import NoiseFloors
-from services.aggregator.plan import Item, Merger, Stamp, pieces, plan_commit
-from shared.keys import GONE_KEEP_MS, LOG_MAX_ENTRIES
+from shared.keys import GONE_KEEP_MS, LOG_MAX_ENTRIES, Keys
 from shared.merge.policy import MergeRules
 from shared.model import METRICS, Reading
 from shared.state.messages import decode
 from shared.state.replica import Replica
-from shared.state.store import RowWrite
 
+KEYS = Keys("t:")
 T0 = 1_790_000_000_000
 STAMP = Stamp(fence="1", commit_id="c", ts=T0, horizon=0, log_from=0, seeding=False)
 
@@ -35,7 +36,7 @@ def hear(window: Merger, address: str, at: int = T0, **fields: object) -> None:
 def write(window: Merger, now: int, *, saved: frozenset[str] = frozenset()) -> list[Item]:
     """One window with one commit, applied to the replica as after the store took it."""
     items = list(window.items(window.memory.take_dirty(now), now, saved))
-    _, message = plan_commit(window.replica, items, STAMP)
+    _, message = plan_commit(KEYS, window.replica, items, STAMP)
     window.replica.apply(message)
     return items
 
@@ -45,13 +46,15 @@ def test_a_new_token_is_written_whole_and_said_whole() -> None:
     hear(window, "A", price=2.0, volume_24h=10.0)
     items = list(window.items(["solana:A"], T0, frozenset()))
 
-    plan, message = plan_commit(window.replica, items, STAMP)
+    plan, message = plan_commit(KEYS, window.replica, items, STAMP)
 
-    assert (plan.pv, plan.tokens, len(plan.rows)) == (0, 1, 1)
-    assert plan.rows[0].replace
-    assert plan.scores == {"volume_24h": [("solana:A", b"10.0")]}
-    assert list(plan.readings) == ["solana:A"]
-    assert plan.rows[0].set["rv"] == b"1"
+    readings, _, cleared, row, score = plan.commands
+    assert (plan.pv, plan.tokens) == (0, 1)
+    assert readings[:3] == ("HSET", "t:reading:solana:A", "jupiter")
+    assert cleared == ("DEL", "t:token:solana:A")
+    assert row[:4] == ("HSET", "t:token:solana:A", "id", '"solana:A"')
+    assert row[-2:] == ("rv", "1")
+    assert score == ("ZADD", "t:index:volume_24h", "10.0", "solana:A")
     assert len(message.add) == 1
     assert decode(plan.message) == message
 
@@ -63,20 +66,16 @@ def test_a_change_is_written_and_said_by_its_fields_alone() -> None:
     hear(window, "A", T0 + 5, price=3.0, volume_24h=None)
     items = list(window.items(["solana:A"], T0 + 5, frozenset()))
 
-    plan, message = plan_commit(window.replica, items, STAMP)
+    plan, message = plan_commit(KEYS, window.replica, items, STAMP)
 
     assert [bytes(raw) for raw in message.set] == [
         b'{"id":"solana:A","price":3.0,"volume_24h":null,"observed_ms":1790000000005,"rv":2}'
     ]
-    assert plan.rows == [
-        RowWrite(
-            "solana:A",
-            replace=False,
-            set={"price": b"3.0", "observed_ms": b"1790000000005", "rv": b"2"},
-            delete=("volume_24h",),
-        )
+    assert [c for c in plan.commands if ":alerts:" not in c[1]][1:] == [
+        ("HSET", "t:token:solana:A", "price", "3.0", "observed_ms", "1790000000005", "rv", "2"),
+        ("HDEL", "t:token:solana:A", "volume_24h"),
+        ("ZREM", "t:index:volume_24h", "solana:A"),
     ]
-    assert plan.unranked == {"volume_24h": ["solana:A"]}
 
 
 def test_what_is_below_the_noise_is_neither_written_nor_said() -> None:
@@ -97,10 +96,14 @@ def test_a_dead_token_leaves_everything() -> None:
     end = T0 + window.rules.dead_after_ms
 
     items = list(window.items(["solana:A"], end, frozenset()))
-    plan, message = plan_commit(window.replica, items, STAMP)
+    plan, message = plan_commit(KEYS, window.replica, items, STAMP)
 
-    assert (plan.removed, message.del_, plan.tokens) == (["solana:A"], ["solana:A"], 0)
-    assert plan.unranked == {metric: ["solana:A"] for metric in METRICS}
+    assert (message.del_, plan.tokens) == (["solana:A"], 0)
+    assert plan.commands == [
+        ("DEL", "t:token:solana:A", "t:reading:solana:A", "t:alerts:base:solana:A"),
+        ("ZADD", "t:state:gone", "2", "solana:A"),
+        *[("ZREM", f"t:index:{metric}", "solana:A") for metric in METRICS],
+    ]
     assert plan.digest == "0" * 16
     assert window.memory.tokens() == []
 
@@ -123,9 +126,9 @@ def test_a_token_that_returns_is_no_longer_gone() -> None:
     hear(window, "A", end + 1, price=4.0)
     items = list(window.items(["solana:A"], end + 1, frozenset()))
 
-    plan, _ = plan_commit(window.replica, items, STAMP)
+    plan, _ = plan_commit(KEYS, window.replica, items, STAMP)
 
-    assert plan.returned == ["solana:A"]
+    assert ("ZREM", "t:state:gone", "solana:A") in plan.commands
 
 
 def test_a_stored_id_without_a_reading_is_removed() -> None:
@@ -214,7 +217,7 @@ def test_an_alert_names_its_token_as_the_row_of_its_commit_does(
     write(window, T0)
 
     _, message = plan_commit(
-        window.replica, [Item("solana:A", changed=changed, crossings=[RISE])], STAMP
+        KEYS, window.replica, [Item("solana:A", changed=changed, crossings=[RISE])], STAMP
     )
 
     (event,) = [msgspec.json.decode(raw) for raw in message.ev]
@@ -227,6 +230,6 @@ def test_an_alert_of_a_token_without_a_name_has_none() -> None:
     hear(window, "A", price=2.0)
     write(window, T0)
 
-    _, message = plan_commit(window.replica, [Item("solana:A", crossings=[RISE])], STAMP)
+    _, message = plan_commit(KEYS, window.replica, [Item("solana:A", crossings=[RISE])], STAMP)
 
     assert b"token_" not in bytes(message.ev[0])

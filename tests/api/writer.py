@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from services.aggregator.plan import Item, Stamp, plan_commit
+from services.aggregator.commit import Item, Stamp, plan_commit
 from shared.keys import Keys
 from shared.redis.connect import Redis
 from shared.state.messages import Heartbeat, encode
@@ -66,7 +66,7 @@ class Writer:
             seeding=seeding,
             acks=acks,
         )
-        plan, message = plan_commit(self.replica, items, stamp)
+        plan, message = plan_commit(self.store.keys, self.replica, items, stamp)
         version = await self.store.commit(plan)
         self.replica.apply(message)
         return version

@@ -21,7 +21,8 @@ from dexwire.server.up.embedded import EmbeddedServer
 from shared.keys import Keys
 from shared.redis.connect import Redis, open_redis
 from shared.state import row as rows_
-from shared.state.store import Meta, Store
+from shared.state.meta import Meta
+from shared.state.store import Store
 from tests.reference_client import LiveClient, following
 from tests.support import Process, eventually, free_port, happening
 from tests.support_commits import CommitWriter, Ledger, token

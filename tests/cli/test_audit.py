@@ -7,8 +7,8 @@ import msgspec
 from dexwire.conformance.check import Check
 from dexwire.server.audit import LogCheck, TokenChecks, TokenState, state_checks
 from shared.state.messages import Heartbeat, encode
+from shared.state.meta import Meta
 from shared.state.row import Fields
-from shared.state.store import Meta
 
 CAT: Fields = {"id": b'"solana:cat"', "rv": b"3"}
 

@@ -30,7 +30,7 @@ from services.ws.settings import WsSettings
 from shared.errors import ConfigError
 from shared.keys import Keys
 from shared.redis.connect import Redis, open_redis
-from shared.state.store import Meta
+from shared.state.meta import Meta
 from tests.support import Process, eventually, free_port
 
 Spawn = Callable[..., Process]

@@ -14,13 +14,13 @@ from dexwire.runfile import RunFile, Running
 from dexwire.server.verify import Report, audit, verify
 from shared.errors import ConfigError
 from shared.keys import Keys
-from shared.model import METRICS
 from shared.process.settings import ServiceSettings
 from shared.redis.connect import Redis
 from shared.state import row as rows_
 from shared.state.messages import Commit, encode
+from shared.state.plan import CommitPlan, Writes
 from shared.state.row import Fields
-from shared.state.store import CommitPlan, RowWrite, Store
+from shared.state.store import Store
 from tests.support import Process, free_port
 
 CAT, DOG, OWL = "solana:cat", "base:0xd06", "bsc:owl"
@@ -71,6 +71,12 @@ class Writer:
             del_=list(removed),
             digest=digest,
         )
+        writes = Writes(self.store.keys, self.version)
+        for token_id, fields in rows.items():
+            writes.add_row(token_id, fields)
+            writes.returned(token_id)
+        for token_id in removed:
+            writes.remove(token_id)
         await self.store.commit(
             CommitPlan(
                 fence=self.fence,
@@ -83,14 +89,7 @@ class Writer:
                 horizon=0,
                 seeding=False,
                 message=encode(message),
-                rows=[RowWrite(token_id, True, fields) for token_id, fields in rows.items()],  # noqa: FBT003 - replace
-                removed=list(removed),
-                returned=list(rows),
-                scores={
-                    metric: [(i, f[name]) for i, f in rows.items() if name in f]
-                    for metric, name in METRICS.items()
-                },
-                unranked={metric: list(removed) for metric in METRICS},
+                commands=writes.commands(),
             )
         )
 

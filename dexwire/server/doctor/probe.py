@@ -12,7 +12,8 @@ from dexwire.server.doctor.server import Facts
 from shared.keys import Keys
 from shared.redis.connect import Redis
 from shared.sources import POLLED
-from shared.state.store import Meta, Store
+from shared.state.meta import Meta
+from shared.state.store import Store
 
 T = TypeVar("T")
 

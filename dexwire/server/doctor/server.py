@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from dexwire.server.doctor.result import Result, fail, ok, warn
-from shared.state.store import Meta, run_of
+from shared.state.meta import Meta
+from shared.state.store import run_of
 
 LEAST_REDIS: Final = (7, 0)
 LEAST_VALKEY: Final = (7, 2)

@@ -1,0 +1,85 @@
+"""From readings to what one window changes: tokens are merged again and compared. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import msgspec
+
+from services.aggregator.alerts import UNJUDGED, AlertBook
+from services.aggregator.commit import Item
+from services.aggregator.memory import Memory
+from services.aggregator.noise import NoiseFloors, diff
+from services.aggregator.tickers import Tickers
+from shared.chains import split_token_id
+from shared.merge.policy import MergeRules
+from shared.merge.rules import merge_token
+from shared.state.replica import Replica
+
+_encode_json: Final = msgspec.json.encode
+_decode_json: Final = msgspec.json.Decoder(dict[str, Any]).decode
+
+
+@dataclass(frozen=True, slots=True)
+class Merger:
+    """Merges tokens into the items of a commit.
+
+    Tokens whose batches wait for an answer are saved in any case.
+    """
+
+    memory: Memory
+    replica: Replica
+    rules: MergeRules
+    floors: NoiseFloors
+    alerts: AlertBook = field(default_factory=AlertBook)
+    tickers: Tickers = field(default_factory=Tickers)
+
+    def items(self, tokens: Iterable[str], now_ms: int, saved: frozenset[str]) -> Iterator[Item]:
+        """Merge the tokens again and yield what changed; dead ones leave the memory too."""
+        for token in tokens:
+            item = self._item(token, now_ms, force=token in saved)
+            if item is not None:
+                yield item
+
+    def _item(self, token: str, now_ms: int, *, force: bool) -> Item | None:
+        known = token in self.replica.rows
+        sources = self.memory.sources(token)
+        if not sources:
+            self.memory.touch(self.tickers.remove(token), now_ms)
+            return Item(token, removed=True) if known else None
+        chain, address = split_token_id(token)
+        merged = merge_token(chain, address, sources, now_ms, self.rules)
+        if merged.dead:
+            self.memory.leave(token)
+            self.memory.touch(self.tickers.remove(token), now_ms)
+            return Item(token, removed=True) if known else None
+        self.memory.schedule(token, merged.next_ms)
+        self.memory.prune(token, now_ms, self.rules)
+        # Rows of the same ticker are looked at again in the next window.
+        self.memory.touch(self.tickers.put(token, merged.values), now_ms)
+        mark = self.tickers.mark(token)
+        if mark is not None:
+            merged.values["same_ticker"] = mark
+        before = _decode_json(self.replica.rows[token]) if known else None
+        if before is not None:
+            before.pop("rv", None)
+        change = diff(before, merged.values, self.floors)
+        changed = {k: _encode_json(v) for k, v in change.set.items()} if change else {}
+        readings = self.memory.take_unsaved(token, now_ms, force=force or bool(changed))
+        if not changed and not readings:
+            return None
+        judged = self.alerts.judge(token, before, change.set, now_ms) if change else UNJUDGED
+        return Item(
+            token, changed=changed, added=not known, readings=readings,
+            crossings=judged.crossings, tracks=judged.tracks,
+        )  # fmt: skip
+
+    def settle(self, items: Iterable[Item]) -> None:
+        """The store has taken these items: alerts are judged from here on."""
+        for item in items:
+            if item.removed:
+                self.alerts.forget(item.token_id)
+            else:
+                self.alerts.put(item.token_id, item.tracks)
