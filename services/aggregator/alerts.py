@@ -256,7 +256,3 @@ class AlertBook:
     def forget(self, token: str) -> None:
         """The token was removed."""
         self._tracks.pop(token, None)
-
-    def clear(self) -> None:
-        """Forget everything: another aggregator may have written since."""
-        self._tracks.clear()

@@ -6,20 +6,19 @@ from collections.abc import Iterator
 
 from prometheus_client.metrics_core import Metric
 
+from services.aggregator.context import AggregatorContext
 from services.aggregator.counts import OUTCOMES
-from services.aggregator.intake import Intake
 from services.aggregator.leader import Leader
-from services.aggregator.memory import Memory
 from shared.process.measure import ServerLoad
 from shared.process.metrics import Metrics, counter, gauge, histogram
 from shared.state.feed_metrics import export_feed
 
 
-def export(metrics: Metrics, leader: Leader, intake: Intake, memory: Memory) -> None:
+def export(metrics: Metrics, leader: Leader, context: AggregatorContext) -> None:
     """Show the numbers that these parts keep."""
-    counts = leader.counts
+    counts, intake, memory = context.counts, context.intake, context.memory
     metrics.stages |= {"received": intake.age, "committed": counts.window_wait_s}
-    export_feed(metrics, leader.feed)
+    export_feed(metrics, context.feed)
 
     def collect() -> Iterator[Metric]:
         yield gauge("aggregator_active", "1: holds the lease and writes.", leader.leading)

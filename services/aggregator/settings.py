@@ -7,6 +7,8 @@ from typing import Annotated, Final
 from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_settings import NoDecode
 
+from services.aggregator.alerts import AlertRules
+from services.aggregator.noise import NoiseFloors
 from shared.process.merge_settings import MergeSettings
 from shared.process.settings import Words, split_words
 
@@ -65,6 +67,22 @@ class AggregatorSettings(MergeSettings):
     """Share of a level below which a change has fallen back and may be reported again."""
     alert_cooldown_s: int = Field(default=300, ge=0, le=86_400)
     """The same level of a token is not reported again within this time."""
+
+    def noise_floors(self) -> NoiseFloors:
+        """Return the noise floors as the merger takes them."""
+        return NoiseFloors(price=self.noise_price_pct / 100, sums=self.noise_sums_pct / 100)
+
+    def alert_rules(self) -> AlertRules:
+        """Return the rules as the alert book takes them."""
+        return AlertRules(
+            price_windows=self.alert_price_windows,
+            price_levels=self.alert_price_pct,
+            volume_windows=self.alert_volume_windows,
+            volume_levels=self.alert_volume_pct,
+            min_volume=self.alert_volume_min,
+            rearm=self.alert_rearm_pct / 100,
+            cooldown_ms=self.alert_cooldown_s * 1000,
+        )
 
     @property
     def max_tokens_per_producer(self) -> int:

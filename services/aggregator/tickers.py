@@ -10,6 +10,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from math import frexp
+from types import MappingProxyType
 from typing import Any, Final
 
 import msgspec
@@ -44,14 +45,11 @@ _decode: Final = msgspec.json.Decoder(_Shown).decode
 class Tickers:
     """All rows by ticker."""
 
-    def __init__(self) -> None:
+    def __init__(self, rows: Mapping[str, bytes] = MappingProxyType({})) -> None:
+        """Begin with the rows that are committed (JSON by id)."""
         self._entries: dict[str, _Entry] = {}
         self._groups: dict[str, set[str]] = {}
         self._published: dict[str, tuple[int, str, str]] = {}  # key → (count, oldest, most liquid)
-
-    def load(self, rows: Mapping[str, bytes]) -> None:
-        """Start over with these rows (JSON by id)."""
-        self._entries, self._groups, self._published = {}, {}, {}
         for token, raw in rows.items():
             shown = _decode(raw)
             self._enter(token, _entry(shown.token_ticker, shown.created_ms, shown.liquidity))

@@ -5,14 +5,13 @@ from __future__ import annotations
 import pytest
 
 from services.aggregator.alerts import AlertRules
-from services.aggregator.app import alert_rules
 from services.aggregator.settings import AggregatorSettings
 from shared.errors import ConfigError
 from shared.process.settings import read_settings
 
 
 def test_the_defaults_of_settings_and_rules_are_the_same() -> None:
-    assert alert_rules(read_settings(AggregatorSettings)) == AlertRules()
+    assert read_settings(AggregatorSettings).alert_rules() == AlertRules()
 
 
 def test_lists_are_given_with_commas(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -20,7 +19,7 @@ def test_lists_are_given_with_commas(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALERT_PRICE_WINDOWS", "1h")
     monkeypatch.setenv("ALERT_VOLUME_WINDOWS", "")
 
-    rules = alert_rules(read_settings(AggregatorSettings))
+    rules = read_settings(AggregatorSettings).alert_rules()
 
     assert rules.price_levels == (3.0, 6.0, 12.5, 40.0)
     assert (rules.price_windows, rules.volume_windows) == (("1h",), ())

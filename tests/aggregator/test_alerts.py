@@ -51,7 +51,7 @@ class Path:
     def restart(self) -> None:
         """Another aggregator takes over with what is stored."""
         stored = {w: encode_track(track) for w, track in self.book.tracks(TOKEN).items()}
-        self.book.clear()
+        self.book = AlertBook()
         self.book.load(TOKEN, stored)
 
 
@@ -405,7 +405,7 @@ def test_an_alert_with_a_time_in_the_future_holds_nothing_back() -> None:
 @pytest.mark.parametrize("junk", [b"", b"{}", b"[[1]]", b"null", b'[[["x"]]]', b"\xff"])
 def test_a_stored_track_that_cannot_be_read_starts_over(junk: bytes) -> None:
     path = since_six_minutes(price=100.0)
-    path.book.clear()
+    path.book = AlertBook()
     path.book.load(TOKEN, {"5m": junk, "3d": b"[]"})
 
     assert path.book.tracks(TOKEN) == {}

@@ -19,20 +19,12 @@ from services.aggregator.alerts import (
     Track,
     encode_track,
 )
-from services.aggregator.clock import StoreClock
-from services.aggregator.intake import Intake
-from services.aggregator.leader import Leader
 from services.aggregator.memory import Memory
-from services.aggregator.merger import Merger
-from services.aggregator.noise import NoiseFloors
-from services.aggregator.settings import AggregatorSettings
+from services.aggregator.verified import Verified
 from shared.keys import ALERTS_MAX_ENTRIES, Keys
-from shared.merge.policy import MergeRules
-from shared.process.settings import read_settings
 from shared.redis.connect import Redis
 from shared.state.messages import Alert, Commit, decode, decode_alert
 from shared.state.plan import Command, CommitPlan, Writes
-from shared.state.replica import Replica
 from shared.state.row import Fields
 from shared.state.store import Store
 from tests.support import eventually
@@ -201,32 +193,25 @@ async def test_a_crossing_that_only_the_standby_received_is_reported_once(
 
 
 async def test_what_is_read_late_does_not_undo_what_was_sent_meanwhile(
-    redis: Redis, keys: Keys, store: Store, monkeypatch: pytest.MonkeyPatch
+    keys: Keys, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The sweep reads a token; before its answer is here, a window has read and told it."""
     stored, newer = Track((PriceSample(7, 1.0),)), Track((PriceSample(7, 1.0),), up=Arm(1, 1, 5))
     await store.redis.hset(keys.alert_base("solana:Abc"), "5m", encode_track(stored))
     memory, book = Memory(10), AlertBook()
-    replica = Replica()
-    leader = Leader(
-        redis, keys,
-        merger=Merger(memory, replica, MergeRules(), NoiseFloors(), book),
-        intake=Intake(memory, include_quote_assets=False),
-        clock=StoreClock(),
-        settings=read_settings(AggregatorSettings),
-    )  # fmt: skip
+    verified = Verified(store, memory, book)
     read = Store.alert_bases
 
     async def late(self: Store, token_ids: Sequence[str]) -> dict[str, Fields]:
         answer = await read(self, token_ids)
         monkeypatch.setattr(Store, "alert_bases", read)
-        await leader._verify(["solana:Abc"])
+        await verified.read(["solana:Abc"])
         assert book.tracks("solana:Abc") == {"5m": stored}
         book.put("solana:Abc", {"5m": newer})
         return answer
 
     monkeypatch.setattr(Store, "alert_bases", late)
-    await leader._verify(["solana:Abc"])
+    await verified.read(["solana:Abc"])
 
     assert book.tracks("solana:Abc") == {"5m": newer}
 

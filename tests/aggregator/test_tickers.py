@@ -126,7 +126,7 @@ def test_marks_depend_on_the_rows_alone_and_one_that_is_not_touched_keeps_his(
             rows[token] = change
         held = {each: mark for each, mark in held.items() if each in rows}
         held |= {each: tickers.mark(each) for each in (touched | {token}) & rows.keys()}
-    loaded, anew = Tickers(), filled(**dict(sorted(rows.items(), reverse=True)))
-    loaded.load({token: msgspec.json.encode(each) for token, each in rows.items()})
+    loaded = Tickers({token: msgspec.json.encode(each) for token, each in rows.items()})
+    anew = filled(**dict(sorted(rows.items(), reverse=True)))
     for token in rows:
         assert tickers.mark(token) == loaded.mark(token) == anew.mark(token) == held[token]

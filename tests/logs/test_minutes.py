@@ -70,13 +70,14 @@ def test_the_aggregator_says_what_it_committed(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr("services.aggregator.minutes.log", lines)
     memory = Memory(10)
     intake = Intake(memory, include_quote_assets=False)
-    leader: Any = SimpleNamespace(counts=counts, leading=True)
+    leader: Any = SimpleNamespace(leading=True)
+    context: Any = SimpleNamespace(counts=counts, intake=intake, memory=memory)
     counts.committed([], 0.001)
     counts.commit_tokens.observe(41)
     intake.sources["jupiter"] += 50
     intake.dropped["stale"] += 2
 
-    CommitMinutes(leader, intake, memory).write()
+    CommitMinutes(leader, context).write()
 
     assert lines.written == [
         {

@@ -1,0 +1,58 @@
+"""What outlives a term: the parts that an aggregator needs whether it leads or stands by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from services.aggregator.clock import StoreClock
+from services.aggregator.counts import AggregatorCounts
+from services.aggregator.intake import Intake
+from services.aggregator.memory import Memory
+from services.aggregator.settings import AggregatorSettings
+from services.aggregator.standby import Standby
+from shared.keys import Keys
+from shared.process.logs import get_logger
+from shared.redis.connect import Redis
+from shared.state.feed import Extra, Feed
+from shared.state.replica import Replica
+from shared.state.store import Store
+
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class AggregatorContext:
+    """Every term works on these; what belongs to one term alone is in `Term`."""
+
+    store: Store
+    feed: Feed
+    standby: Standby
+    intake: Intake
+    clock: StoreClock
+    settings: AggregatorSettings
+    counts: AggregatorCounts = field(default_factory=AggregatorCounts)
+
+    @property
+    def memory(self) -> Memory:
+        """All readings."""
+        return self.intake.memory
+
+    @property
+    def replica(self) -> Replica:
+        """All rows as committed."""
+        return self.feed.replica
+
+
+def build_context(
+    redis: Redis, keys: Keys, intake: Intake, settings: AggregatorSettings
+) -> AggregatorContext:
+    """Connect the parts: the feed brings readings to the intake, and commits to the standby."""
+    clock = StoreClock()
+    standby = Standby(intake, clock)
+    raw_tokens = Extra(
+        channel=keys.raw_tokens,
+        on_message=lambda data: intake.take(data, clock.now_ms()),
+        on_gap=lambda: log.info("raw_tokens_subscribed"),
+    )
+    feed = Feed(redis, keys, Replica(), standby, extra=raw_tokens)
+    return AggregatorContext(Store(redis, keys), feed, standby, intake, clock, settings)

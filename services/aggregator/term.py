@@ -1,0 +1,300 @@
+"""One term as leader: taking over, windows, heartbeats. A new term is a new `Term`."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from types import MappingProxyType
+from typing import Final
+
+from redis.exceptions import OutOfMemoryError
+
+from services.aggregator.alerts import AlertBook
+from services.aggregator.commit import Item, Stamp, pieces, plan_commit
+from services.aggregator.context import AggregatorContext
+from services.aggregator.history import LogHistory
+from services.aggregator.intake import Waiting
+from services.aggregator.merger import Merger
+from services.aggregator.repeat import repeat, wait
+from services.aggregator.tickers import Tickers
+from services.aggregator.verified import Verified
+from shared.keys import HEARTBEAT_S
+from shared.process.logs import get_logger
+from shared.redis.connect import UNREACHABLE
+from shared.state.messages import Heartbeat, NativePrice, Refused, encode
+from shared.state.meta import Meta
+from shared.state.plan import CommitPlan
+from shared.state.row import format_digest
+
+log = get_logger(__name__)
+
+_CHUNK: Final = 500  # tokens computed in one go, some 30 ms; heartbeats are sent in between
+_BYTES_PER_FIELD: Final = 24  # of a message, on average
+_COMMIT_TRIES: Final = 3
+_OVERDUE: Final = 100  # readings stored without a change of their row, per window
+
+
+async def take_over(context: AggregatorContext, fence: str) -> Term:
+    """Make the replica exactly the store's state, or begin a new epoch; return the term."""
+    settings, store, replica = context.settings, context.store, context.replica
+    run_id = await store.run_id()
+    alerts = AlertBook(settings.alert_rules())
+    verified = Verified(store, context.memory, alerts)
+    exact = await context.feed.lead()
+    meta = await store.meta()
+    inherited: list[str] = []
+    if not exact or meta.run_id != run_id:
+        inherited = await _begin_epoch(context, fence, verified, meta)
+    merger = Merger(
+        context.memory, replica, settings.merge_rules(), settings.noise_floors(), alerts,
+        Tickers(replica.rows),
+    )  # fmt: skip
+    term = Term(context, fence, merger=merger, verified=verified, inherited=inherited)
+    context.counts.takeovers += 1
+    log.info(
+        "lease_taken", fence=fence, epoch=replica.epoch, version=replica.version,
+        tokens=len(replica.rows), readings=len(context.memory),
+    )  # fmt: skip
+    return term
+
+
+async def _begin_epoch(
+    context: AggregatorContext, fence: str, verified: Verified, meta: Meta
+) -> list[str]:
+    """Start over from everything that is known: what the store holds and what we remember.
+
+    Returns the ids that are stored, each of which must become a row again or be removed.
+    """
+    store, memory = context.store, context.memory
+    stored = await store.token_ids()
+    await verified.read(stored)
+    epoch = secrets.token_hex(4)
+    await store.begin_epoch(fence, epoch)
+    context.replica.reset(epoch)
+    memory.touch(memory.tokens(), context.clock.now_ms())
+    context.counts.epochs += 1
+    log.info("epoch_begun", epoch=epoch, after=meta.epoch, tokens=len(memory))
+    if context.counts.takeovers:  # not a start: the store was exchanged under us
+        log.warning("store_replaced", epoch=epoch, tokens=len(memory))
+    return stored
+
+
+@dataclass(slots=True)
+class _Window:
+    """What one window writes, and how far that has come."""
+
+    now_ms: int
+    waiting: dict[str, Waiting]  # batches whose producers wait for this window
+    saved: frozenset[str]  # their tokens: stored even if their rows do not change
+    tokens: list[str]
+    computed: list[Item] = field(default_factory=list)
+    committed: int = 0  # items
+    merging_s: float = 0.0
+
+
+class Term:
+    """What one term owns. Nothing of it is left when the term ends.
+
+    It holds what is true only while nobody else writes: the fence, what was read of the store,
+    alerts and tickers as committed, what the log keeps, and the rows that an epoch inherited.
+    """
+
+    def __init__(
+        self,
+        context: AggregatorContext,
+        fence: str,
+        *,
+        merger: Merger,
+        verified: Verified,
+        inherited: Sequence[str] = (),
+    ) -> None:
+        self._context, self._fence = context, fence
+        self._merger, self._verified = merger, verified
+        self._inherited = inherited  # ids that were stored when the epoch began
+        self._replica, self._memory = context.replica, context.memory
+        self._history = LogHistory(context.replica.horizon)
+        self._window_s = context.settings.window_ms / 1000
+        self._began_ms = context.clock.now_ms()
+        self._writing = asyncio.Lock()  # commits and heartbeats do not overtake each other
+        self._store_is_full = False
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Write until `stop`, and then what is held."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(repeat(self.commit_window, self._window_s, stop))
+            tasks.create_task(repeat(self.beat, HEARTBEAT_S, stop))
+            tasks.create_task(self._sweep(stop))
+        await self.flush()
+
+    async def beat(self) -> None:
+        """Publish a heartbeat; it is refused by a store that was exchanged under us."""
+        context, replica = self._context, self._replica
+        async with self._writing:
+            beat = Heartbeat(
+                e=replica.epoch,
+                v=replica.version,
+                ts=context.clock.now_ms(),
+                digest=format_digest(replica.digest),
+                seeding=replica.seeding,
+            )
+            await context.store.heartbeat(self._fence, beat.e, beat.v, encode(beat))
+        context.counts.store = await context.store.load()
+
+    async def commit_window(self) -> None:
+        """Write one window; what a full store refuses comes again in the next."""
+        try:
+            await self.flush()
+        except OutOfMemoryError as error:  # refused whole
+            if not self._store_is_full:
+                log.warning("store_full", error=str(error)[:200])
+            self._store_is_full = True
+        else:
+            self._store_is_full = False
+
+    async def _sweep(self, stop: asyncio.Event) -> None:
+        """Look at every row once in a term, so that each is scheduled for its freshness bounds."""
+        tokens = iter(list(self._replica.rows))
+        while part := list(islice(tokens, _CHUNK)):
+            await self._verified.read(part)
+            self._memory.touch(part, self._context.clock.now_ms())
+            if await wait(stop, self._window_s):
+                return
+
+    # -- one window -------------------------------------------------------------------------------
+    async def flush(self) -> None:
+        """Write one window: everything touched until now, in one or a few commits."""
+        started = time.perf_counter()
+        window = self._begin_window()
+        try:
+            last = await self._commit_pieces(window)
+            await self._commit_last(window, last)
+        except BaseException:
+            self._put_back(window)
+            raise
+        self._end_window(window)
+        self._context.counts.window_closed(time.perf_counter() - started, window.merging_s)
+
+    def _begin_window(self) -> _Window:
+        now_ms = self._context.clock.now_ms()
+        waiting = dict(self._context.intake.waiting)
+        saved = frozenset(token for held in waiting.values() for token in held.tokens.values())
+        touched = (*self._memory.take_dirty(now_ms), *saved)
+        overdue = self._memory.overdue(now_ms, _OVERDUE)
+        return _Window(now_ms, waiting, saved, list(dict.fromkeys([*touched, *overdue])))
+
+    async def _commit_pieces(self, window: _Window) -> list[Item]:
+        """Commit all pieces but the last, which is returned: it carries the acknowledgements."""
+        last: list[Item] = []
+        for start in range(0, len(window.tokens), _CHUNK):
+            part = window.tokens[start : start + _CHUNK]
+            await self._verified.read(part)
+            for piece in self._merged_pieces(window, part):
+                if last:
+                    await self._commit(last, seeding=self._replica.seeding)
+                    window.committed += len(last)
+                last = piece
+        return last
+
+    def _merged_pieces(self, window: _Window, part: list[str]) -> Iterator[list[Item]]:
+        started = time.perf_counter()
+        items = list(self._merger.items(part, window.now_ms, window.saved))
+        window.merging_s += time.perf_counter() - started
+        window.computed += items
+        return pieces(items, self._context.settings.commit_fields)
+
+    async def _commit_last(self, window: _Window, last: list[Item]) -> None:
+        """Commit the last piece with all that waits for the whole window."""
+        last = last + self._leftovers(window)
+        native = self._changed_natives(window.now_ms)
+        if not (last or window.waiting or native):
+            return
+        written = {item.token_id for item in window.computed if not item.removed}
+        await self._commit(
+            last,
+            tuple(window.waiting),
+            seeding=not (self._replica.rows or any(item.added for item in last)),
+            native=native,
+            refused=self._context.intake.refusals(window.waiting, written),
+        )
+
+    def _leftovers(self, window: _Window) -> list[Item]:
+        """Remove what an epoch found and makes no row of: with it no digest would ever match."""
+        rows = self._replica.rows.keys() | {item.token_id for item in window.computed}
+        return [Item(token, removed=True) for token in self._inherited if token not in rows]
+
+    def _changed_natives(self, now_ms: int) -> dict[str, NativePrice | None]:
+        natives, merger = self._context.intake.natives, self._merger
+        return natives.changes(self._replica.native, now_ms, merger.rules, merger.floors)
+
+    def _put_back(self, window: _Window) -> None:
+        """What was not committed comes again in the next window."""
+        self._memory.touch(window.tokens, window.now_ms)
+        for item in window.computed[window.committed :]:
+            self._memory.put_back(item.token_id, item.readings)
+
+    def _end_window(self, window: _Window) -> None:
+        context = self._context
+        self._inherited = ()
+        self._memory.left(window.tokens)
+        context.intake.settle(list(window.waiting))
+        self._history.tick(self._replica.version, window.now_ms)
+        committed_ms = context.clock.now_ms()
+        for arrived_ms in context.intake.take_arrivals(window.now_ms):
+            if arrived_ms >= self._began_ms:  # what came before was the former leader's
+                context.counts.window_wait_s.observe((committed_ms - arrived_ms) / 1000)
+
+    # -- one commit -------------------------------------------------------------------------------
+    async def _commit(
+        self,
+        items: list[Item],
+        acks: tuple[str, ...] = (),
+        *,
+        seeding: bool,
+        refused: Refused = MappingProxyType({}),
+        native: Mapping[str, NativePrice | None] = MappingProxyType({}),
+    ) -> None:
+        started, counts = time.perf_counter(), self._context.counts
+        version = self._replica.version + 1
+        weight = sum(item.weight for item in items)
+        stamp = Stamp(
+            fence=self._fence,
+            commit_id=secrets.token_hex(8),
+            ts=self._context.clock.now_ms(),
+            horizon=self._history.horizon,
+            log_from=self._history.log_from(version, weight * _BYTES_PER_FIELD),
+            seeding=seeding,
+            acks=acks,
+            refused=refused,
+            native=native,
+        )
+        plan, message = plan_commit(self._context.store.keys, self._replica, items, stamp)
+        async with self._writing:
+            writing = time.perf_counter()
+            try:
+                await self._write(plan)
+            except Exception as error:
+                counts.refused(error)
+                raise
+            counts.committed(items, time.perf_counter() - writing)
+            self._replica.apply(message)
+            self._merger.settle(items)
+        counts.log_entries = version - max(1, stamp.log_from) + 1
+        log.debug(
+            "window_committed", version=version, tokens=len(items), alerts=len(message.ev),
+            bytes=len(plan.message), ms=round(1000 * (time.perf_counter() - started), 2),
+        )  # fmt: skip
+
+    async def _write(self, plan: CommitPlan) -> None:
+        """Repeat a commit whose outcome is unknown: its id makes that harmless."""
+        for attempt in range(1, _COMMIT_TRIES + 1):
+            try:
+                await self._context.store.commit(plan)
+            except UNREACHABLE:
+                if attempt == _COMMIT_TRIES:
+                    raise
+            else:
+                return
