@@ -10,10 +10,12 @@ from typing import Annotated, Final, Literal, TypeAlias
 
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
+from dexwire.stream import topics
+
 SCHEMA: Final = 1
 
-WINDOWS: Final = ("5m", "1h", "6h", "24h")
-WINDOWED: Final = ("volume", "price_change", "transactions")
+WINDOWS: Final[tuple[str, ...]] = topics.WINDOWS
+WINDOWED: Final = topics.WINDOWED
 
 # The row's fields in the order in which they are shown. `id` first, then what a person reads first.
 ROW_FIELDS: Final = (
@@ -62,7 +64,7 @@ METRICS: Final[dict[str, str]] = {
     "market_cap": "market_cap",
     "created": "created_ms",
 }
-SORTS: Final = ("volume", "liquidity", "market_cap", "price_change", "transactions", "newest")
+SORTS: Final[tuple[str, ...]] = topics.SORTS
 
 # A float64 holds integers exactly below 2^53; 1e15 leaves room and no honest figure is above it.
 LIMIT: Final = 1e15

@@ -15,7 +15,8 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
-from dexwire.client.frames import Frame, decode
+from dexwire.client.frames import decode
+from dexwire.stream.messages import Frame
 
 LIST = "list:volume:5m:desc:solana:50"
 HELLO: dict[str, Any] = {"t": "hello", "proto": 1, "e": "e1", "v": 5, "hb_ms": 1000, "ts": 0}

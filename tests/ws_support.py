@@ -15,7 +15,8 @@ from typing import Any, Self
 from websockets.asyncio.client import ClientConnection, connect
 
 from services.ws.core.alerts import event
-from services.ws.core.hub import Hub, Member, Position
+from services.ws.core.hub import Hub
+from services.ws.core.member import Member, Position
 from services.ws.core.topics import parse_topic
 from services.ws.gateway import Gateway
 from services.ws.transport import GatewayConnection

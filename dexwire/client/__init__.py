@@ -5,9 +5,9 @@ from dexwire.client.client import Client
 from dexwire.client.errors import ClientError, Malformed, Problem, Refused, Unreachable
 from dexwire.client.events import Alert, Diff, Event, Gap, Snapshot, State
 from dexwire.client.notebook import SyncClient, SyncView, connect
-from dexwire.client.rows import Patch, Row
 from dexwire.client.stream import Stream
 from dexwire.client.view import View
+from dexwire.stream.rows import Patch, Row
 
 __all__ = [
     "Alert",

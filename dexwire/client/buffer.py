@@ -11,8 +11,9 @@ from collections import deque
 from typing import Final, Protocol
 
 from dexwire.client.events import Alert, Diff, Event, Gap, Snapshot, State
-from dexwire.client.rows import Patch, Row, merged, patched
+from dexwire.client.rows import merged, patched
 from dexwire.client.table import Table
+from dexwire.stream.rows import Patch, Row
 
 ALERTS: Final = 1_000
 # Rows that a folded diff may name. Past that a snapshot is as short; without this bound the ids of

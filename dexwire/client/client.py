@@ -10,10 +10,12 @@ from urllib.parse import urlsplit, urlunsplit
 
 from dexwire.client.api import Api, Page, Receipt
 from dexwire.client.connection import OPEN_S
-from dexwire.client.ranking import Filters, Order, PageFilters, Ranking, Sort, Window
+from dexwire.client.ranking import Filters, PageFilters, Ranking
 from dexwire.client.rows import QuotedRow
 from dexwire.client.stream import Stream
 from dexwire.client.view import View
+from dexwire.stream.messages import PATH
+from dexwire.stream.topics import Order, Sort, Window
 
 
 def derive_ws_url(url: str) -> str:
@@ -28,7 +30,7 @@ def derive_ws_url(url: str) -> str:
     scheme = "ws" if parts.scheme == "http" else "wss"
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     port = "" if parts.port is None else f":{parts.port + 1}"
-    return urlunsplit((scheme, host + port, "/ws", "", ""))
+    return urlunsplit((scheme, host + port, PATH, "", ""))
 
 
 class Client:

@@ -30,7 +30,13 @@ from dexwire.client import retry
 from dexwire.client.buffer import EventSink
 from dexwire.client.errors import Malformed, Refused
 from dexwire.client.events import Event, Gap, State, Status
-from dexwire.client.frames import (
+from dexwire.client.frames import decode, encode
+from dexwire.client.proxies import is_here, through, unusable
+from dexwire.client.rule import Rule
+from dexwire.stream.closing import is_final
+from dexwire.stream.limits import IN_BYTES
+from dexwire.stream.messages import (
+    PROTOCOL,
     SUBPROTOCOL,
     Beat,
     Bye,
@@ -38,6 +44,7 @@ from dexwire.client.frames import (
     Err,
     Frame,
     Hello,
+    Ident,
     Ok,
     Ping,
     RateLimit,
@@ -46,16 +53,13 @@ from dexwire.client.frames import (
     Sub,
     Unsub,
     Watch,
-    decode,
-    encode,
 )
-from dexwire.client.proxies import is_here, through, unusable
-from dexwire.client.rule import WATCHLIST, Rule
+from dexwire.stream.topics import WATCHLIST
 
 OPEN_S: Final = 5.0
 PING_EVERY_S: Final = 10.0
-MESSAGE_MAX: Final = 8 << 20  # bytes; the gateway splits at 256 KiB
-_WATCH_BYTES: Final = 12 * 1024  # of the ids in one message; the gateway takes 16 KiB
+MESSAGE_MAX: Final = 8 << 20  # bytes; the gateway splits at PART_BYTES
+_WATCH_BYTES: Final = IN_BYTES * 3 // 4  # of the ids in one message
 
 
 @dataclass(slots=True)
@@ -96,7 +100,7 @@ class StreamConnection:
         self._silent = 0  # connections in a row that ended in silence
         self._socket: ClientConnection | None = None
         self._ident = 0
-        self._pending: dict[int, Request] = {}  # what was not answered yet
+        self._pending: dict[Ident, Request] = {}  # what was not answered yet
         self._pinged_s = 0.0
         self._offset_ms: float | None = None  # the server's clock minus ours
 
@@ -170,8 +174,10 @@ class StreamConnection:
         hello = await self._receive(socket, self._open_s)
         if not isinstance(hello, Hello):
             raise Malformed("the first message is no hello")
-        if hello.proto != 1:
-            raise Refused("unsupported", f"the server speaks protocol {hello.proto}, not 1")
+        if hello.proto != PROTOCOL:
+            raise Refused(
+                "unsupported", f"the server speaks protocol {hello.proto}, not {PROTOCOL}"
+            )
         status: Status = hello.st or ("live" if hello.e else "resync")
         self._report(status=status, epoch=hello.e, version=hello.v)
         await self._send(*self._opening())
@@ -263,14 +269,14 @@ class StreamConnection:
 
     def _on_ok(self, frame: Ok) -> None:
         asked = self._pending.pop(frame.id, None) if isinstance(frame.id, int) else None
-        if isinstance(asked, Ping) and frame.now is not None:
+        if isinstance(asked, Ping) and asked.ts is not None and isinstance(frame.now, int):
             now = _now_ms()
             rtt_ms = max(0.0, now - asked.ts)
             self._offset_ms = frame.now - (now - rtt_ms / 2)
             self.state = msgspec.structs.replace(self.state, rtt_ms=round(rtt_ms, 1))
-        elif isinstance(asked, Sub) and len(asked.topics) == len(frame.topics):
+        elif isinstance(asked, Sub) and len(asked.topics) == len(frame.starts):
             # Frames carry the canonical names (`chain:eth` is `chain:ethereum`), in our order.
-            canonical = dict(zip(asked.topics, frame.topics, strict=True))
+            canonical = dict(zip(asked.topics, frame.starts, strict=True))
             names = [canonical.get(topic, topic) for topic in self._subscription.topics]
             self._subscription.topics = tuple(dict.fromkeys(names))
 
@@ -344,7 +350,7 @@ def _closing(closed: ConnectionClosed) -> str:
     """Say how a connection ended. Raises Refused when it must not be tried again unchanged."""
     if closed.rcvd is None:
         return "the connection broke"
-    if retry.final_close(closed.rcvd.code):
+    if is_final(closed.rcvd.code):
         raise Refused(str(closed.rcvd.code), closed.rcvd.reason or "the gateway refuses") from None
     return f"closed: {closed.rcvd.code} {closed.rcvd.reason}".rstrip()
 

@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
-from dexwire.client.rows import Patch, Row
+from dexwire.stream.rows import Patch, Row
 
 Status: TypeAlias = Literal["connecting", "live", "stale", "resync", "offline"]
 

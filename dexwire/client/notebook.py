@@ -25,9 +25,11 @@ from dexwire.client.api import Page, Receipt
 from dexwire.client.client import Client
 from dexwire.client.errors import ClientError, Unreachable
 from dexwire.client.events import Event, State
-from dexwire.client.ranking import Filters, Order, PageFilters, Sort, Window
-from dexwire.client.rows import QuotedRow, Row
+from dexwire.client.ranking import Filters, PageFilters
+from dexwire.client.rows import QuotedRow
 from dexwire.client.view import View
+from dexwire.stream.rows import Row
+from dexwire.stream.topics import Order, Sort, Window
 
 T = TypeVar("T")
 CLOSING_S: Final = 2.0  # a WebSocket's closing handshake has 1 s

@@ -5,27 +5,22 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Final, Literal, TypeAlias, TypedDict, cast
+from typing import Any, TypedDict, cast
 
-from dexwire.client.rows import Row
-
-Sort: TypeAlias = Literal[
-    "volume", "liquidity", "market_cap", "price_change", "transactions", "newest"
-]
-Window: TypeAlias = Literal["5m", "1h", "6h", "24h"]
-Order: TypeAlias = Literal["desc", "asc"]
-
-SORTS: Final[tuple[Sort, ...]] = (
-    "volume",
-    "liquidity",
-    "market_cap",
-    "price_change",
-    "transactions",
-    "newest",
+from dexwire.stream.rows import Row
+from dexwire.stream.topics import (
+    ALL,
+    LIST_SIZES,
+    ORDERS,
+    SORTS,
+    WINDOWED,
+    WINDOWS,
+    Order,
+    Sort,
+    Window,
+    chain_topic,
+    list_topic,
 )
-WINDOWS: Final[tuple[Window, ...]] = ("5m", "1h", "6h", "24h")
-WINDOWED: Final = frozenset({"volume", "price_change", "transactions"})
-LIST_SIZES: Final = (10, 25, 50, 100, 200)
 
 
 class Filters(TypedDict, total=False):
@@ -96,7 +91,7 @@ class Ranking:
     ) -> Ranking:
         """Check everything. Raises ValueError."""
         score_field(sort, window)
-        if order not in {"desc", "asc"}:
+        if order not in ORDERS:
             raise ValueError(f"order must be desc or asc, not {order!r}")
         if limit < 1:
             raise ValueError("limit must be at least 1")
@@ -110,7 +105,7 @@ class Ranking:
     @property
     def whole(self) -> str:
         """The topic of every row that may be in the list, whatever its rank."""
-        return "all" if self.chain is None else f"chain:{self.chain}"
+        return ALL if self.chain is None else chain_topic(self.chain)
 
     @property
     def topic(self) -> str:
@@ -121,8 +116,7 @@ class Ranking:
         if self.filters or self.limit > LIST_SIZES[-1]:
             return self.whole
         size = next(size for size in LIST_SIZES if size >= self.limit)
-        window = self.window if self.sort in WINDOWED else "-"
-        return f"list:{self.sort}:{window}:{self.order}:{self.chain or '*'}:{size}"
+        return list_topic(self.sort, self.window, self.order, self.chain, size)
 
     def rank(self, rows: Iterable[Row], now_ms: float) -> list[Row]:
         """Return the rows that are shown, in order. Rows without the figure are not."""

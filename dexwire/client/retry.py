@@ -1,21 +1,17 @@
-"""When to come back, as data: close codes, handshake answers, delays. Pure."""
+"""When to come back, as data: handshake answers, delays. Pure."""
 
 from __future__ import annotations
 
 import random
 from typing import Final
 
+from dexwire.stream.limits import SILENT_BEATS
+
 BASE_S: Final = 0.25
 CAP_S: Final = 20.0
 HEALTHY_S: Final = 10.0  # a connection that lasted this long resets the delays
-SILENT_BEATS: Final = 3
 SILENCE_CAP_S: Final = 30.0
 _TURNED_AWAY: Final = frozenset({408, 425, 429})  # may be different next time, as 5xx may
-
-
-def final_close(code: int) -> bool:
-    """Return whether a close code says that repeating the same is pointless."""
-    return 4500 <= code <= 4999
 
 
 def final_status(status: int) -> bool:

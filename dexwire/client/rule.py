@@ -8,19 +8,21 @@ cover the gap, and the repairing diff would be ignored as "already covered".
 
 from __future__ import annotations
 
-from typing import Final
-
 from dexwire.client.events import Alert, Diff, Event, Gap, Snapshot
-from dexwire.client.frames import Beat, Delta, Events, Frame, Lost, Occurrence, Ok, Resume, Snap
-from dexwire.client.rows import Patch, Row
-
-ALERTS: Final = "alerts"
-WATCHLIST: Final = "tokens"
-
-
-def is_alerts(topic: str) -> bool:
-    """Return whether a topic carries events; all others carry rows."""
-    return topic == ALERTS or topic.startswith("alerts:")
+from dexwire.stream.messages import (
+    Beat,
+    Delta,
+    Events,
+    Frame,
+    Ident,
+    Lost,
+    Occurrence,
+    Ok,
+    Resume,
+    Snap,
+)
+from dexwire.stream.rows import Patch, Row
+from dexwire.stream.topics import WATCHLIST, is_alerts
 
 
 class Rule:
@@ -34,7 +36,7 @@ class Rule:
         self._listening: set[str] = set()  # alert topics that the server has confirmed
         self._pending: int | None = None  # id of a resume that was not answered yet
         self._next_epoch = ""
-        self._edit: int | None = None  # id of an edit of the watchlist that was not answered yet
+        self._edit: Ident = None  # id of an edit of the watchlist that was not answered yet
 
     def take(self, frame: Frame) -> list[Event]:
         """Take one frame. A Gap that `resumes` asks the caller to send `resume()`."""
@@ -71,7 +73,7 @@ class Rule:
         self._pending = self._edit = None
         self._next_epoch = ""
 
-    def edit(self, ident: int) -> None:
+    def edit(self, ident: Ident) -> None:
         """Note an edit of the watchlist, which starts over.
 
         Until it is answered, what comes is still of the old list; and a version of the old list
@@ -187,11 +189,11 @@ class Rule:
         return [gap]
 
     def _on_ok(self, frame: Ok) -> None:
-        if frame.id is not None and frame.id == self._pending:
+        if self._pending is not None and frame.id == self._pending:
             self._pending = None
-        if frame.id is not None and frame.id == self._edit:
+        if self._edit is not None and frame.id == self._edit:
             self._edit = None
-        self._listening.update(topic for topic in frame.topics if is_alerts(topic))
+        self._listening.update(topic for topic in frame.starts if is_alerts(topic))
 
     def _gap(self, topic: str, since: int, until: int) -> list[Event]:
         """Report a gap once; while a resume is on its way, further ones of it are the same."""

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from dexwire.client.errors import Malformed
 from dexwire.client.events import Diff, Snapshot
-from dexwire.client.rows import Row, patched
+from dexwire.client.rows import patched
+from dexwire.stream.rows import Row
 
 
 class Table:

@@ -11,9 +11,9 @@ from dexwire.client.connection import OPEN_S, StreamConnection, Subscription
 from dexwire.client.errors import Malformed
 from dexwire.client.events import Diff, Event, Snapshot, State
 from dexwire.client.ranking import Ranking
-from dexwire.client.rows import Row
 from dexwire.client.stream import StreamTask
 from dexwire.client.table import Table
+from dexwire.stream.rows import Row
 
 
 class _Holder:

@@ -12,24 +12,15 @@ from typing import Final
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
+from dexwire.client.connection import MESSAGE_MAX
 from dexwire.client.errors import Malformed
 from dexwire.client.events import Diff, Gap, Snapshot
-from dexwire.client.frames import (
-    SUBPROTOCOL,
-    Beat,
-    Err,
-    Frame,
-    Hello,
-    Ok,
-    Request,
-    Sub,
-    decode,
-    encode,
-)
+from dexwire.client.frames import decode, encode
 from dexwire.client.proxies import is_here
-from dexwire.client.rows import Row
 from dexwire.client.rule import Rule
 from dexwire.client.table import Table
+from dexwire.stream.messages import SUBPROTOCOL, Beat, Err, Frame, Hello, Ok, Request, Sub
+from dexwire.stream.rows import Row
 
 HISTORY: Final = 300  # versions of each topic that are kept; a minute at full speed
 State = tuple[str, dict[str, Row], tuple[str, ...] | None]
@@ -45,7 +36,7 @@ class Follower:
         self.diffs = 0
         self.beats: list[float] = []
         self.complaints: list[str] = []
-        self.answers: dict[int | str | None, Ok | Err] = {}
+        self.answers: dict[int | str, Ok | Err] = {}
         self.snaps: dict[str, int] = {}
         self._tables: dict[str, Table] = {}
         self._history: dict[str, OrderedDict[int, State]] = {}
@@ -92,7 +83,7 @@ class Follower:
         match frame:
             case Hello():
                 self.hello = frame
-            case Ok() | Err():
+            case Ok() | Err() if isinstance(frame.id, int | str):
                 self.answers[frame.id] = frame
             case Beat():
                 self.beats.append(time.monotonic())
@@ -145,7 +136,7 @@ async def following(
         url,
         subprotocols=[Subprotocol(SUBPROTOCOL)],
         proxy=None if is_here(url) else True,
-        max_size=8 << 20,
+        max_size=MESSAGE_MAX,
         ping_interval=None,
         open_timeout=5,
         close_timeout=1,

@@ -13,11 +13,12 @@ from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import WebSocketException
 
 from dexwire.client import Client, Page, Row, Unreachable
-from dexwire.client.frames import Err, Ok, Ping
 from dexwire.client.ranking import Ranking
 from dexwire.conformance.check import Check
 from dexwire.conformance.follower import Follower, following, send
 from dexwire.output import print_json
+from dexwire.stream.messages import PROTOCOL, Err, Ok, Ping
+from dexwire.stream.topics import ALERTS, ALL, WATCHLIST, chain_topic, token_topic
 
 StoreCheck: TypeAlias = Callable[[Check, Follower], Awaitable[None]]
 _LISTS: Final = (
@@ -83,7 +84,7 @@ class _Run:
             ping = Ping(id=1, ts=int(time.time() * 1000))
             await send(socket, ping)
             answer = await follower.answer(1)
-            fine = isinstance(answer, Ok) and answer.ts == ping.ts and answer.now is not None
+            fine = isinstance(answer, Ok) and answer.ts == ping.ts and isinstance(answer.now, int)
             check.count([] if fine else [f"a ping is answered with {answer}"])
             for text, ident, codes in (
                 ('{"id":2,"op":"sub","topics":["nonsense"]}', 2, {"bad_topic"}),
@@ -96,14 +97,14 @@ class _Run:
                 check.count([] if right else [f"{text} is answered with {refused}"])
             hello = self.check("the hello says protocol, state and limits")
             first = follower.hello
-            whole = first is not None and first.proto == 1 and bool(first.e)
+            whole = first is not None and first.proto == PROTOCOL and bool(first.e)
             hello.count([] if whole else [f"it says {first}"])
 
     async def follow(self, seconds: float, page: Page, store: StoreCheck | None) -> None:
         """Follow topics of every kind, and compare them with pages, each other and the store."""
         chains = sorted({str(row.get("chain")) for row in page.tokens})
-        token = f"token:{page.tokens[0]['id']}" if page.tokens else "all"
-        topics = ["all", *(f"chain:{chain}" for chain in chains), token]
+        token = token_topic(page.tokens[0]["id"]) if page.tokens else ALL
+        topics = [ALL, *map(chain_topic, chains), token]
         async with following(self._client.ws_url, *topics) as (follower, socket):
             await self._lists(follower, socket)
             await self._pages(follower, seconds)
@@ -119,7 +120,7 @@ class _Run:
     async def _lists(self, follower: Follower, socket: ClientConnection) -> None:
         """Subscribe to lists, watchlist and alerts; lists must equal the whole's own ranking."""
         served = self.check("lists, watchlist and alerts are served")
-        for topics in ([ranking.topic for ranking in _LISTS], ["tokens"], ["alerts"]):
+        for topics in ([ranking.topic for ranking in _LISTS], [WATCHLIST], [ALERTS]):
             ident = next(self._numbers)
             names = msgspec.json.encode(topics).decode()
             await send(socket, f'{{"id":{ident},"op":"sub","topics":{names}}}')
@@ -132,9 +133,9 @@ class _Run:
         await asyncio.sleep(1)
         for ranking in _LISTS:
             version = follower.rule.versions.get(ranking.topic, 0)
-            await follower.until("all", version, _WAIT_S)
+            await follower.until(ALL, version, _WAIT_S)
             mine = follower.state(ranking.topic, follower.rule.epoch, version)
-            whole = follower.state("all", follower.rule.epoch, version)
+            whole = follower.state(ALL, follower.rule.epoch, version)
             if mine is None or whole is None:
                 equal.count([f"{ranking.topic} has no state at {version}"])
                 continue
@@ -161,9 +162,9 @@ class _Run:
 
     async def _page_faults(self, follower: Follower, ranking: Ranking, page: Page) -> list[str]:
         where = f"{ranking.sort} {ranking.window} {ranking.order} at {page.epoch} {page.version}"
-        if not await follower.until("all", page.version, _WAIT_S):
+        if not await follower.until(ALL, page.version, _WAIT_S):
             return [f"{where}: the stream has not come to it within {_WAIT_S:g} s"]
-        state = follower.state("all", page.epoch, page.version)
+        state = follower.state(ALL, page.epoch, page.version)
         if state is None:
             return [f"{where}: the stream is of epoch {follower.rule.epoch}"]
         ranked = ranking.rank(state[1].values(), 0)
@@ -174,10 +175,10 @@ class _Run:
         equal = self.check("topics are parts of one state")
         epoch = follower.rule.epoch
         for topic in topics[1:]:
-            version = min(follower.rule.versions.get(name, 0) for name in ("all", topic))
+            version = min(follower.rule.versions.get(name, 0) for name in (ALL, topic))
             part, whole = (
                 follower.state(topic, epoch, version),
-                follower.state("all", epoch, version),
+                follower.state(ALL, epoch, version),
             )
             if part is None or whole is None:
                 equal.count([f"{topic} was never sent"])
@@ -193,14 +194,14 @@ class _Run:
     async def _fresh(self, follower: Follower) -> None:
         """Compare the snapshot of a new connection with what the old one has from diffs."""
         equal = self.check("a fresh snapshot equals the diffs' result")
-        async with following(self._client.ws_url, "all") as (newcomer, _):
-            if not await newcomer.until("all", 0, _WAIT_S):
+        async with following(self._client.ws_url, ALL) as (newcomer, _):
+            if not await newcomer.until(ALL, 0, _WAIT_S):
                 equal.count(["no snapshot came"])
                 return
-            version = newcomer.rule.versions["all"]
-            await follower.until("all", version, _WAIT_S)
-            mine = newcomer.state("all", newcomer.rule.epoch, version)
-            theirs = follower.state("all", newcomer.rule.epoch, version)
+            version = newcomer.rule.versions[ALL]
+            await follower.until(ALL, version, _WAIT_S)
+            mine = newcomer.state(ALL, newcomer.rule.epoch, version)
+            theirs = follower.state(ALL, newcomer.rule.epoch, version)
             same = mine is not None and theirs is not None and mine[1] == theirs[1]
             equal.count([] if same else [f"they differ at version {version}"])
 
@@ -210,16 +211,16 @@ class _Run:
         await asyncio.sleep(1.5)
         async with (
             following(self._client.ws_url, before=follower) as (heir, _),
-            following(self._client.ws_url, "all") as (newcomer, _),
+            following(self._client.ws_url, ALL) as (newcomer, _),
         ):
-            await newcomer.until("all", 0, _WAIT_S)
-            version = newcomer.rule.versions.get("all", 0)
-            await heir.until("all", version, _WAIT_S)
-            mine = heir.state("all", newcomer.rule.epoch, version)
-            theirs = newcomer.state("all", newcomer.rule.epoch, version)
+            await newcomer.until(ALL, 0, _WAIT_S)
+            version = newcomer.rule.versions.get(ALL, 0)
+            await heir.until(ALL, version, _WAIT_S)
+            mine = heir.state(ALL, newcomer.rule.epoch, version)
+            theirs = newcomer.state(ALL, newcomer.rule.epoch, version)
             same = mine is not None and theirs is not None and mine[1] == theirs[1]
             equal.count([] if same else [f"it differs at version {version}"])
-            equal.count([f"a snapshot of {topic}" for topic in heir.snaps if topic == "all"])
+            equal.count([f"a snapshot of {topic}" for topic in heir.snaps if topic == ALL])
             equal.count(heir.complaints)
 
     def _frames(self, follower: Follower) -> None:

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from dexwire.client import Client, ClientError
 from dexwire.runfile import DEFAULT_FOLDER, find_running
+from dexwire.stream.messages import PATH
 
 DEFAULT_URL: Final = "http://127.0.0.1:8000"
 EXIT_FAILED: Final = 1
@@ -24,7 +25,7 @@ def client_for(url: str | None, ws_url: str | None) -> Client:
     """
     running = find_running(DEFAULT_FOLDER)
     if url is None and running is not None:
-        url, ws_url = running.api, ws_url or f"{running.ws}/ws"
+        url, ws_url = running.api, ws_url or running.ws + PATH
     try:
         return Client(url or DEFAULT_URL, ws_url=ws_url)
     except ValueError as error:

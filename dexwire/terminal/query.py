@@ -11,8 +11,9 @@ import msgspec
 from rich.console import Console
 
 from dexwire.client import Client, Page, Row
-from dexwire.client.ranking import WINDOWED, Ranking
+from dexwire.client.ranking import Ranking
 from dexwire.output import print_json
+from dexwire.stream.topics import WINDOWED
 from dexwire.terminal.table import BANNER, Paper, rows_table
 
 _WIDE: Final = 240  # of what nobody looks at through a terminal: nothing has to leave
@@ -56,7 +57,7 @@ async def _pages(
     while True:
         page = await client.page(
             sort=ranking.sort,
-            window=ranking.window if figures & WINDOWED else None,
+            window=ranking.window if figures.intersection(WINDOWED) else None,
             order=ranking.order,
             chain=ranking.chain,
             limit=ranking.limit,

@@ -11,9 +11,10 @@ from rich.text import Text
 
 from dexwire import format as fmt
 from dexwire.client.events import State
-from dexwire.client.ranking import WINDOWED, Ranking, score_field
-from dexwire.client.rows import Row
+from dexwire.client.ranking import Ranking, score_field
 from dexwire.output import encodable
+from dexwire.stream.rows import Row
+from dexwire.stream.topics import WINDOWED
 from dexwire.terminal.columns import Column, drawn, line
 
 BANNER: Final = "DEMO: replayed market, not live data"

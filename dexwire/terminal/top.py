@@ -16,7 +16,8 @@ from rich.live import Live
 from rich.text import Text
 
 from dexwire.client import Client, Row, Unreachable, View
-from dexwire.client.ranking import WINDOWS, Ranking, Sort
+from dexwire.client.ranking import Ranking
+from dexwire.stream.topics import WINDOWS, Sort
 from dexwire.terminal.query import console_of_output
 from dexwire.terminal.table import BANNER, Flashes, Paper, rows_table, status_line
 

@@ -10,7 +10,7 @@ from pydantic_settings import NoDecode
 from services.aggregator.alerts import AlertRules
 from services.aggregator.noise import NoiseFloors
 from shared.process.merge_settings import MergeSettings
-from shared.process.settings import Words, split_words
+from shared.process.settings import WindowSettings, Words, split_words
 
 _ALERT_WINDOWS: Final = ("5m", "1h")  # an hour of history is kept
 
@@ -34,11 +34,9 @@ Levels = Annotated[
 Windows = Annotated[Words, AfterValidator(_check_windows)]
 
 
-class AggregatorSettings(MergeSettings):
+class AggregatorSettings(WindowSettings, MergeSettings):
     """Read once, in `dexwire/server/start.py`, from flags, the environment and `.env`."""
 
-    window_ms: int = Field(default=200, ge=10, le=10_000)
-    """Longest that a reading waits for company before it is committed."""
     max_tokens: int = Field(default=50_000, ge=1, le=1_000_000)
     """Tokens that are kept at one time. Of a full list, tokens that only producers post make room
     for those of polled sources; further ones are refused.

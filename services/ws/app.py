@@ -52,7 +52,7 @@ async def run(settings: WsSettings, stop: asyncio.Event, metrics: Metrics | None
     async with open_redis(settings.redis) as redis:
         world, replica, keys = _World(), Replica(), Keys(settings.redis_prefix)
         metrics = metrics or Metrics("ws")
-        gateway = Gateway(settings, Hub(replica, world), metrics.loop)
+        gateway = Gateway(settings, Hub(replica, world, window_ms=settings.window_ms), metrics.loop)
         world.feed = Feed(redis, keys, replica, gateway)
         export(metrics, gateway, world.feed)
 

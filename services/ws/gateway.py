@@ -12,8 +12,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any, Final
 
+from dexwire.stream.closing import DRAIN
+from dexwire.stream.limits import HEARTBEAT_MS
 from services.ws.alert_history import AlertHistory
-from services.ws.core.closing import DRAIN
 from services.ws.core.hub import SWEEP, Hub
 from services.ws.core.limits import Patience
 from services.ws.handshake import Refusal, new_protocol
@@ -32,7 +33,7 @@ log = get_logger(__name__)
 
 HEALTH_PATHS: Final = ("/livez", "/readyz", "/health")
 _BEGINNING_MIN: Final = 64  # handshakes under way, however few connections there may be
-_TICK_S: Final = 1.0
+_TICK_S: Final = HEARTBEAT_MS / 1000
 _DRAIN_STEPS: Final = 100
 _DRAIN_STEP_S: Final = 0.1
 _RETRY_S: Final = (3, 8)  # when to come again where there is no room
@@ -136,7 +137,7 @@ class Gateway:
             "demo": self._settings.demo,
         }
 
-    def begins(self, peer: str) -> Refusal | None:
+    def handshake_began(self, peer: str) -> Refusal | None:
         """Count a handshake that is under way; return why it is one too many, if it is."""
         key = limit_key(peer)
         self._beginning[key] += 1
@@ -148,7 +149,7 @@ class Gateway:
             return None
         return Refusal(429, "too many handshakes under way", random.randint(*_RETRY_S))
 
-    def begun(self, peer: str) -> None:
+    def handshake_ended(self, peer: str) -> None:
         """Uncount a handshake: it is done, refused or given up."""
         key = limit_key(peer)
         self._beginning[key] -= 1

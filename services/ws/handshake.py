@@ -5,7 +5,7 @@ from __future__ import annotations
 import http
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 from urllib.parse import parse_qs, urlsplit
 
 import msgspec
@@ -20,13 +20,11 @@ from websockets.http11 import Request, Response
 from websockets.server import ServerProtocol
 from websockets.typing import ExtensionParameter, Origin, Subprotocol
 
-from services.ws.core.limits import IN_BYTES
-from services.ws.core.session import SUBPROTOCOL
+from dexwire.stream.limits import IN_BYTES
+from dexwire.stream.messages import PATH, SUBPROTOCOL
 from shared.edge.client_address import Proxies, limit_key
 from shared.edge.framing import HEAD_MAX
 from shared.edge.origins import spellings
-
-PATH: Final = "/ws"
 
 
 @dataclass(frozen=True, slots=True)

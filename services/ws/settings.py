@@ -6,12 +6,12 @@ from typing import Annotated
 
 from pydantic import Field
 
-from shared.process.settings import EdgeSettings, HostName, Origins
+from shared.process.settings import EdgeSettings, HostName, Origins, WindowSettings
 
 Seconds = Annotated[float, Field(gt=0, le=3600)]
 
 
-class WsSettings(EdgeSettings):
+class WsSettings(EdgeSettings, WindowSettings):
     """Settings of the stream gateway."""
 
     ws_host: HostName = "127.0.0.1"

@@ -15,9 +15,10 @@ from websockets.http11 import Request, Response
 from websockets.protocol import State
 from websockets.server import ServerProtocol
 
-from services.ws.core.closing import (
+from dexwire.stream.closing import (
     BAD_SUBPROTOCOL,
     BAD_UTF8,
+    FIRST_PRIVATE,
     TOO_BIG,
     UNSUPPORTED_DATA,
     Closing,
@@ -31,7 +32,6 @@ from shared.edge.framing import Framing
 _UNWANTED_S: Final = 1.0  # for one handshake too many to be answered
 _GOODBYE_S: Final = 2.0  # for a close frame, or a refusal, to be taken
 _FRAGMENTS: Final = 64  # of one message
-_PRIVATE_CODES: Final = 4000
 
 
 class GatewayContext(Admission, Protocol):
@@ -41,10 +41,10 @@ class GatewayContext(Admission, Protocol):
     patience: Patience
     handshake_s: float
 
-    def begins(self, peer: str) -> Refusal | None:
+    def handshake_began(self, peer: str) -> Refusal | None:
         """Count a handshake that is under way; return why it is one too many, if it is."""
 
-    def begun(self, peer: str) -> None:
+    def handshake_ended(self, peer: str) -> None:
         """Uncount a handshake: it is done, refused or given up."""
 
     def opened(self, connection: GatewayConnection) -> None:
@@ -132,7 +132,7 @@ class GatewayConnection(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
         address = transport.get_extra_info("peername")
         self._peer = address[0] if address else ""
-        self._unwanted = self._gateway.begins(self._peer)
+        self._unwanted = self._gateway.handshake_began(self._peer)
         if self._unwanted is not None:
             self._gateway.turned_away("", self._unwanted.status)
             self._timer = self._loop.call_later(_UNWANTED_S, self._transport.abort)
@@ -185,7 +185,7 @@ class GatewayConnection(asyncio.Protocol):
             self.session.leave()
             self._gateway.closed(self)
         else:
-            self._gateway.begun(self._peer)
+            self._gateway.handshake_ended(self._peer)
 
     # -- once a second --------------------------------------------------------------------------
     def check(self, now_s: float) -> None:
@@ -210,7 +210,7 @@ class GatewayConnection(asyncio.Protocol):
         self._inbox.clear()
         if self._ws.state is State.OPEN:
             self.close_code = str(closing.code)
-            if closing.code < _PRIVATE_CODES:  # a violation: its sender is not listened to
+            if closing.code < FIRST_PRIVATE:  # a violation: its sender is not listened to
                 self._ws.fail(closing.code, closing.reason)
             else:
                 self._ws.send_close(closing.code, closing.reason)
@@ -262,7 +262,7 @@ class GatewayConnection(asyncio.Protocol):
         self.address, self.deflate = opened.address, opened.deflate
         self._pulse = Pulse(self._gateway.patience, now_s)
         self.session = Session(self._gateway.hub, self, opened.address)
-        self._gateway.begun(self._peer)
+        self._gateway.handshake_ended(self._peer)
         self._gateway.opened(self)
         if not opened.protocol_known:
             self.close(BAD_SUBPROTOCOL)

@@ -21,6 +21,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from dexwire.stream.limits import WINDOW_MS
 from shared.edge.client_address import check_network
 from shared.edge.origins import canonical_origin
 from shared.errors import ConfigError
@@ -168,6 +169,15 @@ class ServiceSettings(SecretsFromFiles):
             cert_file=self.redis_cert_file or None,
             key_file=self.redis_key_file or None,
         )
+
+
+class WindowSettings(ServiceSettings):
+    """Settings of the service that commits, and of the one that says how often it does."""
+
+    window_ms: int = Field(default=WINDOW_MS, ge=10, le=10_000)
+    """Longest that a reading waits for company before it is committed; the stream's `hello` says
+    it.
+    """
 
 
 class EdgeSettings(ServiceSettings):

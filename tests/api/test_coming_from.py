@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from dexwire.server.asyncapi import asyncapi
 from dexwire.server.config import complaints, read_config
-from dexwire.server.documents import asyncapi
 from dexwire.server.look_alikes import NOT_NEEDED, OF_OTHERS
 from services.api.discover import aliases
 from services.api.documents.schemas import Page, QuotedRow

@@ -124,7 +124,7 @@ def test_every_fault_is_named_at_once(
 
 
 def test_only_the_asked_service_is_judged(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("WINDOW_MS", "0")
+    monkeypatch.setenv("COMMIT_FIELDS", "0")
 
     assert config("aggregator", as_json=False, changed=False) == 78
     assert config("ws", as_json=False, changed=False) == 0

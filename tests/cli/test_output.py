@@ -14,9 +14,9 @@ from rich.console import Console
 
 from dexwire.client import State
 from dexwire.client.ranking import Ranking
-from dexwire.client.rows import Row
 from dexwire.output import encodable
 from dexwire.runfile import Running
+from dexwire.stream.rows import Row
 from dexwire.terminal.table import Paper, rows_table, status_line
 from tests.support import Process, eventually
 

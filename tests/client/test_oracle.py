@@ -16,7 +16,7 @@ from dexwire.client.buffer import Buffer
 from dexwire.client.events import Diff, Gap, Snapshot
 from dexwire.client.rule import Rule
 from dexwire.client.table import Table
-from services.ws.core.hub import Position
+from services.ws.core.member import Position
 from services.ws.core.topics import ALL, Topic, parse_topic
 from tests.client_support import LIST, typed
 from tests.reference_client import ReferenceClient

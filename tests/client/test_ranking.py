@@ -6,10 +6,9 @@ from typing import Any, cast
 
 import pytest
 
-from dexwire.client import ranking as lists
 from dexwire.client.ranking import Filters, Ranking
-from dexwire.client.rows import FIELDS, Patch, Row
-from shared.model import ROW_FIELDS, SORTS, WINDOWS
+from dexwire.stream.rows import FIELDS, Patch, Row
+from shared.model import ROW_FIELDS
 
 
 def rank(rows: list[dict[str, Any]], **given: Any) -> list[str]:  # noqa: ANN401
@@ -87,8 +86,3 @@ def test_an_unknown_filter_is_an_error() -> None:
 def test_the_client_and_the_services_speak_of_the_same_row() -> None:
     assert FIELDS == ROW_FIELDS
     assert tuple(Patch.__annotations__) == ROW_FIELDS
-
-
-def test_the_client_and_the_services_know_the_same_lists() -> None:
-    assert lists.SORTS == SORTS
-    assert lists.WINDOWS == WINDOWS

@@ -8,8 +8,10 @@ import pytest
 
 from dexwire.client.errors import Malformed
 from dexwire.client.events import Alert, Diff, Event, Gap, Snapshot
-from dexwire.client.frames import Ok, decode
-from dexwire.client.rule import Rule, is_alerts
+from dexwire.client.frames import decode
+from dexwire.client.rule import Rule
+from dexwire.stream.messages import Ok
+from dexwire.stream.topics import is_alerts
 from tests.client_support import LIST, beat, diff, ev, row, snap, typed
 
 A1, B2 = row("s:A", price=1.0), row("s:B", price=2.0)

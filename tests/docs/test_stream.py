@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from dexwire.client.frames import CLIENT_FRAMES, SERVER_FRAMES
 from dexwire.runfile import Running
+from dexwire.stream.messages import CLIENT_FRAMES, SERVER_FRAMES, tag_of
 from tests.support import ROOT, Process, eventually, require
 
 STREAM = (ROOT / "docs" / "STREAM.md").read_text(encoding="utf-8")
@@ -91,7 +91,7 @@ async def test_the_readmes_client_prints_a_live_list(
 
 def test_the_page_documents_every_message() -> None:
     for kind in (*SERVER_FRAMES, *CLIENT_FRAMES):
-        tag = str(kind.__struct_config__.tag)
+        tag = tag_of(kind)
         assert f"`{tag}`" in STREAM or f'"op":"{tag}"' in STREAM, tag
 
 

@@ -9,7 +9,8 @@ import msgspec
 import pytest
 from openapi_spec_validator import validate
 
-from dexwire.server.documents import asyncapi, documents
+from dexwire.server.asyncapi import asyncapi
+from dexwire.server.documents import documents
 from services.api.discover.filters import PARAMETERS
 from services.api.documents import schemas
 from services.api.documents.openapi import openapi

@@ -8,14 +8,16 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Callable, Iterator
-from typing import Any
 
+import msgspec
 import pytest
 
+from dexwire.stream.messages import Echo, Resume
 from services.ws.core import session
 from services.ws.core.alerts import AlertLog
 from services.ws.core.frames import Body
-from services.ws.core.hub import Hub, Member
+from services.ws.core.hub import Hub
+from services.ws.core.member import Member
 from services.ws.core.rooms import Room, TopicCommit
 from services.ws.core.views import IdsView, ListView, RowsView
 from shared.state.replica import Replica
@@ -60,13 +62,14 @@ def no_entered_v(patch: Patch) -> None:
 
 
 def one_cursor_for_all_topics(patch: Patch) -> None:
-    resumed = session._resumed
+    resume = session.Session._resume
 
-    def one(cursors: Any) -> dict[str, int]:  # noqa: ANN401 - as it came
-        found = resumed(cursors)
-        return dict.fromkeys(found, max(found.values(), default=0))
+    def one(self: session.Session, ident: Echo, request: Resume) -> None:
+        highest = max(request.topics.values(), default=0)
+        cursors = dict.fromkeys(request.topics, highest)
+        resume(self, ident, msgspec.structs.replace(request, topics=cursors))
 
-    patch.setattr(session, "_resumed", one)
+    patch.setattr(session.Session, "_resume", one)
 
 
 def no_heartbeat_before_a_fold(patch: Patch) -> None:

@@ -18,6 +18,12 @@ from tests.support import ROOT, eventually
 
 pytestmark = [pytest.mark.xdist_group(__name__), pytest.mark.timeout(300)]
 SERVER = ROOT / "packaging" / "server"
+MODULES = """
+import sys
+from dexwire.stream import closing, limits, messages, schemas, topics
+import dexwire.client
+print(sorted(sys.modules.keys() & {"shared", "services", "dexwire.server"}))
+"""
 USE_CLIENT = """
 import asyncio, sys
 from dexwire import Client
@@ -54,7 +60,7 @@ def test_the_client_brings_no_package_called_shared_or_services(dist: Path) -> N
 
     assert {name.split("/")[0] for name in client} == {"dexwire"}
     assert [name for name in client if name.startswith("dexwire/server/")] == []
-    assert "dexwire/py.typed" in client
+    assert {"dexwire/py.typed", "dexwire/stream/messages.py"} <= set(client)
 
 
 def test_the_server_brings_the_rest_and_no_file_twice(dist: Path) -> None:
@@ -109,6 +115,23 @@ class Environment:
             check=True,
         )  # fmt: skip
 
+    def uninstall(self, name: str) -> None:
+        python = str(self._folder / "bin" / "python")
+        subprocess.run(
+            [sys.executable, "-m", "pip", "--python", python, "uninstall", "--quiet", "--yes",
+             "--disable-pip-version-check", name],
+            check=True,
+        )  # fmt: skip
+
+    def left_of(self, *packages: str) -> list[str]:
+        """The files that an installation has of these packages; compiled ones are nobody's."""
+        places = [
+            place
+            for name in packages
+            for place in self._folder.glob(f"lib/python*/site-packages/{name}/**/*")
+        ]
+        return [str(path) for path in places if path.is_file() and path.suffix != ".pyc"]
+
     def size(self) -> int:
         places = self._folder.glob("lib/python*/site-packages/**/*")
         return sum(path.stat().st_size for path in places if path.is_file())
@@ -143,6 +166,7 @@ def test_the_client_alone_works_in_15_mb(environment: Environment, demo: Running
 
     used = environment.run("python", "-c", USE_CLIENT, demo.api, f"{demo.ws}/ws")
     assert used.stdout == "3 True\n", used.stderr
+    assert environment.run("python", "-c", MODULES).stdout == "[]\n"
     print(f"client: {environment.size() / 1e6:.1f} MB")
     assert environment.size() < 15_000_000
     said = environment.run("dexwire", "query")
@@ -183,3 +207,17 @@ async def test_the_server_brings_dexwire_up(environment: Environment, tmp_path: 
     finally:
         up.terminate()
         assert up.wait(20) == 0
+
+
+def test_each_distribution_takes_exactly_its_own_away(
+    environment: Environment, demo: Running
+) -> None:
+    environment.uninstall("dexwire-server")
+
+    assert environment.left_of("services", "shared", "dexwire/server") == []
+    used = environment.run("python", "-c", USE_CLIENT, demo.api, f"{demo.ws}/ws")
+    assert used.stdout == "3 True\n", used.stderr
+
+    environment.uninstall("dexwire")
+
+    assert environment.left_of("dexwire") == []

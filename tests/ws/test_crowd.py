@@ -17,7 +17,7 @@ from statistics import quantiles
 
 import pytest
 
-from services.ws.core.closing import Closing
+from dexwire.stream.closing import Closing
 from services.ws.transport import GatewayConnection
 from tests.support import eventually
 from tests.support_commits import CommitWriter, token

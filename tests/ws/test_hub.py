@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from services.ws.core.frames import PRIVATE_PART
-from services.ws.core.hub import Position
+from services.ws.core.member import Position
 from services.ws.core.register import Full
 from services.ws.core.topics import parse_topic
 from shared.edge.rates import Rates

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.ws.core.closing import IDLE, NO_PONG, STALLED, Closing
+from dexwire.stream.closing import IDLE, NO_PONG, STALLED, Closing
 from services.ws.core.limits import Patience, Pulse
 
 

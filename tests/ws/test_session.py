@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from services.ws.core.closing import BAD_FRAMES, TOO_FAST, Closing
+from dexwire.stream.closing import BAD_FRAMES, TOO_FAST, Closing
 from services.ws.core.session import Session
 from tests.support_commits import Ledger, token
 from tests.ws_support import FakeGateway, FakeSink

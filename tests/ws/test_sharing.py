@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from services.ws.core import frames
-from services.ws.core.hub import Member
+from services.ws.core.member import Member
 from services.ws.core.session import Session
 from services.ws.core.topics import parse_topic, watch_topic
 from tests.reference_client import ReferenceClient

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from inspect import cleandoc
 from typing import Any, Final
 
 import msgspec
 
+from dexwire.stream.schemas import with_even_texts
 from services.api.documents.routes import (
     EVERYWHERE,
     JSON,
@@ -63,18 +63,6 @@ def openapi() -> dict[str, Any]:
             },
         },
     }
-
-
-def with_even_texts(schema: Any) -> Any:  # noqa: ANN401 - any part of a JSON document
-    """Return a schema whose docstrings lost their indentation, as they do from Python 3.13 on."""
-    if isinstance(schema, dict):
-        return {
-            key: cleandoc(part)
-            if key == "description" and isinstance(part, str)
-            else with_even_texts(part)
-            for key, part in schema.items()
-        }
-    return [with_even_texts(part) for part in schema] if isinstance(schema, list) else schema
 
 
 def encoded(document: dict[str, Any]) -> bytes:

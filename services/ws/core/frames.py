@@ -1,7 +1,8 @@
 """Frames as bytes: server messages, encoded from rows that stay JSON and are never decoded.
 
 Everything here returns finished WebSocket frames, so that the same bytes can be written to any
-number of transports.
+number of transports. `snap`, `d` and `ev` are put together from the rows' bytes; that they are the
+protocol's Snap, Delta and Events is tested (tests/ws/test_messages.py).
 """
 
 from __future__ import annotations
@@ -14,7 +15,10 @@ from typing import Any, Final
 import msgspec
 from websockets.frames import Frame, Opcode
 
-SHARED_PART: Final = 256 * 1024  # bytes of a message that many connections hold by reference
+from dexwire.stream.limits import PART_BYTES
+from dexwire.stream.messages import Beat, Bye, Err, Hello, Lost, Ok
+
+SHARED_PART: Final = PART_BYTES  # of a message that many connections hold by reference
 # Of a message for one connection. Written when less than 16 KiB are unsent, so that a connection
 # never holds more than 80 KiB of its own.
 PRIVATE_PART: Final = 60 * 1024
@@ -67,10 +71,9 @@ def deflated_frame(payload: bytes) -> bytes:
     return bytes(frame)
 
 
-def message(t: str, **fields: Any) -> bytes:  # noqa: ANN401 - whatever JSON can say
-    """Return a small message as a frame; fields that are None are left out."""
-    parts = {name: value for name, value in fields.items() if value is not None}
-    return text_frame(_json.encode({"t": t, **parts}))
+def message(said: Hello | Ok | Err | Beat | Lost | Bye) -> bytes:
+    """Return a small message as a frame."""
+    return text_frame(_json.encode(said))
 
 
 def quote(text: str) -> bytes:
@@ -171,7 +174,7 @@ def event_parts(topic: str, pv: int, version: int, body: Body, *, limit: int) ->
     """Return the alerts between two versions, opened by what is lost of them."""
     head = {"t": "ev", "k": topic, "pv": pv, "v": version}
     lost = body.lost_to
-    opening = None if lost is None else message("lost", k=topic, **{"from": pv, "to": lost})
+    opening = None if lost is None else message(Lost(k=topic, from_=pv, to=lost))
     return Parts(head, body, limit=limit, opening=opening)
 
 

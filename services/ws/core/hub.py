@@ -12,42 +12,29 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from itertools import chain
-from typing import Final, Literal, Protocol
+from typing import Final, Protocol
 
+from msgspec import UNSET
+
+from dexwire.stream.limits import HEARTBEAT_MS, SILENT_BEATS, WINDOW_MS
+from dexwire.stream.messages import Beat, Err, Health, Start
 from services.ws.core.alerts import AlertLog, Event
 from services.ws.core.counts import GatewayCounts
 from services.ws.core.frames import Parts, message
+from services.ws.core.member import Member, MessageSink, Position
 from services.ws.core.news import News
 from services.ws.core.register import Full, Register
-from services.ws.core.rooms import Room, TopicCommit, TopicSet
+from services.ws.core.rooms import Room, TopicCommit
 from services.ws.core.topics import Topic
 from shared.edge.rates import Rates
 from shared.state.replica import Change, Replica
 
-STALE_MS: Final = 3_000  # three heartbeats without a word from the aggregator
+STALE_MS: Final = SILENT_BEATS * HEARTBEAT_MS  # without a word from the aggregator
 SWEEP: Final = 256  # connections that are served between two turns of the loop
 # Commits whose shared frames are kept for connections that the sweep has not come to. A full
 # window of 1,000 tokens is ten commits.
 _RECENT: Final = 16
-
-How = Literal["snap", "diff", "live", "wait"]
-
-
-class MessageSink(Protocol):
-    """One connection's way out."""
-
-    @property
-    def paused(self) -> bool:
-        """Whether so much is unsent that nothing more may be written."""
-
-    @property
-    def deflate(self) -> bool:
-        """Whether the client takes compressed frames."""
-
-    def write(self, data: bytes) -> None:
-        """Write finished frames."""
 
 
 class World(Protocol):
@@ -63,51 +50,14 @@ class World(Protocol):
         """Return whether the replica is one exact state."""
 
 
-@dataclass(frozen=True, slots=True)
-class Position:
-    """The state that a client says it holds of a topic."""
-
-    epoch: str
-    version: int
-
-
-class Member:
-    """One connection."""
-
-    __slots__ = (
-        "address",
-        "answers",
-        "epoch",
-        "generation",
-        "pause_ms",
-        "pending",
-        "reported_ms",
-        "sent_v",
-        "sink",
-        "topics",
-        "waiting",
-    )
-
-    def __init__(self, sink: MessageSink, topics: TopicSet, address: str = "") -> None:
-        self.sink = sink
-        self.address = address  # of the client; empty: unknown
-        self.topics = topics
-        self.epoch = ""  # the epoch that the client believes in
-        self.sent_v = 0  # all its topics have been written through this version
-        self.generation = 0  # of the load that it was written from
-        self.waiting: dict[str, tuple[Topic, Position | None]] = {}  # asked for, not yet written
-        self.answers: list[bytes] = []  # to be written just before those
-        self.pause_ms = 0.0  # least time between two tellings; the client chose it
-        self.reported_ms = 0  # when it was last sent a commit
-        self.pending: Iterator[bytes] | None = None  # the group in flight
-
-
 class Hub:
     """All rooms and members of one gateway. A `Listener` of the feed, which owns the replica."""
 
-    def __init__(self, replica: Replica, world: World) -> None:
+    def __init__(self, replica: Replica, world: World, *, window_ms: int = WINDOW_MS) -> None:
+        """`window_ms` is the aggregator's, as `hello` says it."""
         self.replica = replica
         self.world = world
+        self.window_ms = window_ms
         self.alerts = AlertLog()
         self.counts = GatewayCounts()
         self.members: dict[Member, None] = {}
@@ -147,7 +97,7 @@ class Hub:
         return not self.replica.seeding and self.world.loaded() and self.alerts.known
 
     @property
-    def status(self) -> Literal["live", "stale", "resync"]:
+    def status(self) -> Health:
         """What heartbeats say of this gateway's data."""
         if not self.ready:
             return "resync"
@@ -170,7 +120,9 @@ class Hub:
             member.answers.clear()
             member.pending = None
 
-    def subscribe(self, member: Member, wanted: Mapping[Topic, Position | None]) -> dict[str, How]:
+    def subscribe(
+        self, member: Member, wanted: Mapping[Topic, Position | None]
+    ) -> dict[str, Start]:
         """Note topics to add; return how each will start. `serve` then writes them.
 
         A topic that the connection already has starts over. Raises Full.
@@ -281,7 +233,7 @@ class Hub:
                     raise Full(f"too many snapshots for one address; again in {after_s} s")
 
     # -- how a connection moves on ----------------------------------------------------------------
-    def _how(self, topic: Topic, cursor: Position | None) -> How:
+    def _how(self, topic: Topic, cursor: Position | None) -> Start:
         replica = self.replica
         if cursor is None or cursor.epoch != replica.epoch:
             return "snap"
@@ -298,8 +250,8 @@ class Hub:
             try:
                 how, room = self._how(topic, cursor), self.rooms.open(topic, member.address)
             except Full as full:
-                refusal = message("err", code=full.code, msg=str(full), retry=True, k=topic.name)
-                group.append(iter((refusal,)))
+                refusal = Err(code=full.code, msg=str(full), retry=True, k=topic.name)
+                group.append(iter((message(refusal),)))
                 continue
             added.append(room)
             fold = room.fold(replica, cursor.version) if cursor and how == "diff" else None
@@ -390,14 +342,15 @@ class Hub:
         return recent[version - recent[0].pv]
 
     def _heartbeat(self, epoch: str, version: int) -> bytes:
-        return message(
-            "hb",
+        age_ms = self.world.age_ms()
+        beat = Beat(
             e=epoch,
             v=version,
             ts=self.world.now_ms(),
-            age_ms=self.world.age_ms(),
+            age_ms=UNSET if age_ms is None else age_ms,
             st=self.status,
         )
+        return message(beat)
 
     def _drop(self, member: Member, names: frozenset[str]) -> None:
         kept = [room.key for room in member.topics.rooms if room.name not in names]

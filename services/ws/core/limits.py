@@ -5,14 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
-from services.ws.core.closing import IDLE, NO_PONG, STALLED, Closing
+from dexwire.stream.closing import IDLE, NO_PONG, STALLED, Closing
+from dexwire.stream.limits import IN_BURST, IN_PER_S
 from shared.edge.rates import take
 
-IN_BYTES: Final = 16 * 1024  # of one inbound message
-IN_PER_S: Final = 10
-IN_BURST: Final = 30
-TOPICS: Final = 64  # of one connection
-IDS: Final = 500  # of a watchlist
 UNSENT_HIGH: Final = 64 * 1024  # unsent bytes above which nothing more is written
 UNSENT_LOW: Final = 16 * 1024  # unsent bytes below which writing goes on
 

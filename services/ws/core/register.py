@@ -9,22 +9,24 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Final
 
+from dexwire.stream.limits import LISTS_PER_ADDRESS
+from dexwire.stream.messages import ErrorCode
+from dexwire.stream.topics import ALL, LEVELS, alerts_topic, chain_topic, token_topic
 from services.ws.core.alerts import AlertLog
 from services.ws.core.news import News
 from services.ws.core.rooms import Room, TopicSet
-from services.ws.core.topics import ALL, Topic, alerts_topic, chain_topic, token_topic
+from services.ws.core.topics import Topic
 from services.ws.core.views import view_of
 from shared.state.replica import Replica
 
 LISTS: Final = 512  # kept at a time; each costs some 50 us a commit
-LISTS_PER_ADDRESS: Final = 128  # of them, those that one client address opened and uses
 LINGER_MS: Final = 60_000  # how long a list is kept after its last listener
 
 
 class Full(Exception):
     """No further list can be kept now."""
 
-    code = "busy"
+    code: ErrorCode = "busy"
 
 
 class Register:
@@ -55,9 +57,7 @@ class Register:
     def concerned(self, news: News) -> Iterator[Room]:
         """Yield the rooms that a commit may concern."""
         ids, rooms = news.ids, self._rooms
-        names = {ALL.name}
-        names |= {chain_topic(chain).name for chain in news.chains}
-        names |= {token_topic(ident).name for ident in ids}
+        names = {ALL, *map(chain_topic, news.chains), *map(token_topic, ids)}
         names |= _alert_names(news)
         yield from (rooms[name] for name in names if name in rooms)
         yield from self._lists.values()
@@ -173,8 +173,8 @@ def _alert_names(news: News) -> set[str]:
     names = set()
     for event in news.events:
         chain = event.ident.partition(":")[0]
-        for level in range(1, event.level + 1):
-            names.add(alerts_topic(level).name)
-            names.add(alerts_topic(level, chain=chain).name)
-            names.add(alerts_topic(level, ident=event.ident).name)
+        for level in LEVELS[: event.level]:
+            names.add(alerts_topic(level))
+            names.add(alerts_topic(level, chain=chain))
+            names.add(alerts_topic(level, ident=event.ident))
     return names

@@ -7,16 +7,35 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from itertools import count
-from typing import Annotated, Final, Literal, TypeAlias, TypeVar
+from typing import Final
 
-import msgspec
-from msgspec import Meta, Raw, Struct
+from msgspec import UNSET
 
-from services.ws.core.closing import BAD_FRAMES, TOO_FAST, Closing
+from dexwire.stream.closing import BAD_FRAMES, TOO_FAST, Closing
+from dexwire.stream.limits import RETRY_MS, TOPICS, WATCHED
+from dexwire.stream.messages import (
+    PROTOCOL,
+    Bye,
+    Echo,
+    Err,
+    Hello,
+    Ok,
+    Ping,
+    RateLimit,
+    Request,
+    Resume,
+    Sub,
+    Unsub,
+    Watch,
+    WatchMode,
+)
+from dexwire.stream.topics import WATCHLIST
 from services.ws.core.frames import message
-from services.ws.core.hub import Hub, Member, MessageSink, Position
-from services.ws.core.limits import IDS, IN_BYTES, IN_PER_S, TOPICS, Rate
+from services.ws.core.hub import Hub
+from services.ws.core.limits import Rate
+from services.ws.core.member import Member, MessageSink, Position
 from services.ws.core.register import Full
+from services.ws.core.requests import BadMessage, fields_of, ident_of, request_of
 from services.ws.core.topics import (
     TOKENS,
     BadTopic,
@@ -27,61 +46,8 @@ from services.ws.core.topics import (
     watch_topic,
 )
 
-SUBPROTOCOL: Final = "discover.v1.json"
-WINDOW_MS: Final = 200
-HEARTBEAT_MS: Final = 1_000
-RETRY_MS: Final = (500, 8_000)  # the range from which a client that has to go draws its wait
 _BAD_IN_A_ROW: Final = 5
-_NULL: Final = Raw(b"null")
-_LEAST_HZ: Final = 0.01
-
-_Id: TypeAlias = int | str | None
-_Version = Annotated[int, Meta(ge=0, lt=2**53)]
-
-
-class _Topics(Struct):
-    topics: list[str]
-    since: Raw = _NULL
-
-
-class _Since(Struct):
-    e: str
-    v: _Version
-
-
-class _Resume(Struct):
-    e: str
-    topics: Raw
-    watch: list[str] | None = None
-
-
-class _Watch(Struct):
-    ids: list[str]
-    mode: Literal["set", "add", "remove"] = "set"
-
-
-class _Pace(Struct):
-    max_hz: Annotated[float, Meta(ge=_LEAST_HZ, le=1000)] | None
-
-
-class _Ping(Struct):
-    ts: int | float | None = None
-
-
-_decode_message = msgspec.json.Decoder(dict[str, Raw]).decode
-_decode_id: Final = msgspec.json.Decoder(int | Annotated[str, Meta(max_length=64)] | None).decode
-_decode_since: Final = msgspec.json.Decoder(_Since).decode
-_decode_cursors: Final = msgspec.json.Decoder(dict[str, _Version]).decode
-T = TypeVar("T", bound=Struct)
 _owners = count(1)  # of watchlists
-
-
-class BadMessage(ValueError):
-    """A message is answered with an `err`; `code` is the protocol's."""
-
-    def __init__(self, code: str, text: str) -> None:
-        super().__init__(text)
-        self.code = code
 
 
 class Session:
@@ -104,31 +70,17 @@ class Session:
 
     def greet(self, topics: str | None, watch: str | None = None) -> None:
         """Say hello; `topics` and `watch` are those of the address, separated by commas."""
-        hub = self._hub
-        ready = hub.ready
-        self._sink.write(
-            message(
-                "hello",
-                proto=1,
-                e=hub.replica.epoch if ready else "",
-                v=hub.replica.version if ready else 0,
-                st=hub.status,
-                window_ms=WINDOW_MS,
-                hb_ms=HEARTBEAT_MS,
-                ts=hub.world.now_ms(),
-                limits={"topics": TOPICS, "ids": IDS, "in_per_s": IN_PER_S, "in_bytes": IN_BYTES},
-            )
-        )
+        self._sink.write(message(self._hello()))
         wanted = [] if topics is None else split_names(topics)
         if watch is not None:
-            wanted.append(TOKENS.name)
+            wanted.append(WATCHLIST)
         if wanted:
             try:
                 if watch is not None:
                     self._watched = _edited({}, split_names(watch), "set")
-                self._start(None, dict.fromkeys(wanted))
+                self._start(UNSET, dict.fromkeys(wanted))
             except (BadMessage, BadTopic, Full) as error:
-                self._refuse(None, error)
+                self._refuse(UNSET, error)
 
     def receive(self, text: str, now_s: float) -> Closing | None:
         """Take one message of the client."""
@@ -143,25 +95,31 @@ class Session:
     def bye(self) -> None:
         """Announce that this gateway is going away."""
         if not self._sink.paused:
-            self._sink.write(message("bye", why="drain", retry_ms=RETRY_MS))
+            self._sink.write(message(Bye(why="drain", retry_ms=RETRY_MS)))
 
     def leave(self) -> None:
         """Forget the connection; leaving twice is no error."""
         self._hub.leave(self.member)
 
+    def _hello(self) -> Hello:
+        hub = self._hub
+        ready = hub.ready
+        return Hello(
+            proto=PROTOCOL,
+            e=hub.replica.epoch if ready else "",
+            v=hub.replica.version if ready else 0,
+            st=hub.status,
+            window_ms=hub.window_ms,
+            ts=hub.world.now_ms(),
+        )
+
     # -- what the client asks ---------------------------------------------------------------------
     def _on_text(self, text: str) -> Closing | None:
-        ident: _Id = None
+        ident: Echo = UNSET
         try:
-            try:
-                message_fields = _decode_message(text)
-            except (msgspec.MsgspecError, RecursionError):
-                raise BadMessage("bad_json", "not a JSON object") from None
-            try:
-                ident = _decode_id(message_fields.get("id", _NULL))
-            except msgspec.MsgspecError:
-                raise BadMessage("bad_request", "id must be an integer or a short string") from None
-            self._dispatch(ident, _op_of(message_fields), text)
+            fields = fields_of(text)
+            ident = ident_of(fields)
+            self._answer(ident, request_of(text, fields))
         except Full as error:
             self._refuse(ident, error)
             return None
@@ -172,49 +130,45 @@ class Session:
         self._bad = 0
         return None
 
-    def _dispatch(self, ident: _Id, op: str, text: str) -> None:
-        match op:
-            case "sub":
-                request = _read(text, _Topics)
-                since = _cursor(request.since)
+    def _answer(self, ident: Echo, request: Request) -> None:
+        match request:
+            case Sub(topics=topics, since=page):
                 # A page has no watchlist, so its state is none of one.
-                self._start(ident, {k: None if k == TOKENS.name else since for k in request.topics})
-            case "unsub":
-                names = [parse_topic(name).name for name in _read(text, _Topics).topics]
-                if TOKENS.name in names:
+                since = None if page is None else Position(page.e, page.v)
+                self._start(ident, {k: None if k == WATCHLIST else since for k in topics})
+            case Unsub():
+                names = [parse_topic(name).name for name in request.topics]
+                if WATCHLIST in names:
                     self._watched = {}
                 self._hub.unsubscribe(self.member, names)
-                self._sink.write(message("ok", id=ident))
-            case "resume":
-                self._resume(ident, _read(text, _Resume))
-            case "watch":
-                edit = _read(text, _Watch)
-                self._start(ident, {TOKENS.name: None}, _edited(self._watched, edit.ids, edit.mode))
-            case "rate":
-                max_hz = _read(text, _Pace).max_hz
+                self._sink.write(message(Ok(id=ident)))
+            case Resume():
+                self._resume(ident, request)
+            case Watch():
+                edited = _edited(self._watched, request.ids, request.mode)
+                self._start(ident, {WATCHLIST: None}, edited)
+            case RateLimit(max_hz=max_hz):
                 self.member.pause_ms = 1000 / max_hz if max_hz else 0.0
-                self._sink.write(message("ok", id=ident))
-            case "ping":
-                ping_ts = _read(text, _Ping).ts
-                now = self._hub.world.now_ms()
-                self._sink.write(message("ok", id=ident, ts=ping_ts, now=now))
-            case _:
-                raise BadMessage("bad_op", f"unknown op '{op[:64]}'")
+                self._sink.write(message(Ok(id=ident)))
+            case Ping():
+                ts = UNSET if request.ts is None else request.ts
+                self._sink.write(message(Ok(id=ident, ts=ts, now=self._hub.world.now_ms())))
 
-    def _resume(self, ident: _Id, request: _Resume) -> None:
-        cursors = _resumed(request.topics)
-        wanted: dict[str, Position | None] = {k: Position(request.e, v) for k, v in cursors.items()}
+    def _resume(self, ident: Echo, request: Resume) -> None:
+        wanted: dict[str, Position | None] = {
+            topic: Position(request.e, version) for topic, version in request.topics.items()
+        }
         watched = None
         if request.watch is not None:
             watched = _edited({}, request.watch, "set")
-            wanted.setdefault(TOKENS.name, None)
-        elif TOKENS.name in wanted:
-            wanted[TOKENS.name] = None  # of which tokens it holds the rows is not said
+            wanted.setdefault(WATCHLIST, None)
+        elif WATCHLIST in wanted:
+            wanted[WATCHLIST] = None  # of which tokens it holds the rows is not said
         self._start(ident, wanted, watched)
 
     def _start(
         self,
-        ident: _Id,
+        ident: Echo,
         wanted: Mapping[str, Position | None],
         watched: dict[str, None] | None = None,
     ) -> None:
@@ -237,57 +191,24 @@ class Session:
         how = self._hub.subscribe(self.member, topics)
         if watched is not None:
             self._watched = watched
-        answer = message("ok", id=ident, topics=how)
+        answer = message(Ok(id=ident, topics={**how}))
         if tokens in topics:
             self._hub.answer(self.member, answer)
         else:
             self._sink.write(answer)
         self._hub.serve(self.member)
 
-    def _refuse(self, ident: _Id, error: BadMessage | BadTopic | Full) -> None:
+    def _refuse(self, ident: Echo, error: BadMessage | BadTopic | Full) -> None:
         retry = isinstance(error, Full)
-        self._sink.write(message("err", id=ident, code=error.code, msg=str(error), retry=retry))
+        self._sink.write(message(Err(id=ident, code=error.code, msg=str(error), retry=retry)))
 
 
-def _edited(
-    watched: Mapping[str, None], ids: Iterable[str], mode: Literal["set", "add", "remove"]
-) -> dict[str, None]:
-    """Return a watchlist after an edit. Raises BadTopic for what can be no id, and Refused."""
+def _edited(watched: Mapping[str, None], ids: Iterable[str], mode: WatchMode) -> dict[str, None]:
+    """Return a watchlist after an edit. Raises BadTopic for what can be no id, and BadMessage."""
     named = dict.fromkeys(parse_token_id(ident) for ident in ids if ident)
     if mode == "remove":
         return {ident: None for ident in watched if ident not in named}
     edited = {**watched, **named} if mode == "add" else named
-    if len(edited) > IDS:
-        raise BadMessage("limit", f"at most {IDS} tokens in a watchlist")
+    if len(edited) > WATCHED:
+        raise BadMessage("limit", f"at most {WATCHED} tokens in a watchlist")
     return edited
-
-
-def _op_of(message_fields: Mapping[str, Raw]) -> str:
-    try:
-        return msgspec.json.decode(message_fields.get("op", _NULL), type=str)
-    except msgspec.MsgspecError:
-        raise BadMessage("bad_op", "op must be a string") from None
-
-
-def _read(text: str, kind: type[T]) -> T:
-    try:
-        return msgspec.json.decode(text, type=kind)
-    except msgspec.MsgspecError as error:
-        raise BadMessage("bad_request", str(error)[:200]) from None
-
-
-def _cursor(since: Raw) -> Position | None:
-    if bytes(since) == b"null":
-        return None
-    try:
-        found = _decode_since(since)
-    except msgspec.MsgspecError as error:
-        raise BadMessage("bad_since", str(error)[:200]) from None
-    return Position(found.e, found.v)
-
-
-def _resumed(cursors: Raw) -> dict[str, int]:
-    try:
-        return _decode_cursors(cursors)
-    except msgspec.MsgspecError as error:
-        raise BadMessage("bad_since", str(error)[:200]) from None

@@ -6,25 +6,33 @@ import re
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from dexwire.stream import topics as names
+from dexwire.stream.topics import (
+    ANY_CHAIN,
+    LEVELS,
+    LIST_FORM,
+    LIST_SIZES,
+    NO_WINDOW,
+    ORDERS,
+    SORTS,
+    WINDOWED,
+    WINDOWS,
+)
 from shared.chains import canonical_chain, token_id
-from shared.model import SORTS, WINDOWED, WINDOWS, metric_of
+from shared.model import metric_of
 from shared.spellings import canonical_address
 
 Kind = Literal["rows", "token", "list", "tokens", "alerts"]
 
-COUNTS: Final = (10, 25, 50, 100, 200)  # lengths of lists
-_ORDERS: Final = ("asc", "desc")
 _QUOTED: Final = 64  # characters of the input that an error repeats
 _COMMA = re.compile(r",(?![^<>]*>)")
-_LEVEL = re.compile(r"(?:\A|:)L([1-4])\Z")
+_LEVEL = re.compile(rf"(?:\A|:)L([{LEVELS[0]}-{LEVELS[-1]}])\Z")
 
 
 class BadTopic(ValueError):
-    """A topic name cannot be served; `code` is the protocol's error code."""
+    """A topic name cannot be served; `code` is the protocol's."""
 
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
+    code: Final = "bad_topic"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,23 +72,13 @@ class Topic:
         return self.watched if self.token_id is None else (self.token_id,)
 
 
-ALL: Final = Topic("all")
-TOKENS: Final = Topic("tokens", kind="tokens")
+ALL: Final = Topic(names.ALL)
+TOKENS: Final = Topic(names.WATCHLIST, kind="tokens")
 
 
 def split_names(joined: str) -> list[str]:
     """Split names that commas join; those within the `<…>` of a generic type join nothing."""
     return _COMMA.split(joined)
-
-
-def chain_topic(chain: str) -> Topic:
-    """Return the topic of a canonical chain id."""
-    return Topic(f"chain:{chain}", chain=chain)
-
-
-def token_topic(ident: str) -> Topic:
-    """Return the topic of a canonical token id."""
-    return Topic(f"token:{ident}", token_id=ident, kind="token")
 
 
 def watch_topic(ids: tuple[str, ...], owner: str) -> Topic:
@@ -94,7 +92,7 @@ def parse_token_id(written: str) -> str:
     chain = canonical_chain(chain_name)
     address = canonical_address(chain, raw_address) if chain else None
     if chain is None or address is None:
-        raise BadTopic("bad_topic", f"no token id '{written[:_QUOTED]}'")
+        raise BadTopic(f"no token id '{written[:_QUOTED]}'")
     return token_id(chain, address)
 
 
@@ -108,55 +106,54 @@ def parse_topic(name: str) -> Topic:
     Raises BadTopic.
     """
     kind, _, rest = name.partition(":")
-    if name == "all":
+    if name == ALL.name:
         return ALL
-    if name == "tokens":
+    if name == TOKENS.name:
         return TOKENS
     if kind == "chain":
-        return chain_topic(_chain(rest))
+        chain = _chain(rest)
+        return Topic(names.chain_topic(chain), chain=chain)
     if kind == "token":
-        return token_topic(parse_token_id(rest))
+        ident = parse_token_id(rest)
+        return Topic(names.token_topic(ident), token_id=ident, kind="token")
     if kind == "list":
         return _list_topic(rest)
-    if kind == "alerts":
+    if kind == names.ALERTS:
         return _alerts_topic(name, rest)
-    raise BadTopic("bad_topic", f"unknown topic '{name[:_QUOTED]}'")
+    raise BadTopic(f"unknown topic '{name[:_QUOTED]}'")
 
 
 def _chain(name: str) -> str:
     chain = canonical_chain(name)
     if chain is None:
-        raise BadTopic("bad_topic", f"unknown chain '{name[:_QUOTED]}'")
+        raise BadTopic(f"unknown chain '{name[:_QUOTED]}'")
     return chain
 
 
 def _list_topic(rest: str) -> Topic:
     parts = rest.split(":")
     if len(parts) != 5:
-        form = "list:<sort>:<window>:<order>:<chain|*>:<n>"
-        raise BadTopic("bad_topic", f"a list is {form}, not 'list:{rest[:_QUOTED]}'")
+        raise BadTopic(f"a list is {LIST_FORM}, not 'list:{rest[:_QUOTED]}'")
     sort, window, order, chain_name, count = parts
-    windows = WINDOWS if sort in WINDOWED else ("-",)
-    counts = tuple(map(str, COUNTS))
+    windows = WINDOWS if sort in WINDOWED else (NO_WINDOW,)
+    counts = tuple(map(str, LIST_SIZES))
     for what, value, known in (
         ("sort", sort, SORTS),
         ("window", window, windows),
-        ("order", order, _ORDERS),
+        ("order", order, sorted(ORDERS)),
         ("length", count, counts),
     ):
         if value not in known:
-            raise BadTopic(
-                "bad_topic", f"unknown {what} '{value[:_QUOTED]}'; one of {' '.join(known)}"
-            )
-    chain = None if chain_name == "*" else _chain(chain_name)
+            raise BadTopic(f"unknown {what} '{value[:_QUOTED]}'; one of {' '.join(known)}")
+    chain = None if chain_name == ANY_CHAIN else _chain(chain_name)
     ranking = ListRanking(metric_of(sort, window), order == "desc", chain, int(count))
-    name = f"list:{sort}:{window}:{order}:{chain or '*'}:{count}"
+    name = names.list_topic(sort, window, order, chain, int(count))
     return Topic(name, chain=chain, kind="list", ranking=ranking)
 
 
 def _alerts_topic(name: str, rest: str) -> Topic:
-    if rest == "" and name != "alerts":
-        raise BadTopic("bad_topic", "unknown topic 'alerts:'")
+    if rest == "" and name != names.ALERTS:
+        raise BadTopic("unknown topic 'alerts:'")
     found = _LEVEL.search(rest)
     level = int(found[1]) if found else 1
     of = rest[: found.start()] if found else rest
@@ -164,14 +161,8 @@ def _alerts_topic(name: str, rest: str) -> Topic:
     if of.startswith("token:"):
         ident = parse_token_id(of.removeprefix("token:"))
     elif re.fullmatch(r"L\d*", of):
-        raise BadTopic("bad_topic", f"no level '{of[:_QUOTED]}'; one of L1 L2 L3 L4")
+        raise BadTopic(f"no level '{of[:_QUOTED]}'; one of {' '.join(f'L{n}' for n in LEVELS)}")
     elif of:
         chain = _chain(of)
-    return alerts_topic(level, chain=chain, ident=ident)
-
-
-def alerts_topic(level: int = 1, *, chain: str | None = None, ident: str | None = None) -> Topic:
-    """Return the topic of alerts of at least a level: of all, of a chain, or of a token."""
-    of = f":token:{ident}" if ident else f":{chain}" if chain else ""
-    least = f":L{level}" if level > 1 else ""
-    return Topic(f"alerts{of}{least}", chain=chain, token_id=ident, kind="alerts", level=level)
+    canonical = names.alerts_topic(level, chain=chain, ident=ident)
+    return Topic(canonical, chain=chain, token_id=ident, kind="alerts", level=level)

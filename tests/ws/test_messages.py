@@ -1,0 +1,118 @@
+"""Every frame of the gateway is the protocol's message, exactly: decoded strictly, encoded back."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import msgspec
+
+from dexwire.stream.messages import SERVER_FRAMES, Frame, tag_of
+from services.ws.core.session import Session
+from tests.support_commits import Ledger, token
+from tests.ws.conftest import StartGateway
+from tests.ws_support import FakeGateway, FakeSink, joined, receive
+
+ROW: dict[str, Any] = {
+    "token_name": "Wif Hat", "token_ticker": "WIF", "same_ticker":
+    {"count": 2, "oldest": True, "most_liquid": False}, "price": 1.10, "price_change_5m": -3,
+    "volume_24h": 1e15 - 1, "transactions_24h": 7, "sources": ["dexscreener", "jupiter"],
+    "stale": False, "observed_ms": 1_790_000_000_000,
+}  # fmt: skip
+LIST = "list:volume:24h:desc:*:10"
+TOPICS = ["all", "chain:solana", "token:solana:A", LIST, "alerts"]
+decoder: msgspec.json.Decoder[Frame] = msgspec.json.Decoder(Frame)
+
+
+def same(frame: dict[str, Any]) -> dict[str, Any]:
+    """The frame after a way through its struct: an unknown field would be missing."""
+    through: dict[str, Any] = json.loads(msgspec.json.encode(decoder.decode(json.dumps(frame))))
+    return through
+
+
+class Recorded:
+    """A session whose frames are all kept."""
+
+    def __init__(self, *, room: int = 1 << 30) -> None:
+        self.ledger = Ledger()
+        self.ledger.commit({**token("A", **ROW), **token("B", **ROW)})
+        self.gateway = FakeGateway(self.ledger)
+        self.sink = FakeSink(room)
+        self.session = Session(self.gateway.hub, self.sink)
+        self.frames: list[dict[str, Any]] = []
+
+    def say(self, **message: object) -> None:
+        self.session.receive(json.dumps({"id": 1, **message}), 1e9 + 10.0 * len(self.frames))
+        self.take()
+
+    def commit(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - as Ledger.commit
+        self.gateway.follow(self.ledger.commit(*args, **kwargs))
+        self.take()
+
+    def take(self) -> None:
+        self.frames += self.sink.drain()
+
+
+def whole_conversation() -> Recorded:
+    said = Recorded()
+    said.session.greet(None)
+    said.say(op="sub", topics=TOPICS)
+    said.say(op="watch", ids=["solana:A", "solana:B"])
+    said.commit(token("A", price=None, volume_24h=3, stale=True), alerts=[("solana:A", 2)])
+    said.commit(token("C", **ROW))
+    said.commit({}, ["solana:B"])
+    said.say(op="rate", max_hz=0.01)
+    said.commit(token("C", price=2))
+    said.commit(token("C", price=3))
+    said.gateway.world.now += 200_000
+    said.gateway.sweep()
+    said.take()
+    said.say(op="resume", e="e1", topics={"all": 1, LIST: 1, "alerts": 1}, watch=["solana:A"])
+    said.say(op="ping", ts=5)
+    said.say(op="unsub", topics=["all"])
+    said.say(op="sub", topics=["nonsense"])
+    said.gateway.world.age = None
+    said.gateway.beat()
+    said.session.bye()
+    said.take()
+    return said
+
+
+def test_what_the_gateway_assembles_is_what_the_structs_say() -> None:
+    frames = whole_conversation().frames
+
+    assert [same(frame) for frame in frames] == frames
+    kinds = {frame["t"] for frame in frames}
+    assert kinds == set(map(tag_of, SERVER_FRAMES)) - {"lost"}
+    fields = {name for frame in frames if frame["t"] == "d" for name in frame}
+    assert fields == {"t", "k", "pv", "v", "ts", "set", "add", "del", "ids", "cf"}
+
+
+def test_parts_of_a_split_message_are_what_the_structs_say() -> None:
+    said = Recorded()
+    said.commit({f"solana:{n}": {**ROW, "protocol": "x" * 500} for n in range(700)})
+
+    said.say(op="sub", topics=["all"])
+
+    assert [frame.get("more") for frame in said.frames] == [None, True, True, None]
+    assert [same(frame) for frame in said.frames] == said.frames
+
+
+def test_a_notice_of_lost_alerts_is_what_the_struct_says() -> None:
+    said = Recorded()
+    said.ledger.alerts_floor = 1
+    said.gateway.load()
+
+    said.say(op="resume", e="e1", topics={"alerts": 0})
+
+    assert said.frames[1]["t"] == "lost"
+    assert [same(frame) for frame in said.frames] == said.frames
+
+
+async def test_hello_says_the_window_that_is_set(start_gateway: StartGateway) -> None:
+    gateway = await start_gateway(window_ms=50)
+
+    async with joined(gateway.url) as socket:
+        hello = await receive(socket, "hello")
+
+    assert hello["window_ms"] == 50
