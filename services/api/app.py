@@ -15,7 +15,8 @@ from services.api.discover.pages import Pages
 from services.api.discover.pinned_orders import Views
 from services.api.documents.files import document_routes
 from services.api.edge.connection import Bounds, serving
-from services.api.edge.middleware import LISTS, EdgeMiddleware
+from services.api.edge.middleware import edge
+from services.api.edge.middleware.cache import LISTS
 from services.api.edge.visitors import Visitors
 from services.api.health import Health, Livez, Readyz
 from services.api.ingest.endpoint import Ingest
@@ -110,7 +111,7 @@ def build_api(
     }
     writers: dict[str, ASGIApp] = {"/ingest": ingest}
     counts.routes = Routes([*readers, *writers])
-    api.app = EdgeMiddleware(
+    api.app = edge(
         build_router(readers, writers, Sources(redis, keys).explain),
         visitors,
         cached=discover.cached,

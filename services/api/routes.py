@@ -12,7 +12,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from services.api.edge.answer import problem_answer
-from services.api.edge.middleware import PROBLEM
+from services.api.edge.middleware.outcome import PROBLEM
 from services.api.edge.problem import Problem, clip
 
 

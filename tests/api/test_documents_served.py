@@ -14,10 +14,12 @@ from tests.api.conftest import Start
 from tests.support import ROOT
 
 
-def routes_of(app: Any) -> set[tuple[str, str]]:  # noqa: ANN401 - the router behind the door
+def routes_of(app: Any) -> set[tuple[str, str]]:  # noqa: ANN401 - the router behind middleware
+    while not hasattr(app, "routes"):
+        app = app._app
     return {
         (route.path.replace(":path}", "}"), method.lower())  # Starlette's type of a parameter
-        for route in app._inner.routes
+        for route in app.routes
         if isinstance(route, Route)
         for method in route.methods or ()
         if method != "HEAD"

@@ -17,7 +17,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from services.api.edge.answer import PROBLEM, SAFE_HEADERS
 from services.api.edge.graceful_close import GracefulClose
-from services.api.edge.middleware import REFUSALS
+from services.api.edge.middleware.connection import REFUSALS
 from services.api.edge.problem import Problem
 from services.api.edge.visitors import Visitors
 from shared.edge.framing import HEAD_MAX, HEADERS_MAX, Framing

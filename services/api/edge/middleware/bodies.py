@@ -1,0 +1,74 @@
+"""Reads a body that nobody else reads, so that its sender sees why it was refused."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from typing import Final
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from services.api.edge.middleware.connection import LAST
+
+# A body that nobody reads is swallowed up to here before the connection is closed: closing it with
+# bytes unread resets it, and the client would not see why it was refused.
+_LINGER_BYTES: Final = 1 << 20
+_LINGER_S: Final = 1.0
+
+
+class BodyMiddleware:
+    """Watches requests that have a body: one that is not read to its end costs the connection."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        """Watch it."""
+        if not _has_body(scope):
+            return self._app(scope, receive, send)
+        body = _Body(scope, receive, send)
+        return self._app(scope, body.receive, body.send)
+
+
+def _has_body(scope: Scope) -> bool:
+    for name, value in scope["headers"]:
+        if name == b"transfer-encoding" or (name == b"content-length" and value.strip(b"0 ")):
+            return True
+    return False
+
+
+class _Body:
+    """The body of one request."""
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self._receive, self._send = receive, send
+        self._complete = False
+        # A client that sent `Expect` is refused before it sends a body.
+        self._expects_continue = any(name == b"expect" for name, _ in scope["headers"])
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        if message["type"] != "http.request" or not message.get("more_body", False):
+            self._complete = True
+        return message
+
+    async def send(self, message: Message) -> None:
+        if self._complete:
+            await self._send(message)
+        elif message["type"] == "http.response.start":
+            await self._send({**message, "headers": [*message["headers"], LAST]})
+        elif message.get("more_body", False) or self._expects_continue:
+            await self._send(message)
+        else:  # the client has its whole answer now; the connection stays until it has sent all
+            await self._send({**message, "more_body": True})
+            await self._swallow()
+            await self._send({"type": "http.response.body", "body": b""})
+
+    async def _swallow(self) -> None:
+        left = _LINGER_BYTES
+        try:
+            async with asyncio.timeout(_LINGER_S):
+                while not self._complete and left > 0:
+                    left -= len((await self.receive()).get("body", b""))
+        except TimeoutError:
+            pass
