@@ -11,6 +11,17 @@ class ConfigError(PipelineError):
     """A setting is wrong; the message names the variable."""
 
 
+class NewerStore(ConfigError):
+    """The store has a schema that this version does not know."""
+
+    def __init__(self, schema: str) -> None:
+        super().__init__(
+            f"the store has schema {schema[:20]}, which a newer version of dexwire wrote: start "
+            "that version again, or use another REDIS_URL or REDIS_PREFIX (docs/OPERATIONS.md, "
+            "Upgrade)"
+        )
+
+
 class CannotListen(PipelineError):
     """An address cannot be listened on. `reason` names it, `fix` says what to do."""
 

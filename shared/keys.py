@@ -16,6 +16,7 @@ LEASE_RENEW_S: Final = 0.5
 HEARTBEAT_S: Final = 1.0
 SILENCE_S: Final = 3.0  # three heartbeats; then a subscription counts as dead
 GONE_KEEP_MS: Final = 15 * 60_000  # how long a removal is sent to a resuming client
+REVERTED_MS: Final = 10 * 60_000  # a report; it is repeated while the epoch goes on
 ALERTS_MAX_ENTRIES: Final = 10_000
 LOG_MAX_ENTRIES: Final = 3_000  # ten minutes of full windows
 INGEST_SEEN_MS: Final = 10 * 60_000
@@ -43,8 +44,8 @@ class Keys:
 
     @property
     def meta(self) -> str:
-        """Hash: epoch, version, run_id, fence, commit_id, digest, committed_ms, tokens, horizon,
-        seeding.
+        """Hash: schema, epoch, version, run_id, fence, commit_id, digest, committed_ms, tokens,
+        horizon, native, seeding.
         """  # noqa: D205
         return f"{self.prefix}state:meta"
 
@@ -66,6 +67,15 @@ class Keys:
     def alert_base(self, token_id: str) -> str:
         """Hash: one field per window, its history and reports. Lives as long as the row."""
         return f"{self.prefix}alerts:base:{token_id}"
+
+    @property
+    def reverted(self) -> str:
+        """String: an epoch of which a reader has seen a later version than the store holds.
+
+        The store was put back under it, so that versions would come twice. Lives until the next
+        epoch, at most REVERTED_MS.
+        """
+        return f"{self.prefix}state:reverted"
 
     @property
     def lease(self) -> str:

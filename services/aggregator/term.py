@@ -26,7 +26,7 @@ from shared.keys import HEARTBEAT_S
 from shared.process.logs import get_logger
 from shared.redis.connect import UNREACHABLE
 from shared.state.messages import Heartbeat, NativePrice, Refused, encode
-from shared.state.meta import Meta
+from shared.state.meta import STORE_SCHEMA, Meta
 from shared.state.plan import CommitPlan
 from shared.state.row import format_digest
 
@@ -46,8 +46,9 @@ async def take_over(context: AggregatorContext, fence: str) -> Term:
     verified = Verified(store, context.memory, alerts)
     exact = await context.feed.lead()
     meta = await store.meta()
+    exact = exact and meta.run_id == run_id and meta.epoch != await store.reverted()
     inherited: list[str] = []
-    if not exact or meta.run_id != run_id:
+    if not exact or meta.schema != STORE_SCHEMA:
         inherited = await _begin_epoch(context, fence, verified, meta)
     merger = Merger(
         context.memory, replica, settings.merge_rules(), settings.noise_floors(), alerts,
@@ -78,6 +79,8 @@ async def _begin_epoch(
     memory.touch(memory.tokens(), context.clock.now_ms())
     context.counts.epochs += 1
     log.info("epoch_begun", epoch=epoch, after=meta.epoch, tokens=len(memory))
+    if meta.schema != STORE_SCHEMA:
+        log.info("store_migrated", before=meta.schema, now=STORE_SCHEMA, tokens=len(stored))
     if context.counts.takeovers:  # not a start: the store was exchanged under us
         log.warning("store_replaced", epoch=epoch, tokens=len(memory))
     return stored
@@ -123,7 +126,13 @@ class Term:
         self._store_is_full = False
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Write until `stop`, and then what is held."""
+        """Write until `stop`, and then what is held.
+
+        In an epoch that is taken over, a heartbeat comes first: a reader that has seen a later
+        version of it reports that before there is another one.
+        """
+        if self._replica.version:
+            await self.beat()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(repeat(self.commit_window, self._window_s, stop))
             tasks.create_task(repeat(self.beat, HEARTBEAT_S, stop))

@@ -24,7 +24,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from dexwire.stream.limits import WINDOW_MS
 from shared.edge.client_address import check_network
 from shared.edge.origins import canonical_origin
-from shared.errors import ConfigError
+from shared.errors import ConfigError, NewerStore
 from shared.process.environment import variable_of
 from shared.process.secret_files import SecretsFromFiles
 from shared.redis.address import RedisAddress, hash_tag, parse_redis_url
@@ -232,5 +232,6 @@ def _variable(cls: type[BaseSettings], loc: tuple[int | str, ...]) -> str:
 
 def exit_on_config_error(error: ConfigError) -> int:
     """Print the one line that a wrong setting deserves; return the exit code."""
-    print(f"dexwire: wrong setting: {error}", file=sys.stderr)  # noqa: T201 - before logging is up
+    what = "" if isinstance(error, NewerStore) else "wrong setting: "
+    print(f"dexwire: {what}{error}", file=sys.stderr)  # noqa: T201 - before logging is up
     return EX_CONFIG

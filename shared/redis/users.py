@@ -46,6 +46,7 @@ def redis_users(prefix: str = "") -> tuple[RedisUser, ...]:
     rows, readings = keys.token("*"), keys.reading("*")
     indices, bases = keys.index("*"), keys.alert_base("*")
     state = (keys.meta, keys.gone, keys.log)
+    reverted = keys.reverted
     services = (
         RedisUser(
             name="fetcher",
@@ -67,7 +68,7 @@ def redis_users(prefix: str = "") -> tuple[RedisUser, ...]:
                 *CONNECT, *_RUN, *_FOLLOW, "del", "get", "hdel", "hget", "hmget", "hset",
                 "pexpire", "set", "time", "xadd", "zadd", "zrem", "zremrangebyscore",
             ),
-            writes=(rows, readings, indices, *state, keys.alerts_log, bases, keys.lease),
+            writes=(rows, readings, indices, *state, keys.alerts_log, bases, reverted, keys.lease),
             subscribes=(keys.raw_tokens, keys.state_changes),
             publishes=(keys.state_changes,),
         ),
@@ -81,7 +82,7 @@ def redis_users(prefix: str = "") -> tuple[RedisUser, ...]:
             reads=(rows, readings, indices, *state, keys.fetch_status("*"), keys.lease),
             writes=(
                 keys.ingest_seen("*", "*"), keys.ingest_rate("*"), keys.view("*"), keys.views,
-                keys.cursor_secret,
+                keys.cursor_secret, reverted,
             ),
             shown=(keys.lease,),
             subscribes=(keys.state_changes,),
@@ -90,11 +91,11 @@ def redis_users(prefix: str = "") -> tuple[RedisUser, ...]:
         RedisUser(
             name="ws",
             commands=(
-                *CONNECT, *_AT_ONCE, *_FOLLOW, "hget", "xinfo|stream", "zadd", "zremrangebyrank",
-                "zremrangebyscore",
+                *CONNECT, *_AT_ONCE, *_FOLLOW, "hget", "set", "xinfo|stream", "zadd",
+                "zremrangebyrank", "zremrangebyscore",
             ),
             reads=(rows, *state, keys.alerts_log),
-            writes=(keys.watched,),
+            writes=(keys.watched, reverted),
             subscribes=(keys.state_changes,),
         ),
     )  # fmt: skip

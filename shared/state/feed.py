@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 from redis.asyncio.client import PubSub
-from redis.exceptions import RedisError
+from redis.exceptions import NoPermissionError, RedisError
 
 from shared.errors import Diverged
 from shared.keys import SILENCE_S, Keys
@@ -111,12 +111,14 @@ class Feed:
     async def lead(self) -> bool:
         """Hand the replica over to the caller, who alone writes now.
 
-        True: it is exactly what the store holds. False: the store holds nothing, or nothing that
-        its own digest confirms, and the caller has to begin a new epoch.
+        True: it is exactly what the store holds. False: the store holds nothing, nothing that its
+        own digest confirms, or an older state than was here, and the caller has to begin a new
+        epoch.
         """
         async with self._turn:
             meta = await self._store.meta()
-            exact = bool(meta.epoch) and (await self._reach(meta) or await self._read(meta))
+            whole = bool(meta.epoch) and not self._is_reverted(meta)
+            exact = whole and (await self._reach(meta) or await self._read(meta))
             self._leading = True
         return exact
 
@@ -126,7 +128,7 @@ class Feed:
         if not self.loaded.is_set() or meta.epoch != replica.epoch:
             return False
         messages = await self._store.log(replica.version, meta.version)
-        if messages is None or meta.version < replica.version:
+        if messages is None:
             return False
         try:
             self._apply_all(messages)
@@ -259,14 +261,28 @@ class Feed:
             return
         meta = await self._store.meta()
         replica = self.replica
-        if (
-            not self.loaded.is_set()
-            or meta.epoch != replica.epoch
-            or meta.version < replica.version
-        ):
+        if self._is_reverted(meta):
+            await self._report_reverted(meta)
+        elif not self.loaded.is_set() or meta.epoch != replica.epoch:
             await self._load()
         elif meta.version > replica.version:
             await self._fill(meta.version)
+
+    def _is_reverted(self, meta: Meta) -> bool:
+        """Return whether the store has gone back: its next versions are others than were here."""
+        replica = self.replica
+        same = self.loaded.is_set() and meta.epoch == replica.epoch
+        return same and meta.version < replica.version
+
+    async def _report_reverted(self, meta: Meta) -> None:
+        """See to it that a new epoch begins; until then the last exact state stays."""
+        log.warning(
+            "store_reverted", epoch=meta.epoch, version=meta.version, seen=self.replica.version
+        )
+        try:
+            await self._store.report_reverted(meta.epoch)
+        except NoPermissionError:  # a Redis user that was made for an older version
+            await self._load()
 
     async def _fill(self, upto: int) -> None:
         """Apply the commits that were missed, from the log."""

@@ -9,13 +9,13 @@ from typing import Any, Final
 import msgspec
 from redis.exceptions import ResponseError
 
-from shared.errors import Diverged, Fenced, StoreError
-from shared.keys import LEASE_MS, Keys
+from shared.errors import Diverged, Fenced, NewerStore, StoreError
+from shared.keys import LEASE_MS, REVERTED_MS, Keys
 from shared.model import METRICS, ROW_FIELDS
 from shared.process.measure import ServerLoad
 from shared.redis.connect import Redis
 from shared.redis.script import Script
-from shared.state.meta import Meta, decode_meta
+from shared.state.meta import STORE_SCHEMA, Meta, decode_meta
 from shared.state.plan import CommitPlan
 from shared.state.row import Fields
 
@@ -61,12 +61,13 @@ class Store:
         self.redis: Any = redis
         self.keys = keys
         indices = [keys.index(metric) for metric in METRICS]
-        self._written = [keys.meta, keys.gone, keys.log, keys.alerts_log, *indices]
+        self._written = [keys.meta, keys.gone, keys.log, keys.reverted, keys.alerts_log, *indices]
 
     # -- writing ----------------------------------------------------------------------------------
     async def acquire(self, holder: str) -> Lease | None:
-        """Take the aggregator's lease if nobody holds it."""
-        reply = await _ACQUIRE(self.redis, [self.keys.lease, self.keys.meta], [holder, LEASE_MS])
+        """Take the aggregator's lease if nobody holds it. Raises NewerStore, with nothing taken."""
+        args = [holder, LEASE_MS, STORE_SCHEMA]
+        reply = await self._checked(_ACQUIRE, [self.keys.lease, self.keys.meta], args)
         return None if reply is None else Lease(reply[0].decode(), int(reply[1]))
 
     async def renew(self, holder: str) -> int | None:
@@ -79,8 +80,8 @@ class Store:
         await _RELEASE(self.redis, [self.keys.lease], [holder])
 
     async def begin_epoch(self, fence: str, epoch: str) -> None:
-        """Start an empty epoch. Raises Fenced when another aggregator has taken over."""
-        await self._checked(_BEGIN_EPOCH, self._written, [fence, epoch])
+        """Start an empty epoch of our schema. Raises Fenced when another has taken over."""
+        await self._checked(_BEGIN_EPOCH, self._written, [fence, epoch, STORE_SCHEMA])
 
     async def commit(self, plan: CommitPlan) -> int:
         """Write one commit; return its version. Repeating it with the same id is harmless.
@@ -92,7 +93,14 @@ class Store:
     async def heartbeat(self, fence: str, epoch: str, version: int, message: bytes) -> None:
         """Publish a heartbeat. Raises Fenced or Diverged."""
         args = [fence, epoch, version, self.keys.state_changes, message]
-        await self._checked(_HEARTBEAT, [self.keys.meta], args)
+        await self._checked(_HEARTBEAT, [self.keys.meta, self.keys.reverted], args)
+
+    async def report_reverted(self, epoch: str) -> None:
+        """Report that the store holds an older version of this epoch than was seen of it.
+
+        No write of the epoch is taken from then on: the aggregator begins another.
+        """
+        await self.redis.set(self.keys.reverted, epoch, px=REVERTED_MS)
 
     async def accept(self, message: bytes) -> int:
         """Publish readings; return the number of receivers.
@@ -104,8 +112,13 @@ class Store:
 
     # -- reading ----------------------------------------------------------------------------------
     async def meta(self) -> Meta:
-        """Read `state:meta`."""
+        """Read `state:meta`. Raises NewerStore."""
         return decode_meta(await self.redis.hgetall(self.keys.meta))
+
+    async def reverted(self) -> str:
+        """Return the epoch that was reported to have gone back; empty: none."""
+        found = await self.redis.get(self.keys.reverted)
+        return found.decode() if found else ""
 
     async def run_id(self) -> str:
         """Return which run of which primary this is; another one may have lost commits."""
@@ -199,8 +212,10 @@ class Store:
             code = str(error).partition(" ")[0]
             if code == "FENCED":
                 raise Fenced(str(error)) from None
-            if code in {"EPOCH", "VERSION", "RUN"}:
+            if code in {"EPOCH", "VERSION", "RUN", "REVERTED"}:
                 raise Diverged(str(error)) from None
+            if code == "SCHEMA":
+                raise NewerStore(str(error).partition(" ")[2]) from None
             if code == "NOAGG":
                 raise StoreError(str(error)) from None
             raise

@@ -215,6 +215,18 @@ async def test_the_state_that_services_leave_is_read(redis: Redis, keys: Keys) -
     assert found["source jupiter"].seen == "down: x"
 
 
+async def test_a_store_of_a_newer_version_is_found(
+    redis_url: str, redis: Redis, keys: Keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await redis.hset(keys.meta, mapping={"schema": "2", "epoch": "e"})
+    monkeypatch.setenv("REDIS_PREFIX", keys.prefix)
+
+    found = await examined(redis_url)
+
+    assert found["store"].verdict == "fail"
+    assert found["store"].seen.startswith("the store has schema 2")
+
+
 async def examined(url: str | None = None, *, clean: bool = False) -> dict[str, Result]:
     return {one.name: one async for one in examine(url, upstream=False, clean=clean)}
 

@@ -71,6 +71,7 @@ read what alerts are judged by                              - x - - x
 load the state                                              - x x x x
 know the server                                             - x x x x
 follow the state                                            - x x x x
+report that the state went back                               - x x x -
 hear readings                                               - x - - -
 answer a page                                               - - x - -
 answer a token                                              - - x - x
@@ -200,6 +201,7 @@ simple(
     read_what_alerts_are_judged_by=lambda w: w.store.alert_bases([CAT]),
     know_the_server=lambda w: w.store.run_id(),
     follow_the_state=lambda w: w.listen(w.keys.state_changes),
+    report_that_the_state_went_back=lambda w: w.store.report_reverted("e0"),
     hear_readings=lambda w: w.listen(w.keys.raw_tokens, w.keys.state_changes),
     answer_a_page=lambda w: w.store.page("volume_24h", 0, 5, descending=True),
     answer_a_token=lambda w: TokenEndpoint(w.redis, w.keys, MergeRules())._read(CAT),

@@ -25,7 +25,7 @@ from dexwire.server.settings import UpSettings
 from services.api.settings import ApiSettings
 from services.fetcher.settings import FetcherSettings
 from services.ws.settings import WsSettings
-from shared.errors import ConfigError
+from shared.errors import ConfigError, NewerStore
 from shared.process.settings import read_settings
 from shared.redis.address import RedisAddress
 from shared.redis.connect import UNREACHABLE, open_redis
@@ -88,6 +88,9 @@ async def _redis(
             allowed = await rights(client, address.prefix, address.parts().user)
     except (TimeoutError, *UNREACHABLE, RedisError) as error:
         yield _unreachable(address, error)
+        return
+    except NewerStore as error:
+        yield fail("store", str(error), "no service of this version starts on it")
         return
     finally:
         with contextlib.suppress(*UNREACHABLE, RedisError):
