@@ -80,7 +80,7 @@ format: $(DEV_STAMP) ## put the code into its one format
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-documents: $(DEV_STAMP) ## write openapi.json, asyncapi.json, docs/schemas, the Postman collection, docs/SETTINGS.md, .env.example
+documents: $(DEV_STAMP) ## write openapi.json, asyncapi.json, docs/schemas, the page's types, the Postman collection, docs/SETTINGS.md, .env.example
 	$(BIN)/python -m dexwire.server.documents
 
 dist: $(DEV_STAMP) ## build both distributions, dexwire and dexwire-server, into dist/

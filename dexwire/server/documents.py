@@ -1,8 +1,9 @@
 """The committed documents, made of the code: `python -m dexwire.server.documents` writes them.
 
 `openapi.json` is of the api's routes and types, the Postman collection is of `openapi.json`,
-`asyncapi.json` and `docs/schemas/` are of the stream's messages, `docs/SETTINGS.md` and
-`.env.example` of the settings classes. A test compares each with what is committed.
+`asyncapi.json`, `docs/schemas/` and the page's types are of the stream's messages,
+`docs/SETTINGS.md` and `.env.example` of the settings classes. A test compares each with what is
+committed.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Final
 
 from dexwire.server.asyncapi import asyncapi
 from dexwire.server.settings_table import dotenv_example, markdown
+from dexwire.server.typescript import typescript
 from dexwire.stream.schemas import schemas
 from services.api.documents.openapi import encoded, openapi
 from services.api.documents.postman import postman
@@ -30,6 +32,7 @@ def documents() -> dict[str, bytes]:
         "docs/SETTINGS.md": markdown(),
         ".env.example": dotenv_example(),
         **_schema_files(),
+        "web/src/client/messages.ts": typescript(),
     }
 
 

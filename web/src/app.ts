@@ -1,5 +1,6 @@
 /** Puts the parts together: the address, the market, the table, the keyboard and the chrome's state. */
-import type { AlertEvent, Row } from "./client";
+import type { Occurrence, Row } from "./client";
+import { WATCHED } from "./client/messages";
 import { beep } from "./chrome/beep";
 import type { ChromeState, Panel } from "./chrome/state";
 import { NO_LINE } from "./model/history";
@@ -15,11 +16,10 @@ import { Table } from "./table/table";
 
 const AGES_EVERY_MS = 2_000; // how late a row leaves that became too old
 const ALERTS_KEPT = 200;
-const WATCHED_MAX = 500; // the gateway's limit of ids
 
 export class App {
   readonly store: Store<ChromeState>;
-  readonly starred = new KeptSet("dexwire:starred", WATCHED_MAX);
+  readonly starred = new KeptSet("dexwire:starred", WATCHED);
   market: Market | null = null;
   private table: Table | null = null;
   private selected = "";
@@ -348,7 +348,7 @@ export class App {
     root.dataset["palette"] = this.state.palette;
   }
 
-  private alert(events: AlertEvent[]): void {
+  private alert(events: Occurrence[]): void {
     const seenMs = Date.now();
     const fresh = events.map((event) => ({ ...event, seenMs, ...this.names.of(event.id, this.market?.row(event.id)) }));
     const unread = this.state.panel === "alerts" ? 0 : this.state.unread + fresh.length;

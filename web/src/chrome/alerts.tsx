@@ -49,7 +49,7 @@ export function AlertList({ app, alerts, named = false }: ListProps) {
             <span class="muted">
               {alert.type === "price" && `${price(alert.from)} → ${price(alert.to)}`}
             </span>
-            <span class="muted when">{age(nowMs - (alert.ts ?? alert.seenMs))} ago</span>
+            <span class="muted when">{age(nowMs - alert.seenMs)} ago</span>
           </button>
         </li>
       ))}

@@ -1,6 +1,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { App } from "../app";
 import type { Row } from "../client";
+import { WINDOWS } from "../client/messages";
 import * as format from "../format/number";
 import { copies } from "../model/copies";
 import { sourceLink, type DeclaredSource } from "../model/links";
@@ -57,7 +58,6 @@ interface Detail {
 
 const AGAIN_MS = 5_000;
 const POOLS_SHOWN = 12;
-const WINDOWS = ["5m", "1h", "6h", "24h"] as const;
 
 export function Drawer({ app, id, state }: { app: App; id: string; state: ChromeState }) {
   const [detail, setDetail] = useState<Detail | null>(null);

@@ -1,6 +1,7 @@
 import type { App } from "../app";
 import { amount as money } from "../format/number";
-import { DEFAULTS, DEPTHS, formatQuery, WINDOWS, type Depth, type Query } from "../model/query";
+import { WINDOWS } from "../client/messages";
+import { DEFAULTS, DEPTHS, formatQuery, type Depth, type Query } from "../model/query";
 import type { ChromeState } from "./state";
 
 const CHIPS = 6; // further chains are in the menu behind them

@@ -1,5 +1,5 @@
 /** What the chrome around the table shows. */
-import type { AlertEvent, Phase, Status } from "../client";
+import type { Occurrence, Phase, Status } from "../client";
 import type { Problem } from "../model/asker";
 import type { DeclaredSource } from "../model/links";
 import type { Named } from "../model/names";
@@ -28,7 +28,7 @@ export interface Config {
   sources: DeclaredSource[];
 }
 
-export interface SeenAlert extends AlertEvent, Named {
+export interface SeenAlert extends Occurrence, Named {
   seenMs: number;
 }
 

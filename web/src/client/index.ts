@@ -1,4 +1,4 @@
 /** A client of the stream `discover.v1`, without dependencies. */
-export type { AlertEvent, Frame, Row, RowChange } from "./frames";
+export type { Frame, Occurrence, Patch, Row } from "./messages";
 export { StreamState, type Effect, type TopicState } from "./state";
 export { DiscoverStream, type Phase, type Status, type StreamHandlers } from "./stream";

@@ -2,7 +2,7 @@
  * The client's rule of `discover.v1`, complete and pure: frames in, exact rows out. Values are
  * absolute, so a frame that comes twice does no harm. Checked by tests/vectors/stream.
  */
-import type { AlertEvent, Diff, Events, Frame, Heartbeat, Row, Snap } from "./frames";
+import type { Beat, Delta, Events, Frame, Occurrence, Patch, Row, Snap } from "./messages";
 
 /** What a client holds of one topic. `ids` is the order of a list, null for topics without one. */
 export interface TopicState {
@@ -17,9 +17,9 @@ export type Effect =
   | { kind: "resume" }
   | { kind: "snap"; topic: string }
   | { kind: "diff"; topic: string; changed: string[] }
-  | { kind: "events"; topic: string; events: AlertEvent[] };
+  | { kind: "events"; topic: string; events: Occurrence[] };
 
-type Part = Snap | Diff | Events;
+type Part = Snap | Delta | Events;
 
 const NONE: Effect = { kind: "none" };
 const RESUME: Effect = { kind: "resume" };
@@ -88,11 +88,11 @@ export class StreamState {
     return { kind: "snap", topic: frame.k };
   }
 
-  private onDiff(frame: Diff): Effect {
+  private onDiff(frame: Delta): Effect {
     const held = this.versions.get(frame.k);
     if (held === undefined || frame.v <= held) return NONE;
     if (frame.pv > held) return RESUME;
-    const parts = this.collect(frame) as Diff[] | null;
+    const parts = this.collect(frame) as Delta[] | null;
     if (parts === null) return NONE;
     const changed = this.apply(frame.k, parts);
     if (changed === null) {
@@ -114,7 +114,7 @@ export class StreamState {
     return { kind: "events", topic: frame.k, events };
   }
 
-  private onHeartbeat(frame: Heartbeat): Effect {
+  private onHeartbeat(frame: Beat): Effect {
     if (frame.e !== this.epoch) return RESUME;
     for (const [topic, held] of this.versions) this.versions.set(topic, Math.max(held, frame.v));
     return NONE;
@@ -134,7 +134,7 @@ export class StreamState {
     return parts;
   }
 
-  private apply(topic: string, parts: Diff[]): string[] | null {
+  private apply(topic: string, parts: Delta[]): string[] | null {
     const state = this.topics.get(topic);
     if (state === undefined) return null;
     const { rows } = state;
@@ -163,7 +163,7 @@ export class StreamState {
 }
 
 /** Return a new row: rows never change, so that `before !== after` shows that something did. */
-function patched(row: Row, change: object): Row {
+function patched(row: Row, change: Patch): Row {
   const merged: Record<string, unknown> = { ...row };
   for (const [name, value] of Object.entries(change)) {
     if (value === null) delete merged[name];
@@ -177,7 +177,7 @@ function byId(rows: Row[]): Map<string, Row> {
 }
 
 /** The version that an event belongs to: a folded message may repeat what was received. */
-function versionOf(event: AlertEvent): number {
+function versionOf(event: Occurrence): number {
   return Number.parseInt(event.i, 10);
 }
 

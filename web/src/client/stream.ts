@@ -2,7 +2,10 @@
  * A connection to the gateway that keeps itself: it reconnects with jitter, resumes from what it
  * holds, and says at any time how far what it shows can be trusted. No framework; usable alone.
  */
-import type { AlertEvent, Err, Frame, Heartbeat, Hello, Ok, Row } from "./frames";
+import {
+  FIRST_FINAL, HEARTBEAT_MS, LAST_CODE, SILENT_BEATS, SUBPROTOCOL, WATCHLIST,
+  type Beat, type Err, type Frame, type Hello, type Occurrence, type Ok, type Request, type Row,
+} from "./messages";
 import { StreamState, type TopicState } from "./state";
 
 export type Phase = "connecting" | "live" | "stale" | "reconnecting" | "refused";
@@ -21,17 +24,18 @@ export interface StreamHandlers {
   onSnap?(topic: string, state: TopicState): void;
   /** Rows of a topic changed, came or went. */
   onDiff?(topic: string, state: TopicState, changed: string[]): void;
-  onEvents?(topic: string, events: AlertEvent[]): void;
+  onEvents?(topic: string, events: Occurrence[]): void;
   onStatus?(status: Status): void;
   /** The gateway refused something that was asked for, such as a topic it does not serve. */
   onRefused?(topics: string[], code: string, message: string): void;
 }
 
-const SUBPROTOCOL = "discover.v1.json";
 const BACKOFF_MS = [300, 8_000] as const;
 const OPEN_MS = 8_000; // a handshake that takes longer is given up
 const PING_MS = 5_000;
-const NO_RETRY = 4_500; // close codes from here on: the same again would be refused again
+
+/** A request before it has its number. */
+type Asking = Request extends infer R ? (R extends Request ? Omit<R, "id"> : never) : never;
 
 interface Asked {
   topics: string[];
@@ -46,7 +50,7 @@ export class DiscoverStream {
   private readonly asked = new Map<number, Asked>();
   private nextId = 1;
   private failures = 0;
-  private heartbeatMs = 1_000;
+  private heartbeatMs: number = HEARTBEAT_MS;
   private heardAt = 0;
   private retryRange: readonly [number, number] | null = null;
   private watchdog: ReturnType<typeof setInterval> | undefined;
@@ -108,9 +112,9 @@ export class DiscoverStream {
     const some = ids.length > 0 || this.watched.length > 0;
     this.watched = ids;
     if (!this.isOpen() || !some) return;
-    this.state.invalidate("tokens");
+    this.state.invalidate(WATCHLIST);
     this.editId = this.nextId;
-    this.send({ op: "watch", ids, mode: "set" }, ["tokens"]);
+    this.send({ op: "watch", ids, mode: "set" }, [WATCHLIST]);
   }
 
   /** Begin a topic with a page of `GET /discover`, before subscribing to it. */
@@ -154,7 +158,7 @@ export class DiscoverStream {
   private onClose(code: number, reason: string): void {
     this.socket = null;
     if (this.closed) return;
-    if (code >= NO_RETRY && code < 5_000) {
+    if (code >= FIRST_FINAL && code <= LAST_CODE) {
       this.tell({ phase: "refused", reason: reason || `closed with ${code}` });
       return;
     }
@@ -185,12 +189,12 @@ export class DiscoverStream {
     }
   }
 
-  /** Silence of three heartbeats is a dead connection, whatever the socket says. */
+  /** Silence of SILENT_BEATS heartbeats is a dead connection, whatever the socket says. */
   private watch(): void {
     const socket = this.socket;
     if (socket === null) return;
     const silentMs = performance.now() - this.heardAt;
-    const limit = socket.readyState === WebSocket.OPEN ? 3 * this.heartbeatMs : OPEN_MS;
+    const limit = socket.readyState === WebSocket.OPEN ? SILENT_BEATS * this.heartbeatMs : OPEN_MS;
     if (silentMs > limit) {
       this.drop();
       this.onClose(1006, `silent for ${Math.round(silentMs / 1_000)} s`);
@@ -203,7 +207,7 @@ export class DiscoverStream {
     return this.socket?.readyState === WebSocket.OPEN;
   }
 
-  private send(message: object, topics: string[]): void {
+  private send(message: Asking, topics: string[]): void {
     const id = this.nextId++;
     this.asked.set(id, { topics });
     this.socket?.send(JSON.stringify({ id, ...message }));
@@ -219,17 +223,17 @@ export class DiscoverStream {
   private resume(): void {
     const held: Record<string, number> = {};
     for (const [topic, version] of this.state.versions) {
-      if (this.wanted.has(topic) || topic === "tokens") held[topic] = version;
+      if (this.wanted.has(topic) || topic === WATCHLIST) held[topic] = version;
     }
     const names = Object.keys(held);
     this.resuming = this.wanted.size > 0;
     if (names.length > 0) {
-      const watch = "tokens" in held ? { watch: this.watched } : {};
+      const watch = WATCHLIST in held ? { watch: this.watched } : {};
       this.send({ op: "resume", e: this.state.epoch, topics: held, ...watch }, names);
     }
     const missing = [...this.wanted].filter((topic) => !(topic in held));
     if (missing.length > 0) this.send({ op: "sub", topics: missing }, missing);
-    if (this.watched.length > 0 && !("tokens" in held)) this.watchTokens(this.watched);
+    if (this.watched.length > 0 && !(WATCHLIST in held)) this.watchTokens(this.watched);
   }
 
   private ask(topics: string[]): void {
@@ -258,7 +262,7 @@ export class DiscoverStream {
         this.onHeartbeat(frame);
         break;
       case "snap":
-        if (frame.k === "tokens" ? this.editId !== null : !this.wanted.has(frame.k)) return;
+        if (frame.k === WATCHLIST ? this.editId !== null : !this.wanted.has(frame.k)) return;
         break;
       case "d":
         this.measure(frame.ts);
@@ -288,13 +292,13 @@ export class DiscoverStream {
   }
 
   private onHello(hello: Hello): void {
-    this.heartbeatMs = hello.hb_ms;
+    this.heartbeatMs = hello.hb_ms ?? HEARTBEAT_MS;
     this.failures = 0;
     this.bestRoundTripMs = Infinity;
     this.tell({ phase: hello.st === "stale" ? "stale" : "live", reason: "", retryAt: null });
   }
 
-  private onHeartbeat(beat: Heartbeat): void {
+  private onHeartbeat(beat: Beat): void {
     this.tell({
       phase: beat.st === undefined || beat.st === "live" ? "live" : "stale",
       ageMs: beat.age_ms ?? null,
@@ -303,11 +307,10 @@ export class DiscoverStream {
   }
 
   private onOk(ok: Ok): void {
-    const asked = ok.id === undefined ? undefined : this.asked.get(ok.id);
-    if (ok.id !== undefined) this.asked.delete(ok.id);
+    const asked = this.answered(ok.id);
     if (ok.id === this.editId) this.editId = null;
     if (asked !== undefined && ok.topics !== undefined) this.resuming = false;
-    if (ok.ts !== undefined && ok.now !== undefined) {
+    if (typeof ok.ts === "number" && ok.now !== undefined) {
       const now = Date.now();
       const roundTripMs = now - ok.ts;
       // The quickest answer shows the other clock best.
@@ -320,14 +323,21 @@ export class DiscoverStream {
 
   private onErr(error: Err): void {
     this.resuming = false;
-    const asked = error.id === undefined ? undefined : this.asked.get(error.id);
+    const asked = this.answered(error.id);
     if (asked === undefined) return;
-    this.asked.delete(error.id!);
     for (const topic of asked.topics) {
       this.wanted.delete(topic);
       this.state.forget(topic);
     }
-    this.handlers.onRefused?.(asked.topics, error.code, error.msg);
+    this.handlers.onRefused?.(asked.topics, error.code, error.msg ?? "");
+  }
+
+  /** Return what an answer is to, and forget it. */
+  private answered(id: Ok["id"]): Asked | undefined {
+    if (typeof id !== "number") return undefined;
+    const asked = this.asked.get(id);
+    this.asked.delete(id);
+    return asked;
   }
 
   private measure(committedMs: number | undefined): void {

@@ -3,7 +3,8 @@
  * what only the server knows (a search, limits) is requested again and again, and its rows are
  * followed by their ids. docs/ARCHITECTURE.md says which, and how late a row may come.
  */
-import { DiscoverStream, type AlertEvent, type Row, type Status, type TopicState } from "../client";
+import { DiscoverStream, type Occurrence, type Row, type Status, type TopicState } from "../client";
+import { ALERTS, WATCHED, WATCHLIST } from "../client/messages";
 import { Asker, type Answer, type Problem, type Question } from "./asker";
 import { History } from "./history";
 import { matches, moved, passes, sorted } from "./order";
@@ -14,7 +15,7 @@ export interface MarketEvents {
   /** Rows or their order may have changed: draw at the next frame. */
   onChange(): void;
   onStatus(status: Status): void;
-  onAlerts(events: AlertEvent[]): void;
+  onAlerts(events: Occurrence[]): void;
 }
 
 const ASK_EVERY_MS = 2_000; // how long a row that came to meet the limits may be missing
@@ -22,7 +23,6 @@ const COUNT_EVERY_MS = 15_000; // how old the number of all tokens of a list may
 const FIRST_ROWS = 100; // requested before the stream sends them all
 const TYPING_MS = 180; // a search is asked for when the keys rest
 const PATIENCE_MS = 3_000; // without a stream for this long, the list is asked for instead
-const FOLLOWED_MAX = 500; // ids that the gateway follows for one connection
 
 export class Market {
   readonly history = new History();
@@ -79,7 +79,7 @@ export class Market {
   start(): void {
     this.follow(0);
     this.stream.open();
-    this.stream.subscribe("alerts");
+    this.stream.subscribe(ALERTS);
     this.watch();
   }
 
@@ -104,7 +104,7 @@ export class Market {
     const answered = this.answer?.byId.get(id);
     const streamed =
       this.ofEpoch(topics.get(this.topic))?.rows.get(id) ??
-      this.ofEpoch(topics.get("tokens"))?.rows.get(id) ??
+      this.ofEpoch(topics.get(WATCHLIST))?.rows.get(id) ??
       this.ofEpoch(topics.get(this.drawerTopic))?.rows.get(id);
     return newer(streamed, answered) ?? this.ghosts.get(id) ?? this.interim.get(id);
   }
@@ -169,7 +169,7 @@ export class Market {
   /** Tell the gateway which tokens to follow: those found, and those on the watchlist. */
   watch(): void {
     const found = this.topic === "" ? [...(this.answer?.byId.keys() ?? [])] : [];
-    this.followed = new Set([...found, ...this.starred.values].slice(0, FOLLOWED_MAX));
+    this.followed = new Set([...found, ...this.starred.values].slice(0, WATCHED));
     this.stream.watchTokens([...this.followed]);
     this.reorder();
   }
@@ -294,7 +294,7 @@ export class Market {
     const found = [...this.answer!.byId.keys()];
     if (found.every((id) => this.followed.has(id))) return;
     const ids = new Set([...found, ...this.starred.values, ...this.followed]);
-    this.followed = new Set([...ids].slice(0, FOLLOWED_MAX));
+    this.followed = new Set([...ids].slice(0, WATCHED));
     this.stream.watchTokens([...this.followed]);
   }
 

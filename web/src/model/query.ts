@@ -1,7 +1,7 @@
 /** What the page shows, all of it in the address, so that a link or a reload shows the same. */
 
-export const SORTS = ["volume", "liquidity", "market_cap", "price_change", "transactions", "newest"] as const;
-export const WINDOWS = ["5m", "1h", "6h", "24h"] as const;
+import { ALL, ANY_CHAIN, NO_WINDOW, SORTS, WINDOWED, WINDOWS } from "../client/messages";
+
 export const DEPTHS = ["50", "100", "200", "all"] as const;
 export type Sort = (typeof SORTS)[number];
 export type Window = (typeof WINDOWS)[number];
@@ -43,7 +43,7 @@ export const DEFAULTS: Query = {
 
 /** Metrics that exist per window; the others have one figure. */
 export function hasWindow(sort: Order): boolean {
-  return sort === "volume" || sort === "price_change" || sort === "transactions";
+  return WINDOWED.some((each) => each === sort);
 }
 
 /** Read the address; whatever makes no sense there is the default. */
@@ -121,13 +121,13 @@ export function isAsked(query: Query): boolean {
 export function listTopic(query: Query): string {
   if (query.depth === "all") return wholeTopic(query);
   const sort = orderOf(query);
-  const window = hasWindow(sort) ? query.window : "-";
-  return `list:${sort}:${window}:${query.order}:${query.chain || "*"}:${query.depth}`;
+  const window = hasWindow(sort) ? query.window : NO_WINDOW;
+  return `list:${sort}:${window}:${query.order}:${query.chain || ANY_CHAIN}:${query.depth}`;
 }
 
 /** The topic that holds every row of the query's chain. */
 export function wholeTopic(query: Query): string {
-  return query.chain === "" ? "all" : `chain:${query.chain}`;
+  return query.chain === "" ? ALL : `chain:${query.chain}`;
 }
 
 /** What is asked over HTTP for a query: an address without `limit`, and how many rows of it. */

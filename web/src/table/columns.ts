@@ -1,5 +1,6 @@
 /** The table's columns: what each shows of a row and how a click on its head sorts. */
 import type { Row } from "../client";
+import { WINDOWS } from "../client/messages";
 import * as format from "../format/number";
 import type { Sparkline } from "../model/history";
 import { copies } from "../model/copies";
@@ -28,8 +29,6 @@ export interface Column {
   sort?: { by: Sort; window?: Window };
   make(): Cell;
 }
-
-const WINDOWS: Window[] = ["5m", "1h", "6h", "24h"];
 
 /** A number that flashes when what is shown of it changes. */
 function figure(
