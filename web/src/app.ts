@@ -1,28 +1,29 @@
-/** Puts the parts together: the address, the market, the table, the keyboard and the chrome's state. */
-import type { Occurrence, Row } from "./client";
+/** Puts the parts together: the address, the market, the table and the chrome's state. */
+import type { Row } from "./client";
 import { WATCHED } from "./client/messages";
-import { beep } from "./chrome/beep";
+import { Inbox } from "./chrome/inbox";
+import { keptLooks, Looks } from "./chrome/looks";
 import type { ChromeState, Panel } from "./chrome/state";
 import { NO_LINE } from "./model/history";
 import { sourceLinks } from "./model/links";
 import { Market } from "./model/market";
-import { Names } from "./model/names";
 import { DEFAULTS, formatQuery, isSearch, orderOf, parseQuery, usualSort, type Order, type Query } from "./model/query";
 import { Server } from "./model/server";
-import { keep, kept, KeptSet, Store } from "./model/store";
+import { KeptSet, Store } from "./model/store";
 import { title } from "./model/title";
 import type { COLUMNS } from "./table/columns";
 import { Table } from "./table/table";
 
 const AGES_EVERY_MS = 2_000; // how late a row leaves that became too old
-const ALERTS_KEPT = 200;
 
 export class App {
   readonly store: Store<ChromeState>;
+  readonly looks: Looks;
+  private readonly inbox: Inbox;
   readonly starred = new KeptSet("dexwire:starred", WATCHED);
   market: Market | null = null;
   private table: Table | null = null;
-  private selected = "";
+  selected = ""; // the row that the keys are about
   private sortBefore: Order = DEFAULTS.sort; // of a search, for when it is over
   private detail: Row | null = null;
   private counting = 0;
@@ -31,7 +32,6 @@ export class App {
     onError: (error) => this.store.set({ error }),
     onHealth: (health) => this.store.set({ health }),
   });
-  private readonly names = new Names();
 
   constructor() {
     this.store = new Store<ChromeState>({
@@ -52,14 +52,12 @@ export class App {
       starredCount: this.starred.values.size,
       alerts: [],
       unread: 0,
-      sound: kept("dexwire:sound") === "on",
       panel: "",
-      hints: kept("dexwire:hints") !== "dismissed",
-      theme: theme(),
-      palette: kept("dexwire:palette") === "safe" ? "safe" : "classic",
       toast: "",
+      ...keptLooks(),
     });
-    this.paint();
+    this.looks = new Looks(this.store);
+    this.inbox = new Inbox(this.store, (id) => this.market?.row(id));
   }
 
   get state(): ChromeState {
@@ -76,7 +74,7 @@ export class App {
     this.market = new Market(url, this.state.query, this.starred, {
       onChange: () => this.changed(),
       onStatus: (status) => this.store.set({ status }),
-      onAlerts: (events) => this.alert(events),
+      onAlerts: (events) => this.inbox.add(events),
     });
     this.market.start();
     if (this.state.query.token !== "") this.market.followToken(this.state.query.token);
@@ -265,7 +263,8 @@ export class App {
     this.toastTimer = setTimeout(() => this.store.set({ toast: "" }), 2_000);
   }
 
-  private step(by: number): void {
+  /** Select the next row, or the one before. */
+  step(by: number): void {
     const ids = this.market?.shown() ?? [];
     if (ids.length === 0) return;
     const at = ids.indexOf(this.selected);
@@ -275,98 +274,9 @@ export class App {
     this.table?.invalidate();
   }
 
-  // -- keyboard -------------------------------------------------------------------------------
-  /** Act on a key that is not typed into something; return whether it was one of ours. */
-  press(event: KeyboardEvent): boolean {
-    switch (event.key) {
-      case "j":
-      case "ArrowDown":
-        this.step(1);
-        return true;
-      case "k":
-      case "ArrowUp":
-        this.step(-1);
-        return true;
-      case "Enter":
-        if (this.selected === "") return false;
-        this.ask({ token: this.selected });
-        return true;
-      case "p":
-        this.togglePause();
-        return true;
-      case "c":
-        void this.copyAddress(this.selected || this.state.query.token);
-        return true;
-      case "s":
-        if (this.selected !== "") this.star(this.selected);
-        return true;
-      case "?":
-        this.open("help");
-        return true;
-      case "Escape":
-        if (this.state.panel !== "") this.open("");
-        else if (this.state.query.token !== "") this.ask({ token: "" });
-        else return false;
-        return true;
-      default:
-        return false;
-    }
-  }
-
-  // -- panels and looks -----------------------------------------------------------------------
   open(panel: Panel): void {
     const next = this.state.panel === panel ? "" : panel;
     this.store.set({ panel: next, ...(next === "alerts" ? { unread: 0 } : {}) });
   }
 
-  dismissHints(): void {
-    keep("dexwire:hints", "dismissed");
-    this.store.set({ hints: false });
-  }
-
-  setTheme(theme: "dark" | "light"): void {
-    keep("dexwire:theme", theme);
-    this.store.set({ theme });
-    this.paint();
-  }
-
-  setPalette(palette: "classic" | "safe"): void {
-    keep("dexwire:palette", palette);
-    this.store.set({ palette });
-    this.paint();
-  }
-
-  setSound(sound: boolean): void {
-    keep("dexwire:sound", sound ? "on" : "off");
-    this.store.set({ sound });
-    if (sound) beep();
-  }
-
-  private paint(): void {
-    const root = document.documentElement;
-    root.dataset["theme"] = this.state.theme;
-    root.dataset["palette"] = this.state.palette;
-  }
-
-  private alert(events: Occurrence[]): void {
-    const seenMs = Date.now();
-    const fresh = events.map((event) => ({ ...event, seenMs, ...this.names.of(event.id, this.market?.row(event.id)) }));
-    const unread = this.state.panel === "alerts" ? 0 : this.state.unread + fresh.length;
-    this.store.set({ alerts: [...fresh.reverse(), ...this.state.alerts].slice(0, ALERTS_KEPT), unread });
-    if (this.state.sound) beep();
-    for (const { id, ticker, name } of fresh) if (ticker === "" && name === "") void this.nameAlerts(id);
-  }
-
-  /** Give the alerts of a token that no list here shows its name, as soon as the server has said. */
-  private async nameAlerts(id: string): Promise<void> {
-    const named = await this.names.ask(id);
-    if (named === null) return;
-    this.store.set({ alerts: this.state.alerts.map((alert) => (alert.id === id ? { ...alert, ...named } : alert)) });
-  }
-}
-
-function theme(): "dark" | "light" {
-  const chosen = kept("dexwire:theme");
-  if (chosen === "dark" || chosen === "light") return chosen;
-  return matchMedia("(prefers-color-scheme: light)").matches ? "light" : "dark";
 }

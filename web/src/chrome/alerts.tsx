@@ -9,7 +9,7 @@ export function Alerts({ app, state }: { app: App; state: ChromeState }) {
       <header>
         <h2>Alerts</h2>
         <label class="check">
-          <input type="checkbox" checked={state.sound} onChange={(event) => app.setSound(event.currentTarget.checked)} />
+          <input type="checkbox" checked={state.sound} onChange={(event) => app.looks.setSound(event.currentTarget.checked)} />
           Sound
         </label>
         <button type="button" class="close" aria-label="Close the alerts" onClick={() => app.open("")}>

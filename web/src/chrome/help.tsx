@@ -43,7 +43,7 @@ export function Help({ app, state }: { app: App; state: ChromeState }) {
         <input
           type="checkbox"
           checked={state.palette === "safe"}
-          onChange={(event) => app.setPalette(event.currentTarget.checked ? "safe" : "classic")}
+          onChange={(event) => app.looks.setPalette(event.currentTarget.checked ? "safe" : "classic")}
         />
         Colours that are told apart without red and green
       </label>

@@ -51,7 +51,7 @@ export function Hints({ app, sources }: { app: App; sources: readonly DeclaredSo
   return (
     <aside class="hints" aria-label="How to read the list">
       <Legend sources={sources} />
-      <button type="button" class="dismiss" aria-label="Got it: hide these hints" onClick={() => app.dismissHints()}>
+      <button type="button" class="dismiss" aria-label="Got it: hide these hints" onClick={() => app.looks.dismissHints()}>
         Got it
       </button>
     </aside>

@@ -4,6 +4,7 @@ import { Alerts } from "./alerts";
 import { Drawer } from "./drawer";
 import { Filters, isFiltered } from "./filters";
 import { Help } from "./help";
+import { press } from "./keyboard";
 import { Hints } from "./legend";
 import type { DeclaredSource } from "../model/links";
 import { orderOf } from "../model/query";
@@ -29,7 +30,7 @@ export function Page({ app }: { app: App }) {
         search.current?.focus();
         search.current?.select();
       } else if (event.key === "Enter" && at.matches("button, a")) return;
-      else if (!app.press(event)) return;
+      else if (!press(app, event)) return;
       event.preventDefault();
     };
     addEventListener("keydown", onKey);

@@ -61,7 +61,7 @@ export function TopBar({ app, state, search }: Props) {
           aria-pressed={state.palette === "safe"}
           aria-label="Colours that are told apart without red and green"
           title="Colour-blind palette"
-          onClick={() => app.setPalette(state.palette === "safe" ? "classic" : "safe")}
+          onClick={() => app.looks.setPalette(state.palette === "safe" ? "classic" : "safe")}
         >
           <svg viewBox="0 0 20 20" aria-hidden="true">
             <path d="M2.5 10S5 5 10 5s7.5 5 7.5 5-2.5 5-7.5 5-7.5-5-7.5-5Z" />
@@ -73,7 +73,7 @@ export function TopBar({ app, state, search }: Props) {
           class="tool"
           aria-label={state.theme === "dark" ? "Light colours" : "Dark colours"}
           title="Dark or light"
-          onClick={() => app.setTheme(state.theme === "dark" ? "light" : "dark")}
+          onClick={() => app.looks.setTheme(state.theme === "dark" ? "light" : "dark")}
         >
           <svg viewBox="0 0 20 20" aria-hidden="true">
             {state.theme === "dark" ? (

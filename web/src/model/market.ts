@@ -4,11 +4,14 @@
  * followed by their ids. docs/ARCHITECTURE.md says which, and how late a row may come.
  */
 import { DiscoverStream, type Occurrence, type Row, type Status, type TopicState } from "../client";
-import { ALERTS, WATCHED, WATCHLIST } from "../client/messages";
+import { ALERTS, WATCHLIST } from "../client/messages";
 import { Asker, type Answer, type Problem, type Question } from "./asker";
+import { Followed } from "./followed";
+import { Frozen } from "./frozen";
 import { History } from "./history";
-import { matches, moved, passes, sorted } from "./order";
-import { isAsked, listTopic, orderOf, wanted, wholeTopic, type Query } from "./query";
+import { listedRows, starredRows, type Source } from "./order";
+import { Patience } from "./patience";
+import { isAsked, listTopic, wanted, wholeTopic, type Query } from "./query";
 import type { KeptSet } from "./store";
 
 export interface MarketEvents {
@@ -22,7 +25,6 @@ const ASK_EVERY_MS = 2_000; // how long a row that came to meet the limits may b
 const COUNT_EVERY_MS = 15_000; // how old the number of all tokens of a list may be
 const FIRST_ROWS = 100; // requested before the stream sends them all
 const TYPING_MS = 180; // a search is asked for when the keys rest
-const PATIENCE_MS = 3_000; // without a stream for this long, the list is asked for instead
 
 export class Market {
   readonly history = new History();
@@ -42,12 +44,11 @@ export class Market {
   private interim = new Map<string, Row>(); // what was shown before, until the server has said
   private told: number | null = null;
   private readonly unserved = new Set<string>(); // kinds of topics that this gateway refused
-  private followed = new Set<string>();
-  private frozen: string[] | null = null;
-  private ghosts = new Map<string, Row>();
+  private readonly followed: Followed;
+  private readonly frozen = new Frozen();
   private wantedCache: string[] | null = null;
   private drawerTopic = "";
-  private patience: ReturnType<typeof setTimeout> | undefined;
+  private readonly patience = new Patience((polling) => this.poll(polling));
 
   constructor(
     url: string,
@@ -74,6 +75,7 @@ export class Market {
       onStatus: (status) => this.onStatus(status),
       onRefused: (topics, code) => this.onRefused(topics, code),
     });
+    this.followed = new Followed(this.stream, starred);
   }
 
   start(): void {
@@ -106,7 +108,7 @@ export class Market {
       this.ofEpoch(topics.get(this.topic))?.rows.get(id) ??
       this.ofEpoch(topics.get(WATCHLIST))?.rows.get(id) ??
       this.ofEpoch(topics.get(this.drawerTopic))?.rows.get(id);
-    return newer(streamed, answered) ?? this.ghosts.get(id) ?? this.interim.get(id);
+    return newer(streamed, answered) ?? this.frozen.row(id) ?? this.interim.get(id);
   }
 
   /** Whether a row is part of the list now; a frozen table may still show one that left. */
@@ -116,11 +118,11 @@ export class Market {
 
   /** The ids to show, in order: frozen or as they are now. */
   shown(): readonly string[] {
-    return this.frozen ?? this.wanted();
+    return this.frozen.ids ?? this.wanted();
   }
 
   get isFrozen(): boolean {
-    return this.frozen !== null;
+    return this.frozen.ids !== null;
   }
 
   /** Tokens that the query has altogether, null while nobody has said. */
@@ -135,20 +137,17 @@ export class Market {
 
   /** Keep the order as it is; values still tick. */
   freeze(): void {
-    if (this.frozen !== null) return;
-    this.frozen = [...this.wanted()];
-    for (const id of this.frozen) this.remember(id);
+    if (!this.isFrozen) this.frozen.keep(this.wanted(), (id) => this.row(id));
   }
 
   release(): void {
-    this.frozen = null;
-    this.ghosts.clear();
+    this.frozen.release();
     this.events.onChange();
   }
 
   /** How many rows would change places when released. */
   movedRows(): number {
-    return this.frozen === null ? 0 : moved(this.frozen, this.wanted());
+    return this.frozen.movedRows(() => this.wanted());
   }
 
   /** Chains of the rows at hand, the most frequent first. */
@@ -168,9 +167,7 @@ export class Market {
 
   /** Tell the gateway which tokens to follow: those found, and those on the watchlist. */
   watch(): void {
-    const found = this.topic === "" ? [...(this.answer?.byId.keys() ?? [])] : [];
-    this.followed = new Set([...found, ...this.starred.values].slice(0, WATCHED));
-    this.stream.watchTokens([...this.followed]);
+    this.followed.only(this.topic === "" ? (this.answer?.byId.keys() ?? []) : []);
     this.reorder();
   }
 
@@ -179,19 +176,9 @@ export class Market {
   }
 
   private order(): Row[] {
-    const { query } = this;
     const nowMs = this.now();
-    const { rows, ids, exact } = this.source();
-    if (query.starred) {
-      const kept = this.starredRows().filter((row) => matches(row, query.q));
-      return sorted(kept.filter((row) => passes(row, query, nowMs)), query);
-    }
-    // The order of a list, and of matches, is the server's; every other follows the figures.
-    const given = ids !== null && (!isAsked(query) || orderOf(query) === "match");
-    const live = ids === null ? [...rows.values()] : ids.map((id) => this.row(id)).filter((row) => row !== undefined);
-    const ordered = given ? live : sorted(live, query);
-    const passing = ordered.filter((row) => passes(row, query, nowMs) && (exact || matches(row, query.q)));
-    return query.depth === "all" ? passing : passing.slice(0, Number(query.depth));
+    if (this.query.starred) return starredRows(this.starredRows(), this.query, nowMs);
+    return listedRows(this.source(), (id) => this.row(id), this.query, nowMs);
   }
 
   private starredRows(): Row[] {
@@ -199,7 +186,7 @@ export class Market {
   }
 
   /** Where the rows are: the stream's topic, what was asked for, or what was at hand before. */
-  private source(): Pick<TopicState, "rows" | "ids"> & { exact: boolean } {
+  private source(): Source {
     const state = this.polling && this.answer !== null ? undefined : this.stream.state.topics.get(this.topic);
     if (state !== undefined) return { ...state, exact: true };
     if (this.answer !== null) return { rows: this.answer.byId, ids: [...this.answer.byId.keys()], exact: true };
@@ -217,11 +204,6 @@ export class Market {
     return this.answer === null || state?.epoch === this.answer.epoch ? state : undefined;
   }
 
-  private remember(id: string): void {
-    const row = this.row(id);
-    if (row !== undefined) this.ghosts.set(id, row);
-  }
-
   // -- following ------------------------------------------------------------------------------
   private follow(afterMs: number): void {
     const before = this.topic;
@@ -231,7 +213,7 @@ export class Market {
     this.interim = new Map([...held.keys()].map((id) => [id, this.row(id)!]));
     this.topic = topic;
     if (before !== topic && before !== "") this.stream.unsubscribe(before);
-    if (before === "" && topic !== "" && this.followed.size > this.starred.values.size) this.watch();
+    if (before === "" && topic !== "" && this.followed.some) this.watch();
     this.counter.stop();
     this.answer = this.problem = this.told = null;
     this.loaded = false;
@@ -257,7 +239,7 @@ export class Market {
     this.interim = new Map();
     const nowMs = Date.now();
     for (const row of answer.rows) this.history.note(row, nowMs);
-    if (this.topic === "") this.followFound();
+    if (this.topic === "") this.followed.also([...this.answer.byId.keys()]);
     else this.begin(answer);
     this.reorder();
   }
@@ -289,15 +271,6 @@ export class Market {
     this.counter.ask({ path, rows: 1, everyMs: COUNT_EVERY_MS }, COUNT_EVERY_MS);
   }
 
-  /** Follow the rows found by their ids; those that left stay followed until the room is needed. */
-  private followFound(): void {
-    const found = [...this.answer!.byId.keys()];
-    if (found.every((id) => this.followed.has(id))) return;
-    const ids = new Set([...found, ...this.starred.values, ...this.followed]);
-    this.followed = new Set([...ids].slice(0, WATCHED));
-    this.stream.watchTokens([...this.followed]);
-  }
-
   followToken(id: string): void {
     if (this.drawerTopic !== "") this.stream.unsubscribe(this.drawerTopic);
     this.drawerTopic = id === "" ? "" : `token:${id}`;
@@ -324,7 +297,7 @@ export class Market {
       const row = state.rows.get(id);
       if (row === undefined) continue;
       this.history.note(row, nowMs);
-      if (this.ghosts.has(id)) this.ghosts.set(id, row);
+      this.frozen.note(row);
     }
     if (topic === this.topic) this.updates += changed.length;
     this.wantedCache = null;
@@ -332,13 +305,7 @@ export class Market {
   }
 
   private onStatus(status: Status): void {
-    const there = status.phase === "live" || status.phase === "stale";
-    if (there) {
-      clearTimeout(this.patience);
-      this.patience = undefined;
-      this.poll(false);
-    } else if (status.phase === "refused") this.poll(true);
-    else this.patience ??= setTimeout(() => this.poll(true), PATIENCE_MS);
+    this.patience.take(status);
     this.events.onStatus(status);
   }
 

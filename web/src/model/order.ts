@@ -1,6 +1,13 @@
 /** Which rows are shown, and in which order. Pure. */
 import type { Row } from "../client";
-import { hasWindow, orderOf, type Order, type Query, type Window } from "./query";
+import { hasWindow, isAsked, orderOf, type Order, type Query, type Window } from "./query";
+
+/** Rows to choose from. `ids`: their order, where they have one; `exact`: they are of the query. */
+export interface Source {
+  rows: Map<string, Row>;
+  ids: readonly string[] | null;
+  exact: boolean;
+}
 
 /** The row's field that a sort is by; matches are of about as liquid tokens. */
 export function metric(sort: Order, window: Window): keyof Row {
@@ -43,6 +50,27 @@ export function matches(row: Row, wanted: string): boolean {
   if (row.token_ticker?.toLowerCase().startsWith(words)) return true;
   const name = row.token_name?.toLowerCase() ?? "";
   return words.split(/\s+/).every((word) => name.includes(word));
+}
+
+/** The watchlist's rows that a query shows, in order. */
+export function starredRows(kept: Row[], query: Query, nowMs: number): Row[] {
+  const found = kept.filter((row) => matches(row, query.q) && passes(row, query, nowMs));
+  return sorted(found, query);
+}
+
+/** The rows of a list, in order; `newest` gives the newest of an id. */
+export function listedRows(
+  { rows, ids, exact }: Source,
+  newest: (id: string) => Row | undefined,
+  query: Query,
+  nowMs: number,
+): Row[] {
+  // The order of a list, and of matches, is the server's; every other follows the figures.
+  const given = ids !== null && (!isAsked(query) || orderOf(query) === "match");
+  const live = ids === null ? [...rows.values()] : ids.map(newest).filter((row) => row !== undefined);
+  const ordered = given ? live : sorted(live, query);
+  const passing = ordered.filter((row) => passes(row, query, nowMs) && (exact || matches(row, query.q)));
+  return query.depth === "all" ? passing : passing.slice(0, Number(query.depth));
 }
 
 /** Count the rows that the order to come would put elsewhere, or add, or remove. */

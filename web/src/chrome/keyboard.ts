@@ -1,0 +1,39 @@
+/** What keys do that are not typed into something. */
+import type { App } from "../app";
+
+/** Act on a key that is not typed into something; return whether it was one of ours. */
+export function press(app: App, event: KeyboardEvent): boolean {
+  switch (event.key) {
+    case "j":
+    case "ArrowDown":
+      app.step(1);
+      return true;
+    case "k":
+    case "ArrowUp":
+      app.step(-1);
+      return true;
+    case "Enter":
+      if (app.selected === "") return false;
+      app.ask({ token: app.selected });
+      return true;
+    case "p":
+      app.togglePause();
+      return true;
+    case "c":
+      void app.copyAddress(app.selected || app.state.query.token);
+      return true;
+    case "s":
+      if (app.selected !== "") app.star(app.selected);
+      return true;
+    case "?":
+      app.open("help");
+      return true;
+    case "Escape":
+      if (app.state.panel !== "") app.open("");
+      else if (app.state.query.token !== "") app.ask({ token: "" });
+      else return false;
+      return true;
+    default:
+      return false;
+  }
+}

@@ -1,0 +1,20 @@
+/** How long the page waits for a stream before it asks for its lists instead. */
+import type { Status } from "../client";
+
+const PATIENCE_MS = 3_000; // without a stream for this long, the list is asked for instead
+
+export class Patience {
+  private timer: ReturnType<typeof setTimeout> | undefined;
+
+  /** `poll` is called with whether to ask; often with what it was called with before. */
+  constructor(private readonly poll: (polling: boolean) => void) {}
+
+  take(status: Status): void {
+    if (status.phase === "live" || status.phase === "stale") {
+      clearTimeout(this.timer);
+      this.timer = undefined;
+      this.poll(false);
+    } else if (status.phase === "refused") this.poll(true);
+    else this.timer ??= setTimeout(() => this.poll(true), PATIENCE_MS);
+  }
+}
