@@ -133,9 +133,26 @@ def doctor(
     clean: Annotated[
         bool, typer.Option("--clean", help="Remove what killed servers left in /tmp.")
     ] = False,
+    deep: Annotated[
+        bool,
+        typer.Option("--deep", help="Post a token and find it wherever tokens come out."),
+    ] = False,
+    url: Annotated[
+        str | None,
+        typer.Option(help="With --deep: the api, on any machine, and nothing of this one."),
+    ] = None,
+    ws_url: Annotated[
+        str | None, typer.Option(help="With --deep: the stream, where it is not beside the api.")
+    ] = None,
+    key_file: Annotated[
+        Path | None, typer.Option(help="With --deep: the file of a key for POST /ingest.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
 ) -> None:
     """Say what is missing or wrong here, and how to mend it. Exit 1: something is."""
+    if deep:
+        through = _load("dexwire.server.doctor.run", "doctor_deep")
+        _exit_with(lambda: asyncio.run(through(redis_url, url, ws_url, key_file, as_json=as_json)))
     examine = _load("dexwire.server.doctor.run", "doctor")
     _exit_with(
         lambda: asyncio.run(examine(redis_url, upstream=upstream, clean=clean, as_json=as_json))

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from pathlib import Path
 from typing import TypeVar, cast
 
 import msgspec
@@ -16,17 +17,19 @@ from dexwire.output import print_json
 from dexwire.runfile import DEFAULT_FOLDER, Running, find_running
 from dexwire.server.config import masked, read_config
 from dexwire.server.doctor import machine
+from dexwire.server.doctor.deep import deep
 from dexwire.server.doctor.probe import look
 from dexwire.server.doctor.result import Result, fail, ok, shown
 from dexwire.server.doctor.rights import rights
 from dexwire.server.doctor.server import judge
 from dexwire.server.doctor.upstream import upstreams
 from dexwire.server.settings import UpSettings
+from dexwire.terminal.address import client_for
 from services.api.settings import ApiSettings
 from services.fetcher.settings import FetcherSettings
 from services.ws.settings import WsSettings
 from shared.errors import ConfigError, NewerStore
-from shared.process.settings import read_settings
+from shared.process.settings import UNREADABLE, read_settings
 from shared.redis.address import RedisAddress
 from shared.redis.connect import UNREACHABLE, open_redis
 
@@ -39,6 +42,39 @@ async def doctor(
 ) -> int:
     """Print what was found; return 1 when a check failed."""
     results = [result async for result in examine(redis_url, upstream=upstream, clean=clean)]
+    return _report(results, as_json=as_json)
+
+
+async def doctor_deep(
+    redis_url: str | None,
+    url: str | None,
+    ws_url: str | None,
+    key_file: Path | None,
+    *,
+    as_json: bool = False,
+) -> int:
+    """Send a canary through a deployment; print each step, return 1 when one failed.
+
+    Without `url` it is the deployment that runs here, and this machine is examined too.
+    """
+    key = _key(key_file)
+    results: list[Result] = []
+    if url is None:
+        results = [one async for one in examine(redis_url, upstream=False, clean=False)]
+    async with client_for(url, ws_url) as client:
+        results += [result async for result in deep(client, key)]
+    return _report(results, as_json=as_json)
+
+
+def _key(path: Path | None) -> str | None:
+    """Return the first key of a file of INGEST_API_KEYS."""
+    try:
+        return path.read_text(encoding="utf-8").split(",")[0].strip() if path else None
+    except UNREADABLE as error:
+        raise ConfigError(f"--key-file {path}: {error}") from None
+
+
+def _report(results: list[Result], *, as_json: bool) -> int:
     if as_json:
         print_json(msgspec.json.format(msgspec.json.encode(results)))
     else:
