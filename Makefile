@@ -49,7 +49,7 @@ test: $(DEV_STAMP) ## the whole suite: unit, integration, end to end
 	$(BIN)/python -m pytest -m "alone$(AND_MARKED)" $(ARGS) || test $$? -eq 5 # 5: none
 
 test-containers: $(DEV_STAMP) ## the store's tests on the images of IMAGES, where a Docker engine is
-	@$(BIN)/python -m tests.containers $(IMAGES) -- make test MARKED=store VENV=$(VENV)
+	@$(BIN)/python -m tests.testkit.containers $(IMAGES) -- make test MARKED=store VENV=$(VENV)
 
 model: $(DEV_STAMP) ## the stream's model check, long: MODEL_SCHEDULES random schedules of faults
 	MODEL_SCHEDULES=$(MODEL_SCHEDULES) $(BIN)/python -m pytest tests/model -n auto -rP $(ARGS)

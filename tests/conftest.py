@@ -11,8 +11,6 @@ from __future__ import annotations
 import os
 import secrets
 import signal
-import sys
-import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -20,14 +18,15 @@ import pytest
 import redis as sync_redis
 from hypothesis import HealthCheck, settings
 
-from dexwire.runfile import DEFAULT_FOLDER, Running, find_running
+from dexwire.runfile import Running
 from dexwire.server.up.embedded import EmbeddedServer
 from shared.keys import Keys
 from shared.process.settings import METRICS_PORTS
 from shared.redis.address import public_url
 from shared.redis.connect import Redis, open_redis
-from tests.support import ROOT, Process, free_port_range, start_dexwire
-from tests.support_redis import server_binary
+from tests.testkit.process import ROOT, Process, free_port_range, kept_environ, start_dexwire
+from tests.testkit.redis_servers import server_binary
+from tests.testkit.stack import demo_stack
 
 # A busy two-core machine is no finding: examples are counted, not timed (pytest-timeout is there).
 settings.register_profile("dexwire", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -36,11 +35,6 @@ settings.load_profile("dexwire")
 # A shell starts what runs in its background with Ctrl-C ignored, and children would inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
-
-# Everything else a developer or a CI machine has set could be read as a setting.
-_KEPT = ("PATH", "HOME", "USER", "SHELL", "LANG", "TERM", "TMPDIR", "TZ", "VIRTUAL_ENV")
-_KEPT_PREFIXES = ("TEST_", "PYTEST_", "PYTHON", "LC_", "COV_", "COVERAGE_", "HYPOTHESIS_")
-
 
 _MEETS_A_SERVER = {"redis_url", "private_server", "guard"}
 _NOT_OF_THE_STORE = {"cli", "documents", "kubernetes", "limits", "metrics"}  # folders
@@ -65,9 +59,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(autouse=True)
 def clean_environ(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Hide the developer's environment and `.env`: settings come from the test alone."""
-    for name in list(os.environ):
-        if name not in _KEPT and not name.startswith(_KEPT_PREFIXES):
-            monkeypatch.delenv(name)
+    for name in os.environ.keys() - kept_environ().keys():
+        monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
 
 
@@ -159,26 +152,9 @@ def demo(
     tmp_path_factory: pytest.TempPathFactory, demo_metrics: dict[str, int]
 ) -> Iterator[Running]:
     """A running `dexwire up --demo`, shared by the tests of a file that only look at it."""
-    folder = tmp_path_factory.mktemp("demo")
-    ports = ("--api-port", "0", "--ws-port", "0", "--replay-port", "0")
-    env = {name: value for name, value in os.environ.items() if name in _KEPT}
-    env |= {n: v for n, v in os.environ.items() if n.startswith(("PYTHON", "COV_", "COVERAGE_"))}
-    env["METRICS_PORT"] = str(min(demo_metrics.values()))
-    command = [sys.executable, "-m", "dexwire", "up", "--demo", *ports]
-    process = Process(command, env, folder, folder / "demo.log")
-    try:
-        deadline = time.monotonic() + 60
-        while "ready after" not in process.output():
-            assert process.poll() is None, process.output()
-            assert time.monotonic() < deadline, process.output()
-            time.sleep(0.05)
-        running = find_running(folder / DEFAULT_FOLDER)
-        assert running is not None
-        yield running
-        process.send(signal.SIGTERM)
-        process.wait(20)
-    finally:
-        process.kill()
+    metrics_port = min(demo_metrics.values())
+    with demo_stack(tmp_path_factory.mktemp("demo"), metrics_port=metrics_port) as demo:
+        yield demo.running
 
 
 @pytest.fixture

@@ -27,8 +27,8 @@ from shared.state.messages import Alert, Commit, decode, decode_alert
 from shared.state.plan import Command, CommitPlan, Writes
 from shared.state.row import Fields
 from shared.state.store import Store
-from tests.support import eventually
-from tests.support_market import aggregator, has_leader, now_ms, publish, reaches, reading
+from tests.testkit.market import aggregator, has_leader, now_ms, publish, reaches, reading
+from tests.testkit.wait import eventually
 
 NAMES = [f"Token{number:03}" for number in range(150)]
 SMALL = {"commit_fields": 300, "alert_price_windows": "5m", "alert_volume_windows": "5m"}

@@ -17,7 +17,7 @@ from shared.redis.connect import Redis, open_redis
 from shared.state.messages import Commit, decode
 from shared.state.replica import Replica
 from shared.state.store import Store, StoredPage
-from tests.support_market import aggregator, has_leader, market, publish, reaches
+from tests.testkit.market import aggregator, has_leader, market, publish, reaches
 
 METRICS = ("volume_24h", "liquidity", "price_change_1h")
 

@@ -23,7 +23,7 @@ from shared.merge.readings import (
 )
 from shared.merge.rules import merge_token
 from shared.model import LIMIT, PoolReading, Reading
-from tests.support_merge import (
+from tests.testkit.merge import (
     MINT,
     PRICED,
     SOURCES,

@@ -21,8 +21,8 @@ from shared.state.meta import Meta
 from shared.state.plan import CommitPlan, Writes
 from shared.state.replica import Replica
 from shared.state.store import Store
-from tests.support import eventually
-from tests.support_market import aggregator, has_leader, market, publish, reaches, reading
+from tests.testkit.market import aggregator, has_leader, market, publish, reaches, reading
+from tests.testkit.wait import eventually
 
 
 @pytest.fixture

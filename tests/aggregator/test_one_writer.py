@@ -17,9 +17,10 @@ from shared.redis.connect import Redis
 from shared.state.feed import load
 from shared.state.replica import Replica
 from shared.state.store import Store
-from tests.support import Process, eventually
-from tests.support_market import has_leader, market, publish, reaches
-from tests.support_shadow import Shadow
+from tests.testkit.commits import Shadow
+from tests.testkit.market import has_leader, market, publish, reaches
+from tests.testkit.process import Process
+from tests.testkit.wait import eventually
 
 ROUNDS = int(os.environ.get("TEST_PAUSES", "20"))
 

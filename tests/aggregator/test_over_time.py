@@ -19,8 +19,8 @@ from shared.redis.connect import Redis
 from shared.state.feed import load
 from shared.state.replica import Replica
 from shared.state.store import Store
-from tests.support import eventually
-from tests.support_market import aggregator, has_leader, market, publish, reaches
+from tests.testkit.market import aggregator, has_leader, market, publish, reaches
+from tests.testkit.wait import eventually
 
 T0 = 1_790_000_000_000
 WINDOW_MS = 200

@@ -13,8 +13,8 @@ from shared.state.feed import Feed
 from shared.state.messages import Heartbeat
 from shared.state.replica import Change, Replica
 from shared.state.store import Store
-from tests.support import eventually
-from tests.support_market import aggregator, has_leader, market, publish, reaches
+from tests.testkit.market import aggregator, has_leader, market, publish, reaches
+from tests.testkit.wait import eventually
 
 
 class Reader:

@@ -12,8 +12,9 @@ from shared.keys import Keys
 from shared.redis.connect import Redis
 from shared.state.meta import STORE_SCHEMA
 from shared.state.store import Store
-from tests.support import Process, eventually
-from tests.support_market import aggregator, has_leader, market, publish, reaches
+from tests.testkit.market import aggregator, has_leader, market, publish, reaches
+from tests.testkit.process import Process
+from tests.testkit.wait import eventually
 
 
 async def test_a_new_epoch_is_of_our_schema(redis_url: str, redis: Redis, keys: Keys) -> None:

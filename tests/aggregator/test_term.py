@@ -23,8 +23,8 @@ from shared.process.settings import read_settings
 from shared.redis.connect import Redis, open_redis
 from shared.state.messages import Commit, Heartbeat, decode
 from shared.state.store import Store
-from tests.support import eventually
-from tests.support_market import now_ms, reading
+from tests.testkit.market import now_ms, reading
+from tests.testkit.wait import eventually
 
 Take: TypeAlias = Callable[[], Awaitable[Commit | Heartbeat | None]]
 

@@ -16,10 +16,10 @@ from services.api.hints import misspelt
 from services.ws.core.topics import parse_topic
 from shared.keys import Keys
 from shared.redis.connect import Redis
-from tests.api.conftest import Start
-from tests.api.producer import Consumer, consume
-from tests.api.writer import Writer, row
-from tests.support import ROOT, eventually
+from tests.testkit.api import Consumer, Start, consume
+from tests.testkit.commits import Writer, row
+from tests.testkit.process import ROOT
+from tests.testkit.wait import eventually
 
 TEXT = (ROOT / "docs/COMING_FROM.md").read_text(encoding="utf-8")
 _ROW = re.compile(r"^\| (\w+) \| `([^`]+)` \|(?: `([^`]+)`)? \| (.*)\|$", re.MULTILINE)

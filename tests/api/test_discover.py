@@ -11,9 +11,9 @@ from services.api.settings import ApiSettings
 from shared.keys import Keys
 from shared.model import SORTS, WINDOWED, WINDOWS, metric_of
 from shared.redis.connect import Redis
-from tests.api.conftest import Start
-from tests.api.writer import Writer, row
-from tests.support import eventually
+from tests.testkit.api import Start
+from tests.testkit.commits import Writer, row
+from tests.testkit.wait import eventually
 
 LISTS = [(sort, window) for sort in SORTS for window in (WINDOWS if sort in WINDOWED else (None,))]
 
@@ -100,7 +100,7 @@ async def test_a_chain_that_nobody_knows_is_an_empty_list(writer: Writer, start:
         "sort=%ff",
     ],
 )
-async def test_rows_43_to_51_are_problems_that_name_the_parameter(start: Start, query: str) -> None:
+async def test_wrong_values_are_problems_that_name_the_parameter(start: Start, query: str) -> None:
     served = await start()
 
     answer = await served.client.get(f"/discover?{query}")

@@ -10,8 +10,8 @@ from starlette.routing import Route
 from services.api.documents import files
 from services.api.documents.routes import OPERATIONS
 from services.api.webpage import page_routes
-from tests.api.conftest import Start
-from tests.support import ROOT
+from tests.testkit.api import Start
+from tests.testkit.process import ROOT
 
 
 def routes_of(app: Any) -> set[tuple[str, str]]:  # noqa: ANN401 - the router behind middleware

@@ -18,10 +18,9 @@ from services.api.settings import ApiSettings
 from services.api.storage import storage
 from shared.keys import Keys
 from shared.redis.connect import Redis, open_redis
-from tests.api.conftest import Served, serve
-from tests.api.producer import consume
-from tests.api.writer import Writer, row
-from tests.support import eventually
+from tests.testkit.api import Served, consume, serve
+from tests.testkit.commits import Writer, row
+from tests.testkit.wait import eventually
 
 PATHS = ("/discover", "/discover?chain=solana", "/tokens/solana/Token00001", "/health", "/readyz")
 ONE = {"source": "mybot", "tokens": [{"token_address": "Abc", "price": 1}]}
@@ -130,7 +129,7 @@ async def test_a_full_store_is_read_and_posting_says_storage_full(
         assert int(answer.headers["retry-after"]) >= 1
     assert (read.status_code, walked.status_code) == (200, 200)
     assert again.status_code == 202
-    assert filled.replica.version == 1
+    assert filled.version == 1
 
 
 async def test_a_demoted_store_takes_nothing_and_says_so(
@@ -147,17 +146,18 @@ async def test_a_demoted_store_takes_nothing_and_says_so(
     assert (posted.status_code, posted.json()["code"]) == (503, "storage_readonly")
 
 
+@pytest.mark.usefixtures("filled")
 async def test_a_store_that_lost_everything_is_warming_not_empty(
-    server: EmbeddedServer, client: Redis, filled: Writer
+    server: EmbeddedServer, client: Redis
 ) -> None:
     async with serve(ApiSettings(redis_url=server.url, api_rate=0)) as served:
         await served.follows(1)
         await client.flushall()
         empty = await timed(served, "/discover")
-        filled.lease = None
-        await filled.begin("e2")
+        writer = Writer(client, Keys())
+        await writer.begin("e2")
         seeding = await timed(served, "/discover")
-        await filled.commit([row(n) for n in range(30)])
+        await writer.commit([row(n) for n in range(30)])
         await eventually(lambda: served.api.live.replica.epoch == "e2")
         page = (await served.client.get("/discover?chain=solana")).json()
 
@@ -180,7 +180,7 @@ async def test_a_lost_script_cache_is_invisible(
             statuses.append((await served.client.post("/ingest", json=ONE)).status_code)
 
     assert statuses == [200, 202] * 5
-    assert filled.replica.version == 1
+    assert filled.version == 1
 
 
 @pytest.mark.usefixtures("filled")

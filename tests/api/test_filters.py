@@ -12,9 +12,8 @@ import pytest
 
 from services.api.discover.query import parse_discover
 from shared.model import WINDOWED, metric_of
-from tests.api.conftest import Start
-from tests.api.test_query import problem_of
-from tests.api.writer import Writer, row
+from tests.testkit.api import Start, problem_of
+from tests.testkit.commits import Writer, row
 
 FIGURES = ("price", "liquidity", "market_cap", "volume", "price_change", "transactions")
 CHAINS = ("solana", "base", "ethereum")
@@ -117,10 +116,10 @@ async def test_2000_random_queries_equal_a_brute_force_over_the_whole_store(
     for round_ in range(20):
         changed = [made_up(rng, rng.randrange(200)) for _ in range(10)]
         fresh = {made["id"]: made for made in changed}  # as whole rows: removed and added
-        gone = [i for i in fresh if i in writer.replica.rows]
-        gone += rng.sample(sorted(writer.replica.rows.keys() - fresh.keys()), 3)
+        gone = [i for i in fresh if i in writer.ledger.fields]
+        gone += rng.sample(sorted(writer.ledger.fields.keys() - fresh.keys()), 3)
         await writer.commit(remove=gone)
-        renamed = min(writer.replica.rows)
+        renamed = min(writer.ledger.fields)
         new_names = {"id": renamed, "token_name": f"Coin {round_}", "token_ticker": None}
         version = await writer.commit([*fresh.values(), new_names])
         await served.follows(version)

@@ -7,8 +7,8 @@ from typing import Any
 
 from shared.keys import Keys
 from shared.redis.connect import Redis
-from tests.api.conftest import Start
-from tests.api.writer import Writer, row
+from tests.testkit.api import Start
+from tests.testkit.commits import Writer, row
 
 
 async def test_health_reports_the_state_and_each_source(

@@ -17,8 +17,8 @@ from services.fetcher.sources import dexscreener
 from shared.keys import Keys
 from shared.model import ReadingBatch
 from shared.redis.connect import Redis
-from tests.api.conftest import Served, Start
-from tests.support import eventually
+from tests.testkit.api import Served, Start
+from tests.testkit.wait import eventually
 
 CASES = Path(__file__).parents[1] / "cases"
 FAMILY = "👨\u200d👩\u200d👧"

@@ -11,9 +11,8 @@ import pytest
 from shared.keys import Keys
 from shared.model import PoolReading, Reading
 from shared.redis.connect import Redis
-from tests.api.conftest import Served, Start
-from tests.api.producer import Consumer, consume
-from tests.support import eventually
+from tests.testkit.api import Consumer, Served, Start, consume
+from tests.testkit.wait import eventually
 
 SECRET = "0123456789abcdef0123456789abcdef"
 KEYS = f"bot.{SECRET},fetcher:polled.{SECRET}"

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from services.api.discover.query import DiscoverQuery, parse_discover
 from services.api.edge.problem import Problem
+from tests.testkit.api import problem_of
 
 
 @pytest.mark.parametrize(
@@ -41,49 +42,49 @@ def test_a_sort_and_window_name_an_index(query: DiscoverQuery, metric: str) -> N
 
 
 @pytest.mark.parametrize(
-    ("row", "query_string", "code", "param"),
+    ("query_string", "code", "param"),
     [
-        (43, b"sort=foo", "bad_sort", "sort"),
-        (43, b"sort=", "bad_sort", "sort"),
-        (43, b"sort", "bad_sort", "sort"),
-        (43, b"sort=__proto__", "bad_sort", "sort"),
-        (43, b"sort=volume%00", "bad_sort", "sort"),
-        (44, b"sort=volume&sort=volume", "repeated_parameter", "sort"),
+        (b"sort=foo", "bad_sort", "sort"),
+        (b"sort=", "bad_sort", "sort"),
+        (b"sort", "bad_sort", "sort"),
+        (b"sort=__proto__", "bad_sort", "sort"),
+        (b"sort=volume%00", "bad_sort", "sort"),
+        (b"sort=volume&sort=volume", "repeated_parameter", "sort"),
         *(
-            (45, b"limit=" + text, "bad_limit", "limit")
+            (b"limit=" + text, "bad_limit", "limit")
             for text in (
                 b"0", b"-1", b"101", b"1e9", b"1.5", b"1e2", b"0x10", b"%205", b"+5", b"%2B5",
                 b"%EF%BC%95", b"", b"1_0", b"%D9%A1",
             )
         ),
-        (46, b"limit=" + b"9" * 5_000, "bad_limit", "limit"),
-        (47, b"cursor=-1", "bad_cursor", "cursor"),
-        (47, b"cursor=9223372036854775808", "bad_cursor", "cursor"),
-        (47, b"cursor=18446744073709551616", "bad_cursor", "cursor"),
-        (47, b"cursor=" + b"9" * 5_000, "bad_cursor", "cursor"),
-        (47, b"cursor=", "bad_cursor", "cursor"),
-        (48, b"cursor=a%20b", "bad_cursor", "cursor"),
-        (50, b"foo=1", "unknown_parameter", "foo"),
-        (50, b"Sort=volume", "unknown_parameter", "Sort"),
-        (51, b"sort=%zz", "bad_encoding", "sort"),
-        (51, b"sort=%", "bad_encoding", "sort"),
-        (51, b"sort=%ff", "bad_encoding", "sort"),
-        (51, b"sort=\xff", "bad_encoding", "sort"),
-        (0, b"order=up", "bad_order", "order"),
-        (0, b"window=7d", "bad_window", "window"),
-        (0, b"sort=liquidity&window=5m", "bad_window", "window"),
-        (0, b"chain=so lana", "bad_chain", "chain"),
-        (0, b"chain=", "bad_chain", "chain"),
+        (b"limit=" + b"9" * 5_000, "bad_limit", "limit"),
+        (b"cursor=-1", "bad_cursor", "cursor"),
+        (b"cursor=9223372036854775808", "bad_cursor", "cursor"),
+        (b"cursor=18446744073709551616", "bad_cursor", "cursor"),
+        (b"cursor=" + b"9" * 5_000, "bad_cursor", "cursor"),
+        (b"cursor=", "bad_cursor", "cursor"),
+        (b"cursor=a%20b", "bad_cursor", "cursor"),
+        (b"foo=1", "unknown_parameter", "foo"),
+        (b"Sort=volume", "unknown_parameter", "Sort"),
+        (b"sort=%zz", "bad_encoding", "sort"),
+        (b"sort=%", "bad_encoding", "sort"),
+        (b"sort=%ff", "bad_encoding", "sort"),
+        (b"sort=\xff", "bad_encoding", "sort"),
+        (b"order=up", "bad_order", "order"),
+        (b"window=7d", "bad_window", "window"),
+        (b"sort=liquidity&window=5m", "bad_window", "window"),
+        (b"chain=so lana", "bad_chain", "chain"),
+        (b"chain=", "bad_chain", "chain"),
     ],
 )  # fmt: skip
 def test_what_is_not_exactly_right_is_400_and_named(
-    row: int, query_string: bytes, code: str, param: str
+    query_string: bytes, code: str, param: str
 ) -> None:
     with pytest.raises(Problem) as caught:
         parse_discover(query_string)
 
     problem = caught.value
-    assert (problem.status, problem.code, problem.param) == (400, code, param), row
+    assert (problem.status, problem.code, problem.param) == (400, code, param)
     assert len(problem.body()) < 1_024
 
 
@@ -92,11 +93,3 @@ def test_no_query_string_raises_anything_but_a_problem(query_string: bytes) -> N
     for given_query in (query_string, b"limit=" + query_string, b"cursor=" + query_string):
         problem = problem_of(given_query)
         assert problem is None or (problem.status == 400 and len(problem.body()) < 1_024)
-
-
-def problem_of(query_string: bytes) -> Problem | None:
-    try:
-        parse_discover(query_string)
-    except Problem as problem:
-        return problem
-    return None

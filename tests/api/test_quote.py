@@ -17,8 +17,8 @@ from services.api.edge.problem import Problem
 from shared.keys import Keys
 from shared.model import PoolReading, Reading, ReadingBatch
 from shared.redis.connect import Redis
-from tests.api.conftest import Served, Start
-from tests.support import eventually
+from tests.testkit.api import Served, Start
+from tests.testkit.wait import eventually
 
 SOL = "So11111111111111111111111111111111111111112"
 WETH = "0xc02aaa39b223fe8d0a0e5c4f27ead9083c756cc2"

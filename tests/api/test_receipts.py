@@ -11,8 +11,7 @@ from dexwire.server.up.embedded import EmbeddedServer
 from services.api.ingest import receipts
 from shared.keys import Keys
 from shared.redis.connect import Redis, open_redis
-from tests.api.conftest import Start
-from tests.api.producer import Consumer, consume
+from tests.testkit.api import Consumer, Start, consume
 
 
 @pytest.fixture

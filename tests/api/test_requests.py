@@ -6,10 +6,8 @@ import re
 
 import pytest
 
-from tests.api.test_server import Launch, launch
-from tests.api.writer import Writer, row
-
-__all__ = ["launch"]  # a fixture
+from tests.testkit.api import Launch
+from tests.testkit.commits import Writer, row
 
 
 async def test_pipelined_requests_are_answered_in_their_order(

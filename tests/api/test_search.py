@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from services.api.edge.problem import Problem
 from services.api.search.name_index import NameIndex, parse_text
 from shared.merge.names import fold, fold_ticker
-from tests.api.conftest import Served, Start
-from tests.api.writer import Writer, row
+from tests.testkit.api import Served, Start
+from tests.testkit.commits import Writer, row
 
 EVM = "0x" + "aB" * 20
 

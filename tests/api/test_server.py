@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator
 
 import httpx
 import pytest
@@ -14,78 +13,15 @@ import pytest
 from services.api.app import run
 from services.api.settings import ApiSettings
 from shared.errors import ConfigError
-from tests.api.producer import consume
-from tests.api.writer import Writer, row
-from tests.support import eventually, free_port
+from tests.testkit.api import SECRET, Launch, RunningApi, consume
+from tests.testkit.commits import Writer, row
+from tests.testkit.process import free_port
+from tests.testkit.wait import eventually
 
-SECRET = "0123456789abcdef0123456789abcdef"
 POST = (
     b"POST /ingest HTTP/1.1\r\nHost: api\r\nContent-Type: application/json\r\n"
     b"Authorization: Bearer bot.%s\r\n" % SECRET.encode()
 )
-
-
-class Running:
-    """A served api: its port, its end."""
-
-    def __init__(self, settings: ApiSettings) -> None:
-        self.port = settings.api_port
-        self.url = f"http://127.0.0.1:{self.port}"
-        self.stop = asyncio.Event()
-        self.task = asyncio.create_task(run(settings, self.stop))
-
-    async def raw(self, request: bytes, timeout_s: float = 5.0) -> bytes:
-        """Send bytes and return everything that comes back until the connection is closed."""
-        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
-        writer.write(request)
-        try:
-            async with asyncio.timeout(timeout_s):
-                return await reader.read()
-        finally:
-            writer.close()
-            with suppress(OSError):
-                await writer.wait_closed()
-
-    async def listens(self) -> bool:
-        """Return whether somebody takes connections."""
-        try:
-            _, writer = await asyncio.open_connection("127.0.0.1", self.port)
-        except OSError:
-            return False
-        writer.close()
-        with suppress(OSError):
-            await writer.wait_closed()
-        return True
-
-
-Launch = Callable[..., Awaitable[Running]]
-
-
-@pytest.fixture
-async def launch(redis_url: str, redis_prefix: str) -> AsyncIterator[Launch]:
-    """Start the real thing on a free port."""
-    started: list[Running] = []
-
-    async def begin(**given: object) -> Running:
-        settings = ApiSettings(
-            **{
-                "redis_url": redis_url,
-                "redis_prefix": redis_prefix,
-                "api_port": free_port(),
-                "api_drain_grace_s": 0.0,
-                "ingest_api_keys": f"bot.{SECRET}",
-                **given,
-            }  # type: ignore[arg-type] # checked by pydantic
-        )
-        running = Running(settings)
-        started.append(running)
-        await eventually(running.listens)
-        return running
-
-    yield begin
-    for running in started:
-        running.stop.set()
-        await running.task
 
 
 async def test_ten_megabytes_announced_are_413_before_any_is_sent(launch: Launch) -> None:
@@ -108,7 +44,7 @@ async def test_a_client_that_expects_continue_is_refused_before_its_body(launch:
     assert time.monotonic() - started < 0.9
 
 
-async def test_rows_7_and_8_a_client_that_sends_it_all_sees_why_not_a_reset(launch: Launch) -> None:
+async def test_a_client_that_sends_it_all_sees_why_not_a_reset(launch: Launch) -> None:
     api = await launch()
 
     async def parts() -> AsyncIterator[bytes]:
@@ -123,24 +59,24 @@ async def test_rows_7_and_8_a_client_that_sends_it_all_sees_why_not_a_reset(laun
 
 
 @pytest.mark.parametrize(
-    ("row", "request_bytes"),
+    "request_bytes",
     [
-        (9, POST + b"Content-Length: -1\r\n\r\n"),
-        (9, POST + b"Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}"),
-        (10, POST + b"Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
-        (51, b"GET /discover?sort=\x00 HTTP/1.1\r\nHost: api\r\n\r\n"),
-        (0, b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"),
+        (POST + b"Content-Length: -1\r\n\r\n"),
+        (POST + b"Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}"),
+        (POST + b"Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
+        (b"GET /discover?sort=\x00 HTTP/1.1\r\nHost: api\r\n\r\n"),
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"),
     ],
 )
 async def test_what_is_no_request_is_a_400_problem_and_the_end(
-    launch: Launch, row: int, request_bytes: bytes
+    launch: Launch, request_bytes: bytes
 ) -> None:
     api = await launch()
 
     answer = await api.raw(request_bytes)
 
     head, _, body = answer.partition(b"\r\n\r\n")
-    assert head.startswith(b"HTTP/1.1 400 "), row
+    assert head.startswith(b"HTTP/1.1 400 ")
     assert b"application/problem+json" in head
     assert b'"code":"bad_request"' in body
 
@@ -244,7 +180,7 @@ async def read_to_end(sock: socket.socket) -> bytes:
     return found
 
 
-async def not_listening(api: Running) -> bool:
+async def not_listening(api: RunningApi) -> bool:
     return not await api.listens()
 
 

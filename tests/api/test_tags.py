@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from services.api.edge.answer import matches, weak_tag
-from tests.api.conftest import Start
-from tests.api.writer import Writer, row
+from tests.testkit.api import Start
+from tests.testkit.commits import Writer, row
 
 TAG = b'W/"8f0c3f6ba1d2"'
 

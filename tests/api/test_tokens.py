@@ -9,8 +9,8 @@ from services.api.tokens import describe
 from shared.merge.policy import MergeRules
 from shared.merge.readings import encode_source_reading, merge_reading
 from shared.model import PoolReading, Reading
-from tests.api.conftest import Start
-from tests.api.writer import Writer, row
+from tests.testkit.api import Start
+from tests.testkit.commits import Writer, row
 
 SEEN_MS = 1_790_000_000_000
 

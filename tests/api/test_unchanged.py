@@ -16,8 +16,8 @@ from services.aggregator.settings import AggregatorSettings
 from shared.keys import Keys
 from shared.model import PoolReading, Reading, ReadingBatch
 from shared.redis.connect import Redis
-from tests.api.conftest import Served, Start
-from tests.support import eventually
+from tests.testkit.api import Served, Start
+from tests.testkit.wait import eventually
 
 CASES = Path(__file__).parent.parent / "cases"
 DAY_MS = 86_400_000

@@ -31,7 +31,7 @@ from services.api.edge.uvicorn_protocol import UvicornProtocol
 from shared.edge import http_server
 from shared.edge.http_server import HttpServer
 from shared.process.listen import listen
-from tests.support import ROOT
+from tests.testkit.process import ROOT
 
 ADVICE: Final = f"uvicorn {version('uvicorn')} is not what we hold it to: see the top of {__file__}"
 # Names that the adapter takes from a connection, and what each must be.

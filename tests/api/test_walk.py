@@ -13,9 +13,9 @@ from services.api.discover import pinned_orders as views
 from services.api.discover.pinned_orders import PINNED_MAX
 from shared.keys import Keys
 from shared.redis.connect import Redis
-from tests.api.conftest import Served, Start
-from tests.api.writer import Writer, row
-from tests.support import eventually
+from tests.testkit.api import Served, Start
+from tests.testkit.commits import Writer, row
+from tests.testkit.wait import eventually
 
 
 async def fill(writer: Writer, count: int) -> list[dict[str, Any]]:
@@ -88,7 +88,7 @@ async def test_a_walk_repeats_nothing_and_skips_nothing_while_a_third_of_the_ran
     dice = random.Random(7)
     rows = await fill(writer, tokens)
     served = await start()
-    await served.follows(writer.replica.version)
+    await served.follows(writer.version)
 
     found = await walk(served, lambda: shuffle_third(writer, rows, dice), **query)
 

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from services.api.settings import ApiSettings
 from services.api.webpage import accepts_gzip
-from tests.api.conftest import Start
+from tests.testkit.api import Start
 
 
 async def test_the_page_is_asked_for_again_its_assets_are_kept(start: Start) -> None:

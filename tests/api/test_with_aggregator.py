@@ -9,8 +9,8 @@ import pytest
 
 from services.aggregator.app import run as run_aggregator
 from services.aggregator.settings import AggregatorSettings
-from tests.api.conftest import Served, Start
-from tests.support import eventually
+from tests.testkit.api import Served, Start
+from tests.testkit.wait import eventually
 
 
 @pytest.fixture

@@ -23,11 +23,12 @@ from shared.redis.connect import Redis, open_redis
 from shared.state import row as rows_
 from shared.state.meta import Meta
 from shared.state.store import Store
-from tests.reference_client import LiveClient, following
-from tests.support import Process, eventually, free_port, happening
-from tests.support_commits import CommitWriter, Ledger, token
-from tests.support_market import has_leader, market, publish
-from tests.ws_support import is_listening
+from tests.testkit.commits import Ledger, Writer, token
+from tests.testkit.gateway import is_listening
+from tests.testkit.market import has_leader, market, publish
+from tests.testkit.process import Process, free_port
+from tests.testkit.reference_client import LiveClient, following
+from tests.testkit.wait import eventually, happening
 
 FULL = os.environ.get("CHAOS") == "full"
 CLIENTS = 200 if FULL else 24
@@ -127,7 +128,9 @@ async def truth_of(store: Store) -> tuple[Meta, Ledger]:
     rows = {ident: rows_.encode_row(fields) for ident, fields in stored.items()}
     ledger.history[meta.epoch, meta.version] = rows
     entries = await store.redis.xrange(store.keys.alerts_log)
-    ledger.told[meta.epoch] = [(int(i.split(b"-")[0]), said[b"m"]) for i, said in entries]
+    ledger.alerts_of_epoch[meta.epoch] = [
+        (int(i.split(b"-")[0]), said[b"m"]) for i, said in entries
+    ]
     return meta, ledger
 
 
@@ -189,9 +192,10 @@ async def test_every_client_ends_equal_to_the_store_whatever_dies(
         await eventually(all_equal, timeout_s=40, every_s=0.5)
 
     meta, ledger = await truth_of(store)
+    alerts = len(ledger.alerts_of_epoch[meta.epoch])
     print(
         f"{CLIENTS} clients, {SECONDS} s, kills {town.kills}, {meta.version} commits, "
-        f"{len(ledger.told[meta.epoch])} alerts, {sum(c.connects for c in clients)} connections, "
+        f"{alerts} alerts, {sum(c.connects for c in clients)} connections, "
         f"{sum(c.state.folded for c in clients)} folded diffs, "
         f"{sum(sum(c.state.snaps.values()) for c in clients)} snapshots, "
         f"{sum(c.resumes for c in clients)} gaps seen and resumed, 0 silent"
@@ -212,7 +216,7 @@ async def test_no_alert_is_missed_or_repeated_while_gateways_die(
     redis = open_redis(server.url)
     where = {"REDIS_URL": server.url, "REDIS_PREFIX": keys.prefix}
     town = Town(redis, keys, lambda name, env: spawn_dexwire(name, env={**where, **env}))
-    writer, dice = CommitWriter(redis, keys), random.Random(7)
+    writer, dice = Writer(redis, keys), random.Random(7)
     await writer.begin()
     town.gateways = [town.gateway(port) for port in town.ports]
     for port in town.ports:
@@ -223,8 +227,8 @@ async def test_no_alert_is_missed_or_repeated_while_gateways_die(
             names = dice.sample(range(TOKENS), 6)
             put = [token(f"T{n}", dice.choice(["solana", "base"]), price=1.0) for n in names]
             rows = {ident: row for one in put for ident, row in one.items()}
-            told = [(ident, dice.randint(1, 4)) for ident in rows if dice.random() < 0.3]
-            await writer.commit(rows, alerts=told)
+            alerts = [(ident, dice.randint(1, 4)) for ident in rows if dice.random() < 0.3]
+            await writer.commit(rows, alerts=alerts)
             await asyncio.sleep(0.1)
 
     topics = ["alerts", "alerts:L3", "alerts:solana", "alerts:base:L2", "alerts:token:solana:T1"]

@@ -13,7 +13,7 @@ from dexwire.server.config import Value, config, masked, read_config
 from dexwire.server.look_alikes import Unknown
 from dexwire.server.settings_table import settings_table
 from shared.errors import ConfigError
-from tests.support import ROOT, Process
+from tests.testkit.process import ROOT, Process
 
 Spawn = Callable[..., Process]
 

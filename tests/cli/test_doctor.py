@@ -31,7 +31,8 @@ from shared.errors import ConfigError
 from shared.keys import Keys
 from shared.redis.connect import Redis, open_redis
 from shared.state.meta import Meta
-from tests.support import Process, eventually, free_port
+from tests.testkit.process import Process, free_port
+from tests.testkit.wait import eventually
 
 Spawn = Callable[..., Process]
 INFO = {

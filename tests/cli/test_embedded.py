@@ -15,7 +15,8 @@ import redis as sync_redis
 
 from dexwire.server.up.embedded import EmbeddedServer, find_server, server_version
 from shared.errors import ConfigError, StoreError
-from tests.support import ROOT, Process, eventually
+from tests.testkit.process import ROOT, Process
+from tests.testkit.wait import eventually
 
 PARENT = """
 import sys, time

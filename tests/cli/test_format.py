@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dexwire import format as fmt
-from tests.support import ROOT
+from tests.testkit.process import ROOT
 
 VECTORS: dict[str, list[dict[str, Any]]] = json.loads(
     (ROOT / "tests" / "vectors" / "format.json").read_text(encoding="utf-8")

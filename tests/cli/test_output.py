@@ -18,7 +18,8 @@ from dexwire.output import encodable
 from dexwire.runfile import Running
 from dexwire.stream.rows import Row
 from dexwire.terminal.table import Paper, rows_table, status_line
-from tests.support import Process, eventually
+from tests.testkit.process import Process
+from tests.testkit.wait import eventually
 
 Spawn = Callable[..., Process]
 NOW_MS = 1_795_000_000_000

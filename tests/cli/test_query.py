@@ -11,7 +11,7 @@ from dexwire import Client, ClientError
 from dexwire.client.proxies import is_here, proxy_variable
 from dexwire.runfile import Running
 from services.api.documents.openapi import openapi
-from tests.support import Process
+from tests.testkit.process import Process
 
 Spawn = Callable[..., Process]
 SOCKS = "socks5://127.0.0.1:9"

@@ -9,7 +9,8 @@ import sys
 from pathlib import Path
 
 from dexwire.runfile import RunFile, Running, find_running
-from tests.support import ROOT, Process, eventually
+from tests.testkit.process import ROOT, Process
+from tests.testkit.wait import eventually
 
 NOTE = Running(
     pid=1,

@@ -17,7 +17,7 @@ from services.ws.settings import WsSettings
 from shared.errors import ConfigError
 from shared.process.environment import type_parts
 from shared.process.settings import ServiceSettings, read_settings
-from tests.support import ROOT
+from tests.testkit.process import ROOT
 
 CASES = ROOT / "tests" / "cases"
 NUMBERS = [one for one in settings_table() if {int, float} & {*type_parts(one.info.annotation)}]

@@ -14,7 +14,8 @@ import pytest
 from dexwire.server.up import supervisor as supervisor_
 from dexwire.server.up.screen import Screen
 from dexwire.server.up.supervisor import Service, Supervisor, next_delay_s
-from tests.support import ROOT, Process, eventually
+from tests.testkit.process import ROOT, Process
+from tests.testkit.wait import eventually
 
 SLEEPER = "import time; print('up', flush=True); time.sleep(60)"
 DEAF = (

@@ -24,7 +24,8 @@ from dexwire.runfile import Running
 from dexwire.terminal.table import FLASH_S, Flashes
 from dexwire.terminal.tail import Names, line
 from dexwire.terminal.top import pressed
-from tests.support import Process, eventually, free_port
+from tests.testkit.process import Process, free_port
+from tests.testkit.wait import eventually
 
 Spawn = Callable[..., Process]
 

@@ -19,8 +19,8 @@ from dexwire.server.up.ports import Ports
 from dexwire.server.up.screen import Screen
 from dexwire.server.up.summary import Totals, summary, write_summaries
 from dexwire.server.up.terminal_screen import TerminalScreen
-from tests.support import eventually, happening
-from tests.support_pty import Terminal, shown
+from tests.testkit.terminal import Terminal, shown
+from tests.testkit.wait import eventually, happening
 
 Open = Callable[..., Terminal]
 FREE = ("--api-port", "0", "--ws-port", "0")

@@ -19,7 +19,8 @@ from dexwire.server.settings import UpSettings
 from dexwire.server.up.command import demo_rate_factor, services
 from dexwire.server.up.net import take_port
 from dexwire.server.up.ports import Ports
-from tests.support import ROOT, Process, eventually, free_port
+from tests.testkit.process import ROOT, Process, free_port
+from tests.testkit.wait import eventually
 
 Spawn = Callable[..., Process]
 FREE = ("--api-port", "0", "--ws-port", "0")

@@ -16,19 +16,17 @@ from shared.errors import ConfigError
 from shared.keys import Keys
 from shared.process.settings import ServiceSettings
 from shared.redis.connect import Redis
-from shared.state import row as rows_
 from shared.state.messages import Commit, encode
-from shared.state.plan import CommitPlan, Writes
-from shared.state.row import Fields
 from shared.state.store import Store
-from tests.support import Process, free_port
+from tests.testkit.commits import Writer
+from tests.testkit.process import Process, free_port
 
 CAT, DOG, OWL = "solana:cat", "base:0xd06", "bsc:owl"
 
 
-def token_row(token_id: str, rv: int, volume: float) -> Fields:
+def token_row(token_id: str, volume: float) -> dict[str, object]:
     chain, _, address = token_id.partition(":")
-    values = {
+    return {
         "id": token_id,
         "token_address": address,
         "chain": chain,
@@ -36,72 +34,17 @@ def token_row(token_id: str, rv: int, volume: float) -> Fields:
         "liquidity": 2000.0,
         "volume_24h": volume,
         "created_ms": 1_790_000_000_000,
-        "rv": rv,
     }
-    return {name: msgspec.json.encode(value) for name, value in values.items()}
-
-
-class Writer:
-    """Commits rows as the aggregator does; the whole state is its `rows`."""
-
-    def __init__(self, store: Store) -> None:
-        self.store = store
-        self.rows: dict[str, Fields] = {}
-        self.version = 0
-        self.fence = ""
-
-    async def begin(self) -> None:
-        lease = await self.store.acquire("test")
-        assert lease is not None
-        self.fence = lease.fence
-        await self.store.begin_epoch(self.fence, "epoch1")
-
-    async def commit(self, rows: dict[str, Fields], removed: tuple[str, ...] = ()) -> None:
-        pv, self.version = self.version, self.version + 1
-        self.rows.update(rows)
-        for token_id in removed:
-            del self.rows[token_id]
-        digest = rows_.format_digest(sum(map(rows_.row_hash, self.rows.values())) % (1 << 64))
-        message = Commit(
-            e="epoch1",
-            pv=pv,
-            v=self.version,
-            ts=self.version,
-            add=[msgspec.Raw(rows_.encode_row(fields)) for fields in rows.values()],
-            del_=list(removed),
-            digest=digest,
-        )
-        writes = Writes(self.store.keys, self.version)
-        for token_id, fields in rows.items():
-            writes.add_row(token_id, fields)
-            writes.returned(token_id)
-        for token_id in removed:
-            writes.remove(token_id)
-        await self.store.commit(
-            CommitPlan(
-                fence=self.fence,
-                epoch="epoch1",
-                commit_id=f"c{self.version}",
-                pv=pv,
-                ts=self.version,
-                digest=digest,
-                tokens=len(self.rows),
-                horizon=0,
-                seeding=False,
-                message=encode(message),
-                commands=writes.commands(),
-            )
-        )
 
 
 @pytest.fixture
 async def writer(redis: Redis, keys: Keys) -> Writer:
     """A store at version 3: two tokens, and one that was removed."""
-    writer = Writer(Store(redis, keys))
+    writer = Writer(redis, keys)
     await writer.begin()
-    await writer.commit({CAT: token_row(CAT, 1, 10.0), OWL: token_row(OWL, 1, 30.0)})
-    await writer.commit({DOG: token_row(DOG, 2, 20.0)})
-    await writer.commit({}, removed=(OWL,))
+    await writer.commit([token_row(CAT, 10.0), token_row(OWL, 30.0)])
+    await writer.commit([token_row(DOG, 20.0)])
+    await writer.commit(remove=[OWL])
     return writer
 
 
@@ -113,11 +56,13 @@ def check(report: Report, name: str) -> Check:
     return next(check for check in report.checks if check.name == name)
 
 
-async def test_a_healthy_store_is_clean_and_says_how_much_was_looked_at(writer: Writer) -> None:
+async def test_a_healthy_store_is_clean_and_says_how_much_was_looked_at(
+    writer: Writer,
+) -> None:
     report = await audit(writer.store)
 
     assert failed(report) == {}
-    assert (report.epoch, report.version, report.tokens) == ("epoch1", 3, 2)
+    assert (report.epoch, report.version, report.tokens) == ("e1", 3, 2)
     assert {check.name: check.looked_at for check in report.checks} == {
         "rows are whole": 2,
         "index members have a row with that score": 6,
@@ -288,10 +233,9 @@ async def test_it_finds_nothing_wrong_while_a_writer_runs(writer: Writer) -> Non
         while not done.is_set():
             version = writer.version + 1
             ids = [f"solana:t{(version * 7 + i) % 400}" for i in range(20)]
-            rows = {i: token_row(i, version, float(version)) for i in ids}
-            leaving = next(iter(writer.rows)) if len(writer.rows) > 300 else None
-            removed = () if leaving is None or leaving in rows else (leaving,)
-            await writer.commit(rows, removed)
+            held = writer.ledger.fields
+            leaving = [] if len(held) <= 300 else [i for i in list(held)[:1] if i not in ids]
+            await writer.commit([token_row(i, float(version)) for i in ids], leaving)
             await asyncio.sleep(0)
 
     writing = asyncio.create_task(write())

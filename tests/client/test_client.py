@@ -15,10 +15,11 @@ import dexwire
 from dexwire import Client, Problem, Refused, Snapshot, State, Unreachable
 from dexwire.client.client import derive_ws_url
 from dexwire.runfile import Running
-from tests.client_support import LIST, Visit, diff, gateway, row, snap
-from tests.support import eventually, free_port
-from tests.support_commits import CommitWriter, token
-from tests.ws.conftest import StartGateway
+from tests.testkit.commits import Writer, token
+from tests.testkit.gateway import StartGateway
+from tests.testkit.process import free_port
+from tests.testkit.scripted_gateway import LIST, Visit, diff, gateway, row, snap
+from tests.testkit.wait import eventually
 
 
 @pytest.fixture
@@ -175,7 +176,7 @@ async def test_a_view_that_receives_nonsense_subscribes_again() -> None:
 
 
 async def test_a_real_gateway_that_restarts_is_found_again(
-    start_gateway: StartGateway, beating: CommitWriter
+    start_gateway: StartGateway, beating: Writer
 ) -> None:
     await beating.commit(token("A", price=1.5, volume_24h=5.0))
     first = await start_gateway()

@@ -18,10 +18,10 @@ from dexwire.client.rule import Rule
 from dexwire.client.table import Table
 from services.ws.core.member import Position
 from services.ws.core.topics import ALL, Topic, parse_topic
-from tests.client_support import LIST, typed
-from tests.reference_client import ReferenceClient
-from tests.support_commits import Ledger
-from tests.ws_support import FakeGateway, FakeSink
+from tests.testkit.commits import Ledger
+from tests.testkit.hub import FakeGateway, FakeSink
+from tests.testkit.reference_client import ReferenceClient
+from tests.testkit.scripted_gateway import LIST, typed
 
 TOPICS: dict[str, Topic] = {
     name: parse_topic(name) for name in ("all", "chain:s", "chain:t", "token:s:A")

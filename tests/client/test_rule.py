@@ -12,7 +12,7 @@ from dexwire.client.frames import decode
 from dexwire.client.rule import Rule
 from dexwire.stream.messages import Ok
 from dexwire.stream.topics import is_alerts
-from tests.client_support import LIST, beat, diff, ev, row, snap, typed
+from tests.testkit.scripted_gateway import LIST, beat, diff, ev, row, snap, typed
 
 A1, B2 = row("s:A", price=1.0), row("s:B", price=2.0)
 

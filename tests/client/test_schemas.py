@@ -8,11 +8,10 @@ from typing import Any
 
 from dexwire.runfile import Running
 from dexwire.stream.schemas import schemas
-from tests.client.schema_subset import faults
-from tests.support import ROOT
-from tests.support_commits import CommitWriter, token
-from tests.ws.conftest import StartGateway
-from tests.ws_support import joined
+from tests.testkit.commits import Writer, token
+from tests.testkit.gateway import StartGateway, joined
+from tests.testkit.process import ROOT
+from tests.testkit.schema_subset import faults
 
 FOLDER = ROOT / "docs" / "schemas"
 SCHEMAS: dict[str, Any] = {
@@ -42,7 +41,7 @@ def test_a_wrong_frame_is_reported() -> None:
 
 
 async def test_every_kind_of_frame_of_a_real_gateway_is_valid(
-    start_gateway: StartGateway, beating: CommitWriter
+    start_gateway: StartGateway, beating: Writer
 ) -> None:
     await beating.commit(token("A", price=1.5, sources=["x"], stale=False))
     gateway = await start_gateway()

@@ -12,8 +12,9 @@ import pytest
 
 from dexwire import Alert, Client, Diff, Event, Gap, Refused, Snapshot, State, Stream
 from dexwire.client import retry
-from tests.client_support import HELLO, LIST, Visit, beat, diff, ev, gateway, row, snap
-from tests.support import eventually, free_port
+from tests.testkit.process import free_port
+from tests.testkit.scripted_gateway import HELLO, LIST, Visit, beat, diff, ev, gateway, row, snap
+from tests.testkit.wait import eventually
 
 A1 = row("s:A", price=1.0)
 

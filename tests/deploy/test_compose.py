@@ -17,7 +17,7 @@ from pydantic import SecretStr
 
 from services.api.settings import ApiSettings
 from shared.redis.users import redis_users
-from tests.support import ROOT, run_tool
+from tests.testkit.process import ROOT, run_tool
 
 FILE: Final = ROOT / "docker-compose.yml"
 PLAN: Final[dict[str, Any]] = yaml.safe_load(FILE.read_text(encoding="utf-8"))

@@ -13,7 +13,8 @@ from dotenv import dotenv_values
 from dexwire.server.config import complaints, read_config
 from dexwire.server.look_alikes import Unknown, known_variables, meant_by
 from dexwire.server.settings_table import settings_table
-from tests.support import ROOT, Process, eventually
+from tests.testkit.process import ROOT, Process
+from tests.testkit.wait import eventually
 
 Spawn = Callable[..., Process]
 TABLE = settings_table()

@@ -11,7 +11,7 @@ import pytest
 
 from dexwire.server.commands import SERVICES
 from dexwire.server.healthcheck import PROBES, main, service_of
-from tests.support import free_port
+from tests.testkit.process import free_port
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from typing import Final
 import pytest
 
 from deploy import strip
-from tests.support import ROOT
+from tests.testkit.process import ROOT
 
 TEXT: Final = re.sub(r"\\\n\s*", "", (ROOT / "Dockerfile").read_text(encoding="utf-8"))
 LINES: Final = [line for line in TEXT.splitlines() if line and not line.startswith("#")]

@@ -7,7 +7,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from tests.support import ROOT
+from tests.testkit.process import ROOT
 
 LOCKS = ("requirements.lock", "requirements-dev.lock")
 

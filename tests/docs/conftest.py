@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support import Process
+from tests.testkit.process import Process
 
 
 @pytest.fixture

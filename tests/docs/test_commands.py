@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from dexwire.runfile import Running
-from tests.docs.blocks import Block, blocks, inline_commands
-from tests.docs.shims import SHIMS
-from tests.support import ROOT, Process, eventually, require
+from tests.testkit.blocks import Block, blocks, inline_commands
+from tests.testkit.process import ROOT, Process, require
+from tests.testkit.shims import SHIMS
+from tests.testkit.wait import eventually
 
 HERE = '"http://127.0.0.1:8000"'
 SHELL = blocks("sh", "bash", "shell", "console")
@@ -36,7 +37,7 @@ def reader(demo: Running, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pat
         for name in SHIMS:
             shim = place / name
             shim.write_text(
-                f'#!/bin/sh\nexec {sys.executable} {ROOT / "tests/docs/shims.py"} {name} "$@"\n',
+                f'#!/bin/sh\nexec {sys.executable} {ROOT / "tests/testkit/shims.py"} {name} "$@"\n',
                 encoding="utf-8",
             )
             shim.chmod(0o755)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import inspect
 import re
 
-from shared.keys import Keys
 from shared.model import METRICS, ROW_FIELDS
-from tests.support import ROOT
+from tests.testkit.blocks import built_names
+from tests.testkit.process import ROOT
 
 TEXT = (ROOT / "docs" / "DATA.md").read_text(encoding="utf-8")
 
@@ -16,18 +15,6 @@ def first_cells(section: str) -> list[str]:
     """The first cell of each row of the tables in a section, without their heads."""
     body = TEXT.partition(f"## {section}\n")[2].partition("\n## ")[0]
     return [line.split("|")[1].strip() for line in body.splitlines() if line.startswith("| `")]
-
-
-def built_names() -> set[str]:
-    """Every name that Keys builds, with `<…>` in the place of its arguments."""
-    found = set()
-    for name, member in inspect.getmembers(Keys):
-        if isinstance(member, property):
-            found.add(getattr(Keys(), name))
-        elif inspect.isfunction(member) and not name.startswith("_"):
-            arguments = list(inspect.signature(member).parameters)[1:]
-            found.add(member(Keys(), *["<>" for _ in arguments]))
-    return found
 
 
 def test_every_redis_key_is_documented_once() -> None:

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from dexwire.server.settings_table import settings_table
-from tests.support import ROOT
+from tests.testkit.process import ROOT
 
 TEXT = (ROOT / "docs/OPERATIONS.md").read_text(encoding="utf-8")
 CODE = "".join(

@@ -8,7 +8,7 @@ import tomllib
 import yaml
 
 import dexwire
-from tests.support import ROOT
+from tests.testkit.process import ROOT
 
 CHANGELOG = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 

@@ -11,7 +11,8 @@ import pytest
 
 from dexwire.runfile import Running
 from dexwire.stream.messages import CLIENT_FRAMES, SERVER_FRAMES, tag_of
-from tests.support import ROOT, Process, eventually, require
+from tests.testkit.process import ROOT, Process, require
+from tests.testkit.wait import eventually
 
 STREAM = (ROOT / "docs" / "STREAM.md").read_text(encoding="utf-8")
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -13,9 +13,10 @@ import pytest
 
 from shared.keys import Keys
 from shared.redis.connect import Redis
-from tests.docs.blocks import blocks
-from tests.support import ROOT, Process, eventually, free_port
-from tests.support_commits import CommitWriter, token
+from tests.testkit.blocks import blocks
+from tests.testkit.commits import Writer, token
+from tests.testkit.process import ROOT, Process, free_port
+from tests.testkit.wait import eventually
 
 (PROGRAM,) = (one for one in blocks("python") if "WEBHOOK_URL" in one.text)
 
@@ -65,7 +66,7 @@ async def test_each_alert_of_the_level_reaches_the_webhook_once(
 ) -> None:
     port = free_port()
     spawn_service("ws", {"WS_PORT": str(port)})
-    writer = CommitWriter(redis, keys)
+    writer = Writer(redis, keys)
     await writer.begin()
     await writer.commit(token("A", price=1))
     here = f'"http://127.0.0.1:8000", ws_url="ws://127.0.0.1:{port}/ws"'

@@ -8,7 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.support import Process, eventually, free_port
+from tests.testkit.process import Process, free_port
+from tests.testkit.wait import eventually
 
 PAGES = 3  # of 50 rows: the examples have to walk
 

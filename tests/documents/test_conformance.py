@@ -8,8 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.documents.node import FOLDER, need_package
-from tests.support import ROOT
+from tests.testkit.node import FOLDER, need_package
+from tests.testkit.process import ROOT
 
 
 def test_schemathesis_finds_no_5xx_no_undocumented_status_and_no_other_shape(

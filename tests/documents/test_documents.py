@@ -16,8 +16,8 @@ from services.api.documents import schemas
 from services.api.documents.openapi import openapi
 from services.api.documents.routes import EVERYWHERE, OPERATIONS
 from shared.model import ROW_FIELDS
-from tests.documents.node import FOLDER, need_package
-from tests.support import ROOT
+from tests.testkit.node import FOLDER, need_package
+from tests.testkit.process import ROOT
 
 
 @pytest.mark.parametrize("name", sorted(documents()))

@@ -11,7 +11,7 @@ from typing import Final
 import pytest
 
 from tests.documents.conftest import TOKENS
-from tests.support import ROOT, require
+from tests.testkit.process import ROOT, require
 
 EXAMPLES: Final = ROOT / "examples"
 

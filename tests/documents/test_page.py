@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 from services.api.documents.routes import OPERATIONS
-from tests.support import require
+from tests.testkit.process import require
 
 
 def test_the_page_shows_every_operation_and_the_console_stays_empty(

@@ -25,8 +25,9 @@ from shared.keys import Keys
 from shared.model import Reading, ReadingBatch
 from shared.redis.connect import Redis
 from shared.sources import POLLED
-from tests.api.producer import consume
-from tests.support import Process, eventually, free_port, happening
+from tests.testkit.api import consume
+from tests.testkit.process import Process, free_port
+from tests.testkit.wait import eventually, happening
 
 Spawn = Callable[..., Process]
 MARKET: Final = 40  # recorded tokens and a few more

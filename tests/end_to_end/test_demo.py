@@ -13,7 +13,8 @@ import websockets
 
 from dexwire.runfile import find_running
 from dexwire.server.up.net import http_get
-from tests.support import Process, eventually
+from tests.testkit.process import Process
+from tests.testkit.wait import eventually
 
 Spawn = Callable[..., Process]
 DEMO = ("up", "--demo", "--api-port", "0", "--ws-port", "0", "--replay-port", "0")

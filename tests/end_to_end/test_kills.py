@@ -21,10 +21,11 @@ from shared.redis.connect import Redis
 from shared.state.feed import load
 from shared.state.replica import Replica
 from shared.state.store import Store
-from tests.support import Process, eventually, free_port
-from tests.support_market import has_leader
-from tests.support_producer import Producer
-from tests.support_shadow import Shadow
+from tests.testkit.commits import Shadow
+from tests.testkit.market import has_leader
+from tests.testkit.process import Process, free_port
+from tests.testkit.producer import Producer
+from tests.testkit.wait import eventually
 
 KILLS = int(os.environ.get("TEST_KILLS", "50"))
 PRODUCERS = 8

@@ -19,9 +19,10 @@ import pytest
 from dexwire.runfile import Running, find_running
 from dexwire.server.up.net import http_get
 from shared.process.settings import METRICS_PORTS
-from tests.docs.blocks import blocks
-from tests.fetcher.upstream import Upstream, upstream
-from tests.support import ROOT, Process, eventually, free_port_range
+from tests.testkit.blocks import blocks
+from tests.testkit.process import ROOT, Process, free_port_range
+from tests.testkit.upstream import Upstream, upstream
+from tests.testkit.wait import eventually
 
 Spawn = Callable[..., Process]
 PEPE = "ethereum:0x6982508145454ce325ddbe47a25d4ec3d2311933"

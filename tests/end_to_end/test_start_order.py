@@ -9,7 +9,8 @@ import pytest
 
 from dexwire.server.up.embedded import EmbeddedServer
 from dexwire.server.up.net import http_get, is_open
-from tests.support import Process, eventually, free_port
+from tests.testkit.process import Process, free_port
+from tests.testkit.wait import eventually
 
 Spawn = Callable[..., Process]
 

@@ -11,7 +11,7 @@ from services.fetcher.http import Upstreams, open_client
 from services.fetcher.source import Source
 from shared.keys import Keys
 from shared.redis.connect import Redis
-from tests.fetcher.upstream import Upstream, upstream
+from tests.testkit.upstream import Upstream, upstream
 
 
 @pytest.fixture

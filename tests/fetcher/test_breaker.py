@@ -11,7 +11,7 @@ from services.fetcher.breaker import Breaker
 from services.fetcher.http import ATTEMPTS, RetryBudget, Upstreams
 from services.fetcher.source import Call, ParsedBody, Source
 from shared.errors import MalformedBody, Resting, SourceError
-from tests.fetcher.upstream import Upstream
+from tests.testkit.upstream import Upstream
 
 
 def tell(breaker: Breaker, now_s: float, outcomes: str) -> None:

@@ -17,7 +17,7 @@ from services.fetcher.sources.dexscreener import (
 )
 from shared.errors import MalformedBody
 from shared.model import PoolReading, Reading
-from tests.fetcher.recorded import recorded, the_pool, the_reading
+from tests.testkit.recordings import recorded, the_pool, the_reading
 
 AT = 1_700_000_000_000
 USD1 = "USD1ttGY1N17NEEHLmELoaybftRBUSErhqYiQzvEmuB"

@@ -9,7 +9,7 @@ import pytest
 
 from services.fetcher.source import Discovery, Refresh
 from shared.model import PoolReading, Reading
-from tests.docs.blocks import blocks
+from tests.testkit.blocks import blocks
 
 T0 = 1_790_000_000_000
 (PROGRAM,) = (block for block in blocks("python") if block.page == "docs/NEW_SOURCE.md")

@@ -12,7 +12,7 @@ from collections import Counter
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from tests.fetcher.mutations import Body, assert_others_are_read, damaged
+from tests.testkit.mutations import Body, assert_others_are_read, damaged
 
 MUTATIONS = int(os.environ.get("FUZZ_MUTATIONS", "0"))
 # Of CPU. A body of five records is read in 1 ms; the largest values take 100.

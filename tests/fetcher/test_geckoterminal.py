@@ -10,7 +10,7 @@ from services.fetcher.source import ParsedBody
 from services.fetcher.sources.geckoterminal import read_page, tokens_call
 from shared.errors import MalformedBody
 from shared.model import PoolReading, Reading
-from tests.fetcher.recorded import recorded, the_pool, the_reading
+from tests.testkit.recordings import recorded, the_pool, the_reading
 
 AT = 1_700_000_000_000
 

@@ -12,7 +12,7 @@ import pytest
 from services.fetcher.source import ParsedBody
 from services.fetcher.sources import dexscreener, geckoterminal, jupiter
 from shared.errors import MalformedBody
-from tests.fetcher.recorded import the_reading
+from tests.testkit.recordings import the_reading
 
 AT: Final = 1_700_000_000_000
 CASES: Final = Path(__file__).resolve().parents[1] / "cases"

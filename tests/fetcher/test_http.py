@@ -20,8 +20,9 @@ from services.fetcher.source import Call, ParsedBody, Source
 from shared.errors import MalformedBody, SourceError, Throttled, Unavailable
 from shared.keys import Keys
 from shared.redis.connect import Redis
-from tests.fetcher.upstream import JSON_HEAD, Upstream
-from tests.support import eventually, free_port
+from tests.testkit.process import free_port
+from tests.testkit.upstream import JSON_HEAD, Upstream
+from tests.testkit.wait import eventually
 
 Make = Callable[..., Upstreams]
 

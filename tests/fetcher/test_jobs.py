@@ -18,7 +18,8 @@ from dexwire.server.up.embedded import EmbeddedServer
 from services.fetcher.jobs import LEASE_MIN_S, Leases, lease_s
 from shared.keys import Keys
 from shared.redis.connect import Redis, open_redis
-from tests.support import ROOT, eventually
+from tests.testkit.process import ROOT
+from tests.testkit.wait import eventually
 
 HOLDER = """
 import asyncio, sys

@@ -10,7 +10,7 @@ from services.fetcher.source import ParsedBody
 from services.fetcher.sources.jupiter import prices_call, read_prices, read_tokens, tokens_call
 from shared.errors import MalformedBody
 from shared.model import Reading
-from tests.fetcher.recorded import recorded, the_reading
+from tests.testkit.recordings import recorded, the_reading
 
 AT = 1_700_000_000_000
 JUP = "JUPyiwrYJFskUPiHa7hkeR8VUtAeFoSYbKedZNsDvCN"

@@ -15,8 +15,9 @@ from services.fetcher.counts import FetcherCounts
 from services.fetcher.poster import Judgement, Poster, judge_answer, open_post_client
 from services.fetcher.status import StatusBoard
 from shared.model import PoolReading, Reading
-from tests.fetcher.receiver import Receiver, receiver
-from tests.support import eventually, free_port
+from tests.testkit.process import free_port
+from tests.testkit.receiver import Receiver, receiver
+from tests.testkit.wait import eventually
 
 SOURCES = ("dexscreener", "jupiter")
 

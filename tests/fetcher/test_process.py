@@ -13,7 +13,8 @@ import msgspec
 from shared.keys import Keys
 from shared.model import ReadingBatch
 from shared.redis.connect import Redis
-from tests.support import Process, eventually, free_port
+from tests.testkit.process import Process, free_port
+from tests.testkit.wait import eventually
 
 Spawn = Callable[..., Process]
 SOURCES: Final = ("dexscreener", "jupiter", "geckoterminal")

@@ -8,7 +8,7 @@ from services.fetcher.publish import MAX_BYTES, messages, publish
 from shared.keys import Keys
 from shared.model import PoolReading, RawBatch, Reading, ReadingBatch
 from shared.redis.connect import Redis
-from tests.support import eventually
+from tests.testkit.wait import eventually
 
 AT = 1_700_000_000_000
 

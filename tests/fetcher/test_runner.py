@@ -25,9 +25,9 @@ from services.fetcher.status import StatusBoard
 from shared.keys import Keys
 from shared.model import ReadingBatch
 from shared.redis.connect import Redis
-from tests.fetcher.recorded import recorded
-from tests.fetcher.upstream import JSON_HEAD, Upstream
-from tests.support import eventually
+from tests.testkit.recordings import recorded
+from tests.testkit.upstream import JSON_HEAD, Upstream
+from tests.testkit.wait import eventually
 
 BOOSTS = Discovery("lists", 0.2, (Call("/boosts", dexscreener.read_listed),))
 SEARCH = Discovery("search", 60, (Call("/search", dexscreener.read_pairs),))

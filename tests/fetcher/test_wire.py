@@ -15,7 +15,7 @@ from services.fetcher.sources import dexscreener, geckoterminal, jupiter
 from services.fetcher.values import amount, count, decimal, millis, percent, text
 from shared.errors import MalformedBody
 from shared.model import Reading
-from tests.fetcher.recorded import RECORDED
+from tests.testkit.recordings import RECORDED
 
 AT = 1_700_000_000_000
 READERS = (

@@ -17,7 +17,8 @@ from dexwire.server.config import read_config
 from dexwire.server.up.net import http_get
 from services.fetcher.settings import FetcherSettings
 from shared.process.settings import METRICS_PORTS, read_settings
-from tests.support import ROOT, Process, eventually, free_port, require
+from tests.testkit.process import ROOT, Process, free_port, require
+from tests.testkit.wait import eventually
 
 FOLDER = ROOT / "deploy/kubernetes"
 BUILDS = ("base", "overlays/redis", "overlays/example")

@@ -10,12 +10,12 @@ import pytest
 
 from shared.keys import Keys
 from shared.redis.connect import open_redis
-from tests.api.writer import Writer, row
-from tests.limits.entries import SECRET, Entry, Stack, running
+from tests.testkit.commits import Writer, row
+from tests.testkit.entries import SECRET, Edge, Entry, running
 
 
 @pytest.fixture(scope="session")
-def stack(redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def stack(redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Edge]:
     """The services behind both entries, on a store with some rows."""
     prefix = f"test-{secrets.token_hex(6)}:"
 
@@ -47,6 +47,6 @@ def stack(redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 
 @pytest.fixture(params=["bare", "caddy"])
-def entry(request: pytest.FixtureRequest, stack: Stack) -> Entry:
+def entry(request: pytest.FixtureRequest, stack: Edge) -> Entry:
     """Each test that knocks knocks at both."""
     return stack.entries[request.param]

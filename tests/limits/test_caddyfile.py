@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from tests.support import ROOT, require
+from tests.testkit.process import ROOT, require
 
 CADDYFILE = ROOT / "deploy" / "Caddyfile"
 

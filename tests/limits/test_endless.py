@@ -12,10 +12,20 @@ from pathlib import Path
 
 import pytest
 
-from tests.limits.entries import Entry, Stack, ask, connected, get, handshake, new_address, post
-from tests.support import eventually
+from tests.testkit.entries import (
+    Edge,
+    Entry,
+    ask,
+    connected,
+    get,
+    handshake,
+    new_address,
+    post,
+)
+from tests.testkit.process import ROOT
+from tests.testkit.wait import eventually
 
-FLOOD = Path(__file__).parent / "flood.py"
+FLOOD = ROOT / "tests" / "testkit" / "flood.py"
 CHUNKED = post("Transfer-Encoding: chunked", key="nobody.at-all")
 LIVEZ = get("/livez").replace(b"Connection: close\r\n", b"")
 PAGE = get("/tokens/solana/Token00001").replace(b"Connection: close\r\n", b"")
@@ -95,18 +105,18 @@ async def attacked(port: int, pid: int, element: str, connections: int = 4) -> N
 
 
 @pytest.mark.parametrize("element", ELEMENTS)
-async def test_an_endless_element_costs_the_api_nothing(stack: Stack, element: str) -> None:
+async def test_an_endless_element_costs_the_api_nothing(stack: Edge, element: str) -> None:
     entry: Entry = stack.entries["bare"]
 
     await attacked(entry.http, stack.processes[0].pid, element)
 
 
 @pytest.mark.parametrize("element", HEADS)
-async def test_an_endless_handshake_costs_the_gateway_nothing(stack: Stack, element: str) -> None:
+async def test_an_endless_handshake_costs_the_gateway_nothing(stack: Edge, element: str) -> None:
     await attacked(stack.entries["bare"].ws, stack.processes[1].pid, element)
 
 
-async def test_one_address_has_only_so_many_handshakes_under_way(stack: Stack) -> None:
+async def test_one_address_has_only_so_many_handshakes_under_way(stack: Edge) -> None:
     """The stack lets one address have five connections of the stream."""
     port, source = stack.entries["bare"].ws, new_address()
     async with contextlib.AsyncExitStack() as held:

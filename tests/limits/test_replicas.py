@@ -15,8 +15,8 @@ import pytest
 
 from shared.keys import Keys
 from shared.redis.connect import Redis
-from tests.api.writer import Writer, row
-from tests.limits.entries import (
+from tests.testkit.commits import Writer, row
+from tests.testkit.entries import (
     connected,
     handshake,
     new_address,
@@ -25,9 +25,10 @@ from tests.limits.entries import (
     upgrade,
     wait_for,
 )
-from tests.limits.names import name_server
-from tests.metrics.scrape import scrape
-from tests.support import Process, eventually, free_port
+from tests.testkit.metrics import scrape
+from tests.testkit.names import name_server
+from tests.testkit.process import Process, free_port
+from tests.testkit.wait import eventually
 
 ADDRESSES = ("127.0.0.2", "127.0.0.3")
 Gateway = Callable[..., Awaitable[Process]]

@@ -14,10 +14,10 @@ import time
 
 import pytest
 
-from tests.limits.entries import (
+from tests.testkit.entries import (
     Answer,
+    Edge,
     Entry,
-    Stack,
     ask,
     connected,
     get,
@@ -26,7 +26,7 @@ from tests.limits.entries import (
     new_address,
     post,
 )
-from tests.support import eventually
+from tests.testkit.wait import eventually
 
 BIG = "x" * 100_000
 LAST_CHUNK = b"0\r\n\r\n"
@@ -98,7 +98,7 @@ async def test_a_request_has_its_status(
         (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", "bad_request"),
     ],
 )
-async def test_the_api_itself_says_why_as_a_problem(stack: Stack, sent: bytes, code: str) -> None:
+async def test_the_api_itself_says_why_as_a_problem(stack: Edge, sent: bytes, code: str) -> None:
     answer = await ask(stack.entries["bare"].http, sent)
 
     assert answer.header("content-type") == "application/problem+json"
@@ -118,7 +118,7 @@ async def test_after_a_refusal_nothing_smuggled_behind_it_is_answered(
 
 
 async def test_what_goes_wrong_behind_a_request_under_way_ends_both_and_is_no_error_of_ours(
-    stack: Stack,
+    stack: Edge,
 ) -> None:
     entry, api = stack.entries["bare"], stack.processes[0]
     first = get("/tokens/solana/Token00001").replace(b"Connection: close\r\n", b"")
@@ -133,7 +133,7 @@ async def test_what_goes_wrong_behind_a_request_under_way_ends_both_and_is_no_er
     assert "Traceback" not in api.output()
 
 
-async def test_what_waits_is_cut_in_time(stack: Stack) -> None:
+async def test_what_waits_is_cut_in_time(stack: Edge) -> None:
     """Rows 11 and 64, F21: all at once, because each takes its time."""
     bare, front = stack.entries["bare"], stack.entries["caddy"]
     half = get()[:-4]
@@ -182,7 +182,7 @@ async def test_what_waits_is_cut_in_time(stack: Stack) -> None:
     assert 9.5 < answers["caddy body"].seconds < 17.5
 
 
-async def test_who_does_not_read_an_answer_is_closed(stack: Stack) -> None:
+async def test_who_does_not_read_an_answer_is_closed(stack: Edge) -> None:
     """Behind Caddy the api's reader is Caddy, which reads; its own `write 60s` bounds its."""
     entry = stack.entries["bare"]
     source = new_address()
@@ -202,7 +202,7 @@ async def test_who_does_not_read_an_answer_is_closed(stack: Stack) -> None:
 
 
 async def test_five_hundred_half_requests_are_gone_in_six_seconds_and_keep_nobody_out(
-    stack: Stack,
+    stack: Edge,
 ) -> None:
     """F21, from two addresses, as no address may hold more than 300 connections."""
     entry = stack.entries["bare"]
@@ -233,7 +233,7 @@ async def test_five_hundred_half_requests_are_gone_in_six_seconds_and_keep_nobod
     assert beside[-2] < max(2 * alone[-1], 0.25)  # the machine is others' too
 
 
-async def test_one_address_holds_only_so_many_connections(stack: Stack) -> None:
+async def test_one_address_holds_only_so_many_connections(stack: Edge) -> None:
     entry, source = stack.entries["bare"], new_address()
     async with contextlib.AsyncExitStack() as held:
         for _ in range(300):
@@ -250,7 +250,7 @@ async def test_one_address_holds_only_so_many_connections(stack: Stack) -> None:
     await eventually(again)
 
 
-async def test_compression_and_etags_pass_the_proxy(stack: Stack) -> None:
+async def test_compression_and_etags_pass_the_proxy(stack: Edge) -> None:
     entry, source = stack.entries["caddy"], new_address()
     path = "/discover?limit=50"
 
@@ -268,7 +268,7 @@ async def test_compression_and_etags_pass_the_proxy(stack: Stack) -> None:
     assert whole.header("server") == ""
 
 
-async def test_measurements_are_not_behind_the_proxy(stack: Stack) -> None:
+async def test_measurements_are_not_behind_the_proxy(stack: Edge) -> None:
     answers = [await ask(stack.entries["caddy"].http, get(p)) for p in ("/metrics", "/metrics/x")]
 
     assert [answer.status for answer in answers] == [404, 404]

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.process.log_lines import Throttle, printable, printable_lines
-from tests.support import ROOT
+from tests.testkit.process import ROOT
 
 SETUP = """
 import logging

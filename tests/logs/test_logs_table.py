@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from shared.process.log_lines import PER_S
 from shared.process.logs import LIBRARY_EVENT
-from tests.logs.calls import LogCall, log_calls
-from tests.support import ROOT
+from tests.testkit.log_calls import LogCall, log_calls
+from tests.testkit.process import ROOT
 
 LOGS_MD = ROOT / "docs" / "LOGS.md"
 

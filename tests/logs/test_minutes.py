@@ -17,7 +17,7 @@ from services.ws.core.counts import GatewayCounts
 from services.ws.minutes import StreamMinutes
 from shared.errors import Unavailable
 from shared.process.minutes import DeltaCounter, every_minute
-from tests.support import eventually, happening
+from tests.testkit.wait import eventually, happening
 
 
 def test_totals_are_logged_as_what_was_added_since() -> None:

@@ -13,7 +13,7 @@ from shared.merge.policy import MergeRules
 from shared.merge.readings import SourceReading, merge_reading
 from shared.merge.rules import merge_token
 from shared.model import Reading
-from tests.support_merge import MINT, T0, see_all, sightings, times
+from tests.testkit.merge import MINT, T0, see_all, sightings, times
 
 UNTOLD = {"id", "token_address", "chain"}
 RULES = st.sampled_from(

@@ -10,7 +10,7 @@ from msgspec import Struct
 from shared.merge.explain import explain
 from shared.merge.policy import MergeRules
 from shared.merge.readings import ReadingError
-from tests.support_hostile import (
+from tests.testkit.hostile import (
     MINT,
     SOL,
     T0,

@@ -2,7 +2,7 @@
 
 from shared.merge.explain import explain
 from shared.merge.policy import MergeRules
-from tests.support_hostile import MINT, T0, Seen, dex, gecko, gecko_pool, jup, pair, posted, row_of
+from tests.testkit.hostile import MINT, T0, Seen, dex, gecko, gecko_pool, jup, pair, posted, row_of
 
 CAT = f"solana:{MINT}"
 MIN = 60_000

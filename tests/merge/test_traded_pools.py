@@ -14,8 +14,8 @@ from shared.merge.policy import MergeRules
 from shared.merge.rules import examine
 from shared.merge.standing import weigh
 from shared.model import METRICS, PoolReading, Reading
-from tests.support_hostile import Seen, dex, gecko, gecko_pool, jup, pair, posted, row_of, tape
-from tests.support_merge import (
+from tests.testkit.hostile import Seen, dex, gecko, gecko_pool, jup, pair, posted, row_of, tape
+from tests.testkit.merge import (
     MINT,
     SOURCES,
     T0,

@@ -22,7 +22,7 @@ from shared.errors import (
 )
 from shared.process.measure import Histogram
 from shared.process.metrics import Metrics, counter, gauge, histogram
-from tests.metrics.scrape import Scrape
+from tests.testkit.metrics import Scrape
 
 
 def test_a_bound_counts_what_equals_it_and_the_last_bucket_everything() -> None:

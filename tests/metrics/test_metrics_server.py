@@ -21,8 +21,9 @@ from shared.errors import CannotListen
 from shared.process.metrics import Metrics, counter
 from shared.process.metrics_server import serve_metrics
 from shared.process.settings import METRICS_PORTS, ServiceSettings
-from tests.metrics.scrape import Scrape, scrape
-from tests.support import Process, eventually, free_port
+from tests.testkit.metrics import Scrape, scrape
+from tests.testkit.process import Process, free_port
+from tests.testkit.wait import eventually
 
 Spawn = Callable[..., Process]
 

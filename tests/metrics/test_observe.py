@@ -12,9 +12,8 @@ import yaml
 
 from dexwire.runfile import Running
 from shared.process.settings import METRICS_PORTS
-from tests.metrics.promql import metrics_of
-from tests.metrics.scrape import scrape
-from tests.support import ROOT, require, run_tool
+from tests.testkit.metrics import metrics_of, scrape
+from tests.testkit.process import ROOT, require, run_tool
 
 OBSERVE: Final = ROOT / "deploy" / "observe"
 PROMETHEUS_OWN: Final = {"up"}  # made by the scraper itself

@@ -12,8 +12,9 @@ import pytest
 import websockets
 
 from dexwire.runfile import Running
-from tests.metrics.scrape import Scrape, read, scrape
-from tests.support import ROOT, eventually, require, run_tool
+from tests.testkit.metrics import Scrape, read, scrape
+from tests.testkit.process import ROOT, require, run_tool
+from tests.testkit.wait import eventually
 
 METRICS_MD = ROOT / "docs" / "METRICS.md"
 LABELS = {

@@ -21,7 +21,7 @@ from services.ws.core.member import Member
 from services.ws.core.rooms import Room, TopicCommit
 from services.ws.core.views import IdsView, ListView, RowsView
 from shared.state.replica import Replica
-from tests.support_model import check_schedules
+from tests.testkit.schedules import check_schedules
 
 SCHEDULES = int(os.environ.get("MODEL_SCHEDULES", "160"))
 PARTS = 4  # so that they can be played side by side

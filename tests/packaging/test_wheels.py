@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from dexwire.runfile import Running, find_running
-from tests.support import ROOT, eventually
+from tests.testkit.process import ROOT
+from tests.testkit.wait import eventually
 
 pytestmark = [pytest.mark.xdist_group(__name__), pytest.mark.timeout(300)]
 SERVER = ROOT / "packaging" / "server"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from services.api.webpage import FOLDER, content_policy, stream_url
-from tests.support import ROOT, require
+from tests.testkit.process import ROOT, require
 
 WEB = ROOT / "web"
 

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, Route
 
-from tests.page.browser import ROWS, Stack, Watched, address, cell, phase, token, until
+from tests.testkit.browser import ROWS, Watched, address, cell, phase, token
+from tests.testkit.stack import Demo
+from tests.testkit.wait import until
 
 # Where a text ends: its own box, without the padding of what holds it.
 EDGES = """() => {
@@ -119,7 +121,7 @@ def test_nothing_is_cut_off_and_heads_stand_above_their_figures(
         assert {column: off for column, off in edges.items() if off > 1} == {}
 
 
-def test_the_chart_s_texts_do_not_overlap_on_a_phone(watched: Watched, stack: Stack) -> None:
+def test_the_chart_s_texts_do_not_overlap_on_a_phone(watched: Watched, stack: Demo) -> None:
     ident = f"solana:{address(80)}"
     stack.ingest(token(address(80), price=0.00000262, volume=2e14), ack=True)
     with watched.open(width=380, height=760) as page:
@@ -157,7 +159,7 @@ def overlaps(texts: list[dict[str, Any]]) -> list[tuple[str, str]]:
 
 
 def test_the_tab_s_title_has_the_open_token_and_its_price_live(
-    watched: Watched, stack: Stack
+    watched: Watched, stack: Demo
 ) -> None:
     ident = f"solana:{address(81)}"
     named = {"token_ticker": "TITLE", "volume": 2e14}
@@ -206,9 +208,7 @@ def test_a_phone_has_the_help_and_the_safe_palette_in_it(watched: Watched) -> No
         dialog.wait_for(state="detached")
 
 
-def test_an_alert_of_a_token_that_no_list_shows_has_its_name(
-    watched: Watched, stack: Stack
-) -> None:
+def test_an_alert_of_a_token_that_no_list_shows_has_its_name(watched: Watched, stack: Demo) -> None:
     hostile = '<b onclick="1">Lost & found'
     ident = f"solana:{address(82)}"
     names = {"token_ticker": "LOST", "token_name": hostile}
@@ -231,7 +231,7 @@ def test_an_alert_of_a_token_that_no_list_shows_has_its_name(
         assert address(82)[:6] not in alert.inner_text()
 
 
-def test_a_name_from_right_to_left_turns_nothing_beside_it(watched: Watched, stack: Stack) -> None:
+def test_a_name_from_right_to_left_turns_nothing_beside_it(watched: Watched, stack: Demo) -> None:
     ident = f"solana:{address(83)}"
     names = {"token_ticker": "عملة", "token_name": "عملة 123"}
     stack.ingest(token(address(83), **names, volume=2e14), ack=True)
@@ -246,9 +246,7 @@ def test_a_name_from_right_to_left_turns_nothing_beside_it(watched: Watched, sta
         assert cell(page, ident, "price") == "$1.00"
 
 
-def test_a_machine_that_is_not_online_is_named_as_the_reason(
-    watched: Watched, stack: Stack
-) -> None:
+def test_a_machine_that_is_not_online_is_named_as_the_reason(watched: Watched, stack: Demo) -> None:
     detail = "no source answers; is this machine online?"
     health = stack.get("/health") | {
         "status": "degraded", "reason": "no_source", "detail": detail
@@ -277,7 +275,7 @@ def test_a_machine_that_is_not_online_is_named_as_the_reason(
 
 
 def test_new_tokens_of_the_demo_trade_and_have_no_made_up_holders(
-    watched: Watched, stack: Stack
+    watched: Watched, stack: Demo
 ) -> None:
     with watched.open("/?sort=newest") as page:
         until(lambda: phase(page) == "live")

@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page
 
-from tests.page.browser import ROWS, Stack, Watched, address, cell, order, phase, token, until
+from tests.testkit.browser import ROWS, Watched, address, cell, order, phase, token
+from tests.testkit.stack import Demo
+from tests.testkit.wait import until
 
 AXE = Path(__file__).parent / "axe.min.js"
 TOP_VOLUME = 9e14  # nothing in the demo trades as much
@@ -47,7 +49,7 @@ def test_the_first_rows_are_there_within_two_seconds(watched: Watched) -> None:
 
 @pytest.mark.alone
 def test_an_ingested_price_changes_its_cell_within_half_a_second(
-    watched: Watched, stack: Stack
+    watched: Watched, stack: Demo
 ) -> None:
     ident = f"solana:{address(1)}"
     stack.ingest(token(address(1), price=2.0, volume=TOP_VOLUME), ack=True)
@@ -67,7 +69,7 @@ def test_an_ingested_price_changes_its_cell_within_half_a_second(
     assert {flash.rstrip("2") for flash in flashes} == {"up", "down"}
 
 
-def post_and_see(page: Page, stack: Stack, price: float) -> float:
+def post_and_see(page: Page, stack: Demo, price: float) -> float:
     """Return how many ms after it was posted a price of the first test token is shown."""
     page.evaluate("window.seen = window.seen.filter(([, , flash]) => flash)")
     noted = page.evaluate("window.seen.length")
@@ -123,7 +125,7 @@ def test_chain_chips_and_limits_narrow_the_list(watched: Watched) -> None:
         assert "min_liquidity=1000000" in page.url
 
 
-def test_search_by_slash_filters_and_escape_leaves_the_box(watched: Watched, stack: Stack) -> None:
+def test_search_by_slash_filters_and_escape_leaves_the_box(watched: Watched, stack: Demo) -> None:
     stack.ingest(token(address(2), token_ticker="FINDME", volume=TOP_VOLUME / 2), ack=True)
     with watched.open() as page:
         until(lambda: f"solana:{address(2)}" in order(page))
@@ -152,7 +154,7 @@ def test_an_address_restores_everything_and_back_goes_back(watched: Watched) -> 
         until(lambda: page.inner_text(".switch [aria-pressed=true]") == "1h")
 
 
-def test_p_holds_the_order_while_values_tick(watched: Watched, stack: Stack) -> None:
+def test_p_holds_the_order_while_values_tick(watched: Watched, stack: Demo) -> None:
     ids = [f"solana:{address(number)}" for number in (3, 4)]
     stack.ingest(token(address(3), volume=8e14), token(address(4), volume=7e14), ack=True)
     with watched.open() as page:
@@ -168,7 +170,7 @@ def test_p_holds_the_order_while_values_tick(watched: Watched, stack: Stack) -> 
         until(lambda: order(page).index(ids[1]) < order(page).index(ids[0]))
 
 
-def test_a_resting_pointer_holds_the_order(watched: Watched, stack: Stack) -> None:
+def test_a_resting_pointer_holds_the_order(watched: Watched, stack: Demo) -> None:
     stack.ingest(token(address(5), volume=6e14), token(address(6), volume=5e14), ack=True)
     with watched.open() as page:
         until(lambda: f"solana:{address(6)}" in order(page))
@@ -201,7 +203,7 @@ def test_the_keyboard_walks_opens_copies_and_closes(watched: Watched) -> None:
         page.wait_for_selector("dialog.help")
 
 
-def test_the_drawer_shows_sources_pools_and_the_line(watched: Watched, stack: Stack) -> None:
+def test_the_drawer_shows_sources_pools_and_the_line(watched: Watched, stack: Demo) -> None:
     rows = stack.get("/discover?limit=50")["tokens"]
     ident = next(row["id"] for row in rows if row.get("price_source") == "dexscreener")
     with watched.open(f"/?token={ident}") as page:
@@ -215,7 +217,7 @@ def test_the_drawer_shows_sources_pools_and_the_line(watched: Watched, stack: St
 
 
 def test_a_star_outlives_a_reload_and_follows_tokens_outside_the_list(
-    watched: Watched, stack: Stack
+    watched: Watched, stack: Demo
 ) -> None:
     ident = f"solana:{address(7)}"
     stack.ingest(token(address(7), volume=4e14), ack=True)
@@ -263,7 +265,7 @@ ARRIVAL = "e => getComputedStyle(e.querySelector('.cell')).animationName"
 )
 def test_new_rows_slide_in_and_nothing_moves_for_those_who_asked_for_that(
     watched: Watched,
-    stack: Stack,
+    stack: Demo,
     motion: Any,  # noqa: ANN401
     moves: str,
     arrives: str,
@@ -279,7 +281,7 @@ def test_new_rows_slide_in_and_nothing_moves_for_those_who_asked_for_that(
         assert row.evaluate(ARRIVAL) == arrives
 
 
-def test_names_are_text_whatever_they_say(watched: Watched, stack: Stack) -> None:
+def test_names_are_text_whatever_they_say(watched: Watched, stack: Demo) -> None:
     hostile = '<img src=x onerror="document.title=1">'
     ident = f"solana:{address(8)}"
     stack.ingest(token(address(8), token_name=hostile, volume=3e14), ack=True)
@@ -294,7 +296,7 @@ def test_names_are_text_whatever_they_say(watched: Watched, stack: Stack) -> Non
 
 def test_a_killed_gateway_is_reported_and_no_row_is_wrong_after_it(
     browser: Any,  # noqa: ANN401 - Browser
-    stack: Stack,
+    stack: Demo,
 ) -> None:
     watched = Watched(browser, stack.url)
     with watched.open() as page:
@@ -309,7 +311,7 @@ def test_a_killed_gateway_is_reported_and_no_row_is_wrong_after_it(
     print(f"{compared} rows compared after the gateway was killed")
 
 
-def compare_with_the_store(page: Page, stack: Stack) -> int:
+def compare_with_the_store(page: Page, stack: Demo) -> int:
     """Return how many rows were compared, at least 50: same version of a row, same row."""
     stored = {row["id"]: row for row in stack.get("/discover?limit=100")["tokens"]}
     script = "window.dexwire.market.shown().map(id => window.dexwire.market.row(id))"
@@ -347,7 +349,7 @@ def serious(page: Page) -> list[str]:
     ]
 
 
-def test_an_alert_is_counted_listed_and_leads_to_its_token(watched: Watched, stack: Stack) -> None:
+def test_an_alert_is_counted_listed_and_leads_to_its_token(watched: Watched, stack: Demo) -> None:
     ident = stack.get("/discover?limit=1")["tokens"][0]["id"]
     # Real crossings need five minutes of history: this one is put into the real subscription.
     event = """id => {

@@ -10,7 +10,9 @@ from urllib.parse import quote
 import pytest
 from playwright.sync_api import Page, Route
 
-from tests.page.browser import Stack, Watched, address, cell, heard, order, token, until
+from tests.testkit.browser import Watched, address, cell, heard, order, token
+from tests.testkit.stack import Demo
+from tests.testkit.wait import until
 
 TRILLION = 1_000_000_000_000  # nothing in the demo is as liquid
 ABOVE = f"/?min_liquidity={TRILLION}"
@@ -20,7 +22,7 @@ def ids(*numbers: int) -> list[str]:
     return [f"solana:{address(number)}" for number in numbers]
 
 
-def found(stack: Stack, path: str) -> list[str]:
+def found(stack: Demo, path: str) -> list[str]:
     return [row["id"] for row in stack.get(path)["tokens"]]
 
 
@@ -30,7 +32,7 @@ def search(page: Page, text: str) -> None:
 
 
 def test_a_token_that_no_list_shows_is_found_and_its_price_is_live(
-    watched: Watched, stack: Stack
+    watched: Watched, stack: Demo
 ) -> None:
     small = token(address(40), token_ticker="QZXV", volume=0.25)
     stack.ingest(small, ack=True)
@@ -44,7 +46,7 @@ def test_a_token_that_no_list_shows_is_found_and_its_price_is_live(
 
 
 def test_the_best_match_is_first_and_copies_of_a_ticker_are_marked(
-    watched: Watched, stack: Stack
+    watched: Watched, stack: Demo
 ) -> None:
     now_ms = int(time.time() * 1000)
     named = {"token_ticker": "TWIN", "volume": 0.25}
@@ -69,9 +71,7 @@ def alike(page: Page, number: int) -> str:
     return page.inner_text(f'[data-id="{ids(number)[0]}"] .alike')
 
 
-def test_what_is_found_is_what_the_server_finds_in_its_order(
-    watched: Watched, stack: Stack
-) -> None:
+def test_what_is_found_is_what_the_server_finds_in_its_order(watched: Watched, stack: Demo) -> None:
     with watched.open("/?q=s") as page:
         box = page.locator("input[type=search]")
         assert box.input_value() == "s"
@@ -93,7 +93,7 @@ def test_typing_asks_when_the_keys_rest(watched: Watched) -> None:
 
 
 def test_a_row_leaves_when_it_fails_the_limits_and_one_that_meets_them_comes_in(
-    watched: Watched, stack: Stack
+    watched: Watched, stack: Demo
 ) -> None:
     rich = {"volume": 0.25, "liquidity": 2.0 * TRILLION}
     stack.ingest(token(address(45), **rich), token(address(46), **rich), ack=True)
@@ -108,7 +108,7 @@ def test_a_row_leaves_when_it_fails_the_limits_and_one_that_meets_them_comes_in(
 
 
 def test_limits_are_over_all_tokens_and_equal_to_the_server_s_list(
-    watched: Watched, stack: Stack
+    watched: Watched, stack: Demo
 ) -> None:
     where = "sort=liquidity&window=1h&chain=solana&min_volume=1000&min_liquidity=10000"
     with watched.open(f"/?{where}&max_age_hours=9000&show=200") as page:
@@ -120,7 +120,7 @@ def test_limits_are_over_all_tokens_and_equal_to_the_server_s_list(
 
 
 def test_an_address_restores_search_and_limits_and_back_undoes_them(
-    watched: Watched, stack: Stack
+    watched: Watched, stack: Demo
 ) -> None:
     made = {"token_ticker": "LIMITED", "volume": 3.0, "liquidity": 2.0 * TRILLION}
     stack.ingest(

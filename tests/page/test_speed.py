@@ -21,8 +21,9 @@ from services.api.routes import build_router
 from services.api.webpage import page_routes
 from shared.edge.http_server import HttpServer
 from shared.process.listen import listen
-from tests.page.browser import Watched, until
-from tests.support import free_port
+from tests.testkit.browser import Watched
+from tests.testkit.process import free_port
+from tests.testkit.wait import until
 
 ROWS: Final = 2_000
 CHANGED: Final = 200  # in each commit of 200 ms

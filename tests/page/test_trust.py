@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Route
 
-from tests.page.browser import ROWS, Stack, Watched, address, cell, order, phase, token, until
+from tests.testkit.browser import ROWS, Watched, address, cell, order, phase, token
+from tests.testkit.stack import Demo
+from tests.testkit.wait import until
 
 UNHEARD = ("WebSocket connection to", "net::ERR_FAILED")  # what the browser itself says of it
 # How colours look without one kind of cone (Machado 2009, severity 1), of linear light.
@@ -30,7 +32,7 @@ def forgive(watched: Watched) -> None:
     watched.complaints = kept
 
 
-def test_a_stale_row_is_dimmed_and_a_fresh_one_is_not(watched: Watched, stack: Stack) -> None:
+def test_a_stale_row_is_dimmed_and_a_fresh_one_is_not(watched: Watched, stack: Demo) -> None:
     old_ms = int(time.time() * 1000) - 11 * 60_000
     stack.ingest(
         token(address(60), volume=2e14, observed_ms=old_ms),
@@ -48,7 +50,7 @@ def test_a_stale_row_is_dimmed_and_a_fresh_one_is_not(watched: Watched, stack: S
         assert fresh.evaluate(colour) != fresh.evaluate(muted)
 
 
-def test_the_sources_shown_are_those_of_health(watched: Watched, stack: Stack) -> None:
+def test_the_sources_shown_are_those_of_health(watched: Watched, stack: Demo) -> None:
     with watched.open() as page:
         states = "[...document.querySelectorAll('.health li')].map(e => e.dataset.state)"
         known = [source["state"] for source in stack.get("/health")["sources"].values()]
@@ -92,7 +94,7 @@ def test_rows_that_can_no_longer_be_asked_for_stay_and_are_said_to_be_old(
 
 
 def test_a_refused_stream_is_replaced_by_asking_and_the_pill_says_so(
-    browser: Browser, stack: Stack
+    browser: Browser, stack: Demo
 ) -> None:
     # The gateway refuses this page's origin: a real 403; JavaScript sees a lost connection.
     watched = Watched(browser, stack.url.replace("127.0.0.1", "elsewhere.test"))
@@ -113,11 +115,11 @@ def test_a_refused_stream_is_replaced_by_asking_and_the_pill_says_so(
         forgive(watched)
 
 
-def listed(stack: Stack) -> list[str]:
+def listed(stack: Demo) -> list[str]:
     return [row["id"] for row in stack.get("/discover?limit=100")["tokens"]]
 
 
-def test_a_stream_that_comes_back_ends_the_asking(browser: Browser, stack: Stack) -> None:
+def test_a_stream_that_comes_back_ends_the_asking(browser: Browser, stack: Demo) -> None:
     watched = Watched(browser, stack.url)
     gateway = stack.child("ws")
     with watched.open() as page:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,17 +9,7 @@ from typing import Any
 import pytest
 
 from shared.redis.users import acl_lines, redis_users
-from tests.support_redis import RedisServer
-
-ROOT_PASSWORD = "the tests' own"
-
-
-def password(user: str) -> str:
-    return f"password of {user}"
-
-
-def sha256(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
+from tests.testkit.redis_servers import ROOT_PASSWORD, Guarded, RedisServer, password, sha256
 
 
 @pytest.fixture
@@ -37,30 +26,6 @@ def start_server(tmp_path: Path) -> Iterator[Callable[..., RedisServer]]:
     yield start
     for server in servers:
         server.kill()
-
-
-class Guarded:
-    """A server that only knows our users, and `root`, who is the test."""
-
-    def __init__(self, server: RedisServer, socket: Path, prefix: str) -> None:
-        self.server, self.socket, self.prefix = server, socket, prefix
-
-    def url(self, user: str) -> str:
-        return f"unix://{user}@{self.socket}"
-
-    def environ(self, user: str) -> dict[str, str]:
-        return {
-            "REDIS_URL": self.url(user),
-            "REDIS_PASSWORD": password(user),
-            "REDIS_PREFIX": self.prefix,
-        }
-
-    def refused(self) -> list[tuple[str, str]]:
-        """What was refused since the last time: user, and the command, key or channel."""
-        with self.server.client() as root:
-            found = [(str(e["username"]), str(e["object"])) for e in root.acl_log(1000)]
-            root.acl_log_reset()
-            return found
 
 
 @pytest.fixture

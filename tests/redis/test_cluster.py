@@ -13,10 +13,11 @@ from shared.keys import Keys
 from shared.redis.address import RedisAddress, key_slot
 from shared.redis.connect import open_redis
 from shared.state.store import Store
-from tests.redis.load import Load
-from tests.redis.stack import Stack
-from tests.support import Process, eventually, free_port
-from tests.support_redis import RedisServer
+from tests.testkit.load import Load
+from tests.testkit.process import Process, free_port
+from tests.testkit.redis_servers import RedisServer
+from tests.testkit.stack import Stack
+from tests.testkit.wait import eventually
 
 Start = Callable[..., RedisServer]
 PREFIX = "{dexwire}:"
@@ -128,6 +129,6 @@ async def test_the_stack_runs_in_one_slot_and_follows_it_from_owner_to_owner(
     assert lost == []
     assert not report.wrong, report
     assert cluster.role(cluster.owner) == "master"
-    print(load.told("the slot handed over", planned))
-    print(load.told("its owner killed", crash))
+    print(load.summary("the slot handed over", planned))
+    print(load.summary("its owner killed", crash))
     assert max(planned, crash) < 15

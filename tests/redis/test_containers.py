@@ -4,12 +4,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.support import ROOT
+from tests.testkit.process import ROOT
 
 
 def test_without_an_engine_nothing_is_run_and_nothing_passes(tmp_path: Path) -> None:
     ran = tmp_path / "ran"
-    command = [sys.executable, "-m", "tests.containers", "redis:8", "--", "touch", str(ran)]
+    command = [sys.executable, "-m", "tests.testkit.containers", "redis:8", "--", "touch", str(ran)]
 
     done = subprocess.run(
         command,

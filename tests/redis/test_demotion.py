@@ -13,9 +13,9 @@ from shared.errors import Diverged
 from shared.keys import Keys
 from shared.redis.connect import Redis, open_redis
 from shared.state.store import Store
-from tests.api.writer import Writer, row
-from tests.support import eventually
-from tests.support_market import aggregator, has_leader, publish, reaches, reading
+from tests.testkit.commits import Writer, row
+from tests.testkit.market import aggregator, has_leader, publish, reaches, reading
+from tests.testkit.wait import eventually
 
 NOBODY = ("127.0.0.1", "1")
 

@@ -15,7 +15,7 @@ from dexwire.server.doctor.server import judge
 from shared.redis.address import RedisAddress
 from shared.redis.connect import Redis, open_redis
 from shared.redis.users import redis_users
-from tests.redis.conftest import Guarded, password
+from tests.testkit.redis_servers import Guarded, password
 
 SERVICES = ("fetcher", "aggregator", "api", "ws")
 

@@ -8,8 +8,8 @@ from shared.keys import Keys
 from shared.redis.connect import open_redis
 from shared.state.feed import load
 from shared.state.replica import Replica
-from tests.api.writer import Writer, row
-from tests.redis.conftest import Guarded
+from tests.testkit.commits import Writer, row
+from tests.testkit.redis_servers import Guarded
 
 
 async def test_every_commit_outlives_a_kill_where_default_is_off(
@@ -31,6 +31,6 @@ async def test_every_commit_outlives_a_kill_where_default_is_off(
         await client.aclose()
 
     assert whole
-    assert (replica.epoch, replica.version) == ("e1", writer.replica.version)
-    assert replica.rows == writer.replica.rows
+    assert (replica.epoch, replica.version) == ("e1", writer.version)
+    assert replica.rows == writer.ledger.history["e1", writer.version]
     assert len(replica.rows) == 30

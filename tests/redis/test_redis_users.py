@@ -12,8 +12,8 @@ import pytest
 
 from shared.keys import Keys
 from shared.redis.users import acl_lines, redis_users
-from tests.docs.test_data import built_names
-from tests.support import ROOT, Process
+from tests.testkit.blocks import built_names
+from tests.testkit.process import ROOT, Process
 
 Spawn = Callable[..., Process]
 USERS = ("fetcher", "aggregator", "api", "ws", "admin")

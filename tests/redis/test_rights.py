@@ -35,9 +35,9 @@ from shared.redis.connect import open_redis
 from shared.redis.users import redis_users
 from shared.state.feed import load
 from shared.state.replica import Replica
-from tests.api.writer import Writer, row
-from tests.redis.conftest import Guarded, password
-from tests.support_market import reading
+from tests.testkit.commits import Writer, row
+from tests.testkit.market import reading
+from tests.testkit.redis_servers import Guarded, password
 
 USERS: Final = ("fetcher", "aggregator", "api", "ws", "admin")
 
@@ -136,8 +136,7 @@ class World:
     def __init__(self, redis: Any, keys: Keys, writer: Writer) -> None:  # noqa: ANN401
         self.redis, self.keys, self.writer = redis, keys, writer
         self.store = type(writer.store)(redis, keys)
-        self.me = Writer(redis, keys)  # the same state, through this user
-        self.me.lease, self.me.replica = writer.lease, writer.replica
+        self.me = writer.through(redis)  # the same state, through this user
         self.leases, self.due = Leases(redis), DueTokens(redis, keys, known_max=1)
         self.views = Views(redis, keys, SimpleNamespace(replica=None), None)  # type: ignore[arg-type]
         self.receipts = Receipts(redis, keys, rate=50, burst=100)

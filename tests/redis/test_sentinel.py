@@ -12,10 +12,11 @@ from redis.exceptions import RedisError
 
 from shared.keys import Keys
 from shared.redis.address import RedisAddress
-from tests.redis.load import Load
-from tests.redis.stack import Stack
-from tests.support import Process, eventually, free_port
-from tests.support_redis import RedisServer, connected
+from tests.testkit.load import Load
+from tests.testkit.process import Process, free_port
+from tests.testkit.redis_servers import RedisServer, connected
+from tests.testkit.stack import Stack
+from tests.testkit.wait import eventually
 
 Start = Callable[..., RedisServer]
 MASTER = "dexwire"
@@ -163,9 +164,11 @@ async def test_killed_primaries_cost_seconds_and_nothing_that_was_acknowledged(
 
     assert lost == []
     assert all(after > before for before, after in zip(snaps, again, strict=True))
-    print(load.told(f"a primary killed, its replica in step ({agreed:.2f} s to agree)", failover))
+    print(
+        load.summary(f"a primary killed, its replica in step ({agreed:.2f} s to agree)", failover)
+    )
     late = f"its replica {behind} commits behind ({agreed_again:.2f} s to agree)"
-    print(load.told(f"a primary killed, {late}", stale))
+    print(load.summary(f"a primary killed, {late}", stale))
     print(
         f"all agreed on one primary {time.monotonic() - restarted:.1f} s after the first came back"
     )

@@ -16,7 +16,7 @@ from services.fetcher.sources.jupiter import JupiterSettings
 from shared.errors import ConfigError
 from shared.process.settings import ServiceSettings, read_settings
 from shared.redis.address import RedisAddress, RedisPlace, hash_tag, key_slot, parse_redis_url
-from tests.support import Process
+from tests.testkit.process import Process
 
 SENTINELS = "redis+sentinel://api@s1:26379,s2,[::1]:26380/mymaster/3"
 

@@ -8,10 +8,11 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.redis.conftest import Guarded, password
-from tests.redis.stack import Stack, post, price_of
-from tests.reference_client import following
-from tests.support import Process, eventually
+from tests.testkit.process import Process
+from tests.testkit.redis_servers import Guarded, password
+from tests.testkit.reference_client import following
+from tests.testkit.stack import Stack, post, price_of
+from tests.testkit.wait import eventually
 
 
 @pytest.mark.timeout(180)

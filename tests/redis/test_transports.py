@@ -10,9 +10,9 @@ import pytest
 
 from shared.redis.address import RedisAddress
 from shared.redis.connect import UNREACHABLE, open_redis
-from tests.redis.stack import Stack
-from tests.support import Process, free_port, require
-from tests.support_redis import RedisServer
+from tests.testkit.process import Process, free_port, require
+from tests.testkit.redis_servers import RedisServer
+from tests.testkit.stack import Stack
 
 Start = Callable[..., RedisServer]
 

@@ -18,8 +18,9 @@ from services.replay.settings import ReplaySettings
 from shared.errors import CannotListen
 from shared.quotes import is_quote_asset
 from shared.sources import POLLED
-from tests.replay.helpers import NOON, SLOWNESS, Replay, replay
-from tests.support import eventually, free_port
+from tests.testkit.process import free_port
+from tests.testkit.replay import NOON, SLOWNESS, Replay, replay
+from tests.testkit.wait import eventually
 
 GECKO = "/geckoterminal/api/v2"
 USD1 = "USD1ttGY1N17NEEHLmELoaybftRBUSErhqYiQzvEmuB"

@@ -13,7 +13,7 @@ from services.replay.market.market import Market, slice_of
 from services.replay.market.model import HOUR_MS, WINDOW_MS, MarketToken
 from services.replay.market.noise import smooth
 from services.replay.routes import load_payloads
-from tests.replay.helpers import NOON, SLOWNESS
+from tests.testkit.replay import NOON, SLOWNESS
 
 PAYLOADS = load_payloads()
 MARKET = Market(1, PAYLOADS, 1000)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from services.replay.routes import load_payloads
-from tests.replay.helpers import misfits, replay, shape_of
+from tests.testkit.replay import misfits, replay, shape_of
 
 RECORDED = load_payloads()
 NONE: frozenset[str] = frozenset()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import ROOT
+from tests.testkit.process import ROOT
 
 FOLDERS = ("dexwire", "services", "shared", "deploy", "bench", "examples", "tests")
 

@@ -18,10 +18,10 @@ from shared.state.feed import Feed
 from shared.state.messages import Heartbeat, encode
 from shared.state.replica import Change, Replica
 from shared.state.store import Store
-from tests.support import eventually
-from tests.support_commits import CommitWriter, token
-from tests.support_market import aggregator, has_leader, market, publish, reaches
-from tests.support_proxy import proxy
+from tests.testkit.commits import Writer, token
+from tests.testkit.market import aggregator, has_leader, market, publish, reaches
+from tests.testkit.proxy import proxy
+from tests.testkit.wait import eventually
 
 
 class Told:
@@ -228,7 +228,7 @@ async def test_a_reader_waits_for_a_state_that_is_not_there_yet(
 async def test_a_heartbeat_of_another_digest_loads_the_state_once_more(
     redis: Redis, keys: Keys
 ) -> None:
-    writer = CommitWriter(redis, keys)
+    writer = Writer(redis, keys)
     await writer.begin()
     await writer.commit(token("A", price=1))
     beat = writer.ledger.heartbeat()

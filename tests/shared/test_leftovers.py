@@ -13,7 +13,8 @@ from dexwire.server.doctor import machine
 from dexwire.server.up import leftovers
 from dexwire.server.up.embedded import EmbeddedServer
 from dexwire.server.up.leftovers import find_leftovers, hold, remove_leftovers
-from tests.support import ROOT, Process, eventually
+from tests.testkit.process import ROOT, Process
+from tests.testkit.wait import eventually
 
 PARENT = """
 import time

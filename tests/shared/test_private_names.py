@@ -19,7 +19,7 @@ from typing import Final
 
 import pytest
 
-from tests.support import ROOT
+from tests.testkit.process import ROOT
 
 OURS: Final = ("dexwire", "services", "shared")
 DOCUMENTED: Final = {"os._exit", "sys._getframe"}  # by Python's own documentation

@@ -15,7 +15,8 @@ import pytest
 from shared.errors import CannotListen, ConfigError, JobFailed
 from shared.process.listen import listen
 from shared.process.run import run_jobs
-from tests.support import Process, eventually, free_port
+from tests.testkit.process import Process, free_port
+from tests.testkit.wait import eventually
 
 Spawn = Callable[..., Process]
 PORTS = {"api": "API", "ws": "WS", "replay": "REPLAY"}

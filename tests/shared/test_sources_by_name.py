@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from shared.sources import POLLED
-from tests.support import ROOT
+from tests.testkit.process import ROOT
 
 NAMES = re.compile("|".join(re.escape(name) for name in POLLED), re.IGNORECASE)
 # Where a source may be named, and why.

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 import uvloop
@@ -13,13 +12,13 @@ from services.ws.app import run
 from services.ws.core.hub import Hub
 from services.ws.gateway import Gateway
 from services.ws.settings import WsSettings
-from shared.errors import StoreError
 from shared.keys import Keys
 from shared.process.loop_watch import LoopWatch
 from shared.redis.connect import Redis
-from tests.support import eventually, free_port
-from tests.support_commits import CommitWriter
-from tests.ws_support import LocalGateway, is_listening
+from tests.testkit.commits import Writer
+from tests.testkit.gateway import LocalGateway, StartGateway, beats, is_listening
+from tests.testkit.process import free_port
+from tests.testkit.wait import eventually
 
 
 def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
@@ -27,13 +26,10 @@ def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEv
     return {"uvloop": uvloop.new_event_loop}
 
 
-StartGateway = Callable[..., Awaitable[LocalGateway]]
-
-
 @pytest.fixture
-async def writer(redis: Redis, keys: Keys) -> CommitWriter:
+async def writer(redis: Redis, keys: Keys) -> Writer:
     """The only writer of the test's store, in a new epoch."""
-    writer = CommitWriter(redis, keys)
+    writer = Writer(redis, keys)
     await writer.begin()
     return writer
 
@@ -76,27 +72,8 @@ async def start_gateway(
             await gateway.end()
 
 
-@contextlib.asynccontextmanager
-async def beats(writer: CommitWriter) -> AsyncIterator[None]:
-    """Publish the aggregator's heartbeat each second until the block ends."""
-
-    async def beat() -> None:
-        while True:
-            with contextlib.suppress(StoreError):  # a commit came in between
-                await writer.heartbeat()
-            await asyncio.sleep(1)
-
-    task = asyncio.create_task(beat())
-    try:
-        yield
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
-
-
 @pytest.fixture
-async def beating(writer: CommitWriter) -> AsyncIterator[CommitWriter]:
+async def beating(writer: Writer) -> AsyncIterator[Writer]:
     """The writer, with the aggregator's heartbeat each second."""
     async with beats(writer):
         yield writer

@@ -10,10 +10,10 @@ from services.ws.alert_history import read_history
 from shared import keys as keys_
 from shared.keys import Keys
 from shared.redis.connect import Redis
-from tests.support import eventually
-from tests.support_commits import CommitWriter, Ledger, token
-from tests.ws.conftest import StartGateway
-from tests.ws_support import FakeGateway, enter, joined, receive
+from tests.testkit.commits import Ledger, Writer, token
+from tests.testkit.gateway import StartGateway, joined, receive
+from tests.testkit.hub import FakeGateway, enter
+from tests.testkit.wait import eventually
 
 A, B = "solana:A", "base:B"
 
@@ -178,7 +178,7 @@ def test_so_many_alerts_are_kept(
 
 
 async def test_the_history_says_how_far_back_it_is_whole(
-    writer: CommitWriter, redis: Redis, keys: Keys
+    writer: Writer, redis: Redis, keys: Keys
 ) -> None:
     assert (await read_history(redis, keys)).floor == 0
     for _ in range(4):
@@ -195,7 +195,7 @@ async def test_the_history_says_how_far_back_it_is_whole(
 
 
 async def test_a_restarted_gateway_replays_from_the_log(
-    start_gateway: StartGateway, writer: CommitWriter
+    start_gateway: StartGateway, writer: Writer
 ) -> None:
     assert keys_.ALERTS_MAX_ENTRIES >= 1_000
     await writer.commit(token("A", price=1), alerts=[(A, 1)])
@@ -214,7 +214,7 @@ async def test_a_restarted_gateway_replays_from_the_log(
 
 
 async def test_a_log_that_cannot_be_read_holds_nobody_up(
-    start_gateway: StartGateway, writer: CommitWriter, redis: Redis, keys: Keys
+    start_gateway: StartGateway, writer: Writer, redis: Redis, keys: Keys
 ) -> None:
     await writer.commit(token("A", price=1))
     await redis.set(keys.alerts_log, "not a stream")

@@ -16,13 +16,12 @@ from dexwire.server.up.embedded import EmbeddedServer
 from services.api.settings import ApiSettings
 from shared.keys import Keys
 from shared.redis.connect import open_redis
-from tests.api.conftest import serve
-from tests.reference_client import LiveClient, following
-from tests.support import eventually
-from tests.support_commits import CommitWriter, token
-from tests.ws.conftest import StartGateway, beats
-from tests.ws.test_stream import make_trade, truth_of, up_to_date
-from tests.ws_support import HANDSHAKE, LocalGateway, RawSocket
+from tests.testkit.api import serve
+from tests.testkit.commits import Writer, token
+from tests.testkit.gateway import HANDSHAKE, LocalGateway, RawSocket, StartGateway, beats
+from tests.testkit.reference_client import LiveClient, following
+from tests.testkit.trading import make_trade, truth_of, up_to_date
+from tests.testkit.wait import eventually
 
 CASES = Path(__file__).parents[1] / "cases"
 OFFERS = (CASES / "h3-53-ws-deflate-offers" / "header.txt").read_bytes().strip()
@@ -34,7 +33,7 @@ AGREED = b"permessage-deflate; server_no_context_takeover; client_no_context_tak
 
 
 @pytest.fixture
-async def gateway(start_gateway: StartGateway, writer: CommitWriter) -> LocalGateway:
+async def gateway(start_gateway: StartGateway, writer: Writer) -> LocalGateway:
     await writer.commit(token("A", price=1))
     gateway = await start_gateway(ws_subscribe_s=0.5)
     await eventually(lambda: gateway.gateway is not None and gateway.gateway.hub.ready)
@@ -145,7 +144,7 @@ async def test_fragments_of_no_message_close_with_a_code(
 
 
 async def test_diffs_arrive_while_a_message_is_unfinished(
-    gateway: LocalGateway, writer: CommitWriter
+    gateway: LocalGateway, writer: Writer
 ) -> None:
     async with RawSocket(gateway.port) as raw:
         await raw.upgrade()
@@ -222,7 +221,7 @@ async def test_killed_subscriptions_leave_no_gap(
     kill = (CASES / "h3-55-redis-pubsub-killed" / "commands.txt").read_text(encoding="utf-8")
     server = private_server()
     redis = open_redis(server.url)
-    writer = CommitWriter(redis, keys)
+    writer = Writer(redis, keys)
     await writer.begin()
     await writer.commit(token("A", price=1))
     gateway = await start_gateway(redis_url=server.url)

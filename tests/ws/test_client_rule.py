@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.reference_client import RESUME, ReferenceClient
+from tests.testkit.reference_client import RESUME, ReferenceClient
 
 
 def snap(

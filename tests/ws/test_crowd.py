@@ -19,10 +19,9 @@ import pytest
 
 from dexwire.stream.closing import Closing
 from services.ws.transport import GatewayConnection
-from tests.support import eventually
-from tests.support_commits import CommitWriter, token
-from tests.ws.conftest import StartGateway, beats
-from tests.ws_support import LocalGateway, RawSocket, joined
+from tests.testkit.commits import Writer, token
+from tests.testkit.gateway import LocalGateway, RawSocket, StartGateway, beats, joined
+from tests.testkit.wait import eventually
 
 FULL = os.environ.get("CHAOS") == "full"
 HEALTHY, STUCK = (200, 20) if FULL else (20, 4)
@@ -65,7 +64,7 @@ class Crowd:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def p99_ms(self, writer: CommitWriter) -> float:
+    async def p99_ms(self, writer: Writer) -> float:
         """Trade for a while; return the 99th percentile of what it took to be told."""
         dice, self.waits_s = random.Random(5), []
         until_s = time.monotonic() + SECONDS
@@ -80,7 +79,7 @@ class Crowd:
 @pytest.mark.alone
 @pytest.mark.timeout(240)
 async def test_readers_that_never_read_harm_nobody_else(
-    start_gateway: StartGateway, writer: CommitWriter, monkeypatch: pytest.MonkeyPatch
+    start_gateway: StartGateway, writer: Writer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     codes: Counter[int] = Counter()
     close = GatewayConnection.close

@@ -12,19 +12,19 @@ from collections.abc import Callable
 from dexwire.server.up.embedded import EmbeddedServer
 from shared.keys import Keys
 from shared.redis.connect import open_redis
-from tests.reference_client import LiveClient, following
-from tests.support import Process, eventually, free_port
-from tests.support_commits import CommitWriter, token
-from tests.support_proxy import proxy
-from tests.ws.conftest import StartGateway, beats
-from tests.ws.test_stream import make_trade, truth_of, up_to_date
-from tests.ws_support import is_listening, joined, receive
+from tests.testkit.commits import Writer, token
+from tests.testkit.gateway import StartGateway, beats, is_listening, joined, receive
+from tests.testkit.process import Process, free_port
+from tests.testkit.proxy import proxy
+from tests.testkit.reference_client import LiveClient, following
+from tests.testkit.trading import make_trade, truth_of, up_to_date
+from tests.testkit.wait import eventually
 
 TOPICS = ["all", "chain:base"]
 
 
 async def test_a_frozen_subscription_is_repaired_within_five_seconds_and_clients_learn_of_it_before(
-    start_gateway: StartGateway, beating: CommitWriter, redis_url: str
+    start_gateway: StartGateway, beating: Writer, redis_url: str
 ) -> None:
     writer = beating
     await writer.commit(token("A", price=1))
@@ -47,7 +47,7 @@ async def test_clients_learn_in_time_that_redis_is_gone_and_keep_their_place(
 ) -> None:
     server = private_server()
     redis = open_redis(server.url)
-    writer = CommitWriter(redis, keys)
+    writer = Writer(redis, keys)
     await writer.begin()
     await writer.commit(token("A", price=1))
     gateway = await start_gateway(redis_url=server.url)
@@ -75,7 +75,7 @@ async def test_a_subscription_that_is_killed_again_and_again_loses_nothing(
 ) -> None:
     server = private_server()
     redis = open_redis(server.url)
-    writer = CommitWriter(redis, keys)
+    writer = Writer(redis, keys)
     await writer.begin()
     await writer.commit(token("A", price=1))
     gateway = await start_gateway(redis_url=server.url)
@@ -99,7 +99,7 @@ async def test_a_subscription_that_is_killed_again_and_again_loses_nothing(
 
 
 async def test_sigterm_says_goodbye_closes_everyone_with_4002_and_ends_with_0(
-    spawn_service: Callable[..., Process], writer: CommitWriter
+    spawn_service: Callable[..., Process], writer: Writer
 ) -> None:
     await writer.commit(token("A", price=1))
     port = free_port()
@@ -135,7 +135,7 @@ async def test_sigterm_says_goodbye_closes_everyone_with_4002_and_ends_with_0(
 
 
 async def test_a_gateway_that_restarts_gives_everyone_a_diff_not_a_snapshot(
-    start_gateway: StartGateway, writer: CommitWriter
+    start_gateway: StartGateway, writer: Writer
 ) -> None:
     await writer.commit(token("A", price=1) | token("B", "base", price=1))
     port = free_port()

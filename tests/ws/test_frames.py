@@ -14,7 +14,7 @@ from services.ws.core.frames import (
     message,
     snap_parts,
 )
-from tests.ws_support import unframe
+from tests.testkit.hub import unframe
 
 
 def test_rows_pass_through_byte_for_byte() -> None:

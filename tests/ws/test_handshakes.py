@@ -16,16 +16,23 @@ from websockets.typing import Origin, Subprotocol
 from services.ws.settings import WsSettings
 from shared.errors import CannotListen, ConfigError
 from shared.process.settings import read_settings
-from tests.support import eventually
-from tests.support_commits import CommitWriter, token
-from tests.ws.conftest import StartGateway
-from tests.ws_support import HANDSHAKE, LocalGateway, RawSocket, ask, joined, receive
+from tests.testkit.commits import Writer, token
+from tests.testkit.gateway import (
+    HANDSHAKE,
+    LocalGateway,
+    RawSocket,
+    StartGateway,
+    ask,
+    joined,
+    receive,
+)
+from tests.testkit.wait import eventually
 
 TEXT, BINARY, CONT, CLOSE, PING, PONG = 0x1, 0x2, 0x0, 0x8, 0x9, 0xA
 
 
 @pytest.fixture
-async def gateway(start_gateway: StartGateway, writer: CommitWriter) -> LocalGateway:
+async def gateway(start_gateway: StartGateway, writer: Writer) -> LocalGateway:
     await writer.commit(token("A", price=1))
     gateway = await start_gateway(max_conns_per_address=5)
     await eventually(lambda: gateway.gateway is not None and gateway.gateway.hub.ready)
@@ -122,7 +129,7 @@ async def test_a_client_of_another_protocol_learns_it_from_the_close_code(
     ],
 )
 async def test_a_plain_request_has_its_status(
-    gateway: LocalGateway, writer: CommitWriter, request_bytes: bytes, status: int
+    gateway: LocalGateway, writer: Writer, request_bytes: bytes, status: int
 ) -> None:
     await writer.commit(token("A", price=2))  # a word from the aggregator: ready
     assert gateway.gateway is not None
@@ -300,7 +307,7 @@ async def test_a_connection_without_a_subscription_is_closed(start_gateway: Star
 
 
 async def test_a_client_that_answers_no_ping_is_closed(
-    start_gateway: StartGateway, writer: CommitWriter
+    start_gateway: StartGateway, writer: Writer
 ) -> None:
     await writer.commit(token("A", price=1))
     gateway = await start_gateway(ws_ping_s=0.5, ws_pong_s=0.5)
@@ -315,7 +322,7 @@ async def test_a_client_that_answers_no_ping_is_closed(
 
 # -- 80: rude ends --------------------------------------------------------------------------------
 async def test_rude_ends_leave_nothing_behind(
-    gateway: LocalGateway, writer: CommitWriter, capfd: pytest.CaptureFixture[str]
+    gateway: LocalGateway, writer: Writer, capfd: pytest.CaptureFixture[str]
 ) -> None:
     async with RawSocket(gateway.port) as raw:  # data after the close frame
         await raw.upgrade()

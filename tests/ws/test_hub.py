@@ -11,8 +11,8 @@ from services.ws.core.member import Position
 from services.ws.core.register import Full
 from services.ws.core.topics import parse_topic
 from shared.edge.rates import Rates
-from tests.support_commits import Ledger, token
-from tests.ws_support import FakeGateway, FakeSink, enter
+from tests.testkit.commits import Ledger, token
+from tests.testkit.hub import FakeGateway, FakeSink, enter
 
 
 @pytest.fixture

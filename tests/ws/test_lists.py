@@ -8,8 +8,8 @@ import pytest
 
 from services.ws.core import register
 from services.ws.core.register import LINGER_MS, Full
-from tests.support_commits import Ledger, token
-from tests.ws_support import FakeGateway, enter
+from tests.testkit.commits import Ledger, token
+from tests.testkit.hub import FakeGateway, enter
 
 LIST = "list:volume:5m:desc:*:10"
 

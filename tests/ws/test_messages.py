@@ -9,9 +9,9 @@ import msgspec
 
 from dexwire.stream.messages import SERVER_FRAMES, Frame, tag_of
 from services.ws.core.session import Session
-from tests.support_commits import Ledger, token
-from tests.ws.conftest import StartGateway
-from tests.ws_support import FakeGateway, FakeSink, joined, receive
+from tests.testkit.commits import Ledger, token
+from tests.testkit.gateway import StartGateway, joined, receive
+from tests.testkit.hub import FakeGateway, FakeSink
 
 ROW: dict[str, Any] = {
     "token_name": "Wif Hat", "token_ticker": "WIF", "same_ticker":

@@ -13,9 +13,9 @@ import pytest
 
 from services.ws.core.session import Session
 from shared.state.messages import Commit
-from tests.reference_client import RESUME, ReferenceClient
-from tests.support_commits import Ledger
-from tests.ws_support import FakeGateway, FakeSink
+from tests.testkit.commits import Ledger
+from tests.testkit.hub import FakeGateway, FakeSink
+from tests.testkit.reference_client import RESUME, ReferenceClient
 
 CHAINS = ("solana", "base", "bsc")
 IDS = [f"{chain}:T{number}" for chain in CHAINS for number in range(5)]

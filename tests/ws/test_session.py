@@ -9,8 +9,8 @@ import pytest
 
 from dexwire.stream.closing import BAD_FRAMES, TOO_FAST, Closing
 from services.ws.core.session import Session
-from tests.support_commits import Ledger, token
-from tests.ws_support import FakeGateway, FakeSink
+from tests.testkit.commits import Ledger, token
+from tests.testkit.hub import FakeGateway, FakeSink
 
 
 class Talk:

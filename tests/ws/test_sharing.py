@@ -11,10 +11,10 @@ from services.ws.core import frames
 from services.ws.core.member import Member
 from services.ws.core.session import Session
 from services.ws.core.topics import parse_topic, watch_topic
-from tests.reference_client import ReferenceClient
-from tests.support_commits import CommitWriter, Ledger, token
-from tests.ws.conftest import StartGateway
-from tests.ws_support import FakeGateway, FakeSink, joined, receive
+from tests.testkit.commits import Ledger, Writer, token
+from tests.testkit.gateway import StartGateway, joined, receive
+from tests.testkit.hub import FakeGateway, FakeSink
+from tests.testkit.reference_client import ReferenceClient
 
 LONG = "long " * 200
 
@@ -119,7 +119,7 @@ def test_a_compressed_frame_is_what_the_extension_says() -> None:
 
 
 async def test_a_library_client_reads_compressed_and_plain_frames_in_any_mix(
-    start_gateway: StartGateway, writer: CommitWriter
+    start_gateway: StartGateway, writer: Writer
 ) -> None:
     await writer.commit(token("A", text=LONG))
     gateway = await start_gateway()

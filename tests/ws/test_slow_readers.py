@@ -9,11 +9,10 @@ import random
 
 from websockets.asyncio.client import ClientConnection
 
-from tests.reference_client import LiveClient, ReferenceClient, following
-from tests.support import eventually
-from tests.support_commits import CommitWriter, token
-from tests.ws.conftest import StartGateway
-from tests.ws_support import LocalGateway, RawSocket, joined, small_socket
+from tests.testkit.commits import Writer, token
+from tests.testkit.gateway import LocalGateway, RawSocket, StartGateway, joined, small_socket
+from tests.testkit.reference_client import LiveClient, ReferenceClient, following
+from tests.testkit.wait import eventually
 
 KIB = 1024
 
@@ -26,13 +25,13 @@ def rows(dice: random.Random, count: int, size: int) -> dict[str, dict[str, obje
     return put
 
 
-async def until_read(client: LiveClient, writer: CommitWriter) -> None:
+async def until_read(client: LiveClient, writer: Writer) -> None:
     ledger = writer.ledger
     await eventually(lambda: client.state.versions.get("all") == ledger.version, timeout_s=10)
 
 
 async def test_readers_that_never_read_are_closed_and_hold_at_most_80_kib(
-    start_gateway: StartGateway, writer: CommitWriter
+    start_gateway: StartGateway, writer: Writer
 ) -> None:
     dice = random.Random(1)
     await writer.commit(rows(dice, 20, 600))
@@ -62,7 +61,7 @@ async def test_readers_that_never_read_are_closed_and_hold_at_most_80_kib(
 
 
 async def test_a_reader_that_stalls_and_goes_on_is_folded_and_ends_equal(
-    start_gateway: StartGateway, writer: CommitWriter
+    start_gateway: StartGateway, writer: Writer
 ) -> None:
     dice = random.Random(2)
     await writer.commit(rows(dice, 20, 600))
@@ -82,7 +81,7 @@ async def test_a_reader_that_stalls_and_goes_on_is_folded_and_ends_equal(
         assert state.snaps == {"all": 1}
 
 
-async def stall(gateway: LocalGateway, writer: CommitWriter, dice: random.Random) -> None:
+async def stall(gateway: LocalGateway, writer: Writer, dice: random.Random) -> None:
     """Commit until the only connection takes no more, and a good deal beyond it."""
     for _ in range(200):
         await writer.commit(rows(dice, 20, 600))
@@ -93,9 +92,7 @@ async def stall(gateway: LocalGateway, writer: CommitWriter, dice: random.Random
         await writer.commit(rows(dice, 20, 600))
 
 
-async def take_until(
-    client: ClientConnection, state: ReferenceClient, writer: CommitWriter
-) -> None:
+async def take_until(client: ClientConnection, state: ReferenceClient, writer: Writer) -> None:
     """Read until the client is at the writer's version."""
     async with asyncio.timeout(10):
         while state.versions.get("all") != writer.ledger.version:
@@ -103,7 +100,7 @@ async def take_until(
 
 
 async def test_a_slow_reader_of_a_large_state_gets_it_in_parts_then_what_it_missed(
-    start_gateway: StartGateway, writer: CommitWriter
+    start_gateway: StartGateway, writer: Writer
 ) -> None:
     dice = random.Random(3)
     for start in range(0, 2_000, 500):
@@ -132,7 +129,7 @@ async def test_a_slow_reader_of_a_large_state_gets_it_in_parts_then_what_it_miss
 
 
 async def test_a_stalled_reader_is_not_listened_to(
-    start_gateway: StartGateway, writer: CommitWriter
+    start_gateway: StartGateway, writer: Writer
 ) -> None:
     dice = random.Random(4)
     await writer.commit(rows(dice, 20, 600))

@@ -5,26 +5,25 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import Callable
 
 from shared.keys import Keys
 from shared.redis.connect import Redis
-from tests.reference_client import LiveClient, ReferenceClient, following
-from tests.support import eventually
-from tests.support_commits import CommitWriter, token
-from tests.ws.conftest import StartGateway
-from tests.ws_support import joined, receive
+from tests.testkit.commits import Writer, token
+from tests.testkit.gateway import StartGateway, joined, receive
+from tests.testkit.reference_client import LiveClient, following
+from tests.testkit.trading import make_trade, truth_of, up_to_date
+from tests.testkit.wait import eventually
 
 
 async def test_an_address_with_topics_gets_a_snapshot_and_then_diffs(
-    start_gateway: StartGateway, writer: CommitWriter
+    start_gateway: StartGateway, writer: Writer
 ) -> None:
     await writer.commit(token("A", price=1))
     gateway = await start_gateway()
 
     async with joined(f"{gateway.url}?topics=all") as socket:
         snap = await receive(socket, "snap")
-        await writer.commit(token("A", price=2) | token("B", price=3))
+        await writer.commit(token("A", price=2) | token("B", price=3), ts=1_790_000_000_000)
         diff = await receive(socket, "d")
 
     assert snap == {
@@ -45,40 +44,11 @@ async def test_an_address_with_topics_gets_a_snapshot_and_then_diffs(
     }
 
 
-def truth_of(writer: CommitWriter) -> Callable[[ReferenceClient], None]:
-    """Return a check that a client holds the truth at each of its versions."""
-
-    def check(state: ReferenceClient) -> None:
-        for topic, version in state.versions.items():
-            truth = writer.ledger.topic(topic, state.epoch, version)
-            assert state.rows[topic] == truth, (topic, state.epoch, version)
-
-    return check
-
-
-def up_to_date(client: LiveClient, writer: CommitWriter) -> bool:
-    ledger, state = writer.ledger, client.state
-    return state.epoch == ledger.epoch and state.versions == dict.fromkeys(
-        client.topics, ledger.version
-    )
-
-
-async def make_trade(writer: CommitWriter, dice: random.Random) -> None:
-    """Commit a few changes, additions and removals among 60 tokens of three chains."""
-    ids = [(f"T{number}", chain) for chain in ("solana", "base", "bsc") for number in range(20)]
-    put: dict[str, dict[str, object]] = {}
-    for name, chain in dice.sample(ids, 8):
-        put |= token(name, chain, price=dice.random(), text="x" * dice.randrange(300))
-    known = list(writer.ledger.fields)
-    removed = [i for i in dice.sample(known, min(1, len(known))) if i not in put]
-    await writer.commit(put, removed)
-
-
 TOPICS = ["all", "chain:solana", "chain:base", "token:bsc:T1"]
 
 
 async def test_clients_that_join_under_load_hold_the_truth_at_every_version(
-    start_gateway: StartGateway, writer: CommitWriter
+    start_gateway: StartGateway, writer: Writer
 ) -> None:
     await writer.commit(token("A", price=1))
     gateway = await start_gateway()
@@ -102,7 +72,7 @@ async def test_clients_that_join_under_load_hold_the_truth_at_every_version(
 
 
 async def test_a_client_resumes_on_another_gateway_without_a_snapshot(
-    start_gateway: StartGateway, writer: CommitWriter
+    start_gateway: StartGateway, writer: Writer
 ) -> None:
     await writer.commit(token("A", price=1) | token("B", price=1))
     one, two = await start_gateway(), await start_gateway()
@@ -122,7 +92,7 @@ async def test_a_client_resumes_on_another_gateway_without_a_snapshot(
 
 
 async def test_a_client_that_was_away_learns_what_was_removed(
-    start_gateway: StartGateway, writer: CommitWriter
+    start_gateway: StartGateway, writer: Writer
 ) -> None:
     await writer.commit(token("A", price=1) | token("B", price=1))
     gateway = await start_gateway()
@@ -142,7 +112,7 @@ async def test_a_client_that_was_away_learns_what_was_removed(
 
 
 async def test_a_client_that_was_away_for_too_long_gets_a_snapshot(
-    start_gateway: StartGateway, writer: CommitWriter
+    start_gateway: StartGateway, writer: Writer
 ) -> None:
     await writer.commit(token("A", price=1) | token("B", price=1))
     gateway = await start_gateway()
@@ -161,7 +131,7 @@ async def test_a_client_that_was_away_for_too_long_gets_a_snapshot(
 
 
 async def test_a_new_epoch_is_one_snapshot_of_each_topic(
-    start_gateway: StartGateway, writer: CommitWriter
+    start_gateway: StartGateway, writer: Writer
 ) -> None:
     await writer.commit(token("A", price=1) | token("B", price=1))
     gateway = await start_gateway()
@@ -183,7 +153,7 @@ async def test_a_new_epoch_is_one_snapshot_of_each_topic(
 
 
 async def test_a_snapshot_above_256_kib_comes_in_parts(
-    start_gateway: StartGateway, writer: CommitWriter
+    start_gateway: StartGateway, writer: Writer
 ) -> None:
     rows = {k: v for n in range(1_000) for k, v in token(f"T{n}", text="x" * 700).items()}
     await writer.commit(rows)
@@ -206,7 +176,7 @@ async def test_a_gateway_that_starts_before_there_is_data_serves_it_when_it_come
     start_gateway: StartGateway, redis: Redis, keys: Keys
 ) -> None:
     gateway = await start_gateway()
-    writer = CommitWriter(redis, keys)
+    writer = Writer(redis, keys)
     client = LiveClient([gateway.url], ["all"], check=truth_of(writer))
 
     async with following(client):
@@ -222,7 +192,7 @@ async def test_a_gateway_that_starts_before_there_is_data_serves_it_when_it_come
 
 
 async def test_heartbeats_report_when_the_aggregator_falls_silent(
-    start_gateway: StartGateway, writer: CommitWriter
+    start_gateway: StartGateway, writer: Writer
 ) -> None:
     await writer.commit(token("A", price=1))
     gateway = await start_gateway()

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.reference_client import ReferenceClient
-from tests.support import ROOT
+from tests.testkit.process import ROOT
+from tests.testkit.reference_client import ReferenceClient
 
 FOLDER = ROOT / "tests" / "vectors" / "stream"
 

@@ -13,10 +13,10 @@ from services.ws.core.turns import in_turn
 from services.ws.watched import KEEP_MS, choose, publish_watched
 from shared.keys import Keys
 from shared.redis.connect import Redis
-from tests.support import eventually
-from tests.support_commits import CommitWriter, Ledger, token
-from tests.ws.conftest import StartGateway
-from tests.ws_support import FakeGateway, FakeSink, ask, joined, receive
+from tests.testkit.commits import Ledger, Writer, token
+from tests.testkit.gateway import StartGateway, ask, joined, receive
+from tests.testkit.hub import FakeGateway, FakeSink
+from tests.testkit.wait import eventually
 
 
 @pytest.fixture
@@ -222,7 +222,7 @@ async def test_known_tokens_of_a_gateway_are_newer_than_junk_of_another(
 
 async def test_a_gateway_reports_its_watchlists_and_token_topics(
     start_gateway: StartGateway,
-    writer: CommitWriter,
+    writer: Writer,
     redis: Redis,
     keys: Keys,
     monkeypatch: pytest.MonkeyPatch,

@@ -12,10 +12,10 @@ from shared.model import Reading
 from shared.redis.connect import Redis
 from shared.state import row as rows_
 from shared.state.store import Store
-from tests.reference_client import LiveClient, following
-from tests.support import eventually
-from tests.support_market import aggregator, has_leader, market, publish
-from tests.ws.conftest import StartGateway
+from tests.testkit.gateway import StartGateway
+from tests.testkit.market import aggregator, has_leader, market, publish
+from tests.testkit.reference_client import LiveClient, following
+from tests.testkit.wait import eventually
 
 
 async def stored(store: Store) -> tuple[str, int, dict[str, dict[str, Any]]]:
