@@ -46,6 +46,7 @@ def _schema_files() -> dict[str, bytes]:
 def main() -> None:
     """Write them all."""
     for name, document in documents().items():
+        (ROOT / name).parent.mkdir(parents=True, exist_ok=True)
         (ROOT / name).write_bytes(document)
         print(f"{name}: {len(document)} bytes")
 

@@ -15,8 +15,9 @@ from dexwire.server.doctor.deep import CHAIN, deep
 from shared.keys import Keys
 from shared.redis.connect import Redis
 from shared.state.store import Store
-from tests.support import Process, eventually, free_port
-from tests.support_market import has_leader
+from tests.testkit.market import has_leader
+from tests.testkit.process import Process, free_port
+from tests.testkit.wait import eventually
 
 Spawn = Callable[..., Process]
 STEPS = (

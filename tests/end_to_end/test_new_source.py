@@ -146,8 +146,6 @@ async def test_a_source_whose_code_is_broken_stops_the_fetcher_alone(
 
 
 def test_its_settings_are_in_the_documents_that_are_generated(tree: Path) -> None:
-    (tree / "docs").mkdir()
-
     done = subprocess.run(
         [sys.executable, "-m", "dexwire.server.documents"],
         env=os.environ | {"PYTHONPATH": str(tree)}, cwd=tree, capture_output=True, encoding="utf-8",
