@@ -43,14 +43,17 @@ def find_ages(readings: Mapping[str, SourceReading], now_ms: int, rules: MergeRu
             if observed_ms - pool.before_ms > rules.price_stale_ms:
                 rare.add(pool.before_ms)
         for name, stamped in reading.fields.items():
-            if stamped.value is None:
-                continue
-            observed_ms = stamped.observed_ms
-            times.add(observed_ms)
-            if name in PRICE_FIELDS:
-                priced = max(priced, observed_ms)
-            elif observed_ms > summed:
-                summed = observed_ms
+            if stamped.value is not None:
+                observed_ms = stamped.observed_ms
+                if name in PRICE_FIELDS:
+                    if observed_ms > priced:
+                        priced = observed_ms
+                        times.add(observed_ms)
+                    elif observed_ms < priced:
+                        times.add(observed_ms)
+                elif observed_ms != summed:
+                    times.add(observed_ms)
+                    summed = max(summed, observed_ms)
         fresh_until[source] = max(priced + rules.price_stale_ms, summed + rules.sums_stale_ms)
     if not times:
         return None

@@ -5,38 +5,33 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, get_args
 
-from shared.merge.explained import (
-    PoolExplanation,
-    Role,
+from shared.merge.explained import PoolExplanation, Role
+from shared.merge.explainer import Explainer
+from shared.merge.policy import MergeRules
+from shared.merge.pools import PoolView, PricePool, agrees
+from shared.merge.readings import SourceReading, StampedPool
+from shared.merge.rules import Case
+from shared.merge.words import (
+    UNTRADED,
+    added_words,
     dead_words,
     number,
     outvoted_words,
     thin_words,
-    too_old,
-    untraded_words,
 )
-from shared.merge.policy import MergeRules
-from shared.merge.readings import SourceReading, StampedPool, is_dead
-from shared.merge.rules import Case, PricePick
-from shared.merge.standing import Weight, weigh
-from shared.model import PoolReading
 
 _ORDER: Final = get_args(Role)
 
 
 def explain_pools(
-    readings: Mapping[str, SourceReading],
-    case: Case,
-    pick: PricePick | None,
-    now_ms: int,
-    rules: MergeRules,
+    readings: Mapping[str, SourceReading], case: Case, now_ms: int, rules: MergeRules
 ) -> tuple[PoolExplanation, ...]:
     """Return every view of every pool: the one that gives the price first, then by depth."""
-    judge = _Judge(case, pick, now_ms, rules)
+    explainer = _PoolExplainer(readings, case, now_ms, rules)
     explained = [
-        judge.explain(source, stamped)
-        for source in sorted(readings)
-        for stamped in readings[source].pools.values()
+        explainer.explain(source, held)
+        for source, reading in sorted(readings.items())
+        for held in reading.pools.values()
     ]
     explained.sort(key=_depth, reverse=True)
     return tuple(sorted(explained, key=lambda each: _ORDER.index(each.role)))
@@ -49,73 +44,75 @@ def _depth(explained: PoolExplanation) -> tuple[float, float, str, str]:
     return (liquidity, volume, pool.pool_address, explained.source)
 
 
-class _Judge:
-    def __init__(self, case: Case, pick: PricePick | None, now_ms: int, rules: MergeRules) -> None:
-        self._case, self._pick, self._now_ms, self._rules = case, pick, now_ms, rules
-        self._adding = {view.pool.pool_address: view.source for view in case.union.sums}
+class _PoolExplainer(Explainer):
+    def __init__(
+        self, readings: Mapping[str, SourceReading], case: Case, now_ms: int, rules: MergeRules
+    ) -> None:
+        super().__init__(readings, case, now_ms, rules)
+        self._adding = {view.pool.pool_address: view for view in case.union.sums}
 
-    def explain(self, source: str, stamped: StampedPool) -> PoolExplanation:
-        pool = stamped.pool
-        adds = self._adding.get(pool.pool_address) == source
-        role, why = self._role(source, stamped, adds=adds)
+    def explain(self, source: str, held: StampedPool) -> PoolExplanation:
+        address = held.pool.pool_address
+        view = self._views.get((source, address))
+        role, why = self._role(source, held, view)
         return PoolExplanation(
             source=source,
             role=role,
-            adds=adds,
+            adds=view is not None and view is self._adding.get(address),
             why=why,
-            observed_ms=stamped.observed_ms,
-            age_ms=self._now_ms - stamped.observed_ms,
-            pool=pool,
+            observed_ms=held.observed_ms,
+            age_ms=self._now_ms - held.observed_ms,
+            pool=held.pool,
         )
 
-    def _role(self, source: str, stamped: StampedPool, *, adds: bool) -> tuple[Role, str]:
-        pool, best = stamped.pool, self._case.best
+    def _role(self, source: str, held: StampedPool, view: PoolView | None) -> tuple[Role, str]:
+        best = self._case.best
         if source not in self._rules.pool_sources:
             return "ignored", f"pools of {source} are not used (POOL_SOURCES)"
-        if stamped.observed_ms <= self._case.ages.cut.sums:
-            age_ms = self._now_ms - stamped.observed_ms
-            return "stale", too_old(age_ms, self._rules.sums_stale_ms, "a pool")
-        if best is not None and best.view.source == source and best.view.pool is pool:
-            return "price", self._price_words()
-        if not adds:
-            other = self._adding.get(pool.pool_address)
-            if other is not None:
-                return "other_view", f"the same pool is taken from {other}, so that it counts once"
-            if is_dead(pool):
-                return "dead", dead_words(pool)
-            if weigh(pool, self._rules).standing == "untraded":
-                return "untraded", f"{untraded_words()}; nothing of it is added"
-            consensus = self._case.of_sums
-            if consensus is not None and pool.pool_address in self._case.outvoted_pools:
-                return "outvoted", f"{outvoted_words(consensus)}; nothing of it is added"
-            return "other_view", "another source knows that this pool is dead"
-        return self._role_of_adding(pool, weigh(pool, self._rules))
+        if view is None:
+            _, why = self._stale(held.observed_ms, self._rules.sums_stale_ms, "a pool")
+            return "stale", why
+        if best is not None and view is best.view:
+            return "price", self._price_words(best)
+        other = self._adding.get(held.pool.pool_address)
+        if other is view:
+            return self._role_of_adding(view)
+        if other is not None:
+            words = f"the same pool is taken from {other.source}, so that it counts once"
+            return "other_view", words
+        return self._role_of_dropped(view)
 
-    def _role_of_adding(self, pool: PoolReading, weight: Weight) -> tuple[Role, str]:
+    def _role_of_dropped(self, view: PoolView) -> tuple[Role, str]:
+        if view.weight.standing == "dead":
+            return "dead", dead_words(view.pool)
+        if view.weight.standing == "untraded":
+            return "untraded", f"{UNTRADED}; nothing of it is added"
+        if view.pool.pool_address in self._case.outvoted_pools:
+            return "outvoted", f"{outvoted_words(self._case.of_sums)}; nothing of it is added"
+        return "other_view", "another source knows that this pool is dead"
+
+    def _role_of_adding(self, view: PoolView) -> tuple[Role, str]:
+        if view.weight.standing == "untraded":
+            return "untraded", f"{UNTRADED}; its liquidity is not added"
+        if not view.pool.price:
+            return "thin", f"it has no price; {added_words(view)}"
+        if view.weight.standing == "thin":
+            return "thin", f"{thin_words(view, self._rules)}; {added_words(view)}"
+        if not agrees(view, self._case.consensus):
+            return "outvoted", f"{outvoted_words(self._case.consensus)}; {added_words(view)}"
+        return "counts", added_words(view)
+
+    def _price_words(self, best: PricePool) -> str:
+        pick, pool, weight = self._case.pick, best.view.pool, best.view.weight
         if weight.standing == "untraded":
-            return "untraded", f"{untraded_words()}; its liquidity is not added"
-        if not pool.price:
-            return "thin", "it has no price; its volume, liquidity and trades are added"
-        if weight.standing == "thin":
-            return "thin", f"{thin_words(pool, self._rules)}; its volume and trades are added"
-        consensus = self._case.consensus
-        if consensus is not None and consensus.contradicts(pool.price):
-            return "outvoted", f"{outvoted_words(consensus)}; its volume and trades are added"
-        return "counts", "its volume, liquidity and trades are added"
-
-    def _price_words(self) -> str:
-        best, pick = self._case.best, self._pick
-        assert best is not None  # noqa: S101 - the caller has just compared with it
-        pool = best.view.pool
-        if best.view.weight.standing == "untraded":
-            words = f"no other price is known, and {untraded_words()}"
+            words = f"no other price is known, and {UNTRADED}"
         elif best.thin:
             least = number(self._rules.min_pool_liquidity)
             words = f"no pool of {least} USD is traded enough; of the thin ones it is"
             words += f" the most traded ({number(pool.volume_24h)} USD in 24 h)"
         else:
-            words = f"the deepest pool by what is traded ({number(best.view.weight.say)} USD)"
-        if best.outvoted and self._case.consensus is not None:
+            words = f"the deepest pool by what is traded ({number(weight.say)} USD)"
+        if best.outvoted:
             return f"{words}; but {outvoted_words(self._case.consensus)}"
         if pick is None or pick.label == "weighted":
             return words

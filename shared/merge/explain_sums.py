@@ -3,180 +3,130 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Final
 
-from shared.merge.explained import (
-    Clock,
-    FieldExplanation,
-    Passed,
-    Reason,
-    backed_words,
-    dead_words,
+from shared.merge.explained import Claim, FieldExplanation, Passed
+from shared.merge.explainer import Explainer, Verdict
+from shared.merge.policy import MergeRules
+from shared.merge.pools import SUMMED, PoolView, figures_of
+from shared.merge.readings import SourceReading
+from shared.merge.rules import (
+    FROM_ONE_SOURCE,
+    LARGEST,
+    POOLS,
+    Case,
+    choose_figures,
+    give_figures,
+)
+from shared.merge.verdicts import Reason
+from shared.merge.words import (
     drained_words,
+    limit_words,
     number,
     outvoted_words,
     thin_words,
-    too_old,
-    untraded_words,
 )
-from shared.merge.policy import MergeRules
-from shared.merge.pools import SUMMED, PoolView, figures_of, totals
-from shared.merge.readings import SourceReading, is_dead
-from shared.merge.rules import LARGEST, Case
-from shared.merge.standing import weigh
-from shared.model import PoolReading
 
-POOLS = ""  # stands for the sum over pools among the sources
+# Rule, and why another figure was not taken.
+_RULES: Final[dict[str, tuple[str, Reason]]] = {
+    **dict.fromkeys(
+        LARGEST,
+        ("the largest: each sees a part of the trades, so they are not added", "smaller"),
+    ),
+    "liquidity": (
+        "the largest: what the pools hold together, or a source's own figure",
+        "smaller",
+    ),
+    **dict.fromkeys(
+        sorted(FROM_ONE_SOURCE), ("from the source that gives transactions_24h", "other_giver")
+    ),
+    "holders": ("the first to report them", "lower_rank"),
+}
 
 
-class SumExplainer:
+class SumExplainer(Explainer):
     """Explains the figures of which the largest stands, and those that go with them."""
 
     def __init__(
-        self,
-        readings: Mapping[str, SourceReading],
-        case: Case,
-        now_ms: int,
-        rules: MergeRules,
+        self, readings: Mapping[str, SourceReading], case: Case, now_ms: int, rules: MergeRules
     ) -> None:
-        self._readings, self._case = readings, case
-        self._now_ms, self._rules = now_ms, rules
-        self._clock = Clock(now_ms)
-        self._totals = totals(case.union)
+        super().__init__(readings, case, now_ms, rules)
+        self._givers = give_figures(case)
+        _, self._winners = choose_figures(self._givers)
 
     def fields(self) -> Iterator[tuple[str, FieldExplanation]]:
         """Yield name and explanation of every field that is known, or that somebody gives."""
-        winner: str | None = None
-        for field in LARGEST:
-            explained, taken = self._largest(field)
-            winner = taken if field == "transactions_24h" else winner
-            if explained.value is not None or explained.passed_over:
-                yield field, explained
-        for side in ("buys_24h", "sells_24h"):
-            offers = self._offers(side)
-            taken = winner if winner in offers else None
-            explained = self._explained(
-                side, "from the source that gives transactions_24h", offers, taken, "other_giver"
-            )
-            if explained.value is not None or explained.passed_over:
-                yield side, explained
-        offers = self._offers("holders")
-        if offers:
-            taken = next(iter(offers))
-            yield (
-                "holders",
-                self._explained("holders", "the first to say", offers, taken, "lower_rank"),
-            )
+        for field, (rule, reason) in _RULES.items():
+            taken = self._winners.get(field)
+            claim = None if taken is None else self._claim(field, taken)
+            passed = (*self._not_taken(field, claim, reason), *self._unfit(field))
+            if claim is not None or passed:
+                yield field, self._taken(claim, rule, passed)
 
-    def _largest(self, field: str) -> tuple[FieldExplanation, str | None]:
-        offers = self._offers(field)
-        taken = max(offers, key=lambda who: offers[who], default=None)  # of equals the first
-        rule = "the largest: each sees a part of the trades, so they are not added"
-        if field == "liquidity":
-            rule = "the largest: what the pools hold together, or a source's own figure"
-        return self._explained(field, rule, offers, taken, "smaller"), taken
+    def _claim(self, field: str, giver: str) -> Claim:
+        """Return a fresh figure; the time of a sum is that of its oldest part."""
+        value = self._givers[giver][field]
+        if giver != POOLS:
+            return Claim(giver, value, self._readings[giver].fields[field].observed_ms)
+        adding = [view for view in self._case.union.sums if _figure(view, field) is not None]
+        sources = "+".join(sorted({view.source for view in adding}))
+        oldest_ms = min(view.observed_ms for view in adding)
+        return Claim(sources, value, oldest_ms, pools=len(adding))
 
-    def _offers(self, field: str) -> dict[str, float]:
-        """Return the fresh figures by who gives them: the pools first, then in name order."""
-        offers: dict[str, float] = {}
-        if field in self._totals:
-            offers[POOLS] = self._totals[field]
-        for source in self._case.ranked:
-            stamped = self._case.believed[source].fields.get(field)
-            fresh = stamped is not None and stamped.observed_ms > self._case.ages.cut.sums
-            if stamped is not None and fresh and isinstance(stamped.value, int | float):
-                offers[source] = stamped.value
-        return offers
-
-    def _explained(
-        self, field: str, rule: str, offers: Mapping[str, float], taken: str | None, reason: Reason
-    ) -> FieldExplanation:
-        passed = [
-            self._passed(
-                field, who, value, reason, offers.get(taken) if taken is not None else None
-            )
-            for who, value in offers.items()
-            if who != taken
-        ]
-        passed += self._unfit(field)
-        if taken is None:
-            return FieldExplanation(rule=rule, passed_over=tuple(passed))
-        source, pools, observed_ms = self._origin_of(field, taken)
-        return FieldExplanation(
-            value=offers[taken],
-            source=source,
-            pools=pools,
-            observed_ms=observed_ms,
-            age_ms=self._now_ms - observed_ms,
-            rule=rule,
-            passed_over=tuple(passed),
-        )
-
-    def _passed(
-        self, field: str, who: str, value: float, reason: Reason, taken: float | None
-    ) -> Passed:
-        source, pools, observed_ms = self._origin_of(field, who)
-        words = {
-            "smaller": f"{number(value)} is not more than {number(taken)}",
-            "other_giver": "it goes with a number of transactions that was not taken",
-            "lower_rank": "another source comes first in the order of names (NAME_ORDER)",
-        }
-        return self._clock.passed(source, value, observed_ms, reason, words[reason], pools=pools)
-
-    def _origin_of(self, field: str, who: str) -> tuple[str, int | None, int]:
-        """Return the source or sources, the number of pools, and the time of the oldest part."""
-        if who != POOLS:
-            return who, None, self._readings[who].fields[field].observed_ms
-        views = [view for view in self._case.union.sums if _figure(view, field) is not None]
-        sources = sorted({view.source for view in views})
-        return "+".join(sources), len(views), min(view.observed_ms for view in views)
+    def _not_taken(self, field: str, taken: Claim | None, reason: Reason) -> Iterator[Passed]:
+        for giver, figures in self._givers.items():
+            if field in figures and giver != self._winners.get(field):
+                claim = self._claim(field, giver)
+                yield self._passed(claim, reason, _why(reason, claim, taken))
 
     def _unfit(self, field: str) -> Iterator[Passed]:
         """Yield figures that could not be taken: too old, of drained sources, of dead pools."""
-        for source in sorted(self._readings):
-            reading = self._readings[source]
+        bound_ms = self._rules.sums_stale_ms
+        for source, reading in sorted(self._readings.items()):
             stamped = reading.fields.get(field)
             if stamped is not None and stamped.value is not None:
-                unfit = self._old(stamped.observed_ms, "this")
-                if unfit is None and field not in self._case.believed[source].fields:
-                    unfit = ("drained", drained_words(source, reading))
-                if unfit is not None:
-                    yield self._clock.passed(source, stamped.value, stamped.observed_ms, *unfit)
-            if source in self._rules.pool_sources and field in SUMMED:
-                yield from self._unfit_pools(source, field)
+                claim = Claim(source, stamped.value, stamped.observed_ms)
+                if field not in self._case.believed[source].fields:
+                    yield self._passed(claim, "drained", drained_words(source, reading))
+                elif field not in self._givers[source]:
+                    yield self._passed(claim, *self._stale(claim.observed_ms, bound_ms, "this"))
+            for held in reading.pools.values() if source in self._rules.pool_sources else ():
+                view = self._views.get((source, held.pool.pool_address))
+                value = getattr(held.pool, field) if field in SUMMED else None
+                unfit = self._stale(held.observed_ms, bound_ms, "a pool")
+                if value and (found := self._unbacked(view, field) if view else unfit):
+                    claim = Claim(source, value, held.observed_ms, held.pool.pool_address)
+                    yield self._passed(claim, *found)
 
-    def _unfit_pools(self, source: str, field: str) -> Iterator[Passed]:
-        for held in self._readings[source].pools.values():
-            pool, value = held.pool, getattr(held.pool, field)
-            unfit = self._old(held.observed_ms, "a pool")
-            if unfit is None:
-                unfit = self._unbacked(pool, field)
-            if value and unfit is not None:
-                yield self._clock.passed(
-                    source, value, held.observed_ms, *unfit, pool=pool.pool_address
-                )
-
-    def _unbacked(self, pool: PoolReading, field: str) -> tuple[Reason, str] | None:
+    def _unbacked(self, view: PoolView, field: str) -> Verdict | None:
         """Return why a fresh pool's figure is not added, or not all of it."""
-        if is_dead(pool):
-            return "dead_pool", dead_words(pool)
-        weight = weigh(pool, self._rules)
-        if weight.standing == "untraded":
-            return "untraded", untraded_words()
-        consensus = self._case.of_sums
-        if consensus is not None and pool.pool_address in self._case.outvoted_pools:
-            return "outvoted", outvoted_words(consensus)
-        if field != "liquidity" or weight.counted == pool.liquidity:
+        if view.weight.standing == "dead":
+            return self._of_view("dead_pool", view)
+        if view.weight.standing == "untraded":
+            return self._of_view("untraded", view)
+        if view.pool.pool_address in self._case.outvoted_pools:
+            return "outvoted", outvoted_words(self._case.of_sums)
+        if field != "liquidity" or not view.weight.is_capped(view.pool):
             return None
-        if pool.against_unknown:
-            return "unbacked", thin_words(pool, self._rules)
-        counted = number(weight.counted or 0.0)
-        return "unbacked", f"{counted} USD of it count: {backed_words(pool, self._rules)}"
+        if view.weight.limit == "asset":
+            return "unbacked", thin_words(view, self._rules)
+        return (
+            "unbacked",
+            f"{number(view.weight.counted or 0.0)} USD of it count: {limit_words(view)}",
+        )
 
-    def _old(self, observed_ms: int, what: str) -> tuple[Reason, str] | None:
-        if observed_ms > self._case.ages.cut.sums:
-            return None
-        age_ms = self._now_ms - observed_ms
-        return "stale", too_old(age_ms, self._rules.sums_stale_ms, what)
+
+def _why(reason: Reason, claim: Claim, taken: Claim | None) -> str:
+    if reason == "smaller":
+        assert taken is not None  # noqa: S101 - of several one is the largest
+        return f"{_number(claim)} is not more than {_number(taken)}"
+    if reason == "other_giver":
+        return "it goes with a number of transactions that was not taken"
+    return "another source comes first in the order of names (NAME_ORDER)"
+
+
+def _number(claim: Claim) -> str:
+    return "unknown" if isinstance(claim.value, str) else number(claim.value)
 
 
 def _figure(view: PoolView, field: str) -> object:

@@ -37,6 +37,11 @@ class MergeRules(Struct, frozen=True, kw_only=True):
     outlier_pct: float = 20.0  # `weighted` drops prices this far from the weighted median
     disagree_pct: float = 50.0  # prices further apart than this contradict each other
 
+    @property
+    def kept_ms(self) -> int:
+        """How long a price is shown at most, when nobody has a fresh one."""
+        return max(self.price_stale_ms, self.sums_stale_ms)
+
 
 @lru_cache(maxsize=1024)
 def rank(order: tuple[str, ...], source: str) -> float:

@@ -13,8 +13,10 @@ from shared.merge.consensus import Consensus
 from shared.merge.policy import MergeRules
 from shared.merge.readings import SourceReading, StampedPool
 from shared.merge.standing import Weight, turnover, weigh
+from shared.merge.verdicts import Reason
 from shared.model import LIMIT, WINDOWS, PoolReading
 
+STALE, RARE, STEADY = range(3)
 _TRADED: Final = frozenset(("deep", "thin"))
 
 
@@ -29,7 +31,7 @@ class Cutoffs(Struct, frozen=True):
 class PoolView(Struct, frozen=True, gc=False):
     """A pool as one source sees it, how much that counts, and how far its price can be relied on.
 
-    `steadiness`: 2 steadily, 1 for now, 0 not any more.
+    `steadiness`: STEADY, RARE (for now), or STALE (not any more).
     """
 
     source: str
@@ -40,16 +42,28 @@ class PoolView(Struct, frozen=True, gc=False):
     steadiness: int
 
 
+# By what pools are left out, one after the other, before the one with the most to say is taken.
+FUNNEL: Final[tuple[Reason, ...]] = ("not_in_order", "thin", "outvoted", "rare")
+
+
 class PricePool(Struct, frozen=True):
     """The pool that gives the price, or would.
 
     `thin`: no pool is traded enough to be believed. `outvoted`: none agrees with most sources, so
-    that this one proves nothing.
+    that this one proves nothing. `stages`: the pools that were left after each of FUNNEL.
     """
 
     view: PoolView
     thin: bool
-    outvoted: bool = False
+    outvoted: bool
+    stages: tuple[list[PoolView], ...]
+
+    def verdict(self, view: PoolView) -> Reason:
+        """Return why another pool that has a price does not give it."""
+        for reason, left in zip(FUNNEL, self.stages, strict=True):
+            if not any(view is each for each in left):
+                return "stale" if reason == "rare" and view.steadiness != RARE else reason
+        return "smaller"
 
 
 class Union(Struct, frozen=True):
@@ -70,6 +84,14 @@ class Pools(Struct, frozen=True):
     by_source: dict[str, list[PoolView]]
     traded: Union
     untraded: Union
+
+    def views(self) -> dict[tuple[str, str], PoolView]:
+        """Return all fresh views by source and address."""
+        return {
+            (source, view.pool.pool_address): view
+            for source, views in self.by_source.items()
+            for view in views
+        }
 
 
 def look_at_pools(readings: Mapping[str, SourceReading], rules: MergeRules, cut: Cutoffs) -> Pools:
@@ -114,13 +136,18 @@ def _steadiness(held: StampedPool, cut: Cutoffs, watched: bool) -> int:  # noqa:
     unless it is new itself. What is past the bound for sums is not remembered.
     """
     if held.observed_ms <= cut.price:
-        return 0
+        return STALE
     if held.observed_ms - held.before_ms <= cut.gap:
-        return 2
-    if held.before_ms > cut.sums:
-        return 1
+        return STEADY
+    if is_remembered(held.before_ms, cut):
+        return RARE
     created_ms = held.pool.created_ms or 0
-    return 1 if watched and held.observed_ms - created_ms > cut.gap else 2
+    return RARE if watched and held.observed_ms - created_ms > cut.gap else STEADY
+
+
+def is_remembered(before_ms: int, cut: Cutoffs) -> bool:
+    """Return whether the look before the last one still says how steadily a pool is seen."""
+    return before_ms > cut.sums
 
 
 def _unite(by_source: dict[str, list[PoolView]]) -> Pools:
@@ -171,9 +198,7 @@ def outvoted_pools(union: Union, consensus: Consensus | None, rules: MergeRules)
     if consensus is None:
         return frozenset()
     return frozenset(
-        view.pool.pool_address
-        for view in sizable(union, rules)
-        if consensus.contradicts(view.pool.price or 0.0)
+        view.pool.pool_address for view in sizable(union, rules) if not agrees(view, consensus)
     )
 
 
@@ -241,12 +266,17 @@ def price_pool(pools: Pools, consensus: Consensus | None) -> PricePool | None:
     if not priced:
         return None
     deep = [view for view in priced if view.weight.standing == "deep"]
-    views, thin = (deep, False) if deep else (priced, True)
-    outvoted = False
+    agreed = standing = deep or priced
     if consensus is not None:
-        agreed = [view for view in views if not consensus.contradicts(view.pool.price or 0.0)]
-        views, outvoted = agreed or views, not agreed
-    return PricePool(max(_freshest(views), key=by_turnover if thin else say), thin, outvoted)
+        agreed = [view for view in standing if agrees(view, consensus)]
+    steady = _freshest(agreed or standing)
+    best = max(steady, key=say if deep else by_turnover)
+    return PricePool(best, not deep, not agreed, (priced, standing, agreed, steady))
+
+
+def agrees(view: PoolView, consensus: Consensus | None) -> bool:
+    """Return whether a pool's price does not contradict the consensus."""
+    return consensus is None or not consensus.contradicts(view.pool.price or 0.0)
 
 
 def last_resort(pools: Pools, rules: MergeRules) -> PricePool | None:
@@ -255,7 +285,9 @@ def last_resort(pools: Pools, rules: MergeRules) -> PricePool | None:
     if not priced or "thin" not in rules.price_order:
         return None
     known = [view for view in priced if not view.pool.against_unknown] or priced
-    return PricePool(max(_freshest(known), key=say), thin=True)
+    steady = _freshest(known)
+    best = max(steady, key=say)
+    return PricePool(best, thin=True, outvoted=False, stages=(priced, known, known, steady))
 
 
 def say(view: PoolView) -> tuple[float, float, float, str]:

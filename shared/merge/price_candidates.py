@@ -3,29 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Container, Mapping
-from typing import Final
+from typing import Final, TypeAlias
 
 from msgspec import Struct
 
 from shared.merge.ages import PRICE_FIELDS
 from shared.merge.policy import NOWHERE, MergeRules, rank
-from shared.merge.pools import Cutoffs, PoolView, PricePool
+from shared.merge.pools import RARE, Cutoffs, PoolView, PricePool
 from shared.merge.readings import SourceReading, Stamped
+from shared.merge.verdicts import Reason
 from shared.model import WINDOWS
 
 # From what gives the price. No pool has 7 days: the first source in the order of the price does.
 WINDOW_CHANGES: Final = tuple(f"price_change_{window}" for window in WINDOWS)
+_BESIDE: Final = PRICE_FIELDS - {"price"}
+_CAP: Final = frozenset(("market_cap",))
+FRESH: Final = 0
+KEPT: Final = 1  # while there is no fresh one
+# The lesser comes first; of figures that are fresh, and of those that are kept.
+Place: TypeAlias = tuple[int, float, float, str]
+_CRITERIA: Final[tuple[tuple[Reason, ...], ...]] = (
+    ("stale", "lower_rank", "older", "older"),
+    ("stale", "older", "lower_rank", "older"),
+)
 CHANGES: Final = frozenset((*WINDOW_CHANGES, "price_change_7d"))
 
 
 class PriceCandidate(Struct, frozen=True):
-    """One that may set the price: a pool (`view`), or else a source's token-wide figures."""
+    """One that may set the price: a pool (`view`), or else a source's token-wide figures.
+
+    `withheld`: fields that a pool does not give beside its price, all for one `reason`.
+    """
 
     rank: float
     source: str
     fields: Mapping[str, Stamped]
     view: PoolView | None = None
     thin: bool = False
+    withheld: frozenset[str] = frozenset()
+    reason: Reason | None = None
 
     def offer(self, field: str) -> tuple[int, float] | None:
         """Return (observed_ms, value) of a figure that can be true, None when there is none."""
@@ -35,10 +51,7 @@ class PriceCandidate(Struct, frozen=True):
                 return None
             value, observed_ms = stamped.value, stamped.observed_ms
         else:
-            # These describe the base token, or trades that nobody made; and a thin pool says
-            # nothing of a market's size.
-            alone = self.view.pool.side == "quote" or self.view.weight.standing == "untraded"
-            if (alone and field != "price") or (self.thin and field == "market_cap"):
+            if field in self.withheld:
                 return None
             value, observed_ms = getattr(self.view.pool, field, None), self.view.observed_ms
         if value is None or isinstance(value, str):
@@ -74,10 +87,21 @@ def find_price_candidates(
         kind = "thin" if best.thin else "pools"
         if kind in rules.price_order:
             place = float(rules.price_order.index(kind))
-            if best.view.steadiness == 1:  # gives way to all that are more than producers
+            if best.view.steadiness == RARE:  # gives way to all that are more than producers
                 place = max(place, _last_place(rules.price_order))
-            candidates.append(PriceCandidate(place, best.view.source, {}, best.view, best.thin))
+            view, withheld = best.view, _withhold(best)
+            candidates.append(PriceCandidate(place, view.source, {}, view, best.thin, *withheld))
     return candidates
+
+
+def _withhold(best: PricePool) -> tuple[frozenset[str], Reason | None]:
+    """Return the fields that a pool does not give beside its price, and why."""
+    if best.view.pool.side == "quote":
+        return _BESIDE, "quote_side"  # they describe the base token
+    if best.view.weight.standing == "untraded":
+        return _BESIDE, "untraded"  # they are of trades that nobody made
+    # A thin pool says nothing of a market's size.
+    return (_CAP, "thin") if best.thin else (frozenset(), None)
 
 
 def _last_place(order: tuple[str, ...]) -> float:
@@ -90,22 +114,34 @@ def choose(candidates: list[PriceCandidate], field: str, cut: Cutoffs) -> Chosen
     The second keeps a figure while no source has a newer one and sums are still fresh: a price does
     not vanish between two refreshes, and an older one does not come back.
     """
-    least: tuple[int, float, float, str] | None = None
+    least: Place | None = None
     chosen = None
     for candidate in candidates:
         offer = candidate.offer(field)
         if offer is None:
             continue
-        observed_ms, value = offer
-        if observed_ms > cut.price:
-            key = (0, candidate.rank, float(-observed_ms), candidate.source)
-        elif observed_ms > cut.sums:
-            key = (1, float(-observed_ms), candidate.rank, candidate.source)
-        else:
-            continue
-        if least is None or key < least:
-            least, chosen = key, Chosen(candidate, observed_ms, value)
+        place = find_place(candidate, offer[0], cut)
+        if place is not None and (least is None or place < least):
+            least, chosen = place, Chosen(candidate, *offer)
     return chosen
+
+
+def find_place(candidate: PriceCandidate, observed_ms: int, cut: Cutoffs) -> Place | None:
+    """Return the order of a figure, by `_CRITERIA`; None: it is too old in any case."""
+    if observed_ms > cut.price:
+        return (FRESH, candidate.rank, -observed_ms, candidate.source)
+    if observed_ms > cut.sums:
+        return (KEPT, -observed_ms, candidate.rank, candidate.source)
+    return None
+
+
+def lost_by(place: Place, chosen: Chosen, cut: Cutoffs) -> Reason | None:
+    """Return by what a figure lost to the one that `choose` took; None: it did not lose."""
+    taken = find_place(chosen.candidate, chosen.observed_ms, cut)
+    if taken is None or place <= taken:
+        return None
+    reasons = zip(_CRITERIA[taken[0]], taken, place, strict=True)
+    return next(reason for reason, mine, other in reasons if mine != other)
 
 
 def label(source: str, thin: bool) -> str:  # noqa: FBT001

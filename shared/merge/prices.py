@@ -9,18 +9,26 @@ from msgspec import Struct
 
 from shared.merge.consensus import Consensus, agree, find_consensus
 from shared.merge.policy import NOWHERE, MergeRules, rank
-from shared.merge.pools import Cutoffs, Pools, PoolView, Union, by_turnover, say, sizable
+from shared.merge.pools import Cutoffs, Pools, PoolView, Union, agrees, by_turnover, say, sizable
 from shared.merge.readings import SourceReading
 from shared.model import LIMIT
 
 
 class SourcePrice(Struct, frozen=True, gc=False):
-    """A source's own fresh price; `weight` is the liquidity (USD) behind it, 0 if unknown."""
+    """A source's own fresh price; `weight` is the liquidity (USD) behind it, 0 if unknown.
+
+    `view`: the pool that gives it; None: it is the source's price of the token as a whole.
+    """
 
     source: str
     price: float
     weight: float
-    thin: bool = False
+    view: PoolView | None = None
+
+    @property
+    def thin(self) -> bool:
+        """Return whether the price is a thin pool's."""
+        return self.view is not None and self.view.weight.standing == "thin"
 
 
 class Opinions(Struct, frozen=True):
@@ -145,13 +153,13 @@ def source_prices(opinions: Opinions, consensus: Consensus | None) -> list[Sourc
 def _of_pools(source: str, opinions: Opinions, consensus: Consensus | None) -> SourcePrice | None:
     views = opinions.views.get(source)
     if views and consensus is not None:
-        views = [view for view in views if not consensus.contradicts(view.pool.price or 0.0)]
+        views = [view for view in views if agrees(view, consensus)]
     if not views:
         return None
     best = max(views, key=by_turnover if opinions.thin else say)
     # Only pools that may set the price weigh, or a crowd of thin ones would move it after all.
     weight = fsum([view.weight.weight for view in views])
-    return SourcePrice(source, best.pool.price or 0.0, weight, thin=opinions.thin)
+    return SourcePrice(source, best.pool.price or 0.0, weight, best)
 
 
 def _agreed(price: SourcePrice | None, consensus: Consensus | None) -> SourcePrice | None:
@@ -176,7 +184,15 @@ def _fresh(reading: SourceReading, field: str, cutoff_ms: int) -> float | None:
     return stamped.value if isinstance(stamped.value, float) else None
 
 
-def blend(prices: list[SourcePrice], outlier_pct: float) -> tuple[float, list[SourcePrice]] | None:
+class Blend(Struct, frozen=True):
+    """The mean of the prices `kept`; the others of `weighted` are too far from the median."""
+
+    value: float
+    kept: list[SourcePrice]
+    weighted: list[SourcePrice]
+
+
+def blend(prices: list[SourcePrice], outlier_pct: float) -> Blend | None:
     """Return the liquidity-weighted mean and the prices it is of; None without any weight.
 
     Prices further than `outlier_pct` from the weighted median are dropped first.
@@ -188,7 +204,8 @@ def blend(prices: list[SourcePrice], outlier_pct: float) -> tuple[float, list[So
     kept = [p for p in weighted if abs(p.price - middle) <= middle * outlier_pct / 100]
     mean = fsum(p.price * p.weight for p in kept) / fsum(p.weight for p in kept)
     # Rounding, or underflow of tiny prices, must not carry the mean out of what was seen.
-    return min(max(mean, kept[0].price), kept[-1].price), kept
+    value = min(max(mean, kept[0].price), kept[-1].price)
+    return Blend(value, kept, weighted)
 
 
 def _weighted_median(ordered: list[SourcePrice]) -> float:

@@ -254,6 +254,14 @@ def is_dead(pool: PoolReading) -> bool:
     return pool.liquidity is not None and pool.liquidity < DEAD_LIQUIDITY
 
 
+def token_created_ms(stamped: Stamped) -> int | None:
+    """Return a token's time of creation if it can be true, else None."""
+    created_ms = stamped.value
+    if not isinstance(created_ms, int):
+        return None
+    return created_ms if FIRST_BLOCK_MS <= created_ms <= stamped.observed_ms else None
+
+
 def pool_created_ms(stamped: StampedPool) -> int | None:
     """Return the time of a live pool's creation if it can be true, else None."""
     pool = stamped.pool

@@ -7,8 +7,8 @@ so a figure is chosen, never added across sources.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, TypeAlias
 
 from msgspec import Struct
 
@@ -19,6 +19,7 @@ from shared.merge.names import shown
 from shared.merge.policy import MergeRules, in_order
 from shared.merge.pools import (
     Cutoffs,
+    Pools,
     PricePool,
     Union,
     join,
@@ -38,6 +39,7 @@ from shared.merge.price_candidates import (
     label,
 )
 from shared.merge.prices import (
+    Blend,
     SourcePrice,
     are_near,
     blend,
@@ -48,9 +50,10 @@ from shared.merge.prices import (
     source_prices,
     spread_pct,
 )
-from shared.merge.readings import FIRST_BLOCK_MS, Scalar, SourceReading, Stamped, pool_created_ms
+from shared.merge.readings import SourceReading, pool_created_ms, token_created_ms
 from shared.model import ROW_FIELDS, WINDOWS
 
+Figures: TypeAlias = Mapping[str, Any]  # by field
 # The largest fresh figure stands: each source sees a part of the trades, so each is a lower bound.
 LARGEST: Final = (
     "liquidity",
@@ -59,7 +62,9 @@ LARGEST: Final = (
 # They come from the source that gives the transactions.
 FROM_ONE_SOURCE: Final = frozenset(("buys_24h", "sells_24h"))
 FIGURES: Final = frozenset((*LARGEST, *FROM_ONE_SOURCE, "holders"))
+_LARGEST: Final = frozenset(LARGEST)
 SHOWN_TEXTS: Final = ("token_name", "token_ticker", "protocol")
+POOLS: Final = ""  # stands for the sums over pools among the sources that give figures
 
 
 class Merged(Struct, frozen=True):
@@ -76,16 +81,18 @@ class Merged(Struct, frozen=True):
 
 
 class Case(Struct, frozen=True):
-    """What the values of a token are decided from, here and where they are explained.
+    """What was decided of a token. The row is made of it, and an explanation puts it into words.
 
-    `believed`: the readings without what drained sources say of price and trades. `union`: the
-    pools that count; untraded ones only where nothing else gives a price. `best`: the pool that
-    gives the price, or would. `prices`: every source's own, `agreed`: those that do not contradict
-    the consensus. `chosen`: whose price is taken by the order.
+    `believed`: the readings without what drained sources say of price and trades. `pools`: all that
+    are fresh; `union`: those that count, untraded ones only where nothing else gives a price.
+    `best`: the pool that gives the price, or would. `prices`: every source's own, `agreed`: those
+    that do not contradict the consensus. `chosen`: whose price is taken by the order; `pick`: by
+    the rule that is set.
     """
 
     ages: Ages
     believed: Mapping[str, SourceReading]
+    pools: Pools
     union: Union
     best: PricePool | None
     ranked: tuple[str, ...]  # sources in name order
@@ -97,6 +104,7 @@ class Case(Struct, frozen=True):
     of_sums: Consensus | None  # as `consensus`, with all pools as one voter
     outvoted_pools: frozenset[str]  # addresses of pools that contradict it; they add nothing
     chosen: Chosen | None
+    pick: PricePick | None
 
 
 class PricePick(Struct, frozen=True):
@@ -105,7 +113,7 @@ class PricePick(Struct, frozen=True):
     value: float
     label: str
     chosen: Chosen  # gives the changes, and the price itself unless it is a blend
-    blended: tuple[SourcePrice, ...] = ()  # what the price is the mean of
+    blend: Blend | None = None  # of what the price is the mean
 
 
 def examine(readings: Mapping[str, SourceReading], now_ms: int, rules: MergeRules) -> Case | None:
@@ -132,20 +140,23 @@ def examine(readings: Mapping[str, SourceReading], now_ms: int, rules: MergeRule
         chosen = choose(candidates, "price", cut)
         union = join(union, pools.untraded)
     contradicting = outvoted_pools(union, of_sums, rules)
+    agreed = prices if consensus is None else source_prices(opinions, consensus)
     return Case(
         ages=ages,
         believed=believed,
+        pools=pools,
         union=without(union, contradicting),
         best=best,
         ranked=in_order(rules.name_order, tuple(readings)),
         candidates=candidates,
         prices=prices,
-        agreed=prices if consensus is None else source_prices(opinions, consensus),
+        agreed=agreed,
         consensus=consensus,
         outvoted=outvoted,
         of_sums=of_sums,
         outvoted_pools=contradicting,
         chosen=chosen,
+        pick=_pick_price(chosen, candidates, agreed, cut, rules),
     )
 
 
@@ -157,15 +168,17 @@ def merge_token(
     case = examine(readings, now_ms, rules)
     if case is None:
         return Merged({**row, "sources": sorted(readings), "stale": True}, None, dead=True)
-    _set_names(row, readings, case.ranked)
-    _set_created(row, readings, rules)
-    _set_price(row, case, rules)
-    _set_figures(row, case.believed, case.union, case.ranked, case.ages.cut)
+    for field in SHOWN_TEXTS:
+        text = choose_text(field, readings, case)
+        if text is not None:
+            row[field] = text[1]
+    created_ms = find_created(readings, rules)
+    if created_ms is not None:
+        row["created_ms"] = created_ms
+    _set_price(row, case)
+    row.update(choose_figures(give_figures(case))[0])
     if case.best is not None:
-        pool = case.best.view.pool
-        row["pool_address"] = pool.pool_address
-        if pool.protocol is not None:
-            row["protocol"] = pool.protocol
+        row["pool_address"] = case.best.view.pool.pool_address
     if case.union.sums:
         row["pool_count"] = len(case.union.sums)
     row["sources"] = case.ages.sources
@@ -176,117 +189,130 @@ def merge_token(
 
 
 # -- who and since when ---------------------------------------------------------------------------
-def _set_names(
-    row: dict[str, Any], readings: Mapping[str, SourceReading], ranked: tuple[str, ...]
-) -> None:
-    """Set name, ticker and protocol: from the first that knows it. They do not grow old."""
-    for field in SHOWN_TEXTS:
-        for source in ranked:
-            stamped = readings[source].fields.get(field)
-            if stamped is not None and isinstance(stamped.value, str):
-                text = shown(field, stamped.value)
-                if text is not None:
-                    row[field] = text
-                    break
+def choose_text(
+    field: str, readings: Mapping[str, SourceReading], case: Case
+) -> tuple[str, str, int] | None:
+    """Return source, text and time (ms) of a name, ticker or protocol; None: nobody knows it.
+
+    From the first source that knows it; a protocol from the pool that gives the price, if it does.
+    They do not grow old.
+    """
+    if field == "protocol" and case.best is not None:
+        view = case.best.view
+        if view.pool.protocol is not None:
+            return view.source, view.pool.protocol, view.observed_ms
+    for source in case.ranked:
+        stamped = readings[source].fields.get(field)
+        if stamped is not None and isinstance(stamped.value, str):
+            text = shown(field, stamped.value)
+            if text is not None:
+                return source, text, stamped.observed_ms
+    return None
 
 
-def _set_created(
-    row: dict[str, Any], readings: Mapping[str, SourceReading], rules: MergeRules
-) -> None:
-    """Set the earliest known creation that can be true, of the token or of a live pool."""
-    known: list[int] = []
+def find_created(readings: Mapping[str, SourceReading], rules: MergeRules) -> int | None:
+    """Return the earliest known creation that can be true, of the token or of a live pool."""
+    true: list[int] = []
     for source, reading in readings.items():
         stamped = reading.fields.get("created_ms")
-        if stamped is not None and isinstance(stamped.value, int):
-            known.append(stamped.value if stamped.value <= stamped.observed_ms else 0)
+        if stamped is not None and (created_ms := token_created_ms(stamped)) is not None:
+            true.append(created_ms)
         if source in rules.pool_sources:
             born = [pool_created_ms(pool) for pool in reading.pools.values()]
-            known += [created_ms for created_ms in born if created_ms is not None]
-    true = [created_ms for created_ms in known if created_ms >= FIRST_BLOCK_MS]
-    if true:
-        row["created_ms"] = min(true)
+            true += [created_ms for created_ms in born if created_ms is not None]
+    return min(true) if true else None
 
 
 # -- the price and what goes with it --------------------------------------------------------------
-def _set_price(row: dict[str, Any], case: Case, rules: MergeRules) -> None:
+def _set_price(row: dict[str, Any], case: Case) -> None:
     """Set what is chosen in the order of the price; price and changes come from one candidate."""
-    cut = case.ages.cut
-    for field in ("market_cap", "fdv", "price_change_7d"):
-        chosen = choose(case.candidates, field, cut)
-        if chosen is not None:
-            row[field] = chosen.value
-    pick = pick_price(case, rules)
+    for field, chosen in choose_beside_price(case):
+        row[field] = chosen.value
+    pick = case.pick
     if pick is None:
         return
     row["price"], row["price_source"] = pick.value, pick.label
-    for field in WINDOW_CHANGES:
-        offer = pick.chosen.candidate.offer(field)
-        if offer is not None and offer[0] > oldest_change_ms(pick, cut):
-            row[field] = offer[1]
     spread = spread_pct(case.prices)
     if spread is not None:
         row["price_spread_pct"] = spread
 
 
-def pick_price(case: Case, rules: MergeRules) -> PricePick | None:
+def choose_beside_price(case: Case) -> Iterator[tuple[str, Chosen]]:
+    """Yield name and choice of what is known beside the price: cap, fdv and changes."""
+    cut, pick = case.ages.cut, case.pick
+    for field in ("market_cap", "fdv", "price_change_7d"):
+        chosen = choose(case.candidates, field, cut)
+        if chosen is not None:
+            yield field, chosen
+    if pick is None:
+        return
+    oldest_ms = min(cut.price, pick.chosen.observed_ms - 1)
+    candidate = pick.chosen.candidate
+    for field in WINDOW_CHANGES:
+        offer = candidate.offer(field)
+        if offer is not None and offer[0] > oldest_ms:
+            yield field, Chosen(candidate, *offer)
+
+
+def _pick_price(
+    chosen: Chosen | None,
+    candidates: list[PriceCandidate],
+    agreed: list[SourcePrice],
+    cut: Cutoffs,
+    rules: MergeRules,
+) -> PricePick | None:
     """Decide the price by the rule that is set; None when nobody gives one."""
-    chosen = case.chosen
     if chosen is None:
         return None
-    blended = blend(case.agreed, rules.outlier_pct) if rules.price_rule == "weighted" else None
+    blended = blend(agreed, rules.outlier_pct) if rules.price_rule == "weighted" else None
     if blended is None:
-        name = label(chosen.candidate.source, chosen.candidate.thin)
-        return PricePick(chosen.value, name, chosen)
-    value, kept = blended
+        return PricePick(
+            chosen.value, label(chosen.candidate.source, chosen.candidate.thin), chosen
+        )
+    kept = blended.kept
     names = {price.source for price in kept}
-    of_kept = [candidate for candidate in case.candidates if candidate.source in names]
+    of_kept = [candidate for candidate in candidates if candidate.source in names]
     return PricePick(
-        value,
+        blended.value,
         "weighted" if len(kept) > 1 else label(kept[0].source, kept[0].thin),
-        choose(of_kept, "price", case.ages.cut) or chosen,
-        tuple(kept),
+        choose(of_kept, "price", cut) or chosen,
+        blended,
     )
 
 
-def oldest_change_ms(pick: PricePick, cut: Cutoffs) -> int:
-    """Return the time (ms) after which a change must be observed to go with the price."""
-    return min(cut.price, pick.chosen.observed_ms - 1)
-
-
 # -- figures --------------------------------------------------------------------------------------
-def _set_figures(
-    row: dict[str, Any],
-    readings: Mapping[str, SourceReading],
-    union: Union,
-    ranked: tuple[str, ...],
-    cut: Cutoffs,
-) -> None:
-    """Set volume, liquidity, transactions: the largest; buys and sells come from one source."""
-    sums: Mapping[str, Any] = totals(union)
-    most: str | None = None  # the source with more transactions than the pools, if one has
-    for field in LARGEST:
-        if field in sums:
-            row[field] = sums[field]
-    for source in ranked:
-        fields = readings[source].fields
-        if FIGURES.isdisjoint(fields):
-            continue
-        for field in (*LARGEST, "holders"):
-            value: Any = _fresh_value(fields, field, cut)
-            if value is None:
-                continue
-            if field not in row or (value > row[field] and field != "holders"):
-                row[field] = value
-                most = source if field == "transactions_24h" else most
-    if "transactions_24h" in row:
-        for side in ("buys_24h", "sells_24h"):
-            value = (
-                sums.get(side) if most is None else _fresh_value(readings[most].fields, side, cut)
-            )
-            if value is not None:
-                row[side] = value
+def give_figures(case: Case) -> dict[str, Figures]:
+    """Return the fresh figures by who gives them: the pools first, then sources in name order."""
+    givers: dict[str, Figures] = {POOLS: totals(case.union)}
+    oldest_ms = case.ages.cut.sums
+    for source in case.ranked:
+        fields = case.believed[source].fields
+        if not FIGURES.isdisjoint(fields):
+            givers[source] = {
+                name: stamped.value
+                for name, stamped in fields.items()
+                if name in FIGURES and stamped.observed_ms > oldest_ms and stamped.value is not None
+            }
+    return givers
 
 
-def _fresh_value(fields: Mapping[str, Stamped], field: str, cut: Cutoffs) -> Scalar:
-    stamped = fields.get(field)
-    return stamped.value if stamped is not None and stamped.observed_ms > cut.sums else None
+def choose_figures(givers: Mapping[str, Figures]) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return each known figure, and who gives it: of most the largest stands, of equals the first.
+
+    Holders are of the first to know them. Buys and sells go with the transactions, or are unknown.
+    """
+    values = dict(givers[POOLS])
+    taken = dict.fromkeys(values, POOLS)
+    for giver, figures in givers.items():
+        if giver != POOLS:
+            for field, value in figures.items():
+                if field not in values or (value > values[field] and field in _LARGEST):
+                    values[field], taken[field] = value, giver
+    most = taken.get("transactions_24h")
+    for side in FROM_ONE_SOURCE:
+        if taken.get(side) != most:
+            values.pop(side, None)
+            taken.pop(side, None)
+            if most is not None and side in givers[most]:
+                values[side], taken[side] = givers[most][side], most
+    return values, taken

@@ -18,6 +18,9 @@ from shared.model import PoolReading
 # deep: may set the price. thin: only where nothing better does. untraded: only where nothing else
 # does; it adds nothing. dead: never.
 Standing: TypeAlias = Literal["deep", "thin", "untraded", "dead"]
+# What bounds a pool's weight: its own size, the asset it trades against (of unknown price), how
+# much of that asset it holds, or its trades.
+Limit: TypeAlias = Literal["size", "asset", "other", "trades"]
 _UNKNOWN_ASSET: Final = -2.0  # below every volume, and below -1: a volume that is not known
 
 
@@ -26,17 +29,22 @@ class Weight(Struct, frozen=True, gc=False):
 
     `say` orders pools for the price. `weight` is the part of the liquidity that is backed by trades
     and the other token; all of it where nothing of these is known. `counted` is the liquidity that
-    is added up; None: unknown.
+    is added up; None: unknown. `limit` bounds all three.
     """
 
     standing: Standing
     say: float
     weight: float
     counted: float | None
+    limit: Limit
+
+    def is_capped(self, pool: PoolReading) -> bool:
+        """Return whether less of the pool's liquidity is added up than it claims."""
+        return self.counted != pool.liquidity
 
 
-_DEAD: Final = Weight("dead", 0.0, 0.0, None)
-_UNTRADED: Final = Weight("untraded", 0.0, 0.0, None)
+_DEAD: Final = Weight("dead", 0.0, 0.0, None, "size")
+_UNTRADED: Final = Weight("untraded", 0.0, 0.0, None, "trades")
 
 
 def weigh(pool: PoolReading, rules: MergeRules) -> Weight:
@@ -48,20 +56,24 @@ def weigh(pool: PoolReading, rules: MergeRules) -> Weight:
         return _UNTRADED
     # What is not known bounds nothing.
     backing = inf if volume is None else volume * rules.backing_per_volume
+    limit: Limit = "trades"
     if pool.against_unknown:
-        backing = 0.0
+        backing, limit = 0.0, "asset"
     elif trades is not None:
         backing = min(backing, trades * rules.backing_per_trade)
-    if pool.other_liquidity is not None:
-        backing = min(backing, pool.other_liquidity * rules.backing_per_other)
-    weight, most = min(liquidity, backing), backing * rules.liquidity_per_backing
+    other = pool.other_liquidity
+    if other is not None and other * rules.backing_per_other < backing:
+        backing, limit = other * rules.backing_per_other, "other"
+    weight, most = backing, backing * rules.liquidity_per_backing
+    if liquidity <= backing:
+        weight, limit = liquidity, "size"
     # A pool of unknown volume may set the price, after all that are known to trade.
     say = weight if volume is not None else min(weight, rules.min_pool_liquidity)
-    counted = min(liquidity, most)
-    deep = pool.price and say >= rules.min_pool_liquidity and liquidity <= most
-    return Weight(
-        "deep" if deep else "thin", say, weight, counted if counted >= DEAD_LIQUIDITY else None
-    )
+    added = min(liquidity, most)
+    counted = added if added >= DEAD_LIQUIDITY else None
+    if pool.price and say >= rules.min_pool_liquidity and liquidity <= most:
+        return Weight("deep", say, weight, counted, limit)
+    return Weight("thin", say, weight, counted, limit)
 
 
 def turnover(pool: PoolReading) -> tuple[float, float, float, str]:

@@ -1,5 +1,8 @@
 """The explanation of a row: it tells the values that the row has, and why not others."""
 
+import ast
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -7,6 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import convert
 
+from bench.rows import recordings
+from shared.merge import drained, readings, standing
 from shared.merge.explain import Explanation, explain
 from shared.merge.explained import FieldExplanation
 from shared.merge.policy import MergeRules
@@ -180,12 +185,18 @@ def test_an_outlier_of_the_mean_is_named() -> None:
     state = {
         "dexscreener": saw(T0, DEEP),
         "jupiter": saw(T0, price=2.2, liquidity=50_000.0),
-        "ingest:desk": saw(T0, price=2_000.0, liquidity=10.0),
+        "ingest:desk": saw(T0, price=2.8, liquidity=10.0),
+        "ingest:none": saw(T0, price=2.1),
+        "ingest:wild": saw(T0, price=2_000.0, liquidity=10.0),
     }
     price = explained(state, rules=MergeRules(price_rule="weighted")).fields["price"]
     assert price.value == pytest.approx(2.1)
     assert price.source == "dexscreener+jupiter"
-    assert why(price) == [("ingest:desk", None, 2_000.0, "outlier")]
+    assert why(price) == [
+        ("ingest:desk", None, 2.8, "outlier"),
+        ("ingest:none", None, 2.1, "no_weight"),
+        ("ingest:wild", None, 2_000.0, "outvoted"),
+    ]
 
 
 def test_the_raw_name_is_kept_beside_the_one_that_is_shown() -> None:
@@ -208,3 +219,120 @@ def test_a_token_that_is_about_to_be_removed_is_explained_as_it_last_was() -> No
 def test_of_nothing_there_is_nothing_to_tell() -> None:
     assert explained({}) == Explanation()
     assert explained({"jupiter": saw(T0, price=None)}) == Explanation()
+
+
+# -- decided once ---------------------------------------------------------------------------------
+MERGE = Path(__file__).parents[2] / "shared" / "merge"
+
+
+@pytest.mark.parametrize("path", sorted(MERGE.glob("explain*.py")), ids=lambda path: path.stem)
+def test_an_explanation_compares_no_sizes(path: Path) -> None:
+    compared = [
+        ast.unparse(node)
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Compare)
+        and isinstance(node.ops[0], ast.Lt | ast.LtE | ast.Gt | ast.GtE)
+    ]
+    assert compared == []
+
+
+@pytest.mark.parametrize("rules", [MergeRules(), MergeRules(price_rule="weighted")])
+def test_every_recorded_and_hostile_row_is_what_its_explanation_says(rules: MergeRules) -> None:
+    rows = [row for _, state in recordings() for row in state.items()]
+    assert len(rows) > 500
+    for (chain, address), held in rows:
+        row = merge_token(chain, address, held, T0, rules).values
+        found = explain(held, T0, rules).fields
+        known = {name: field.value for name, field in found.items() if field.value is not None}
+        assert known == {name: value for name, value in row.items() if name not in UNTOLD}
+
+
+BIG: Pool = {**DEEP, "pool_address": "Big", "price": 2.2, "liquidity": 60_000.0}
+SMALL: Pool = {**DEEP, "liquidity": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("threshold", "value", "given", "field", "reason"),
+    [
+        (standing, 0.1, {"dexscreener": saw(T0, SMALL)}, "price", "dead_pool"),
+        (drained, 0.1, {"jupiter": saw(T0, price=1.0, liquidity=0.5)}, "price", "drained"),
+        (readings, 0.1, {"dexscreener": saw(T0, {**SMALL, "created_ms": T0 - 9})}, "created_ms",
+         "dead_pool"),
+    ],
+    ids=["pool", "source", "creation"],
+)  # fmt: skip
+def test_a_threshold_that_moves_moves_the_row_and_its_explanation(
+    monkeypatch: pytest.MonkeyPatch,
+    threshold: ModuleType,
+    value: float,
+    given: dict[str, SourceReading],
+    field: str,
+    reason: str,
+) -> None:
+    before = explained(given).fields[field]
+    monkeypatch.setattr(threshold, "DEAD_LIQUIDITY", value)
+    after = explained(given).fields[field]
+    row = merge_token("solana", MINT, given, T0, MergeRules()).values
+    assert (before.value, [each.reason for each in before.passed_over]) == (None, [reason])
+    assert (after.value, after.passed_over) == (row[field], ())
+
+
+@pytest.mark.parametrize(
+    ("stricter", "field", "reason"),
+    [
+        (MergeRules(min_pool_liquidity=55_000.0), "price", "thin"),
+        (MergeRules(backing_per_volume=1.0), "price", "lower_rank"),
+        (MergeRules(price_stale_ms=1_000), "price", "stale"),
+        (MergeRules(sums_stale_ms=1_000), "volume_24h", "stale"),
+        (MergeRules(price_order=("jupiter", "thin")), "price", "not_in_order"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_setting_that_moves_moves_the_row_and_its_explanation(
+    stricter: MergeRules, field: str, reason: str
+) -> None:
+    given = {
+        "dexscreener": saw(T0 - 2_000, {**DEEP, "transactions_24h": 9}),
+        "geckoterminal": saw(T0, {**BIG, "volume_24h": 700.0, "transactions_24h": 9}),
+        "jupiter": saw(T0, price=2.1),
+    }
+    for rules in (MergeRules(), stricter):
+        found = explained(given, rules=rules).fields[field]
+        row = merge_token("solana", MINT, given, T0, rules).values
+        assert found.value == row[field]
+    over = {each.reason for each in found.passed_over if each.source == "dexscreener"}
+    assert over == {reason}
+
+
+# -- pools ----------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("pool", "why", "added"),
+    [
+        (
+            {"liquidity": 500.0, "volume_24h": 100.0},
+            "500 USD, less than 1,000 USD",
+            "its volume, liquidity and trades are added",
+        ),
+        (
+            {"liquidity": 9e6, "volume_24h": 2.0, "transactions_24h": 1},
+            "9,000,000 USD, but only 2 USD were traded in 1 trade in 24 h",
+            "its volume and trades, and 20,000 USD of its liquidity, are added",
+        ),
+        (
+            {"liquidity": None, "volume_24h": 2.0},
+            "an unknown sum, less than 1,000 USD",
+            "its volume and trades are added",
+        ),
+        (
+            {"liquidity": 9e6, "transactions_24h": 1, "other_liquidity": 3.0},
+            "9,000,000 USD, but only 3 USD of the token it trades against are in it",
+            "its volume and trades, and 3,000 USD of its liquidity, are added",
+        ),
+    ],
+    ids=["small", "hardly traded", "curve", "unknown volume"],
+)
+def test_a_thin_pool_says_what_of_it_is_added(pool: Pool, why: str, added: str) -> None:
+    thin = {"pool_address": "Thin", "price": 1.0, **pool}
+    found = explained({"dexscreener": saw(T0, DEEP, thin)}).pools[1]
+    assert (found.role, found.adds) == ("thin", True)
+    assert found.why == f"the pool holds {why}; {added}"

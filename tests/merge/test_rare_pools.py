@@ -65,7 +65,16 @@ def test_one_look_at_an_old_pool_leaves_the_price_with_who_is_steady() -> None:
     price = explain(readings, T0 + MIN, MergeRules()).fields["price"]
     (passed,) = [each for each in price.passed_over if each.pool == "PoolA"]
     assert (price.source, passed.reason) == ("jupiter", "rare")
-    assert passed.why == "seen for the first time; dexscreener sees other pools steadily"
+    assert passed.why == "seen only once in 10 min; dexscreener sees other pools steadily"
+
+
+def test_a_pool_that_returns_after_long_is_not_called_new() -> None:
+    curve = looks_of_a_curve(11, 11.5, 12)
+    looks = [dex(OLD, at_ms=T0), *curve, dex(OLD, at_ms=T0 + 12 * MIN), jup(T0 + 12 * MIN)]
+    _, readings = row_of(tuple(looks), CAT, T0 + 12 * MIN, MergeRules())
+    price = explain(readings, T0 + 12 * MIN, MergeRules()).fields["price"]
+    (passed,) = [each for each in price.passed_over if each.pool == "PoolA"]
+    assert passed.why == "seen only once in 10 min; dexscreener sees other pools steadily"
 
 
 def test_a_second_look_at_an_old_pool_gives_it_the_price() -> None:

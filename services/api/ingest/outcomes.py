@@ -16,9 +16,10 @@ from msgspec import Struct
 from services.api.edge.problem import clip
 from services.api.ingest.body import AcceptedToken
 from shared.merge.explain import explain
-from shared.merge.explained import FieldExplanation, number, span
+from shared.merge.explained import FieldExplanation
 from shared.merge.policy import MergeRules
 from shared.merge.readings import ReadingError, SourceReading, Stamped, decode_source_reading
+from shared.merge.words import number, span
 from shared.state.row import Fields
 
 Row: TypeAlias = Mapping[str, Any]
