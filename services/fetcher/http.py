@@ -1,6 +1,6 @@
 """The one place that calls upstreams: limits, retries, deadlines, sizes.
 
-The rules are data and pure functions (`verdict`, waits.py); the class is a thin shell around one
+The rules are data and pure functions (`outcome_of`, waits.py); the class is a thin shell around one
 httpx client. No redirect is followed, no cookie kept, no body decoded that is not JSON.
 """
 
@@ -49,7 +49,7 @@ class CallOutcome(enum.Enum):
     FATAL = "fatal"  # this host will not answer us until someone changes something
 
 
-def verdict(status: int, headers: Mapping[str, str]) -> CallOutcome:
+def outcome_of(status: int, headers: Mapping[str, str]) -> CallOutcome:
     """Judge an answer by its status and headers (names in lower case)."""
     if status == 200:
         return CallOutcome.OK if is_json(headers.get("content-type", "")) else CallOutcome.SKIP
@@ -259,28 +259,28 @@ class Upstreams:
                 ) as response,
             ):
                 observed_ms = int(self._clock() * 1_000)
-                await self._judge(source, response, where)
+                await self._raise_for_status(source, response, where)
                 return UpstreamResponse(await _read(response, where), observed_ms)
         except (TimeoutError, httpx.HTTPError, httpx.InvalidURL) as error:
             raise Unavailable(f"{where}: {type(error).__name__}") from error
 
-    async def _judge(self, source: Source, response: httpx.Response, where: str) -> None:
+    async def _raise_for_status(self, source: Source, response: httpx.Response, where: str) -> None:
         """Raise what the status and headers deserve; make all replicas wait if asked to."""
         status, headers = response.status_code, response.headers
-        judged = verdict(status, headers)
+        outcome = outcome_of(status, headers)
         wait_s = requested_wait_s(status, headers, self._clock())
-        if judged is CallOutcome.FATAL:
+        if outcome is CallOutcome.FATAL:
             wait_s = max(wait_s, FATAL_WAIT_S)
         if wait_s:
             self._counts[source.name].holds += 1
             await self._budget.hold(source.host, wait_s)
-        if judged is CallOutcome.RETRY:
+        if outcome is CallOutcome.RETRY:
             if status == 429:
                 raise Throttled(f"{where}: HTTP 429", retry_after_s=wait_s)
             raise Unavailable(f"{where}: HTTP {status}")
-        if judged is CallOutcome.FATAL:
+        if outcome is CallOutcome.FATAL:
             raise SourceError(f"{where}: HTTP {status}")
-        if judged is CallOutcome.SKIP:
+        if outcome is CallOutcome.SKIP:
             what = "no JSON" if status == 200 else f"HTTP {status}"
             raise MalformedBody(f"{where}: {what}")
         if sum(len(name) + len(value) for name, value in headers.raw) > MAX_HEADERS:

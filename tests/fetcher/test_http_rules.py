@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from services.fetcher.http import CallOutcome, RetryBudget, verdict
+from services.fetcher.http import CallOutcome, RetryBudget, outcome_of
 from services.fetcher.waits import requested_wait_s
 
 NOW = 1_700_000_000.0
@@ -39,8 +39,10 @@ JSON = {"content-type": "application/json; charset=utf-8"}
         (1020, {}, CallOutcome.SKIP),
     ],
 )
-def test_verdict(status: int, headers: dict[str, str], meaning: CallOutcome) -> None:
-    assert verdict(status, headers) is meaning
+def test_the_outcome_of_a_call_follows_from_status_and_content_type(
+    status: int, headers: dict[str, str], meaning: CallOutcome
+) -> None:
+    assert outcome_of(status, headers) is meaning
 
 
 @pytest.mark.parametrize(
