@@ -16,7 +16,7 @@ import redis as sync_redis
 
 from dexwire.runfile import Running
 from dexwire.server.doctor import machine
-from dexwire.server.doctor.probe import look
+from dexwire.server.doctor.probe import read_facts
 from dexwire.server.doctor.result import Result
 from dexwire.server.doctor.run import examine
 from dexwire.server.doctor.server import Facts, judge
@@ -152,7 +152,7 @@ def test_whatever_is_wrong_comes_with_what_to_do() -> None:
 async def seen(url: str, prefix: str = "") -> dict[str, Result]:
     client = open_redis(url)
     try:
-        return {one.name: one for one in judge(await look(client, "redis://h/0", prefix))}
+        return {one.name: one for one in judge(await read_facts(client, "redis://h/0", prefix))}
     finally:
         await client.aclose()
 
@@ -206,7 +206,7 @@ async def test_the_state_that_services_leave_is_read(redis: Redis, keys: Keys) -
     await redis.set(keys.lease, "me", px=60_000)
     await redis.hset(keys.fetch_status("jupiter"), mapping={"state": "down", "last_error": "x"})
 
-    facts = await look(redis, "redis://h/0", keys.prefix)
+    facts = await read_facts(redis, "redis://h/0", keys.prefix)
     found = {one.name: one for one in judge(facts)}
 
     assert not facts.logged

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from dexwire.server.doctor.probe import look
+from dexwire.server.doctor.probe import read_facts
 from dexwire.server.doctor.result import Result
 from dexwire.server.doctor.rights import COMMANDS, rights
 from dexwire.server.doctor.server import judge
@@ -98,7 +98,7 @@ async def test_a_service_sees_what_it_lacks(guarded: Guarded) -> None:
 @pytest.mark.parametrize("user", SERVICES)
 async def test_what_a_service_may_not_see_is_no_fault(guarded: Guarded, user: str) -> None:
     async with as_user(guarded, user) as client:
-        results = judge(await look(client, "unix://x", guarded.prefix))
+        results = judge(await read_facts(client, "unix://x", guarded.prefix))
 
     faults = {one.name for one in results if one.verdict != "ok"}
     assert faults <= {"aggregator", "data"}  # there is really none, where it can be seen

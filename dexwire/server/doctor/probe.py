@@ -18,7 +18,7 @@ from shared.state.store import Store
 T = TypeVar("T")
 
 
-async def look(client: Redis, where: str, prefix: str) -> Facts:
+async def read_facts(client: Redis, where: str, prefix: str) -> Facts:
     """Return everything. Raises redis-py's errors when the server does not answer.
 
     What this user may not ask for is named in `denied`: a service's own user sees little.
@@ -55,12 +55,12 @@ async def look(client: Redis, where: str, prefix: str) -> Facts:
     )
 
 
-async def _time_ms(redis: Any) -> int:  # noqa: ANN401 - see `look`
+async def _time_ms(redis: Any) -> int:  # noqa: ANN401 - see `read_facts`
     seconds, micros = await redis.time()
     return int(seconds) * 1000 + int(micros) // 1000
 
 
-async def _pubsub_limit(redis: Any) -> str | None:  # noqa: ANN401 - see `look`
+async def _pubsub_limit(redis: Any) -> str | None:  # noqa: ANN401 - see `read_facts`
     found = await redis.config_get("client-output-buffer-limit")
     value = next(iter(found.values()), None)
     return value.decode() if isinstance(value, bytes) else value
@@ -75,7 +75,7 @@ async def _meta(client: Redis, keys: Keys) -> Meta:
         return Meta()
 
 
-async def _is_logged(redis: Any, keys: Keys, version: int) -> bool:  # noqa: ANN401 - see `look`
+async def _is_logged(redis: Any, keys: Keys, version: int) -> bool:  # noqa: ANN401 - see `read_facts`
     try:
         return bool(await redis.xrange(keys.log, f"{version}-0", f"{version}-0"))
     except NoPermissionError:
@@ -84,12 +84,12 @@ async def _is_logged(redis: Any, keys: Keys, version: int) -> bool:  # noqa: ANN
         return False
 
 
-async def _lease_ms(redis: Any, keys: Keys) -> int | None:  # noqa: ANN401 - see `look`
+async def _lease_ms(redis: Any, keys: Keys) -> int | None:  # noqa: ANN401 - see `read_facts`
     left = int(await redis.pttl(keys.lease))
     return left if left >= 0 else None
 
 
-async def _sources(redis: Any, keys: Keys) -> dict[str, dict[str, str]]:  # noqa: ANN401 - see `look`
+async def _sources(redis: Any, keys: Keys) -> dict[str, dict[str, str]]:  # noqa: ANN401 - see `read_facts`
     found = {}
     for name in POLLED:
         status = await redis.hgetall(keys.fetch_status(name))

@@ -18,7 +18,7 @@ from dexwire.runfile import DEFAULT_FOLDER, Running, find_running
 from dexwire.server.config import masked, read_config
 from dexwire.server.doctor import machine
 from dexwire.server.doctor.deep import deep
-from dexwire.server.doctor.probe import look
+from dexwire.server.doctor.probe import read_facts
 from dexwire.server.doctor.result import Result, fail, ok, shown
 from dexwire.server.doctor.rights import rights
 from dexwire.server.doctor.server import judge
@@ -120,7 +120,7 @@ async def _redis(
     client = open_redis(address, timeout_s=_ANSWER_S / 2)
     try:
         async with asyncio.timeout(_ANSWER_S):
-            facts = await look(client, _public(address), address.prefix)
+            facts = await read_facts(client, _public(address), address.prefix)
             allowed = await rights(client, address.prefix, address.parts().user)
     except (TimeoutError, *UNREACHABLE, RedisError) as error:
         yield _unreachable(address, error)

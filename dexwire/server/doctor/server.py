@@ -7,11 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from dexwire.server.doctor.result import Result, fail, ok, warn
+from shared.redis.versions import LEAST_REDIS, LEAST_VALKEY
 from shared.state.meta import Meta
 from shared.state.store import run_of
 
-LEAST_REDIS: Final = (7, 0)
-LEAST_VALKEY: Final = (7, 2)
 _FULL: Final = 0.9
 _FILLING: Final = 0.75
 _SKEW_MS: Final = 1_000  # a reading's age is judged in seconds

@@ -22,10 +22,10 @@ from typing import Final, Self
 from dexwire.server.up.children import start_child
 from dexwire.server.up.leftovers import PREFIX, SOCKET_NAME, hold
 from shared.errors import ConfigError, StoreError
+from shared.redis.versions import LEAST_REDIS
 
 READY_S: Final = 10.0  # 10-50 ms is usual; a large append-only file takes seconds to load
 STOP_S: Final = 5.0  # then SIGKILL
-_LEAST_VERSION: Final = (7, 0)  # sharded pub/sub, shebang scripts, read-only scripts
 _ON_PATH: Final = ("valkey-server", "redis-server")
 _NO_SERVER: Final = (
     "REDIS_URL: no Redis to use. Either set REDIS_URL to a running server (Redis 7.0 or Valkey 7.2 "
@@ -167,7 +167,7 @@ def find_server() -> str:
         return bundled
     for name in _ON_PATH:
         path = shutil.which(name)
-        if path is not None and server_version(path) >= _LEAST_VERSION:
+        if path is not None and server_version(path) >= LEAST_REDIS:
             return path
     raise ConfigError(_NO_SERVER)
 

@@ -14,8 +14,8 @@ from shared.errors import CannotListen, StoreError
 from shared.process.listen import bind
 from shared.redis.address import RedisAddress
 from shared.redis.connect import UNREACHABLE, open_redis
+from shared.redis.versions import LEAST_REDIS
 
-LEAST_REDIS: Final = (7, 0)
 _ANSWER_S: Final = 2.5
 _WILDCARDS: Final = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104
 
