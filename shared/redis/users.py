@@ -7,7 +7,7 @@ script does is judged by the rights of its caller, key by key and command by com
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -43,70 +43,89 @@ class RedisUser:
 def redis_users(prefix: str = "") -> tuple[RedisUser, ...]:
     """Return the table for a key prefix."""
     keys = Keys(_GLOB.sub(r"\\\1", prefix))
-    rows, readings = keys.token("*"), keys.reading("*")
-    indices, bases = keys.index("*"), keys.alert_base("*")
-    state = (keys.meta, keys.gone, keys.log)
-    reverted = keys.reverted
-    services = (
-        RedisUser(
-            name="fetcher",
-            commands=(
-                *CONNECT, *_RUN, *_AT_ONCE, "del", "get", "hget", "hincrby", "hset", "pexpire",
-                "pttl", "set", "time", "zadd", "zcard", "zpopmin", "zrange", "zrem",
-                "zremrangebyscore", "zrevrange", "zscore",
-            ),
-            reads=(rows, indices, keys.watched),
-            writes=(
-                keys.fetch_job("*", "*"), keys.fetch_bucket("*", "*"), keys.fetch_hold("*"),
-                keys.fetch_status("*"), keys.fetch_due("*"), keys.fetch_known,
-            ),
-            publishes=(keys.raw_tokens,),
+    services = (_fetcher(keys), _aggregator(keys), _api(keys), _ws(keys))
+    return (*services, _admin(keys, services))
+
+
+def _fetcher(keys: Keys) -> RedisUser:
+    return RedisUser(
+        name="fetcher",
+        commands=(
+            *CONNECT, *_RUN, *_AT_ONCE, "del", "get", "hget", "hincrby", "hset", "pexpire",
+            "pttl", "set", "time", "zadd", "zcard", "zpopmin", "zrange", "zrem",
+            "zremrangebyscore", "zrevrange", "zscore",
         ),
-        RedisUser(
-            name="aggregator",
-            commands=(
-                *CONNECT, *_RUN, *_FOLLOW, "del", "get", "hdel", "hget", "hmget", "hset",
-                "pexpire", "set", "time", "xadd", "zadd", "zrem", "zremrangebyscore",
-            ),
-            writes=(rows, readings, indices, *state, keys.alerts_log, bases, reverted, keys.lease),
-            subscribes=(keys.raw_tokens, keys.state_changes),
-            publishes=(keys.state_changes,),
+        reads=(keys.token("*"), keys.index("*"), keys.watched),
+        writes=(
+            keys.fetch_job("*", "*"), keys.fetch_bucket("*", "*"), keys.fetch_hold("*"),
+            keys.fetch_status("*"), keys.fetch_due("*"), keys.fetch_known,
         ),
-        RedisUser(
-            name="api",
-            commands=(
-                *CONNECT, *_RUN, *_AT_ONCE, *_FOLLOW, "evalsha_ro", "exists", "get", "getrange",
-                "hmget", "hset", "hsetnx", "pexpire", "set", "strlen", "time", "zadd",
-                "zcard", "zremrangebyscore", "zrevrange",
-            ),
-            reads=(rows, readings, indices, *state, keys.fetch_status("*"), keys.lease),
-            writes=(
-                keys.ingest_seen("*", "*"), keys.ingest_rate("*"), keys.view("*"), keys.views,
-                keys.cursor_secret, reverted,
-            ),
-            shown=(keys.lease,),
-            subscribes=(keys.state_changes,),
-            publishes=(keys.raw_tokens,),
-        ),
-        RedisUser(
-            name="ws",
-            commands=(
-                *CONNECT, *_AT_ONCE, *_FOLLOW, "hget", "set", "xinfo|stream", "zadd",
-                "zremrangebyrank", "zremrangebyscore",
-            ),
-            reads=(rows, *state, keys.alerts_log),
-            writes=(keys.watched, reverted),
-            subscribes=(keys.state_changes,),
-        ),
+        publishes=(keys.raw_tokens,),
     )  # fmt: skip
+
+
+def _aggregator(keys: Keys) -> RedisUser:
+    return RedisUser(
+        name="aggregator",
+        commands=(
+            *CONNECT, *_RUN, *_FOLLOW, "del", "get", "hdel", "hget", "hmget", "hset",
+            "pexpire", "set", "time", "xadd", "zadd", "zrem", "zremrangebyscore",
+        ),
+        writes=(
+            *_state(keys), keys.alerts_log, keys.alert_base("*"), keys.reverted, keys.lease,
+        ),
+        subscribes=(keys.raw_tokens, keys.state_changes),
+        publishes=(keys.state_changes,),
+    )  # fmt: skip
+
+
+def _api(keys: Keys) -> RedisUser:
+    return RedisUser(
+        name="api",
+        commands=(
+            *CONNECT, *_RUN, *_AT_ONCE, *_FOLLOW, "evalsha_ro", "exists", "get", "getrange",
+            "hmget", "hset", "hsetnx", "pexpire", "set", "strlen", "time", "zadd",
+            "zcard", "zremrangebyscore", "zrevrange",
+        ),
+        reads=(*_state(keys), keys.fetch_status("*"), keys.lease),
+        writes=(
+            keys.ingest_seen("*", "*"), keys.ingest_rate("*"), keys.view("*"), keys.views,
+            keys.cursor_secret, keys.reverted,
+        ),
+        shown=(keys.lease,),
+        subscribes=(keys.state_changes,),
+        publishes=(keys.raw_tokens,),
+    )  # fmt: skip
+
+
+def _ws(keys: Keys) -> RedisUser:
+    return RedisUser(
+        name="ws",
+        commands=(
+            *CONNECT, *_AT_ONCE, *_FOLLOW, "hget", "set", "xinfo|stream", "zadd",
+            "zremrangebyrank", "zremrangebyscore",
+        ),
+        reads=(keys.token("*"), keys.meta, keys.gone, keys.log, keys.alerts_log),
+        writes=(keys.watched, keys.reverted),
+        subscribes=(keys.state_changes,),
+    )  # fmt: skip
+
+
+def _admin(keys: Keys, services: Iterable[RedisUser]) -> RedisUser:
+    """Return the user of `dexwire verify` and `dexwire doctor`: it reads what services use."""
     known = dict.fromkeys(key for user in services for key in (*user.writes, *user.reads))
-    admin = RedisUser(  # `dexwire verify`, `dexwire doctor`
+    return RedisUser(
         name="admin",
         commands=(*CONNECT, *_AT_ONCE, *_FOLLOW, *_LOOK),
         reads=tuple(key for key in known if key != keys.cursor_secret),
         subscribes=(keys.state_changes,),
     )
-    return (*services, admin)
+
+
+def _state(keys: Keys) -> tuple[str, ...]:
+    """Return the keys of the state, with the readings behind it."""
+    rows = (keys.token("*"), keys.reading("*"), keys.index("*"))
+    return (*rows, keys.meta, keys.gone, keys.log)
 
 
 def acl_lines(prefix: str, hashes: Mapping[str, str]) -> list[str]:
