@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from dataclasses import dataclass, field
 from importlib.metadata import version
 
@@ -37,6 +36,7 @@ from shared.errors import ConfigError
 from shared.keys import Keys
 from shared.process.listen import listen
 from shared.process.logs import get_logger
+from shared.process.loop_watch import LoopWatch
 from shared.process.metrics import Metrics
 from shared.process.run import run_jobs
 from shared.redis.connect import Redis, open_redis
@@ -47,15 +47,19 @@ _COST_BURST_S = 20.0  # of an address's share, at once after a pause
 _SEND_BUFFER = 256 * 1024  # bytes of a connection in the kernel
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Api:
     """The parts of one running api; `app` is what a server serves."""
 
+    settings: ApiSettings
+    redis: Redis
+    keys: Keys
     live: Live
-    app: ASGIApp
     visitors: Visitors
-    problems: Counter[str]  # answered so far, by code
-    draining: bool = field(default=False)
+    counts: ApiCounts
+    loop: LoopWatch
+    draining: bool = False
+    app: ASGIApp = field(init=False)
 
 
 def build_api(
@@ -66,62 +70,88 @@ def build_api(
     """  # noqa: D205
     metrics = metrics or Metrics("api")
     keys = Keys(settings.redis_prefix)
-    live = Live(feed_redis, redis, keys)
-    secret = settings.cursor_secret
-    views = Views(
-        redis, keys, live, secret.get_secret_value().encode() if secret else None,
-        per_address=settings.api_walks_per_address,
-    )  # fmt: skip
-    counts = ApiCounts()
-    export(metrics, counts, live.feed)
-    visitors = Visitors(
+    api = Api(
+        settings=settings,
+        redis=redis,
+        keys=keys,
+        live=Live(feed_redis, redis, keys),
+        visitors=_visitors(settings),
+        counts=ApiCounts(),
+        loop=metrics.loop,
+    )
+    export(metrics, api.counts, api.live.feed)
+    discover = _discover(api)
+    readers, writers = _readers(api, discover), {"/ingest": _ingest(api)}
+    api.counts.routes = Routes([*readers, *writers])
+    api.app = edge(
+        build_router(readers, writers, Sources(redis, keys).explain),
+        api.visitors,
+        cached=discover.cached,
+        origins=settings.api_origins,
+        max_inflight=settings.api_max_inflight,
+        demo=settings.demo,
+        counts=api.counts,
+        draining=lambda: api.draining,
+    )
+    return api
+
+
+def _visitors(settings: ApiSettings) -> Visitors:
+    return Visitors(
         Proxies(settings.trusted_proxies),
         Rates(settings.api_rate, settings.api_burst),
         costs=Costs(settings.api_cost_pct / 100, _COST_BURST_S),
         conns_per_address=settings.api_conns_per_address,
         max_connections=settings.api_max_connections,
     )
-    discover = Discover(
-        live, Pages(live, views), counts, address_of=visitors.address, paying=visitors.paying
+
+
+def _discover(api: Api) -> Discover:
+    secret = api.settings.cursor_secret
+    views = Views(
+        api.redis,
+        api.keys,
+        api.live,
+        secret.get_secret_value().encode() if secret else None,
+        per_address=api.settings.api_walks_per_address,
     )
-    ingest = Ingest(
-        live,
-        visitors,
-        Receipts(redis, keys, rate=settings.ingest_rate, burst=settings.ingest_burst),
-        OutcomeReader(redis, keys, live, settings.merge_rules()),
+    pages, visitors = Pages(api.live, views), api.visitors
+    return Discover(
+        api.live, pages, api.counts, address_of=visitors.address, paying=visitors.paying
+    )
+
+
+def _ingest(api: Api) -> ASGIApp:
+    settings = api.settings
+    return Ingest(
+        api.live,
+        api.visitors,
+        Receipts(api.redis, api.keys, rate=settings.ingest_rate, burst=settings.ingest_burst),
+        OutcomeReader(api.redis, api.keys, api.live, settings.merge_rules()),
         producers=settings.producers(),
         origins=settings.api_origins,
         quote_assets=settings.include_quote_assets,
         max_ack_waits=settings.api_max_ack_waits,
         keyless=settings.local_posts,
-        counts=counts,
+        counts=api.counts,
     )
-    api = Api(live, discover, visitors, counts.problems)
-    readers: dict[str, ASGIApp] = {
+
+
+def _readers(api: Api, discover: Discover) -> dict[str, ASGIApp]:
+    """Return what answers GET, by path."""
+    settings, redis, keys, live = api.settings, api.redis, api.keys, api.live
+    return {
         **page_routes(settings.ws_public_url, version("dexwire"), demo=settings.demo),
         **dict.fromkeys(LISTS, discover),
-        "/search": Search(live, visitors.paying),
+        "/search": Search(live, api.visitors.paying),
         **document_routes(),
         "/tokens/{chain}/{address}": TokenEndpoint(
             redis, keys, settings.merge_rules(), live.meant_chain
         ),
         "/health": Health(redis, keys, live, demo=settings.demo),
         "/livez": Livez(),
-        "/readyz": Readyz(redis, live, metrics.loop, lambda: api.draining),
+        "/readyz": Readyz(redis, live, api.loop, lambda: api.draining),
     }
-    writers: dict[str, ASGIApp] = {"/ingest": ingest}
-    counts.routes = Routes([*readers, *writers])
-    api.app = edge(
-        build_router(readers, writers, Sources(redis, keys).explain),
-        visitors,
-        cached=discover.cached,
-        origins=settings.api_origins,
-        max_inflight=settings.api_max_inflight,
-        demo=settings.demo,
-        counts=counts,
-        draining=lambda: api.draining,
-    )
-    return api
 
 
 async def run(settings: ApiSettings, stop: asyncio.Event, metrics: Metrics | None = None) -> None:
@@ -139,7 +169,7 @@ async def run(settings: ApiSettings, stop: asyncio.Event, metrics: Metrics | Non
         api = build_api(settings, redis, feed_redis, metrics)
 
         async def serve() -> None:
-            protocol = serving(bounds(settings, api))
+            protocol = serving(_bounds(api))
             async with HttpServer(api.app, sock, protocol, finish_s=FINISH_S) as server:
                 host, port = sock.getsockname()[:2]
                 log.info("api_listening", host=host, port=port, redis=str(settings.redis))
@@ -151,11 +181,10 @@ async def run(settings: ApiSettings, stop: asyncio.Event, metrics: Metrics | Non
         await run_jobs(stop, {"follow": api.live.feed.run()}, finishing={"serve": serve()})
 
 
-def bounds(settings: ApiSettings, api: Api) -> Bounds:
-    """Return what the connections of an api are held to."""
+def _bounds(api: Api) -> Bounds:
     return Bounds(
         api.visitors,
-        header_s=settings.api_header_s,
-        stall_s=settings.api_stall_s,
-        problems=api.problems,
+        header_s=api.settings.api_header_s,
+        stall_s=api.settings.api_stall_s,
+        problems=api.counts.problems,
     )

@@ -55,17 +55,8 @@ async def run_sources(
     ):
         if not await unless_stopped(stop, wait_for_redis(redis, settings.redis)):
             return
-        log.info(
-            "fetcher_started", sources=names(sources), factor=settings.fetch_rate_factor,
-            delivery=settings.fetcher_delivery,
-        )  # fmt: skip
-        for source in sources:
-            for warning in source.warnings:
-                log.warning("source_setting_doubtful", source=source.name, warning=warning)
-        status = StatusBoard()
-        for name in off:
-            status[name].facts["state"] = "off"
-        counts = FetcherCounts(source.name for source in sources)
+        _log_start(settings, sources)
+        status, counts = _status_of(off), FetcherCounts(source.name for source in sources)
         export(metrics or Metrics("fetcher"), counts)
         upstreams = Upstreams(
             client, Budget(redis, keys), concurrency=settings.fetch_concurrency, counts=counts
@@ -87,6 +78,23 @@ async def run_sources(
             )
             await run_jobs(stop, jobs_of(runner))
         log.info("fetcher_stopped")
+
+
+def _log_start(settings: FetcherSettings, sources: Sequence[Source]) -> None:
+    log.info(
+        "fetcher_started", sources=names(sources), factor=settings.fetch_rate_factor,
+        delivery=settings.fetcher_delivery,
+    )  # fmt: skip
+    for source in sources:
+        for warning in source.warnings:
+            log.warning("source_setting_doubtful", source=source.name, warning=warning)
+
+
+def _status_of(off: Sequence[str]) -> StatusBoard:
+    status = StatusBoard()
+    for name in off:
+        status[name].facts["state"] = "off"
+    return status
 
 
 def jobs_of(runner: JobRunner) -> Mapping[str, Job]:
