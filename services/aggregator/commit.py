@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import msgspec
+from msgspec import Struct
 
 from services.aggregator.alerts import Crossing, Track, encode_track
 from shared.keys import Keys
@@ -26,7 +27,7 @@ from shared.state.messages import (
     encode_natives,
 )
 from shared.state.plan import CommitPlan, Writes
-from shared.state.replica import Replica
+from shared.state.replica import PatchedRow, Replica
 from shared.state.row import Fields
 
 _OVERHEAD: Final = 5  # what a token costs besides its fields
@@ -82,17 +83,23 @@ class Stamp:
     native: Mapping[str, NativePrice | None] = field(default_factory=dict)
 
 
-def plan_commit(
-    keys: Keys, replica: Replica, items: Iterable[Item], stamp: Stamp
-) -> tuple[CommitPlan, Commit]:
+class Draft(Struct, frozen=True):
+    """A commit as the store takes it, as it is said, and as the replica applies it."""
+
+    plan: CommitPlan
+    message: Commit
+    rows: list[PatchedRow]
+
+
+def draft_commit(keys: Keys, replica: Replica, items: Iterable[Item], stamp: Stamp) -> Draft:
     """Build the commit that follows the replica's version. Nothing is changed yet."""
-    draft = _Draft(keys, replica, stamp)
+    builder = _DraftBuilder(keys, replica, stamp)
     for item in items:
-        draft.put(item)
-    return draft.finish()
+        builder.put(item)
+    return builder.finish()
 
 
-class _Draft:
+class _DraftBuilder:
     """A commit in the making: what the store writes beside what the message says."""
 
     def __init__(self, keys: Keys, replica: Replica, stamp: Stamp) -> None:
@@ -101,6 +108,7 @@ class _Draft:
         self._rv = str(self._version).encode()
         self._digest, self._tokens = replica.digest, len(replica.rows)
         self._writes = Writes(keys, self._version)
+        self._rows: list[PatchedRow] = []
         self._sets: list[msgspec.Raw] = []
         self._adds: list[msgspec.Raw] = []
         self._removed: list[str] = []
@@ -125,20 +133,21 @@ class _Draft:
             self._put_row(item)
 
     def _put_row(self, item: Item) -> None:
-        token = item.token_id
+        token, replica = item.token_id, self._replica
         changed = {**item.changed, "rv": self._rv}
-        before = {} if item.added else self._replica.fields(token)
-        after = rows_.patch(before, changed)
-        old_hash = self._replica.row_hash(token)
-        self._digest = rows_.add_to_digest(self._digest, plus=rows_.row_hash(after), minus=old_hash)
-        if item.added:
+        row = replica.patched(token, changed, whole=item.added)
+        self._rows.append(row)
+        old_hash = replica.row_hash(token)
+        self._digest = rows_.add_to_digest(self._digest, plus=row.hash, minus=old_hash)
+        if row.whole:
             self._tokens += 1
-            self._adds.append(msgspec.Raw(rows_.encode_row(after)))
-            self._writes.add_row(token, after)
-            if token in self._replica.gone:
+            self._adds.append(msgspec.Raw(row.row))
+            self._writes.add_row(token, row.changed)
+            if token in replica.gone:
                 self._writes.returned(token)
         else:
-            self._sets.append(msgspec.Raw(rows_.encode_row({"id": before["id"], **changed})))
+            diff = {"id": msgspec.json.encode(token), **changed}
+            self._sets.append(msgspec.Raw(rows_.encode_row(diff)))
             self._writes.change_row(token, changed)
 
     def _names(self, item: Item) -> dict[str, str]:
@@ -171,8 +180,8 @@ class _Draft:
         self._digest = rows_.add_to_digest(self._digest, minus=self._replica.row_hash(token))
         self._tokens -= token in self._replica.rows
 
-    def finish(self) -> tuple[CommitPlan, Commit]:
-        """Return what the store is to write, and the message that it logs and publishes."""
+    def finish(self) -> Draft:
+        """Return the commit of all that was put in."""
         stamp, replica = self._stamp, self._replica
         if stamp.native:
             self._writes.put_natives(encode_natives(change_natives(replica.native, stamp.native)))
@@ -206,4 +215,4 @@ class _Draft:
             commands=self._writes.commands(),
             log_from=stamp.log_from,
         )
-        return plan, message
+        return Draft(plan, message, self._rows)

@@ -14,7 +14,7 @@ from typing import Final
 from redis.exceptions import OutOfMemoryError
 
 from services.aggregator.alerts import AlertBook
-from services.aggregator.commit import Item, Stamp, pieces, plan_commit
+from services.aggregator.commit import Item, Stamp, draft_commit, pieces
 from services.aggregator.context import AggregatorContext
 from services.aggregator.history import LogHistory
 from services.aggregator.intake import Waiting
@@ -280,21 +280,21 @@ class Term:
             refused=refused,
             native=native,
         )
-        plan, message = plan_commit(self._context.store.keys, self._replica, items, stamp)
+        draft = draft_commit(self._context.store.keys, self._replica, items, stamp)
         async with self._writing:
             writing = time.perf_counter()
             try:
-                await self._write(plan)
+                await self._write(draft.plan)
             except Exception as error:
                 counts.refused(error)
                 raise
             counts.committed(items, time.perf_counter() - writing)
-            self._replica.apply(message)
+            self._replica.advance(draft.message, draft.rows)
             self._merger.settle(items)
         counts.log_entries = version - max(1, stamp.log_from) + 1
         log.debug(
-            "window_committed", version=version, tokens=len(items), alerts=len(message.ev),
-            bytes=len(plan.message), ms=round(1000 * (time.perf_counter() - started), 2),
+            "window_committed", version=version, tokens=len(items), alerts=len(draft.message.ev),
+            bytes=len(draft.plan.message), ms=round(1000 * (time.perf_counter() - started), 2),
         )  # fmt: skip
 
     async def _write(self, plan: CommitPlan) -> None:

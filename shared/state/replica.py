@@ -6,7 +6,10 @@ HTTP and the stream; sorted orders are in `shared/state/orders.py`.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+
+from msgspec import Struct
 
 from shared.errors import Diverged
 from shared.state import row as rows_
@@ -23,6 +26,16 @@ class Change:
     sets: tuple[tuple[str, bytes], ...] = ()  # (id, {"id", changed fields} as JSON)
     adds: tuple[tuple[str, bytes], ...] = ()  # (id, whole row as JSON)
     dels: tuple[str, ...] = ()
+
+
+class PatchedRow(Struct, frozen=True, gc=False):
+    """A row as a commit makes it: its JSON, its hash, and what changed; `whole`: it is new."""
+
+    token_id: str
+    row: bytes
+    hash: int
+    changed: Fields
+    whole: bool
 
 
 @dataclass(slots=True)
@@ -50,7 +63,7 @@ class Replica:
 
     def load_row(self, token_id: str, fields: Fields) -> None:
         """Take over one row as the store holds it."""
-        self._put(token_id, fields, fields, whole=True)
+        self._put(_whole_row(token_id, fields))
 
     def apply(self, commit: Commit, *, torn: bool = False) -> Change:
         """Apply the commit that follows this version.
@@ -61,27 +74,45 @@ class Replica:
 
         Raises Diverged when the commit does not follow or the digest disagrees; the caller reloads.
         """
-        if commit.e != self.epoch or commit.pv != self.version:
-            here, there = (self.epoch, self.version), (commit.e, commit.pv)
-            raise Diverged(f"commit builds on {there}, the replica is at {here}")
+        self._check_follows(commit)
         sets, adds = [], []
         for raw in commit.set:
             changed = rows_.decode_row(raw)
             token_id = rows_.text(changed["id"])
-            before = self.rows.get(token_id)
-            if before is None:
+            if token_id not in self.rows:
                 if torn:
                     continue
                 raise Diverged(f"commit {commit.v} changes {token_id[:64]!r}, which is not here")
-            fields = rows_.patch(rows_.decode_row(before), changed)
-            self._put(token_id, fields, changed, whole=False)
+            self._put(self.patched(token_id, changed))
             sets.append((token_id, bytes(raw)))
         for raw in commit.add:
             fields = rows_.decode_row(raw)
             token_id = rows_.text(fields["id"])
-            self._put(token_id, fields, fields, whole=True)
-            self.gone.pop(token_id, None)
+            self._put(_whole_row(token_id, fields))
             adds.append((token_id, bytes(raw)))
+        self._finish(commit, torn=torn)
+        return Change(commit, tuple(sets), tuple(adds), tuple(commit.del_))
+
+    def patched(self, token_id: str, changed: Fields, *, whole: bool = False) -> PatchedRow:
+        """Return a row as it is with these changes, or, `whole`, made of them alone."""
+        if whole:
+            return _whole_row(token_id, rows_.patch({}, changed))
+        row, row_hash = rows_.patch_row(self.rows[token_id], changed)
+        return PatchedRow(token_id, row, row_hash, changed, whole=False)
+
+    def advance(self, commit: Commit, rows: Iterable[PatchedRow]) -> None:
+        """Apply a commit of our own, whose rows were made by `patched`. Raises Diverged."""
+        self._check_follows(commit)
+        for row in rows:
+            self._put(row)
+        self._finish(commit, torn=False)
+
+    def _check_follows(self, commit: Commit) -> None:
+        if commit.e != self.epoch or commit.pv != self.version:
+            here, there = (self.epoch, self.version), (commit.e, commit.pv)
+            raise Diverged(f"commit builds on {there}, the replica is at {here}")
+
+    def _finish(self, commit: Commit, *, torn: bool) -> None:
         for token_id in commit.del_:
             self._remove(token_id)
             self.gone[token_id] = commit.v
@@ -91,7 +122,6 @@ class Replica:
         self.forget_removals(commit.horizon)
         if not torn and rows_.format_digest(self.digest) != commit.digest:
             raise Diverged(f"digest differs at version {commit.v}")
-        return Change(commit, tuple(sets), tuple(adds), tuple(commit.del_))
 
     def forget_removals(self, horizon: int) -> None:
         """Drop the removals at or below a version."""
@@ -107,15 +137,22 @@ class Replica:
         """Return what a row adds to the digest; 0 when it is not there."""
         return self._hashes.get(token_id, 0)
 
-    def _put(self, token_id: str, fields: Fields, changed: Fields, *, whole: bool) -> None:
-        new_hash = rows_.row_hash(fields)
+    def _put(self, new: PatchedRow) -> None:
+        token_id = new.token_id
         old_hash = self._hashes.get(token_id, 0)
-        self.digest = rows_.add_to_digest(self.digest, plus=new_hash, minus=old_hash)
-        self._hashes[token_id] = new_hash
-        self.rows[token_id] = rows_.encode_row(fields)
-        self.orders.put(token_id, changed, whole=whole)
+        self.digest = rows_.add_to_digest(self.digest, plus=new.hash, minus=old_hash)
+        self._hashes[token_id] = new.hash
+        self.rows[token_id] = new.row
+        self.orders.put(token_id, new.changed, whole=new.whole)
+        if new.whole:
+            self.gone.pop(token_id, None)
 
     def _remove(self, token_id: str) -> None:
         if self.rows.pop(token_id, None) is not None:
             self.digest = rows_.add_to_digest(self.digest, minus=self._hashes.pop(token_id))
             self.orders.remove(token_id)
+
+
+def _whole_row(token_id: str, fields: Fields) -> PatchedRow:
+    row, row_hash = rows_.encode_row(fields), rows_.row_hash(fields)
+    return PatchedRow(token_id, row, row_hash, fields, whole=True)

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from services.aggregator.commit import Item, Stamp, plan_commit
+from services.aggregator.commit import Item, Stamp, draft_commit
 from services.aggregator.memory import Memory
 from services.aggregator.merger import Merger
 from services.aggregator.noise import NoiseFloors
@@ -53,8 +53,8 @@ class World:
         dirty = self.window.memory.take_dirty(self.now_ms)
         items = list(self.window.items(dirty, self.now_ms, frozenset()))
         if items:
-            _, message = plan_commit(Keys("t:"), self.window.replica, items, STAMP)
-            self.window.replica.apply(message)
+            draft = draft_commit(Keys("t:"), self.window.replica, items, STAMP)
+            self.window.replica.advance(draft.message, draft.rows)
             self.commits.append((self.now_ms, items))
         return items
 

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from services.aggregator.alerts import Crossing, Move
-from services.aggregator.commit import Item, Stamp, pieces, plan_commit
+from services.aggregator.commit import Item, Stamp, draft_commit, pieces
 from services.aggregator.history import LOG_MAX_BYTES, LogHistory
 from services.aggregator.memory import Memory
 from services.aggregator.merger import Merger
@@ -36,8 +36,8 @@ def hear(window: Merger, address: str, at: int = T0, **fields: object) -> None:
 def write(window: Merger, now: int, *, saved: frozenset[str] = frozenset()) -> list[Item]:
     """One window with one commit, applied to the replica as after the store took it."""
     items = list(window.items(window.memory.take_dirty(now), now, saved))
-    _, message = plan_commit(KEYS, window.replica, items, STAMP)
-    window.replica.apply(message)
+    draft = draft_commit(KEYS, window.replica, items, STAMP)
+    window.replica.advance(draft.message, draft.rows)
     return items
 
 
@@ -46,7 +46,8 @@ def test_a_new_token_is_written_whole_and_said_whole() -> None:
     hear(window, "A", price=2.0, volume_24h=10.0)
     items = list(window.items(["solana:A"], T0, frozenset()))
 
-    plan, message = plan_commit(KEYS, window.replica, items, STAMP)
+    draft = draft_commit(KEYS, window.replica, items, STAMP)
+    plan, message = draft.plan, draft.message
 
     readings, _, cleared, row, score = plan.commands
     assert (plan.pv, plan.tokens) == (0, 1)
@@ -66,7 +67,8 @@ def test_a_change_is_written_and_said_by_its_fields_alone() -> None:
     hear(window, "A", T0 + 5, price=3.0, volume_24h=None)
     items = list(window.items(["solana:A"], T0 + 5, frozenset()))
 
-    plan, message = plan_commit(KEYS, window.replica, items, STAMP)
+    draft = draft_commit(KEYS, window.replica, items, STAMP)
+    plan, message = draft.plan, draft.message
 
     assert [bytes(raw) for raw in message.set] == [
         b'{"id":"solana:A","price":3.0,"volume_24h":null,"observed_ms":1790000000005,"rv":2}'
@@ -96,7 +98,8 @@ def test_a_dead_token_leaves_everything() -> None:
     end = T0 + window.rules.dead_after_ms
 
     items = list(window.items(["solana:A"], end, frozenset()))
-    plan, message = plan_commit(KEYS, window.replica, items, STAMP)
+    draft = draft_commit(KEYS, window.replica, items, STAMP)
+    plan, message = draft.plan, draft.message
 
     assert (message.del_, plan.tokens) == (["solana:A"], 0)
     assert plan.commands == [
@@ -126,7 +129,7 @@ def test_a_token_that_returns_is_no_longer_gone() -> None:
     hear(window, "A", end + 1, price=4.0)
     items = list(window.items(["solana:A"], end + 1, frozenset()))
 
-    plan, _ = plan_commit(KEYS, window.replica, items, STAMP)
+    plan = draft_commit(KEYS, window.replica, items, STAMP).plan
 
     assert ("ZREM", "t:state:gone", "solana:A") in plan.commands
 
@@ -148,6 +151,22 @@ def test_a_row_that_stays_is_looked_at_again_when_a_bound_is_crossed() -> None:
 
     assert window.memory.take_dirty(T0 + window.rules.price_stale_ms - 1) == []
     assert window.memory.take_dirty(T0 + window.rules.price_stale_ms) == ["solana:A"]
+
+
+def test_a_draft_makes_of_the_replica_what_its_message_makes_of_others() -> None:
+    window, other = world(), Replica()
+    other.reset("e1")
+    for step, price in enumerate((1.0, 2.0, None)):
+        hear(window, "A", T0 + step, price=price, volume_24h=5.0)
+        hear(window, f"B{step}", T0 + step, liquidity=1.0 + step)
+        items = list(window.items(window.memory.take_dirty(T0 + step), T0 + step, frozenset()))
+        draft = draft_commit(KEYS, window.replica, items, STAMP)
+        window.replica.advance(draft.message, draft.rows)
+        other.apply(draft.message)
+
+    assert other.rows == window.replica.rows
+    assert other.digest == window.replica.digest
+    assert other.orders.order("liquidity") == window.replica.orders.order("liquidity")
 
 
 def test_a_window_is_cut_into_pieces_within_the_budget() -> None:
@@ -216,9 +235,9 @@ def test_an_alert_names_its_token_as_the_row_of_its_commit_does(
     hear(window, "A", price=2.0, token_name="Cat", token_ticker="CAT")
     write(window, T0)
 
-    _, message = plan_commit(
+    message = draft_commit(
         KEYS, window.replica, [Item("solana:A", changed=changed, crossings=[RISE])], STAMP
-    )
+    ).message
 
     (event,) = [msgspec.json.decode(raw) for raw in message.ev]
     assert event.items() >= {"i": "2.0", "type": "price", "id": "solana:A", "lvl": 3}.items()
@@ -230,6 +249,8 @@ def test_an_alert_of_a_token_without_a_name_has_none() -> None:
     hear(window, "A", price=2.0)
     write(window, T0)
 
-    _, message = plan_commit(KEYS, window.replica, [Item("solana:A", crossings=[RISE])], STAMP)
+    message = draft_commit(
+        KEYS, window.replica, [Item("solana:A", crossings=[RISE])], STAMP
+    ).message
 
     assert b"token_" not in bytes(message.ev[0])

@@ -7,7 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.model import ROW_FIELDS
-from shared.state.row import add_to_digest, decode_row, encode_row, format_digest, patch, row_hash
+from shared.state.row import (
+    add_to_digest,
+    decode_row,
+    encode_row,
+    format_digest,
+    patch,
+    patch_row,
+    row_hash,
+)
 
 names = st.sampled_from([*ROW_FIELDS[1:], "zz_future", "a_future"])
 values = st.one_of(st.integers(0, 10**6), st.floats(0, 1e14), st.text(max_size=8), st.booleans())
@@ -34,6 +42,15 @@ def test_null_in_a_patch_makes_a_field_unknown() -> None:
 @given(rows)
 def test_a_row_survives_joining_and_splitting(row: dict[str, bytes]) -> None:
     assert decode_row(encode_row(row)) == row
+
+
+@given(rows, st.dictionaries(names, st.one_of(encoded, st.just(b"null"))))
+def test_a_joined_row_is_patched_as_its_fields_are(
+    row: dict[str, bytes], changes: dict[str, bytes]
+) -> None:
+    after = patch(row, changes)
+
+    assert patch_row(encode_row(row), changes) == (encode_row(after), row_hash(after))
 
 
 @given(rows, st.randoms())
