@@ -26,7 +26,9 @@ async def run(
     async with open_redis(settings.redis) as redis:
         if not await unless_stopped(stop, wait_for_redis(redis, settings.redis)):
             return
-        memory = Memory(settings.max_tokens, settings.max_tokens_per_producer)
+        memory = Memory(
+            settings.max_tokens, settings.max_tokens_per_producer, settings.merge_rules()
+        )
         intake = Intake(memory, settings.include_quote_assets)
         context = build_context(redis, keys, intake, settings)
         leader = Leader(context)

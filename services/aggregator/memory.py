@@ -8,6 +8,7 @@ from typing import Final
 
 from services.aggregator.shares import Shares
 from shared.chains import token_id
+from shared.merge.confirm import confirms
 from shared.merge.policy import MergeRules
 from shared.merge.readings import (
     ReadingError,
@@ -21,6 +22,7 @@ from shared.merge.readings import (
 from shared.model import Reading, is_posted
 
 _TRADES: Final = ("volume_24h", "transactions_24h", "volume_1h", "transactions_1h")
+_DEFAULT_RULES: Final = MergeRules()
 SAVE_EVERY_MS = 30_000  # a reading that changes no row is still stored this often
 
 
@@ -31,8 +33,14 @@ class Memory:
     so a standby that has received the same readings holds the same memory.
     """
 
-    def __init__(self, max_tokens: int, max_per_producer: int | None = None) -> None:
+    def __init__(
+        self,
+        max_tokens: int,
+        max_per_producer: int | None = None,
+        rules: MergeRules = _DEFAULT_RULES,
+    ) -> None:
         """`max_per_producer`: tokens that only one producer posts; None: no bound of its own."""
+        self._rules = rules
         self._readings: dict[str, dict[str, SourceReading]] = {}
         self._max_tokens = max_tokens
         self._max_per_producer = max_tokens if max_per_producer is None else max_per_producer
@@ -43,6 +51,7 @@ class Memory:
         self._dirty: dict[str, int] = {}  # id → when it was last touched (ms)
         self._due: list[tuple[int, str]] = []  # heap of (ms at which a bound is crossed, id)
         self._due_at: dict[str, int] = {}  # the heap entry that counts, per id
+        self._holds_ms: dict[str, int] = {}  # id → latest time of a reading that may only confirm
         self._unsaved: dict[str, set[str]] = {}  # id → sources newer than what is stored
         self._saved_ms: dict[str, int] = {}
 
@@ -74,10 +83,21 @@ class Memory:
         after = merge_reading(before, reading)
         if after is not before:
             by_source[source] = after
-            self._dirty[token] = now_ms
+            if (
+                before is None
+                or reading.observed_ms > self._holds_until(token, now_ms)
+                or not confirms(source, before, after, now_ms, self._rules)
+            ):
+                self._dirty[token] = now_ms
             self._unsaved.setdefault(token, set()).add(source)
         self._share(token, owner, traded=any(_positive(getattr(reading, name)) for name in _TRADES))
         return token
+
+    def _holds_until(self, token: str, now_ms: int) -> int:
+        """Return the latest time of readings that may confirm the row as it was merged; 0: none."""
+        if token in self._dirty or now_ms >= self._due_at.get(token, 0):
+            return 0
+        return self._holds_ms.get(token, 0)
 
     def _make_room(self, owner: str | None, now_ms: int) -> None:
         """See to it that one more token fits. Raises ReadingError.
@@ -149,8 +169,13 @@ class Memory:
             if kept is not reading:
                 by_source[source] = kept
 
-    def schedule(self, token: str, at_ms: int | None) -> None:
-        """Look at this token again at a time, and at no earlier one named before."""
+    def schedule(self, token: str, at_ms: int | None, *, holds_ms: int = 0) -> None:
+        """Look at this token again at a time, and at no earlier one named before.
+
+        `holds_ms`: until when its sources may see what is known again without a look: their time is
+        shown too, and it is noise up to then.
+        """
+        self._holds_ms[token] = holds_ms
         if at_ms is None:
             self._due_at.pop(token, None)
         elif self._due_at.get(token) != at_ms:
@@ -178,6 +203,7 @@ class Memory:
         self._readings.pop(token, None)
         self._dirty.pop(token, None)
         self._due_at.pop(token, None)
+        self._holds_ms.pop(token, None)
         self._unsaved.pop(token, None)
         self._saved_ms.pop(token, None)
 

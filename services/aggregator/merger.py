@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -11,11 +11,11 @@ import msgspec
 from services.aggregator.alerts import UNJUDGED, AlertBook
 from services.aggregator.commit import Item
 from services.aggregator.memory import Memory
-from services.aggregator.noise import NoiseFloors, diff
+from services.aggregator.noise import NoiseFloors, RowDiff, diff
 from services.aggregator.tickers import Tickers
 from shared.chains import split_token_id
 from shared.merge.policy import MergeRules
-from shared.merge.rules import merge_token
+from shared.merge.rules import Merged, merge_token
 from shared.state.replica import Replica
 
 _encode_json: Final = msgspec.json.encode
@@ -55,7 +55,6 @@ class Merger:
             self.memory.leave(token)
             self.memory.touch(self.tickers.remove(token), now_ms)
             return Item(token, removed=True) if known else None
-        self.memory.schedule(token, merged.next_ms)
         self.memory.prune(token, now_ms, self.rules)
         # Rows of the same ticker are looked at again in the next window.
         self.memory.touch(self.tickers.put(token, merged.values), now_ms)
@@ -66,6 +65,7 @@ class Merger:
         if before is not None:
             before.pop("rv", None)
         change = diff(before, merged.values, self.floors)
+        self._schedule(token, merged, before, change)
         changed = {k: _encode_json(v) for k, v in change.set.items()} if change else {}
         readings = self.memory.take_unsaved(token, now_ms, force=force or bool(changed))
         if not changed and not readings:
@@ -75,6 +75,13 @@ class Merger:
             token, changed=changed, added=not known, readings=readings,
             crossings=judged.crossings, tracks=judged.tracks,
         )  # fmt: skip
+
+    def _schedule(
+        self, token: str, merged: Merged, before: Mapping[str, Any] | None, change: RowDiff | None
+    ) -> None:
+        shown = before if change is None or "observed_ms" not in change.set else merged.values
+        shown_ms = shown["observed_ms"] if shown and "observed_ms" in shown else 0
+        self.memory.schedule(token, merged.next_ms, holds_ms=shown_ms + self.floors.observed_ms)
 
     def settle(self, items: Iterable[Item]) -> None:
         """The store has taken these items: alerts are judged from here on."""

@@ -4,12 +4,13 @@ import json
 import math
 from typing import Any
 
-from hypothesis import assume, given
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from msgspec import UNSET
 from msgspec.structs import replace
 
 from services.aggregator.noise import NO_FLOORS, NoiseFloors, apply, diff
+from shared.merge.confirm import confirms
 from shared.merge.policy import MergeRules
 from shared.merge.readings import (
     ReadingError,
@@ -73,6 +74,30 @@ def test_neither_order_nor_repetition_can_be_seen(
     again = data.draw(st.permutations([*seen, *seen[:3]]))
     assert see_all(again) == see_all(seen)
     assert row(see_all(again), now_ms, rules) == row(see_all(seen), now_ms, rules)
+
+
+gaps = st.lists(st.sampled_from([0, 1, 20, 59]), min_size=3, max_size=3)  # seconds
+
+
+@settings(max_examples=100, suppress_health_check=[HealthCheck.filter_too_much])
+@given(sightings, st.sampled_from(SOURCES), readings(), gaps, rules)
+def test_a_reading_that_confirms_changes_nothing_but_its_time(
+    seen: list[tuple[str, Reading]],
+    source: str,
+    reading: Reading,
+    steps: list[int],
+    rules: MergeRules,
+) -> None:
+    at_ms = T0 + 15 * 60_000
+    first_ms, merged_ms, second_ms, now_ms = (at_ms + 1_000 * sum(steps[:n]) for n in range(4))
+    state = see(see_all(seen), source, replace(reading, observed_ms=T0 + 14 * 60_000))
+    state = see(state, source, replace(reading, observed_ms=first_ms))
+    again = see(state, source, replace(reading, observed_ms=second_ms))
+    merged = merge_token("solana", MINT, state, merged_ms, rules)
+    assume(now_ms < (merged.next_ms or 0))
+    assume(confirms(source, state[source], again[source], now_ms, rules))
+
+    assert {**row(again, now_ms, rules), "observed_ms": 0} == {**merged.values, "observed_ms": 0}
 
 
 @some

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import pytest
 
@@ -67,6 +69,51 @@ def test_a_token_without_a_next_time_is_not_looked_at_again() -> None:
     memory.schedule("solana:A", None)
 
     assert memory.take_dirty(T0 + 100) == []
+
+
+def known(source: str = "jupiter") -> Memory:
+    """A token that was merged at T0, holds for 60 s and is shown as of T0."""
+    memory = Memory(max_tokens=10)
+    memory.add(source, reading(price=1.0, volume_24h=5.0), T0)
+    memory.take_dirty(T0)
+    memory.schedule("solana:A", T0 + 60_000, holds_ms=T0 + 30_000)
+    return memory
+
+
+@pytest.mark.parametrize(
+    ("source", "later_ms", "fields", "looked_at"),
+    [
+        ("jupiter", 30_000, {"price": 1.0, "volume_24h": 5.0}, False),
+        ("jupiter", 30_000, {"price": 1.0}, False),
+        ("jupiter", 30_001, {"price": 1.0}, True),
+        ("jupiter", 10_000, {"price": 1.1}, True),
+        ("jupiter", 10_000, {"price": 1.0, "liquidity": 7.0}, True),
+        ("ingest:a", 10_000, {"price": 1.0}, True),
+        ("ingest:a", 10_000, {"volume_24h": 5.0, "price": None}, True),
+    ],
+    ids=[
+        "the same", "a part of it", "its time is to be shown", "another value", "one more value",
+        "of producers the newest counts", "no longer known",
+    ],
+)  # fmt: skip
+def test_a_reading_that_says_what_is_known_needs_no_look(
+    source: str, later_ms: int, fields: dict[str, Any], *, looked_at: bool
+) -> None:
+    memory = known(source)
+
+    memory.add(source, reading(at=T0 + later_ms, **fields), T0 + later_ms)
+
+    assert bool(memory.take_dirty(T0 + later_ms)) is looked_at
+    assert memory.take_unsaved("solana:A", T0 + later_ms, force=True) != {}
+
+
+def test_a_reading_after_a_crossed_bound_is_looked_at() -> None:
+    memory = known()
+    memory.schedule("solana:A", T0 + 5_000, holds_ms=T0 + 30_000)
+
+    memory.add("jupiter", reading(at=T0 + 5_000, price=1.0), T0 + 5_000)
+
+    assert memory.take_dirty(T0 + 5_000) == ["solana:A"]
 
 
 def test_only_known_tokens_can_be_touched() -> None:
