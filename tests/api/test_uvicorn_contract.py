@@ -147,7 +147,7 @@ def names_of(function: object) -> list[str]:
 
 
 def test_the_version_is_bounded_above_by_the_one_this_was_held_to() -> None:
-    project = tomllib.loads((ROOT / "packaging/server/pyproject.toml").read_text("utf-8"))
+    project = tomllib.loads((ROOT / "packaging/server/pyproject.toml").read_text(encoding="utf-8"))
 
     assert "uvicorn>=0.54,<0.55" in project["project"]["dependencies"]
     assert version("uvicorn").startswith("0.54."), ADVICE
