@@ -44,7 +44,7 @@ async def keep_watched(
             await publish_watched(redis, keys, known, unknown, now_ms=int(time.time() * 1000))
         except (*UNREACHABLE, RedisError) as error:
             if not failing:  # one line per outage
-                log.warning("watched_untold", error=f"{type(error).__name__}: {error}"[:200])
+                log.warning("watched_not_published", error=f"{type(error).__name__}: {error}"[:200])
             failing = True
         else:
             failing = False
