@@ -6,11 +6,15 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from dexwire.runfile import Running
+from dexwire.stream import limits, messages, topics
+from dexwire.stream.closing import FIRST_FINAL, FIRST_PRIVATE, LAST, PRIVATE
 from dexwire.stream.messages import CLIENT_FRAMES, SERVER_FRAMES, tag_of
+from services.ws.settings import WsSettings
 from tests.testkit.process import ROOT, Process, require
 from tests.testkit.wait import eventually
 
@@ -94,6 +98,46 @@ def test_the_page_documents_every_message() -> None:
     for kind in (*SERVER_FRAMES, *CLIENT_FRAMES):
         tag = tag_of(kind)
         assert f"`{tag}`" in STREAM or f'"op":"{tag}"' in STREAM, tag
+
+
+def test_the_page_gives_the_numbers_in_force() -> None:
+    ws = WsSettings()
+    sizes = ", ".join(map(str, topics.LIST_SIZES[:-1]))
+
+    for claim in (
+        f"subprotocol `{messages.SUBPROTOCOL}`",
+        f"path `{messages.PATH}`",
+        f"n {sizes} or {topics.LIST_SIZES[-1]}",
+        f"`:L<{topics.LEVELS[0]}-{topics.LEVELS[-1]}>`",
+        f"up to {limits.WATCHED} ids, one per connection",
+        f"At most {limits.TOPICS} topics, {ws.ws_snapshot_rate:g} snapshots of `all` or a chain",
+        f"({ws.ws_snapshot_burst} at once, `WS_SNAPSHOT_RATE`",
+        f"{limits.LISTS_PER_ADDRESS} different lists of one address",
+        f"{limits.WATCHED} ids, {limits.IN_BYTES // 1024} KiB a message",
+        f"{limits.IN_PER_S} messages a second ({limits.IN_BURST} at once)",
+        f"a first subscription within {ws.ws_subscribe_s:g} s",
+        f"a handshake has {ws.ws_handshake_s:g} s",
+        f"may hold {ws.max_conns_per_address} connections",
+        f"open {ws.ws_handshake_rate:g} a second, {ws.ws_handshake_burst} at once",
+        f"A gateway holds {ws.ws_max_connections:,}",
+        f"over {limits.PART_BYTES // 1024} KiB comes in parts",
+        f"nothing for {limits.SILENT_BEATS} \u00d7 hb_ms",
+        f"takes nothing for {ws.ws_stall_s:g} s",
+    ):
+        assert claim in STREAM
+
+
+def test_the_page_knows_every_code() -> None:
+    sentence = STREAM.partition("An `err` has one of these codes")[2].partition(". Where")[0]
+    codes = set(re.findall(r"`(\w+)`", sentence))
+    table = STREAM.partition("## Closing codes")[2].partition("\n## ")[0]
+
+    assert codes == set(get_args(messages.ErrorCode))
+    assert {int(code) for code in re.findall(r"\b(4\d\d[0-9]) [a-z]", table)} == {
+        closing.code for closing in PRIVATE
+    }
+    assert f"{FIRST_PRIVATE}-{FIRST_FINAL - 1}" in table
+    assert f"{FIRST_FINAL}-{LAST}" in table
 
 
 def test_links_of_the_page_lead_somewhere() -> None:

@@ -27,6 +27,7 @@ from dexwire.server.up.ready import BANNER, report_when_ready
 from dexwire.server.up.screen import Screen
 from dexwire.server.up.summary import write_summaries
 from dexwire.server.up.supervisor import Service, Supervisor, next_delay_s
+from dexwire.stream.messages import PATH
 from shared.errors import ConfigError, StoreError
 
 NAMES: Final = ("replay", "aggregator", "fetcher", "api", "ws")
@@ -54,7 +55,7 @@ def services(settings: UpSettings, ports: Ports, redis_url: str) -> list[Service
         "ws": {"WS_HOST": settings.ws_host, "WS_PORT": str(ports.ws)},
     }
     if settings.ws_public_url is None:  # the page finds the stream on the host it came from
-        own["api"]["WS_PUBLIC_URL"] = f":{ports.ws}/ws"
+        own["api"]["WS_PUBLIC_URL"] = f":{ports.ws}{PATH}"
     if settings.ws_origins is None:  # the page that the api serves may open a stream
         hosts = dict.fromkeys((reachable(settings.api_host), "127.0.0.1", "localhost"))
         own["ws"]["WS_ORIGINS"] = ",".join(origin("http", host, ports.api) for host in hosts)

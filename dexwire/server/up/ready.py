@@ -17,6 +17,8 @@ from dexwire.server.settings import UpSettings
 from dexwire.server.up.net import http_get, is_open, origin
 from dexwire.server.up.ports import Ports
 from dexwire.server.up.screen import Screen
+from dexwire.stream.messages import PATH
+from dexwire.stream.topics import ALL
 
 BANNER: Final = "DEMO: replayed market, not live data"
 _CHECKED_S: Final = 0.25
@@ -57,7 +59,7 @@ def _addresses(settings: UpSettings, ports: Ports) -> list[tuple[str, str]]:
     return [
         ("page", f"{api_url}/"),
         ("data", f"{api_url}/discover"),
-        ("stream", f"{ws_url}/ws?topics=all"),
+        ("stream", f"{ws_url}{PATH}?topics={ALL}"),
         ("health", f"{api_url}/health"),
         ("try", f"curl '{api_url}/discover?limit=5'"),
         ("audit", f"{_our_command()} verify (in this folder)"),

@@ -1,8 +1,8 @@
 /** What the page shows, all of it in the address, so that a link or a reload shows the same. */
 
-import { ALL, ANY_CHAIN, NO_WINDOW, SORTS, WINDOWED, WINDOWS } from "../client/messages";
+import { ALL, ANY_CHAIN, NO_WINDOW, SORTS, WINDOWED, WINDOWS, type LIST_SIZES } from "../client/messages";
 
-export const DEPTHS = ["50", "100", "200", "all"] as const;
+export const DEPTHS = ["50", "100", "200", "all"] as const satisfies readonly (`${(typeof LIST_SIZES)[number]}` | "all")[];
 export type Sort = (typeof SORTS)[number];
 export type Window = (typeof WINDOWS)[number];
 export type Depth = (typeof DEPTHS)[number];
