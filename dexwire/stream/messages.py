@@ -126,8 +126,6 @@ class Events(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="t
     pv: int
     v: int
     ev: list[Occurrence] = []
-    ts: int = 0
-    cf: int = 1
     more: bool = False
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import msgspec
@@ -12,6 +13,7 @@ from services.ws.core.session import Session
 from tests.testkit.commits import Ledger, token
 from tests.testkit.gateway import StartGateway, joined, receive
 from tests.testkit.hub import FakeGateway, FakeSink
+from tests.testkit.process import ROOT
 
 ROW: dict[str, Any] = {
     "token_name": "Wif Hat", "token_ticker": "WIF", "same_ticker":
@@ -107,6 +109,13 @@ def test_a_notice_of_lost_alerts_is_what_the_struct_says() -> None:
 
     assert said.frames[1]["t"] == "lost"
     assert [same(frame) for frame in said.frames] == said.frames
+
+
+def test_the_reference_client_knows_nothing_of_the_protocols_module() -> None:
+    """A fault that both shared would hide in every test that compares with it."""
+    source = (ROOT / "tests" / "testkit" / "reference_client.py").read_text(encoding="utf-8")
+
+    assert re.findall(r"(?:import|from) (dexwire|services|shared)", source) == []
 
 
 async def test_hello_says_the_window_that_is_set(start_gateway: StartGateway) -> None:

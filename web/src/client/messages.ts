@@ -64,8 +64,6 @@ export interface Events {
   pv: number;
   v: number;
   ev?: Occurrence[];
-  ts?: number;
-  cf?: number;
   more?: boolean;
 }
 
