@@ -1,0 +1,158 @@
+"""Services of a checkout on a server of their own, filled with tokens, for benchmarks."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+import redis
+
+from bench.aggregator import BATCH, MOST, PREFIX, batches
+from dexwire.server.up.children import start_child
+from dexwire.server.up.embedded import EmbeddedServer
+
+ROOT: Final = Path(__file__).resolve().parents[1]
+# What bounds one address has nothing to do with speed.
+UNBOUNDED: Final = {
+    "API_RATE": "0",
+    "API_COST_PCT": "0",
+    "API_CONNS_PER_ADDRESS": "100000",
+    "API_WALKS_PER_ADDRESS": "0",
+    "WS_MAX_CONNECTIONS": "20000",
+    "MAX_CONNS_PER_ADDRESS": "20000",
+    "WS_HANDSHAKE_RATE": "0",
+    "WS_SNAPSHOT_RATE": "0",
+}
+_READY_S: Final = 30.0
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@dataclass
+class Services:
+    """A server and the services of one checkout, each a process."""
+
+    name: str
+    tree: Path
+    server: EmbeddedServer
+    client: Any  # redis-py's types name every way of decoding; ours are bytes
+    processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    ports: dict[str, int] = field(default_factory=dict)
+
+    def start(self, name: str, settings: Mapping[str, str]) -> None:
+        """Start a service; the api and the gateway get a port."""
+        port = self.ports[name] = free_port()
+        env = {
+            "PATH": os.environ["PATH"], "PYTHONPATH": str(self.tree), "LOG_LEVEL": "warning",
+            "REDIS_URL": self.server.url, "REDIS_PREFIX": PREFIX, "METRICS_PORT": "0",
+            "API_PORT": str(port), "WS_PORT": str(port), **UNBOUNDED, **settings,
+        }  # fmt: skip
+        self.processes[name] = start_child(
+            [sys.executable, "-P", "-m", "dexwire", name],
+            env=env, cwd=self.server.socket_path.parent, stdout=None, stderr=None,
+        )  # fmt: skip
+
+    def url(self, name: str) -> str:
+        return f"http://127.0.0.1:{self.ports[name]}"
+
+    def publish(self, numbers: range, step: int) -> None:
+        """Publish one reading of each token: price and figures, 1 % above the step before."""
+        for message in batches("a", numbers, step, f"a-{step}-{numbers.start}"):
+            self.client.publish(f"{PREFIX}raw_tokens", message)
+
+    def fill(self, tokens: int) -> None:
+        """Make so many tokens known; returns when the api lists them all."""
+        for start in range(0, tokens, MOST // 4):
+            self.publish(range(start, min(start + MOST // 4, tokens)), 0)
+            time.sleep(0.5)
+        self.wait(lambda: self._total() >= tokens, f"{tokens} tokens")
+
+    def _total(self) -> int:
+        meta = self.client.hget(f"{PREFIX}state:meta", "tokens")
+        return int(meta or 0)
+
+    def wait(self, probe: Any, what: str) -> None:  # noqa: ANN401 - a callable of no arguments
+        """Wait until it is true. Raises SystemExit after half a minute."""
+        deadline = time.monotonic() + _READY_S
+        while not probe():
+            if time.monotonic() > deadline:
+                raise SystemExit(f"{self.name}: not within {_READY_S:.0f} s: {what}")
+            time.sleep(0.05)
+
+    def wait_ready(self, name: str) -> None:
+        def probe() -> bool:
+            try:
+                return httpx.get(f"{self.url(name)}/readyz").status_code == 200
+            except httpx.TransportError:
+                return False
+
+        self.wait(probe, f"{name} is ready")
+
+    def listens(self, channel: str) -> bool:
+        name = f"{PREFIX}{channel}".encode()
+        return bool(dict(self.client.pubsub_numsub(name.decode()))[name])
+
+
+@contextmanager
+def running(
+    name: str, tree: Path, tokens: int, *services: str, **settings: str
+) -> Iterator[Services]:
+    """Run an aggregator and services of a checkout, with so many tokens known."""
+    server = EmbeddedServer()
+    server.start()
+    client = redis.Redis(unix_socket_path=str(server.socket_path))
+    found = Services(name, tree, server, client)
+    try:
+        found.start("aggregator", {"MAX_TOKENS": str(tokens + 1_000), **settings})
+        found.wait(lambda: found.listens("raw_tokens"), "the aggregator listens")
+        time.sleep(1.0)  # the lease
+        found.fill(tokens)
+        for service in services:
+            found.start(service, settings)
+            found.wait_ready(service)
+        yield found
+    finally:
+        for process in found.processes.values():
+            process.kill()
+            process.wait()
+        client.close()
+        server.close()
+
+
+@contextmanager
+def market(
+    found: Services, tokens: int, *, changes: int = BATCH, every_s: float = 0.2
+) -> Iterator[None]:
+    """Publish readings of `changes` tokens five times a second until the block ends."""
+    ended = threading.Event()
+
+    def publish() -> None:
+        step, start = 1, 0
+        while not ended.wait(every_s):
+            found.publish(range(start, min(start + changes, tokens)), step)
+            start += changes
+            if start >= tokens:
+                step, start = step + 1, 0
+
+    thread = threading.Thread(target=publish)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
