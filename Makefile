@@ -28,7 +28,7 @@ FUZZ_MUTATIONS ?= 100000
 AND_MARKED = $(if $(MARKED), and $(MARKED))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run verify test test-containers model fuzz chaos deploy-check observe check page format documents dist lock compile-locks lock-check clean
+.PHONY: help setup demo run verify test test-containers model fuzz chaos deploy-check observe check page format documents audit dist lock compile-locks lock-check clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -83,10 +83,14 @@ format: $(DEV_STAMP) ## put the code into its one format
 documents: $(DEV_STAMP) ## write openapi.json, asyncapi.json, docs/schemas, the page's types, the Postman collection, docs/SETTINGS.md, .env.example
 	$(BIN)/python -m dexwire.server.documents
 
-dist: $(DEV_STAMP) ## build both distributions, dexwire and dexwire-server, into dist/
+audit: $(DEV_STAMP) ## known vulnerabilities of what the lock files name; 1: some, 3: no database answers
+	$(BIN)/python -m deploy.audit
+
+dist: $(DEV_STAMP) ## build both distributions, dexwire and dexwire-server, and their SBOMs, into dist/
 	rm -rf dist
 	$(BIN)/python -m hatchling build -d dist
 	cd packaging/server && $(abspath $(BIN))/python -m hatchling build -d ../../dist
+	$(BIN)/python deploy/sbom.py wheels dist
 
 # What is locked already stays, unless COMPILE_ARGS=--upgrade.
 COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras \

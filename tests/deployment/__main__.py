@@ -15,7 +15,7 @@ from typing import Final
 from tests.deployment.budget import check_budget
 from tests.deployment.engine import compose_command
 from tests.deployment.faults import kill_each, leaders, roll_each
-from tests.deployment.image import check_container, check_image
+from tests.deployment.image import check_container, check_files, check_image
 from tests.deployment.live import check_http, check_sharing, check_stream
 from tests.deployment.load import CLIENTS, PRODUCERS, READERS, Load
 from tests.deployment.rights import check_rights
@@ -88,6 +88,7 @@ async def _rise(stack: Deployment, table: ResultTable) -> None:
     table.result("open files that the engine gives", str(await stack.settle_open_files()))
     table.say(await stack.settle_sharing())
     await check_image(engine, IMAGE, table)
+    await check_files(engine, IMAGE, table)
     started = time.monotonic()
     await stack.up()
     await engine.wait_healthy(SERVICES, _HEALTHY_S, table.say)

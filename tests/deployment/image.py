@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import json
+
 from tests.deployment.engine import Container, Engine
 from tests.deployment.table import Failed, ResultTable
+from tests.testkit.process import ROOT
 
+_SCAN = ROOT / "deploy" / "scan.py"
+_INSTALLED = (
+    "python -c 'import re; from importlib.metadata import distributions; "
+    'print(*(re.sub(r"[-_.]+", "-", d.name).lower() for d in distributions()))\''
+)
 _TOOLS = ("pip", "pip3", "gcc", "cc", "g++", "make", "ld", "curl", "wget")
 
 
@@ -25,6 +33,20 @@ async def check_image(engine: Engine, image: str, table: ResultTable) -> None:
     )
     version = await engine.docker("run", "--rm", "--network", "none", image, "--version")
     table.result("image: the command picks", version.strip(), ok=version.startswith("dexwire "))
+
+
+async def check_files(engine: Engine, image: str, table: ResultTable) -> None:
+    """Scan every file of the image, and compare its bill of materials with what is installed."""
+    text = _SCAN.read_text(encoding="utf-8")
+    words = ("run", "--rm", "--network", "none", "--user", "0", "--entrypoint", "sh", image, "-c")
+    found = await engine.docker(*words, 'python -c "$1" || true', "scan", text)
+    lines = found.strip().splitlines()
+    table.result("image: nothing left of its build", "; ".join(lines[:5]) or "none", ok=not lines)
+    bill = json.loads(await _in_image(engine, image, "cat /opt/dexwire/sbom.cdx.json"))
+    listed = {part["name"] for part in bill["components"] if part["purl"].startswith("pkg:pypi")}
+    there = set((await _in_image(engine, image, _INSTALLED)).split())
+    same = listed == there
+    table.result("image: its bill of materials", f"{len(listed)} Python packages", ok=same)
 
 
 async def check_container(engine: Engine, container: Container, table: ResultTable) -> None:
