@@ -40,7 +40,6 @@ CONNECTION: Final[dict[str, type]] = {
     "flow": FlowControl,
     "parser": httptools.HttpRequestParser,
     "pipeline": object,
-    "scope": dict,
     "timeout_keep_alive_task": asyncio.TimerHandle,
 }
 # From the request that is being answered.
@@ -311,26 +310,22 @@ async def test_reading_pauses_and_goes_on() -> None:
     assert (paused, wire.paused) == (True, False), ADVICE
 
 
-async def test_what_is_noted_is_in_the_scope_that_the_app_gets() -> None:
+async def test_every_request_of_a_connection_gets_its_state() -> None:
     seen: list[object] = []
 
-    class Noting(Connection):
-        def on_message_begin(self) -> None:
-            super().on_message_begin()
-            self.note("dexwire.test", 7)
-
     async def look(scope: Scope, receive: Receive, send: Send) -> None:
-        seen.append(scope.get("dexwire.test"))
+        seen.append(scope["state"].get("mine"))
         await ok(scope, receive, send)
 
-    config = uvicorn.Config(look, http=Noting, ws="none", lifespan="off", log_config=None)
+    config = uvicorn.Config(look, http=Connection, ws="none", lifespan="off", log_config=None)
     config.load()
-    connection = Noting(config=config, server_state=ServerState(), app_state={})
+    shared = [7]
+    connection = Connection(config=config, server_state=ServerState(), app_state={"mine": shared})
     connection.connection_made(Wire())
-    connection.data_received(GET % 1)
+    connection.data_received(GET % 1 + GET % 2)
     await turns()
 
-    assert seen == [7], ADVICE
+    assert [each is shared for each in seen] == [True, True], ADVICE
 
 
 async def test_a_server_takes_no_signals_and_finishes_what_is_under_way() -> None:

@@ -51,8 +51,9 @@ class BoundedConnection(UvicornProtocol):
 
     bounds: Bounds
 
-    def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 - uvicorn's
-        super().__init__(*args, **options)
+    def __init__(self, *, app_state: dict[str, Any], **options: Any) -> None:  # noqa: ANN401 - uvicorn's
+        refusals = [0]  # in a row; the middleware counts
+        super().__init__(app_state={**app_state, REFUSALS: refusals}, **options)
         self._loop = asyncio.get_running_loop()
         self._connection: GracefulClose  # connection_made
         self._in_head = True  # a request's header is being read, or waited for
@@ -61,7 +62,6 @@ class BoundedConnection(UvicornProtocol):
         self._head_timer: asyncio.TimerHandle | None = None
         self._stall_timer: asyncio.TimerHandle | None = None
         self._problem: Problem | None = None
-        self._refusals = [0]  # in a row; the middleware counts
         self._fields = 0  # of the header and trailers
         self._head_size = 0  # bytes of the header's fields
         self._url_size = 0
@@ -131,7 +131,6 @@ class BoundedConnection(UvicornProtocol):
         super().on_message_begin()
         self._in_head, self._fields, self._head_size, self._url_size = True, 0, 0, 0
         self._hosts.clear()
-        self.note(REFUSALS, self._refusals)
 
     def on_url(self, url: bytes) -> None:
         """Take a piece of the address."""

@@ -17,8 +17,9 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 class UvicornProtocol(HttpToolsProtocol):
     """A connection that can be looked at, held up and refused. Subclasses say when."""
 
-    def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 - uvicorn's
-        super().__init__(*args, **options)
+    def __init__(self, *, app_state: dict[str, Any], **options: Any) -> None:  # noqa: ANN401 - uvicorn's
+        """`app_state`: what each request gets as its scope's `state`."""
+        super().__init__(app_state=app_state, **options)
         self._requests: deque[RequestResponseCycle] = deque()  # not answered yet, in order
 
     # -- what a subclass may be called for ------------------------------------------------------
@@ -39,10 +40,6 @@ class UvicornProtocol(HttpToolsProtocol):
     def is_http_1_0(self) -> bool:
         """Whether the request whose header was just read is of HTTP/1.0."""
         return bool(self.parser.get_http_version() == "1.0")
-
-    def note(self, name: str, value: object) -> None:
-        """Put a value into the scope of the request whose header is being read."""
-        self.scope[name] = value  # type: ignore[literal-required]
 
     def pause_reading(self) -> None:
         """Take in nothing more; the next answer takes it back."""

@@ -24,17 +24,11 @@ class BodyMiddleware:
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Watch it."""
-        if not _has_body(scope):
-            return self._app(scope, receive, send)
-        body = _Body(scope, receive, send)
-        return self._app(scope, body.receive, body.send)
-
-
-def _has_body(scope: Scope) -> bool:
-    for name, value in scope["headers"]:
-        if name == b"transfer-encoding" or (name == b"content-length" and value.strip(b"0 ")):
-            return True
-    return False
+        for name, value in scope["headers"]:
+            if name == b"transfer-encoding" or (name == b"content-length" and value.strip(b"0 ")):
+                body = _Body(scope, receive, send)
+                return self._app(scope, body.receive, body.send)
+        return self._app(scope, receive, send)
 
 
 class _Body:
