@@ -43,7 +43,6 @@ export class Market {
   private answer: (Answer & { byId: Map<string, Row> }) | null = null;
   private interim = new Map<string, Row>(); // what was shown before, until the server has said
   private told: number | null = null;
-  private readonly unserved = new Set<string>(); // kinds of topics that this gateway refused
   private readonly followed: Followed;
   private readonly frozen = new Frozen();
   private wantedCache: string[] | null = null;
@@ -73,7 +72,7 @@ export class Market {
       onDiff: (topic, state, changed) => this.onDiff(topic, state, changed),
       onEvents: (_, alerts) => events.onAlerts(alerts),
       onStatus: (status) => this.onStatus(status),
-      onRefused: (topics, code) => this.onRefused(topics, code),
+      onRefused: (topics) => this.onRefused(topics),
     });
     this.followed = new Followed(this.stream, starred);
   }
@@ -207,7 +206,7 @@ export class Market {
   // -- following ------------------------------------------------------------------------------
   private follow(afterMs: number): void {
     const before = this.topic;
-    const topic = isAsked(this.query) ? "" : this.served(listTopic(this.query));
+    const topic = isAsked(this.query) ? "" : listTopic(this.query);
     if (topic !== "" && topic === before && !this.polling && this.stream.state.topics.has(topic)) return;
     const held = this.source().rows;
     this.interim = new Map([...held.keys()].map((id) => [id, this.row(id)!]));
@@ -225,10 +224,6 @@ export class Market {
     const { path, rows } = wanted(this.query);
     if (this.polling || this.topic === "") return { path, rows, everyMs: ASK_EVERY_MS };
     return { path, rows: Math.min(FIRST_ROWS, rows), everyMs: null };
-  }
-
-  private served(topic: string): string {
-    return this.unserved.has(topic.split(":")[0]!) ? wholeTopic(this.query) : topic;
   }
 
   private onAnswer(answer: Answer): void {
@@ -323,16 +318,11 @@ export class Market {
     this.reorder();
   }
 
-  private onRefused(topics: string[], code: string): void {
-    for (const topic of topics) {
-      const kind = topic.split(":")[0]!;
-      if (this.unserved.has(kind)) continue;
-      if (code === "unsupported") this.unserved.add(kind);
-      if (topic === this.topic && kind === "list") {
-        this.topic = wholeTopic(this.query);
-        this.stream.subscribe(this.topic);
-      }
-    }
+  /** A list that the gateway does not keep, as when it has no room for it: follow all rows. */
+  private onRefused(topics: string[]): void {
+    if (!this.topic.startsWith("list:") || !topics.includes(this.topic)) return;
+    this.topic = wholeTopic(this.query);
+    this.stream.subscribe(this.topic);
   }
 }
 
