@@ -17,45 +17,56 @@ SCHEMA: Final = 1
 WINDOWS: Final[tuple[str, ...]] = topics.WINDOWS
 WINDOWED: Final = topics.WINDOWED
 
-# The row's fields in the order in which they are shown. `id` first, then what a person reads first.
-ROW_FIELDS: Final = (
-    "id",
-    "token_address",
-    "chain",
-    "token_name",
-    "token_ticker",
-    "same_ticker",
-    "protocol",
-    "pool_address",
-    "pool_count",
-    "created_ms",
+# What a field of the row is: how it is merged, from when on a change counts, how it is shown.
+Kind: TypeAlias = Literal[
+    "text",
+    "time",
     "price",
-    "price_source",
-    "price_spread_pct",
-    "market_cap",
-    "fdv",
-    "liquidity",
-    "volume_5m",
-    "volume_1h",
-    "volume_6h",
-    "volume_24h",
-    "price_change_5m",
-    "price_change_1h",
-    "price_change_6h",
-    "price_change_24h",
-    "price_change_7d",
-    "transactions_5m",
-    "transactions_1h",
-    "transactions_6h",
-    "transactions_24h",
-    "buys_24h",
-    "sells_24h",
-    "holders",
-    "sources",
-    "stale",
-    "observed_ms",
-    "rv",
-)
+    "size",  # what the whole token is worth by its price
+    "sum",  # USD, added up over pools
+    "change",  # percent
+    "trades",  # count, added up over pools
+    "side",  # of the trades: count, goes with them
+    "holders",  # count
+    "row",  # what the row says of itself
+]
+# The one definition of the row's fields, in the order in which they are shown: first what a person
+# reads first. The lists of fields elsewhere are made of it, or a test holds them to it.
+ROW: Final[dict[str, Kind]] = {
+    "id": "row",
+    "token_address": "row",
+    "chain": "row",
+    "token_name": "text",
+    "token_ticker": "text",
+    "same_ticker": "row",
+    "protocol": "text",
+    "pool_address": "row",
+    "pool_count": "row",
+    "created_ms": "time",
+    "price": "price",
+    "price_source": "row",
+    "price_spread_pct": "row",
+    "market_cap": "size",
+    "fdv": "size",
+    "liquidity": "sum",
+    **{f"volume_{window}": "sum" for window in WINDOWS},
+    **{f"price_change_{window}": "change" for window in (*WINDOWS, "7d")},
+    **{f"transactions_{window}": "trades" for window in WINDOWS},
+    "buys_24h": "side",
+    "sells_24h": "side",
+    "holders": "holders",
+    "sources": "row",
+    "stale": "row",
+    "observed_ms": "row",
+    "rv": "row",
+}
+ROW_FIELDS: Final = tuple(ROW)
+
+
+def fields_of(*kinds: Kind) -> tuple[str, ...]:
+    """Return the row's fields of these kinds, in the order of the row."""
+    return tuple(name for name, kind in ROW.items() if kind in kinds)
+
 
 # Index name → the row field that gives its score. Names are those of the Redis keys `index:<name>`.
 METRICS: Final[dict[str, str]] = {
@@ -132,16 +143,20 @@ class PoolReading(Struct, frozen=True, kw_only=True, omit_defaults=True):
     sells_24h: Count | None = None
 
 
-class Reading(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What one source saw of one token at one time.
-
-    A field that is UNSET says nothing; one that is None says "no longer known". Token-wide figures
-    only: what belongs to one pool goes into `pools`.
-    """
+class Seen(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Which token was seen, and when."""
 
     chain: Annotated[str, Meta(min_length=1, max_length=32)]
     token_address: Address
     observed_ms: Millis
+
+
+class Figures(Seen, frozen=True, kw_only=True, omit_defaults=True):
+    """What may be said of a token as a whole, by a source or a producer.
+
+    A field that is UNSET says nothing; one that is None says "no longer known".
+    """
+
     token_name: MaybeText = UNSET
     token_ticker: MaybeText = UNSET
     protocol: MaybeText = UNSET
@@ -166,15 +181,16 @@ class Reading(Struct, frozen=True, kw_only=True, omit_defaults=True):
     buys_24h: MaybeCount = UNSET
     sells_24h: MaybeCount = UNSET
     holders: MaybeCount = UNSET
+
+
+class Reading(Figures, frozen=True, kw_only=True, omit_defaults=True):
+    """What one source saw of one token at one time; what belongs to one pool is in `pools`."""
+
     pools: tuple[PoolReading, ...] = ()
 
 
 # Every token-wide field a reading may carry, in row order.
-READING_FIELDS: Final = tuple(
-    name
-    for name in Reading.__struct_fields__
-    if name not in {"chain", "token_address", "observed_ms", "pools"}
-)
+READING_FIELDS: Final = Figures.__struct_fields__[len(Seen.__struct_fields__) :]
 
 
 class ReadingBatch(Struct, frozen=True, kw_only=True):

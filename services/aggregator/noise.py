@@ -12,9 +12,10 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from shared.model import WINDOWS
+from shared.model import fields_of
 
 _MISSING: Final = object()
+_SUMS: Final = fields_of("size", "sum", "trades", "side", "holders")
 
 
 class NoiseFloors(Struct, frozen=True, kw_only=True):
@@ -36,16 +37,6 @@ NO_FLOORS: Final = NoiseFloors(
     price=0, sums=0, change=0, change_points=0, spread=0, spread_points=0, observed_ms=0
 )
 
-_SUMS: Final = (
-    *(f"{kind}_{window}" for kind in ("volume", "transactions") for window in WINDOWS),
-    "liquidity",
-    "market_cap",
-    "fdv",
-    "buys_24h",
-    "sells_24h",
-    "holders",
-)
-
 
 class RowDiff(Struct, frozen=True):
     """The fields of a row that changed; None means "became unknown"."""
@@ -59,7 +50,7 @@ def _table(floors: NoiseFloors) -> dict[str, tuple[float, float]]:
     return {
         "price": (floors.price, 0.0),
         **dict.fromkeys(_SUMS, (floors.sums, 0.0)),
-        **{f"price_change_{w}": (floors.change, floors.change_points) for w in (*WINDOWS, "7d")},
+        **dict.fromkeys(fields_of("change"), (floors.change, floors.change_points)),
         "price_spread_pct": (floors.spread, floors.spread_points),
     }
 

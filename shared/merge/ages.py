@@ -10,12 +10,10 @@ from msgspec import Struct
 from shared.merge.policy import MergeRules
 from shared.merge.pools import Cutoffs
 from shared.merge.readings import SourceReading
-from shared.model import WINDOWS
+from shared.model import fields_of
 
 # What grows old with the price; everything else keeps for as long as a sum does.
-PRICE_FIELDS: Final = frozenset(
-    ("price", "market_cap", "fdv", *(f"price_change_{window}" for window in (*WINDOWS, "7d")))
-)
+PRICE_FIELDS: Final = frozenset(fields_of("price", "size", "change"))
 _NEVER: Final = -(10**15)  # before every time
 
 

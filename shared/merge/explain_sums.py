@@ -38,7 +38,7 @@ _RULES: Final[dict[str, tuple[str, Reason]]] = {
         "smaller",
     ),
     **dict.fromkeys(
-        sorted(FROM_ONE_SOURCE), ("from the source that gives transactions_24h", "other_giver")
+        FROM_ONE_SOURCE, ("from the source that gives transactions_24h", "other_giver")
     ),
     "holders": ("the first to report them", "lower_rank"),
 }

@@ -82,5 +82,9 @@ def fold_ticker(text: str) -> str:
 
     The one form of a ticker: what rows call `same_ticker` and what a search finds by it agree.
     """
-    folded = fold(text)
+    return drop_dollar(fold(text))
+
+
+def drop_dollar(folded: str) -> str:
+    """Return a folded text without the signs of a ticker before it; alone they stay."""
     return folded.lstrip("$").lstrip() or folded

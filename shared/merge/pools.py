@@ -14,7 +14,7 @@ from shared.merge.policy import MergeRules
 from shared.merge.readings import SourceReading, StampedPool
 from shared.merge.standing import Weight, turnover, weigh
 from shared.merge.verdicts import Reason
-from shared.model import LIMIT, WINDOWS, PoolReading
+from shared.model import LIMIT, PoolReading, fields_of
 
 STALE, RARE, STEADY = range(3)
 _TRADED: Final = frozenset(("deep", "thin"))
@@ -221,12 +221,7 @@ def _is_untraded(view: PoolView) -> bool:
 
 
 # What is added up over pools.
-SUMMED: Final = (
-    "liquidity",
-    *(f"{kind}_{window}" for kind in ("volume", "transactions") for window in WINDOWS),
-    "buys_24h",
-    "sells_24h",
-)
+SUMMED: Final = fields_of("sum", "trades", "side")
 _traded_of = attrgetter(*SUMMED[1:])
 
 

@@ -12,10 +12,12 @@ from shared.merge.policy import NOWHERE, MergeRules, rank
 from shared.merge.pools import RARE, Cutoffs, PoolView, PricePool
 from shared.merge.readings import SourceReading, Stamped
 from shared.merge.verdicts import Reason
-from shared.model import WINDOWS
+from shared.model import WINDOWS, fields_of
 
 # From what gives the price. No pool has 7 days: the first source in the order of the price does.
 WINDOW_CHANGES: Final = tuple(f"price_change_{window}" for window in WINDOWS)
+# What every candidate may give for itself; the rest goes with the price.
+BESIDE: Final = tuple(name for name in fields_of("size", "change") if name not in WINDOW_CHANGES)
 _BESIDE: Final = PRICE_FIELDS - {"price"}
 _CAP: Final = frozenset(("market_cap",))
 FRESH: Final = 0
@@ -26,7 +28,7 @@ _CRITERIA: Final[tuple[tuple[Reason, ...], ...]] = (
     ("stale", "lower_rank", "older", "older"),
     ("stale", "older", "lower_rank", "older"),
 )
-CHANGES: Final = frozenset((*WINDOW_CHANGES, "price_change_7d"))
+CHANGES: Final = frozenset(fields_of("change"))
 
 
 class PriceCandidate(Struct, frozen=True):

@@ -31,6 +31,7 @@ from shared.merge.pools import (
     without,
 )
 from shared.merge.price_candidates import (
+    BESIDE,
     WINDOW_CHANGES,
     Chosen,
     PriceCandidate,
@@ -51,19 +52,16 @@ from shared.merge.prices import (
     spread_pct,
 )
 from shared.merge.readings import SourceReading, pool_created_ms, token_created_ms
-from shared.model import ROW_FIELDS, WINDOWS
+from shared.model import ROW_FIELDS, fields_of
 
 Figures: TypeAlias = Mapping[str, Any]  # by field
 # The largest fresh figure stands: each source sees a part of the trades, so each is a lower bound.
-LARGEST: Final = (
-    "liquidity",
-    *(f"{kind}_{window}" for kind in ("volume", "transactions") for window in WINDOWS),
-)
+LARGEST: Final = fields_of("sum", "trades")
 # They come from the source that gives the transactions.
-FROM_ONE_SOURCE: Final = frozenset(("buys_24h", "sells_24h"))
-FIGURES: Final = frozenset((*LARGEST, *FROM_ONE_SOURCE, "holders"))
+FROM_ONE_SOURCE: Final = fields_of("side")
+FIGURES: Final = frozenset(fields_of("sum", "trades", "side", "holders"))
+SHOWN_TEXTS: Final = fields_of("text")
 _LARGEST: Final = frozenset(LARGEST)
-SHOWN_TEXTS: Final = ("token_name", "token_ticker", "protocol")
 POOLS: Final = ""  # stands for the sums over pools among the sources that give figures
 
 
@@ -240,7 +238,7 @@ def _set_price(row: dict[str, Any], case: Case) -> None:
 def choose_beside_price(case: Case) -> Iterator[tuple[str, Chosen]]:
     """Yield name and choice of what is known beside the price: cap, fdv and changes."""
     cut, pick = case.ages.cut, case.pick
-    for field in ("market_cap", "fdv", "price_change_7d"):
+    for field in BESIDE:
         chosen = choose(case.candidates, field, cut)
         if chosen is not None:
             yield field, chosen

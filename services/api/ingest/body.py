@@ -23,11 +23,10 @@ from services.api.ingest import times
 from shared.chains import canonical_chain, token_id
 from shared.model import (
     READING_FIELDS,
+    Figures,
     MaybeAmount,
     MaybeCount,
-    MaybeMillis,
     MaybePercent,
-    MaybeText,
     Millis,
     Reading,
 )
@@ -60,36 +59,12 @@ class IngestBody(Struct, frozen=True, forbid_unknown_fields=True):
     tokens: list[Raw]
 
 
-class IngestToken(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class IngestToken(Figures, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One posted token: the fields of a reading, and the short names."""
 
     token_address: str
     chain: Annotated[str, Meta(max_length=32)] = DEFAULT_CHAIN
-    observed_ms: Millis | UnsetType = UNSET
-    token_name: MaybeText = UNSET
-    token_ticker: MaybeText = UNSET
-    protocol: MaybeText = UNSET
-    created_ms: MaybeMillis = UNSET
-    price: MaybeAmount = UNSET
-    market_cap: MaybeAmount = UNSET
-    fdv: MaybeAmount = UNSET
-    liquidity: MaybeAmount = UNSET
-    volume_5m: MaybeAmount = UNSET
-    volume_1h: MaybeAmount = UNSET
-    volume_6h: MaybeAmount = UNSET
-    volume_24h: MaybeAmount = UNSET
-    price_change_5m: MaybePercent = UNSET
-    price_change_1h: MaybePercent = UNSET
-    price_change_6h: MaybePercent = UNSET
-    price_change_24h: MaybePercent = UNSET
-    price_change_7d: MaybePercent = UNSET
-    transactions_5m: MaybeCount = UNSET
-    transactions_1h: MaybeCount = UNSET
-    transactions_6h: MaybeCount = UNSET
-    transactions_24h: MaybeCount = UNSET
-    buys_24h: MaybeCount = UNSET
-    sells_24h: MaybeCount = UNSET
-    holders: MaybeCount = UNSET
+    observed_ms: Millis | UnsetType = UNSET  # type: ignore[assignment] # it may be left out here
     volume: MaybeAmount = UNSET
     transaction_count: MaybeCount = UNSET
     price_change: MaybePercent = UNSET

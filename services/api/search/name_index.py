@@ -15,7 +15,7 @@ from unicodedata import normalize
 
 from services.api.edge.problem import Problem
 from shared.chains import canonical_chain, split_token_id, token_id
-from shared.merge.names import fold, fold_ticker
+from shared.merge.names import drop_dollar, fold, fold_ticker
 from shared.spellings import canonical_address, spellings
 
 TEXT_MAX: Final = 320  # characters; the longest id has 289
@@ -160,7 +160,7 @@ class NameIndex:
 
     def _by_words(self, text: str) -> set[str]:
         """Return the tokens of which some word begins with each word of the text."""
-        wanted = {word.lstrip("$") or word for word in fold(text).split()}
+        wanted = {drop_dollar(word) for word in fold(text).split()}
         longest, *others = sorted(wanted, key=len, reverse=True)
         found = self._words.starting(longest)
         for word in others:
@@ -186,5 +186,5 @@ class NameIndex:
 
 def _words(folded: str) -> frozenset[str]:
     """Return the words of a folded text, and their pieces where signs join them."""
-    spaced = {word.lstrip("$") or word for word in folded.split()}
+    spaced = {drop_dollar(word) for word in folded.split()}
     return frozenset(spaced | set(_PIECES.findall(folded)))
