@@ -22,6 +22,7 @@ from shared.model import ReadingBatch
 from shared.process.settings import read_settings
 from shared.redis.connect import Redis, open_redis
 from shared.state.messages import Commit, Heartbeat, decode
+from shared.state.plan import CommitPlan
 from shared.state.store import Store
 from tests.testkit.market import now_ms, reading
 from tests.testkit.wait import eventually
@@ -164,6 +165,35 @@ async def test_what_a_refused_commit_held_comes_with_the_next_window(
     assert await store.token_ids() == ["solana:A"]
     assert set(await store.readings(["solana:A"])) == {"solana:A"}
     assert context.intake.waiting == {}
+
+
+async def test_what_the_pieces_of_a_failed_window_held_comes_with_the_next(
+    redis: Redis, keys: Keys, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context = a_context(redis, keys, commit_fields=100)
+    _, term = await begin(context)
+    addresses = [f"T{number}" for number in range(60)]
+    hear(context, *addresses, price=1.0, ack="batch")
+    commit, taken = Store.commit, 0
+
+    async def take_two(self: Store, plan: CommitPlan) -> int:
+        nonlocal taken
+        taken += 1
+        if taken > 2:
+            raise Diverged("VERSION")
+        return await commit(self, plan)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "commit", take_two)
+        with pytest.raises(Diverged):
+            await term.flush()
+    assert (await store.meta()).version == 2
+    await term.flush()
+
+    everything = sorted(f"solana:{address}" for address in addresses)
+    assert sorted(await store.token_ids()) == everything
+    assert sorted(await store.readings(everything)) == everything
+    assert taken == 3
 
 
 async def test_a_full_store_ends_no_term(
