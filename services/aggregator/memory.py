@@ -22,6 +22,7 @@ from shared.merge.readings import (
 from shared.model import Reading, is_posted
 
 _TRADES: Final = ("volume_24h", "transactions_24h", "volume_1h", "transactions_1h")
+_NEVER: Final = 1 << 63
 _DEFAULT_RULES: Final = MergeRules()
 SAVE_EVERY_MS = 30_000  # a reading that changes no row is still stored this often
 
@@ -49,8 +50,9 @@ class Memory:
         # Forgotten here, not yet removed in a commit → whether it made room for another.
         self._leaving: dict[str, bool] = {}
         self._dirty: dict[str, int] = {}  # id → when it was last touched (ms)
-        self._due: list[tuple[int, str]] = []  # heap of (ms at which a bound is crossed, id)
-        self._due_at: dict[str, int] = {}  # the heap entry that counts, per id
+        self._due_at: dict[str, int] = {}  # id → ms at which a bound is crossed
+        self._due: list[tuple[int, str]] = []  # heap of (ms to look at it, id): not after it
+        self._queued_at: dict[str, int] = {}  # the heap entry that counts, per id
         self._holds_ms: dict[str, int] = {}  # id → latest time of a reading that may only confirm
         self._unsaved: dict[str, set[str]] = {}  # id → sources newer than what is stored
         self._saved_ms: dict[str, int] = {}
@@ -150,9 +152,15 @@ class Memory:
         """Return, once, the tokens that were touched or have crossed a freshness bound."""
         while self._due and self._due[0][0] <= now_ms:
             at, token = heapq.heappop(self._due)
-            if self._due_at.get(token) == at:
+            if self._queued_at.get(token) != at:
+                continue
+            del self._queued_at[token]
+            due_ms = self._due_at.get(token)
+            if due_ms is not None and due_ms <= now_ms:
                 del self._due_at[token]
                 self._dirty[token] = now_ms
+            elif due_ms is not None:  # it was put off since
+                self._queue(token, due_ms)
         taken, self._dirty = list(self._dirty), {}
         return taken
 
@@ -178,9 +186,15 @@ class Memory:
         self._holds_ms[token] = holds_ms
         if at_ms is None:
             self._due_at.pop(token, None)
-        elif self._due_at.get(token) != at_ms:
-            self._due_at[token] = at_ms
-            heapq.heappush(self._due, (at_ms, token))
+            return
+        self._due_at[token] = at_ms
+        # One that is put off keeps its place: most are, again and again, and never come up.
+        if at_ms < self._queued_at.get(token, _NEVER):
+            self._queue(token, at_ms)
+
+    def _queue(self, token: str, at_ms: int) -> None:
+        self._queued_at[token] = at_ms
+        heapq.heappush(self._due, (at_ms, token))
 
     def leave(self, token: str, *, made_room: bool = False) -> None:
         """Drop a token whose removal is to be committed."""

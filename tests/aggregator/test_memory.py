@@ -61,6 +61,19 @@ def test_a_scheduled_token_comes_up_at_its_time_and_only_its_last_time() -> None
     assert memory.take_dirty(T0 + 300) == []
 
 
+def test_a_token_that_is_put_off_again_and_again_keeps_one_place() -> None:
+    memory = Memory(max_tokens=10)
+    memory.add("jupiter", reading(price=1.0), T0)
+    memory.take_dirty(T0)
+    for later_ms in range(1_000):
+        memory.schedule("solana:A", T0 + 1_000 + later_ms)
+
+    assert len(memory._due) == 1
+    assert memory.take_dirty(T0 + 1_998) == []
+    assert memory.take_dirty(T0 + 1_999) == ["solana:A"]
+    assert memory.take_dirty(T0 + 9_999) == []
+
+
 def test_a_token_without_a_next_time_is_not_looked_at_again() -> None:
     memory = Memory(max_tokens=10)
     memory.add("jupiter", reading(price=1.0), T0)
