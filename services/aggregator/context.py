@@ -14,6 +14,7 @@ from shared.keys import Keys
 from shared.process.logs import get_logger
 from shared.redis.connect import Redis
 from shared.state.feed import Extra, Feed
+from shared.state.orders import NoOrders
 from shared.state.replica import Replica
 from shared.state.store import Store
 
@@ -54,5 +55,5 @@ def build_context(
         on_message=lambda data: intake.take(data, clock.now_ms()),
         on_gap=lambda: log.info("raw_tokens_subscribed"),
     )
-    feed = Feed(redis, keys, Replica(), standby, extra=raw_tokens)
+    feed = Feed(redis, keys, Replica(new_orders=NoOrders), standby, extra=raw_tokens)
     return AggregatorContext(Store(redis, keys), feed, standby, intake, clock, settings)

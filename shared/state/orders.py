@@ -259,6 +259,16 @@ class Orders:
         return self._ranks
 
 
+class NoOrders(Orders):
+    """Of a replica that nobody reads a list of: takes everything, keeps nothing."""
+
+    def put(self, token_id: str, changed: Mapping[str, bytes], *, whole: bool) -> None:
+        """Keep nothing."""
+
+    def remove(self, token_id: str) -> None:
+        """There is nothing to remove."""
+
+
 def _read_protocol(value: bytes) -> frozenset[str]:
     return frozenset((msgspec.json.decode(value, type=str).casefold(),))
 

@@ -51,14 +51,18 @@ class Replica:
     rows: dict[str, bytes] = field(default_factory=dict)
     native: dict[str, NativePrice] = field(default_factory=dict)  # chain → its own coin's price
     gone: dict[str, int] = field(default_factory=dict)  # removed id → version of its removal
-    orders: Orders = field(default_factory=Orders)
+    new_orders: type[Orders] = Orders  # NoOrders: nobody reads lists of this one
+    orders: Orders = field(init=False)
     _hashes: dict[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.orders = self.new_orders()
 
     def reset(self, epoch: str) -> None:
         """Become the empty state at version 0 of an epoch."""
         self.epoch, self.version, self.digest = epoch, 0, 0
         self.committed_ms, self.seeding, self.horizon = 0, True, 0
-        self.rows, self.gone, self.orders, self._hashes = {}, {}, Orders(), {}
+        self.rows, self.gone, self.orders, self._hashes = {}, {}, self.new_orders(), {}
         self.native = {}
 
     def load_row(self, token_id: str, fields: Fields) -> None:
