@@ -11,7 +11,7 @@ from starlette.types import ASGIApp
 from services.api.counts import ApiCounts, Routes
 from services.api.discover.endpoint import Discover
 from services.api.discover.pages import Pages
-from services.api.discover.pinned_orders import Views
+from services.api.discover.pinned_orders import PinnedOrders
 from services.api.documents.files import document_routes
 from services.api.edge.connection import Bounds, serving
 from services.api.edge.middleware import edge
@@ -108,14 +108,14 @@ def _visitors(settings: ApiSettings) -> Visitors:
 
 def _discover(api: Api) -> Discover:
     secret = api.settings.cursor_secret
-    views = Views(
+    pinned = PinnedOrders(
         api.redis,
         api.keys,
         api.live,
         secret.get_secret_value().encode() if secret else None,
         per_address=api.settings.api_walks_per_address,
     )
-    pages, visitors = Pages(api.live, views), api.visitors
+    pages, visitors = Pages(api.live, pinned), api.visitors
     return Discover(
         api.live, pages, api.counts, address_of=visitors.address, paying=visitors.paying
     )

@@ -52,7 +52,7 @@ class Live:
         self.feed = Feed(feed_redis, keys, self.replica, self)
         self.id_of: dict[bytes, str] = {}  # hash → id, of all rows
         self.hash_of: dict[str, bytes] = {}
-        self.texts = NameIndex()
+        self.names = NameIndex()
         self._acks: dict[str, set[asyncio.Future[Committed]]] = {}
         self._moved = asyncio.Event()
 
@@ -64,10 +64,10 @@ class Live:
             self._learn(token_id, added)
         for token_id, changed in change.sets:
             if any(name in changed for name in _NAMING):
-                self.texts.put(token_id, *_called(self.replica.rows[token_id]))
+                self.names.put(token_id, *_called(self.replica.rows[token_id]))
         for token_id in change.dels:
             self.id_of.pop(self.hash_of.pop(token_id, b""), None)
-            self.texts.remove(token_id)
+            self.names.remove(token_id)
         for batch_id in commit.acks:
             for waiter in self._acks.pop(batch_id, ()):
                 if not waiter.done():
@@ -79,7 +79,7 @@ class Live:
         """Read all ids again."""
         self.id_of.clear()
         self.hash_of.clear()
-        self.texts = NameIndex()
+        self.names = NameIndex()
         for token_id, row in self.replica.rows.items():
             self._learn(token_id, row)
         self._wake()
@@ -90,7 +90,7 @@ class Live:
     def _learn(self, token_id: str, row: bytes) -> None:
         hashed = self.hash_of[token_id] = id_hash(token_id)
         self.id_of[hashed] = token_id
-        self.texts.put(token_id, *_called(row))
+        self.names.put(token_id, *_called(row))
 
     def _wake(self) -> None:
         moved, self._moved = self._moved, asyncio.Event()

@@ -9,7 +9,7 @@ from msgspec import Raw, structs
 from starlette.types import Receive, Scope, Send
 
 from services.api.discover.query import parse_parameters
-from services.api.discover.quoting import encode_prices, parse_quote, quoted, wanted_prices
+from services.api.discover.quoting import parse_quote, quote_rows
 from services.api.edge.answer import json_answer
 from services.api.edge.problem import Problem, clip
 from services.api.hints import did_you_mean, misspelt
@@ -60,8 +60,8 @@ class TokenEndpoint:
         if not row:
             raise self._unknown(wanted)
         now_ms = int(time_us[0]) * 1000 + int(time_us[1]) // 1000
-        prices = wanted_prices(quote, decode_natives(native))
-        (token,) = quoted([encode_row(_named(row))], prices)
+        row_json = encode_row(_named(row))
+        (token,), prices = quote_rows([row_json], quote, decode_natives(native))
         content = {
             "epoch": epoch.decode(),
             "version": int(version),
@@ -69,8 +69,8 @@ class TokenEndpoint:
             "token": Raw(token),
             **describe(_named(readings), now_ms, self._rules),
         }
-        if quote is not None:
-            content["native_prices"] = Raw(encode_prices(prices))
+        if prices is not None:
+            content["native_prices"] = Raw(prices)
         await json_answer(200, content)(scope, receive, send)
 
     def _unknown(self, wanted: str) -> Problem:

@@ -16,7 +16,7 @@ import pytest
 import redis.exceptions
 
 from dexwire.server.verify import audit
-from services.api.discover.pinned_orders import Views
+from services.api.discover.pinned_orders import PinnedOrders
 from services.api.health import Health
 from services.api.ingest.receipts import Receipts
 from services.api.tokens import TokenEndpoint
@@ -138,7 +138,7 @@ class World:
         self.store = type(writer.store)(redis, keys)
         self.me = writer.through(redis)  # the same state, through this user
         self.leases, self.due = Leases(redis), DueTokens(redis, keys, known_max=1)
-        self.views = Views(redis, keys, SimpleNamespace(replica=None), None)  # type: ignore[arg-type]
+        self.views = PinnedOrders(redis, keys, SimpleNamespace(replica=None), None)  # type: ignore[arg-type]
         self.receipts = Receipts(redis, keys, rate=50, burst=100)
 
     async def listen(self, *channels: str) -> None:

@@ -14,7 +14,7 @@ def order_of(live: Live, replica: Replica, query: DiscoverQuery) -> list[str]:
     orders, filters = replica.orders, query.filters
     if not filters:
         return orders.order(query.metric, query.chain, descending=query.descending)
-    among = None if filters.text is None else live.texts.naming(filters.text)
+    among = None if filters.text is None else live.names.naming(filters.text)
     return orders.select(
         query.metric,
         filters.where(replica.committed_ms),
@@ -30,4 +30,4 @@ def still_passing(
     """Return those of the ids, all of rows that are here, that pass a query's filters now."""
     passing = replica.orders.those_passing(ids, query.filters.where(replica.committed_ms))
     text = query.filters.text
-    return passing if text is None else passing & live.texts.naming(text)
+    return passing if text is None else passing & live.names.naming(text)

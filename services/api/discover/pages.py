@@ -17,9 +17,9 @@ from services.api.discover.cursor import (
     epoch_hash,
 )
 from services.api.discover.lists import order_of, still_passing
-from services.api.discover.pinned_orders import Views
+from services.api.discover.pinned_orders import PinnedOrders
 from services.api.discover.query import DiscoverQuery, bad_cursor
-from services.api.discover.quoting import encode_prices, quoted, wanted_prices
+from services.api.discover.quoting import quote_rows
 from services.api.edge.answer import TaggedAnswer, weak_tag
 from services.api.edge.problem import Problem
 from services.api.hints import did_you_mean
@@ -49,9 +49,9 @@ class Slice:
 class Pages:
     """Makes the pages that `/discover` answers with."""
 
-    def __init__(self, live: Live, views: Views) -> None:
+    def __init__(self, live: Live, pinned: PinnedOrders) -> None:
         self._live = live
-        self._views = views
+        self._pinned = pinned
 
     async def live_page(
         self, query: DiscoverQuery, paying: Callable[[], AbstractContextManager[None]] = nullcontext
@@ -80,13 +80,13 @@ class Pages:
             raise _expired("the list was rebuilt since this cursor was given")
         if cursor.view == NO_VIEW:
             replica = await self._live.exact((replica.epoch, cursor.version))
-            view = await self._views.pin(query, replica, cursor.version, address)
+            view = await self._pinned.pin(query, replica, cursor.version, address)
             cursor = replace(cursor, view=view)
         found, order_version, next_position = await self._walk(query, cursor)
         next_cursor = None
         if next_position is not None:
             moved = replace(cursor, position=next_position)
-            next_cursor = encode_cursor(moved, await self._views.secret())
+            next_cursor = encode_cursor(moved, await self._pinned.secret())
         body = encode_page(found, next_cursor, order_version=order_version)
         return TaggedAnswer(body, weak_tag(found.epoch.encode(), *found.rows))
 
@@ -117,11 +117,11 @@ class Pages:
             version=found.version,
             shown=tuple(map(id_hash, found.ids)),
         )
-        return encode_cursor(cursor, await self._views.secret())
+        return encode_cursor(cursor, await self._pinned.secret())
 
     async def _open(self, query: DiscoverQuery) -> Cursor:
         try:
-            cursor = decode_cursor(query.cursor or "", await self._views.secret())
+            cursor = decode_cursor(query.cursor or "", await self._pinned.secret())
         except BadCursorError:
             raise bad_cursor() from None
         except LostKeyError:
@@ -143,7 +143,7 @@ class Pages:
         examined, size = 0, query.limit + len(shown) + 1
         while True:
             start = cursor.position + examined
-            part = await self._views.read(cursor.view, start, size)
+            part = await self._pinned.read(cursor.view, start, size)
             if part is None:
                 raise _expired("this walk has been idle for too long")
             replica = await self._live.exact()  # rows below are all of this one state
@@ -163,7 +163,7 @@ class Pages:
         elif not over:
             next_position = cursor.position + examined
         state = (replica.epoch, replica.version, replica.committed_ms)
-        rows, native = rows_of(replica, ids, query.quote)
+        rows, native = quote_rows([replica.rows[i] for i in ids], query.quote, replica.native)
         return Slice(*state, rows, ids, part.total, None, native), part.version, next_position
 
     def _present(
@@ -195,7 +195,7 @@ def slice_order(live: Live, replica: Replica, query: DiscoverQuery) -> Slice:
             raise Problem(400, "bad_chain", detail, param="chain")
     end = query.offset + query.limit
     ids = order[query.offset : end]
-    rows, native = rows_of(replica, ids, query.quote)
+    rows, native = quote_rows([replica.rows[i] for i in ids], query.quote, replica.native)
     return Slice(
         replica.epoch,
         replica.version,
@@ -206,17 +206,6 @@ def slice_order(live: Live, replica: Replica, query: DiscoverQuery) -> Slice:
         end if end < len(order) else None,
         native,
     )
-
-
-def rows_of(
-    replica: Replica, ids: Sequence[str], quote: str | None
-) -> tuple[list[bytes], bytes | None]:
-    """Return rows as they are shown, and the prices that they are quoted in."""
-    rows = [replica.rows[i] for i in ids]
-    if quote is None:
-        return rows, None
-    prices = wanted_prices(quote, replica.native)
-    return quoted(rows, prices), encode_prices(prices)
 
 
 def encode_page(page: Slice, next_cursor: str | None, *, order_version: int | None = None) -> bytes:

@@ -50,7 +50,7 @@ class _Pinned:
     until: float  # of this process's monotonic clock
 
 
-class Views:
+class PinnedOrders:
     """The pinned orders under one prefix."""
 
     def __init__(

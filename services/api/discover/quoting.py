@@ -52,20 +52,22 @@ def parse_quote(text: str | None) -> str | None:
     raise Problem(400, "bad_quote", detail + meant, param="quote")
 
 
-def wanted_prices(quote: str | None, prices: Mapping[str, NativePrice]) -> dict[str, NativePrice]:
-    """Return the known prices, by chain, in which rows of these chains are to be quoted."""
+def quote_rows(
+    rows: Iterable[bytes], quote: str | None, prices: Mapping[str, NativePrice]
+) -> tuple[list[bytes], bytes | None]:
+    """Return rows (JSON) as they are shown, and the JSON of an answer's `native_prices`.
+
+    With a quote, rows carry `price_native` and `market_cap_native` as far as they are known;
+    without one they stay as they are, and there are no prices (None).
+    """
     if quote is None:
-        return {}
-    return {
+        return list(rows), None
+    wanted = {
         chain: price
         for chain, price in prices.items()
         if chain in NATIVE and quote in {ANY, NATIVE[chain].symbol.upper()}
     }
-
-
-def quoted(rows: Iterable[bytes], prices: Mapping[str, NativePrice]) -> list[bytes]:
-    """Return rows (JSON) with `price_native` and `market_cap_native` as far as they are known."""
-    return [_quoted(row, prices) for row in rows]
+    return [_quoted(row, wanted) for row in rows], _encode_prices(wanted)
 
 
 def _quoted(row: bytes, prices: Mapping[str, NativePrice]) -> bytes:
@@ -81,8 +83,8 @@ def _quoted(row: bytes, prices: Mapping[str, NativePrice]) -> bytes:
     return row[:-1] + b"," + msgspec.json.encode(figures)[1:] if figures else row
 
 
-def encode_prices(prices: Mapping[str, NativePrice]) -> bytes:
-    """Return the JSON of an answer's `native_prices`: by chain symbol, price and time."""
+def _encode_prices(prices: Mapping[str, NativePrice]) -> bytes:
+    """Return the prices as JSON: by chain symbol, price and time."""
     return msgspec.json.encode(
         {
             chain: {

@@ -15,7 +15,7 @@ import msgspec
 from starlette.types import Receive, Scope, Send
 
 from services.api.discover.query import parse_limit, parse_parameters
-from services.api.discover.quoting import encode_prices, parse_quote, quoted, wanted_prices
+from services.api.discover.quoting import parse_quote, quote_rows
 from services.api.edge.answer import TaggedAnswer, weak_tag
 from services.api.edge.problem import Problem
 from services.api.edge.visitors import for_free
@@ -48,34 +48,31 @@ class Search:
         quote = parse_quote(given.get("quote"))
         replica = await self._live.exact()
         with self._paying(scope):
-            page = TaggedAnswer(*hits(self._live.texts, replica, text, limit, quote))
+            page = TaggedAnswer(*hits(self._live.names, replica, text, limit, quote))
         await page.for_request(scope)(scope, receive, send)
 
 
 def hits(
-    texts: NameIndex, replica: Replica, text: str, limit: int, quote: str | None = None
+    names: NameIndex, replica: Replica, text: str, limit: int, quote: str | None = None
 ) -> tuple[bytes, bytes]:
     """Return the answer's JSON and its tag."""
-    found = texts.find(text)
-    rows: list[bytes] = []
-    marks = Marks(texts, replica.orders)
-    prices = wanted_prices(quote, replica.native)
+    found = names.find(text)
+    marks = Marks(names, replica.orders)
+    best: list[tuple[str, str]] = []  # ids, and how they were found
     for tier, match in zip(found.tiers(), MATCHES, strict=True):
-        room = limit - len(rows)
-        best = replica.orders.greatest(tier, "liquidity", room) if tier and room else []
-        shown = [replica.rows[token] for token in best]
-        if prices:
-            shown = quoted(shown, prices)
-        rows += [_hit(*each, match, marks) for each in zip(shown, best, strict=True)]
-    native = None if quote is None else encode_prices(prices)
-    return encode_hits(replica, rows, len(found), native), weak_tag(replica.epoch.encode(), *rows)
+        room = limit - len(best)
+        if tier and room:
+            best += [(i, match) for i in replica.orders.greatest(tier, "liquidity", room)]
+    shown, prices = quote_rows([replica.rows[i] for i, _ in best], quote, replica.native)
+    rows = [_hit(row, *each, marks) for row, each in zip(shown, best, strict=True)]
+    return encode_hits(replica, rows, len(found), prices), weak_tag(replica.epoch.encode(), *rows)
 
 
 class Marks:
     """The marks of tokens that share their ticker with others of the list."""
 
-    def __init__(self, texts: NameIndex, orders: Orders) -> None:
-        self._texts = texts
+    def __init__(self, names: NameIndex, orders: Orders) -> None:
+        self._names = names
         self._orders = orders
         self._firsts: dict[str, tuple[str | None, str | None]] = {}  # by ticker
 
@@ -84,8 +81,8 @@ class Marks:
 
         It has the shape of the one that rows carry; `count` includes the token itself.
         """
-        ticker = self._texts.ticker_of(token)
-        namesakes = self._texts.of_ticker(ticker)
+        ticker = self._names.ticker_of(token)
+        namesakes = self._names.of_ticker(ticker)
         if len(namesakes) < 2:
             return None
         if ticker not in self._firsts:
