@@ -7,6 +7,7 @@ that source's own file, so that a new source needs no line here.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Annotated, Final, Literal
 from urllib.parse import urlsplit
 
@@ -21,8 +22,9 @@ from pydantic import (
 )
 from pydantic_settings import SettingsConfigDict
 
+from shared.chains import canonical_chain, is_known_chain, similar_chain
 from shared.process.secret_files import SecretsFromFiles
-from shared.process.settings import ServiceSettings
+from shared.process.settings import ServiceSettings, Words
 
 
 def _check_http_url(url: str) -> str:
@@ -92,3 +94,24 @@ class SourceSettings(SecretsFromFiles):
 
 Seconds = Annotated[PositiveFloat, Field(le=86_400)]
 PerMinute = Annotated[PositiveFloat, Field(le=100_000)]
+
+
+def _check_chains(names: tuple[str, ...]) -> tuple[str, ...]:
+    chains = [canonical_chain(name) for name in names]
+    if None in chains:
+        raise ValueError("must be chain names, separated by commas")
+    return tuple(dict.fromkeys(chain for chain in chains if chain))
+
+
+Chains = Annotated[Words, AfterValidator(_check_chains)]  # by our names or a source's own
+
+
+def doubtful_chains(variable: str, chains: Iterable[str]) -> tuple[str, ...]:
+    """Return a sentence about each chain that may be new, or misspelt: only calls can show."""
+    return tuple(_doubt(variable, chain) for chain in chains if not is_known_chain(chain))
+
+
+def _doubt(variable: str, chain: str) -> str:
+    similar = similar_chain(chain)
+    hint = f"; did you mean {similar}?" if similar else ""
+    return f"{variable}: {chain} is in no table of chains{hint}"

@@ -10,16 +10,16 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from html import unescape
-from html.entities import html5
-from typing import Annotated, Final
+from typing import Final
 from urllib.parse import quote
 
 import msgspec
-from msgspec import UNSET, Raw, Struct
-from pydantic import AfterValidator, PositiveInt
+from msgspec import UNSET, Struct
+from pydantic import PositiveInt
 from pydantic_settings import SettingsConfigDict
 
+from services.fetcher.jsonapi import WireRelation, address_of, network_of_id, read_records
+from services.fetcher.markup import unescape_once
 from services.fetcher.pools import (
     NativePrices,
     Often,
@@ -34,7 +34,14 @@ from services.fetcher.pools import (
     quotes_in,
     reading_id,
 )
-from services.fetcher.settings import HttpUrl, PerMinute, Seconds, SourceSettings
+from services.fetcher.settings import (
+    Chains,
+    HttpUrl,
+    PerMinute,
+    Seconds,
+    SourceSettings,
+    doubtful_chains,
+)
 from services.fetcher.source import Call, Discovery, ParsedBody, Refresh, Source, SourceSpec
 from services.fetcher.values import (
     FreeText,
@@ -43,7 +50,6 @@ from services.fetcher.values import (
     TradeWindows,
     Windows,
     amount,
-    decode_body,
     decode_each,
     given,
     iso_ms,
@@ -52,9 +58,8 @@ from services.fetcher.values import (
     refuse_error,
     text,
 )
-from shared.chains import canonical_chain, is_known_chain, similar_chain, source_chain
+from shared.chains import canonical_chain, source_chain
 from shared.model import Reading
-from shared.process.settings import Words
 from shared.sources import SourceDeclaration
 from shared.spellings import canonical_address
 
@@ -88,22 +93,9 @@ DECLARATION: Final = SourceDeclaration(
 BATCH: Final = 30  # addresses that /tokens/multi takes
 _INCLUDE: Final = ("include", "base_token,quote_token,dex")
 _FEE = re.compile(r" [0-9.]+%\Z")  # "GOSLINGS / ETH 1%"
-_ENTITY = re.compile(r"&(?:[A-Za-z][A-Za-z0-9]{1,30}|#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6});")
 
 
 # -- the wire -----------------------------------------------------------------------------------
-class WireId(Struct, frozen=True):
-    """What a relationship points to."""
-
-    id: str
-
-
-class WireRelation(Struct, frozen=True):
-    """A relationship to one record."""
-
-    data: WireId | None = None
-
-
 class WirePoolRelations(Struct, frozen=True):
     """Both tokens of a pool and where it trades."""
 
@@ -167,22 +159,6 @@ class WireToken(Struct, frozen=True):
     attributes: WireTokenFigures
 
 
-class WireKind(Struct, frozen=True):
-    """The type of any record, read first."""
-
-    type: str
-
-
-class WireAnswer(Struct, frozen=True):
-    """One record or many, and the records they point to when `include` asked for them."""
-
-    data: Raw
-    included: list[Raw] | None = None
-
-
-_ANSWER: Final = msgspec.json.Decoder(WireAnswer)
-_DATA: Final = msgspec.json.Decoder(list[Raw])
-_KIND: Final = msgspec.json.Decoder(WireKind)
 _POOL: Final = msgspec.json.Decoder(WirePool)
 _TOKEN: Final = msgspec.json.Decoder(WireToken)
 
@@ -191,18 +167,16 @@ _TOKEN: Final = msgspec.json.Decoder(WireToken)
 def read_page(body: bytes, observed_ms: int) -> ParsedBody:
     """Read any answer of pools or tokens; records of another type are refused as "type"."""
     refused: Counter[str] = Counter()
-    answer = decode_body(_ANSWER, body, refused)
-    records = _asked(answer.data)
-    records_by_kind = _by_kind(records, refused)
-    included = _by_kind(answer.included or [], Counter())
+    records = read_records(body, refused)
+    requested, included = records.requested, records.included
     refused["type"] += sum(
-        len(records_by_kind[kind]) for kind in records_by_kind if kind not in {"pool", "token"}
+        len(requested[kind]) for kind in requested if kind not in {"pool", "token"}
     )
-    tokens = decode_each(_TOKEN, records_by_kind.get("token", []), refused)
-    pools = decode_each(_POOL, records_by_kind.get("pool", []), refused)
+    tokens = decode_each(_TOKEN, requested.get("token", []), refused)
+    pools = decode_each(_POOL, requested.get("pool", []), refused)
     if not tokens and not pools:
         refuse_error(body)
-    # A pool that came along with tokens may speak of the one that was asked for.
+    # A pool that came along with tokens may speak of the requested one.
     mine = {each.id for each in tokens}
     for pool in decode_each(_POOL, included.get("pool", []), refused):
         base = pool.relationships.base_token.data
@@ -244,14 +218,6 @@ def normalize_page(  # noqa: PLR0917 - what a body holds, and what is noted of i
     return list(readings.values())
 
 
-def _asked(data: Raw) -> list[Raw]:
-    """Return the records of `data`: a list, or one record."""
-    try:
-        return _DATA.decode(data)
-    except msgspec.ValidationError:
-        return [data]
-
-
 def _unowned(pool: WirePool) -> WirePool:
     """Return the pool without the figures that may be another token's."""
     figures = msgspec.structs.replace(
@@ -260,32 +226,13 @@ def _unowned(pool: WirePool) -> WirePool:
     return msgspec.structs.replace(pool, attributes=figures)
 
 
-def _by_kind(records: Iterable[Raw], refused: Counter[str]) -> dict[str, list[Raw]]:
-    kinds: dict[str, list[Raw]] = {}
-    for record in records:
-        for kind in decode_each(_KIND, [record], refused):
-            kinds.setdefault(kind.type, []).append(record)
-    return kinds
-
-
-def _network(record_id: str, address: str) -> str | None:
-    """Return the network of `<network>_<address>`; the address shows where it ends."""
-    network = record_id.removesuffix(f"_{address}")
-    return network if network and network != record_id else None
-
-
-def _address(relation: WireRelation | None, network: str) -> str | None:
-    name = relation.data.id if relation and relation.data else ""
-    return name.removeprefix(f"{network}_") if name.startswith(f"{network}_") else None
-
-
 def _sides(wire: WirePool) -> Sides | None:
     """Return the network, the pool and its tokens; None without a network."""
-    network, relations = _network(wire.id, wire.attributes.address), wire.relationships
+    network, relations = network_of_id(wire.id, wire.attributes.address), wire.relationships
     if network is None:
         return None
-    base = _address(relations.base_token, network) or ""
-    return Sides(network, wire.attributes.address, base, _address(relations.quote_token, network))
+    base = address_of(relations.base_token, network) or ""
+    return Sides(network, wire.attributes.address, base, address_of(relations.quote_token, network))
 
 
 def _seen_pool(
@@ -330,16 +277,8 @@ def _seen_pool(
 
 
 def _text(value: FreeText) -> str | None:
-    """Return free text; this source escapes it for HTML, once, and it is unescaped once."""
-    if isinstance(value, str):
-        value = _ENTITY.sub(_unescaped, value)
-    return text(value)
-
-
-def _unescaped(found: re.Match[str]) -> str:
-    # unescape() takes the `&not` of `&nothing;`.
-    known = found[0][1] == "#" or found[0][1:] in html5
-    return unescape(found[0]) if known else found[0]
+    """Return free text; this source escapes it for HTML, once."""
+    return text(unescape_once(value) if isinstance(value, str) else value)
 
 
 def _ticker(pool_name: str | None, side: Side, *, whole: bool) -> str | None:
@@ -356,7 +295,7 @@ def _ticker(pool_name: str | None, side: Side, *, whole: bool) -> str | None:
 
 def _token_reading(wire: WireToken, observed_ms: int) -> Reading | str:
     figures = wire.attributes
-    network = _network(wire.id, figures.address)
+    network = network_of_id(wire.id, figures.address)
     if network is None:
         return "id"
     chain = canonical_chain(network)
@@ -377,17 +316,7 @@ def _token_reading(wire: WireToken, observed_ms: int) -> Reading | str:
     )
 
 
-# -- what is asked, how often ---------------------------------------------------------------------
-def _check_chains(names: tuple[str, ...]) -> tuple[str, ...]:
-    chains = [canonical_chain(name) for name in names]
-    if None in chains:
-        raise ValueError("must be chain names, separated by commas")
-    return tuple(dict.fromkeys(chain for chain in chains if chain))
-
-
-Chains = Annotated[Words, AfterValidator(_check_chains)]
-
-
+# -- what is requested, how often -----------------------------------------------------------------
 class GeckoTerminalSettings(SourceSettings):
     """`GECKOTERMINAL_…`; the rate is 80 % of the published 30 calls a minute.
 
@@ -427,13 +356,6 @@ def tokens_call(chain: str, addresses: Sequence[str]) -> Call:
     return Call(path, read_page, query=(("include", "top_pools"),))
 
 
-def _doubt(chain: str) -> str:
-    """Return a sentence about a chain that may be a new one, or misspelt: only calls can show."""
-    similar = similar_chain(chain)
-    hint = f"; did you mean {similar}?" if similar else ""
-    return f"GECKOTERMINAL_NETWORKS: {chain} is in no table of chains{hint}"
-
-
 def build(settings: GeckoTerminalSettings) -> Source:
     """Return the source as these settings want it."""
     networks = [network_of(chain) for chain in settings.networks]
@@ -449,7 +371,7 @@ def build(settings: GeckoTerminalSettings) -> Source:
         url=settings.url,
         rates={"default": settings.calls_per_minute},
         headers={"accept": "application/json;version=20230302"},
-        warnings=tuple(_doubt(each) for each in settings.networks if not is_known_chain(each)),
+        warnings=doubtful_chains("GECKOTERMINAL_NETWORKS", settings.networks),
         jobs=(
             Discovery("trending", settings.trending_interval_s, lists("trending_pools")),
             Discovery("new", settings.new_interval_s, lists("new_pools")),
