@@ -121,7 +121,12 @@ def _npm_audit(folder: str) -> list[Advisory]:
 def _said(command: Sequence[str], folder: Path) -> str:
     try:
         done = subprocess.run(
-            command, cwd=folder, capture_output=True, text=True, timeout=_ANSWER_S, check=False
+            command,
+            cwd=folder,
+            capture_output=True,
+            encoding="utf-8",
+            timeout=_ANSWER_S,
+            check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise NoAnswer(str(error)[:200]) from None
