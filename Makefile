@@ -21,8 +21,8 @@ MODEL_SCHEDULES ?= 3200
 # The servers of `make test-containers`; a registry's address may stand before a name.
 IMAGES ?= redis:7 redis:8 valkey/valkey:8
 
-# How many damaged bodies of each source `make fuzz` reads; the suite reads 300.
-FUZZ_MUTATIONS ?= 100000
+# How long `make fuzz` tries each parser; FUZZ_MUTATIONS=100000 says how many inputs instead.
+FUZZ_SECONDS ?= 600
 
 # `make test MARKED=store` runs only what has that mark (pyproject.toml lists them).
 AND_MARKED = $(if $(MARKED), and $(MARKED))
@@ -54,8 +54,8 @@ test-containers: $(DEV_STAMP) ## the store's tests on the images of IMAGES, wher
 model: $(DEV_STAMP) ## the stream's model check, long: MODEL_SCHEDULES random schedules of faults
 	MODEL_SCHEDULES=$(MODEL_SCHEDULES) $(BIN)/python -m pytest tests/model -n auto -rP $(ARGS)
 
-fuzz: $(DEV_STAMP) ## damage recorded upstream bodies at random, long: FUZZ_MUTATIONS of each source
-	FUZZ_MUTATIONS=$(FUZZ_MUTATIONS) $(BIN)/python -m pytest tests/fetcher/test_fuzz.py -n auto -rP $(ARGS)
+fuzz: $(DEV_STAMP) ## damaged inputs for every parser, FUZZ_SECONDS for each; ARGS="-k cursor" for one of them
+	FUZZ_SECONDS=$(FUZZ_SECONDS) FUZZ_MUTATIONS=$(FUZZ_MUTATIONS) $(BIN)/python -m pytest tests/fuzz -n auto -rP $(ARGS)
 
 chaos: $(DEV_STAMP) ## 200 clients under kills and failovers, slow readers beside healthy ones; in full
 	CHAOS=full $(BIN)/python -m pytest tests/chaos tests/ws/test_crowd.py -rP $(ARGS)

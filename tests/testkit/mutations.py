@@ -1,47 +1,35 @@
-"""Recorded bodies of which one record is damaged, and what the others must still give.
+"""Damage to what others send: values and bytes as other people's systems have received them.
 
-A body is put together from its records, so that the damage stays inside one of them.
+A parser is tried with inputs that begin valid and are changed, because what is random from its
+first byte never comes further than the first check.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from functools import cache
+from collections.abc import Sequence
+from random import Random
 from typing import Any, Final, TypeAlias
 
-import msgspec
 from hypothesis import strategies as st
 
-from services.fetcher.source import ParsedBody
-from services.fetcher.sources import dexscreener, geckoterminal, jupiter
-from shared.errors import MalformedBody
-from shared.model import PoolReading, Reading
-from tests.testkit.recordings import RECORDED
-
-AT: Final = 1_700_000_000_000
+Document: TypeAlias = Any
 _SPOT: Final = "@the damaged value@"
-# Values as other people's systems have received them, in place of any value of a record.
+# In place of any value of a document: surrogates, bad UTF-8, numbers of any size, deep nesting.
 VALUES: Final = (
     *(rb'"\ud83d"', rb'"Moon \ud83d"', rb'"\udc00\ud800x"', rb'"\ud83d\ude80"', b'"\xff\xfe"'),
-    *(
-        b'"B\xe9e"',
-        b'"\xf0\x9f\x9a"',
-        b'"\xed\xa0\xbd"',
-        b'"\x00\x01\n\t"',
-        rb'"\x41"',
-        rb'"\u12"',
-    ),
+    *(b'"B\xe9e"', b'"\xf0\x9f\x9a"', b'"\xed\xa0\xbd"', b'"\x00\x01\n\t"', rb'"\x41"', rb'"\u12"'),
     *(b"NaN", b"Infinity", b"-Infinity", b"nan", b"9e9999", b"-1e400", b"1e-400", b"9" * 5_000),
     *(b"01", b"+1", b".5", b"1.", b"0x10", b"1_000", b"--1", b"1e", b"undefined", b"None", b"True"),
     *(b"null", b"true", b"0", b"-0.0", b"1000", b"1.5", b"18446744073709551616", b'"NaN"', b'""'),
     *(b"{}", b"[]", b"[[]]", b'[{"id":1},{"id":2}]', b'{"usd":[]}', b"[null]", b'{"h24":{}}'),
     *(b"", b"'x'", b"x y", b"// x", b'"a"b', b'"a":1', b"[" * 2_000, b"[" * 200 + b"]" * 200),
     *(b'{"a":' * 200 + b"1" + b"}" * 200, b'"' + b"x" * 50_000 + b'"', b'"},{\\"chainId\\":1"'),
+    *(b"-1", b"1e308", b"9007199254740993", b"9" * 400, b'"' + b"9" * 5_000 + b'"'),
+    *(b"[" * 5_000 + b"]" * 5_000, b'{"a":' * 5_000 + b"1" + b"}" * 5_000),
 )
-# Bytes put into a record anywhere.
-BYTES: Final = (
+# Put into JSON anywhere.
+JSON_BYTES: Final = (
     *(b'"', b"\\", b"{", b"}", b"[", b"]", b",", b":", b"\x00", b"\xff", b"\n", rb"\ud83d"),
     *(
         b"}]",
@@ -58,181 +46,91 @@ BYTES: Final = (
         b" ",
     ),
 )
-
-Document: TypeAlias = Any
-
-
-@dataclass(frozen=True)
-class Body:
-    """A body in parts: what is before, between and behind the records, and the records."""
-
-    source: str
-    read: Callable[[bytes, int], ParsedBody]
-    records: tuple[bytes, ...]
-    asked: int = 0  # JSON:API: the records before this one are `data`, the others `included`
-    around: tuple[bytes, bytes, bytes] = (b"[", b"", b"]")
-
-    def __bytes__(self) -> bytes:
-        start, middle, end = self.around
-        if not middle:
-            return start + b",\n".join(self.records) + end
-        data, included = self.records[: self.asked], self.records[self.asked :]
-        return start + b",".join(data) + middle + b",".join(included) + end
-
-    def with_records(self, at: int, *records: bytes) -> Body:
-        """Return the body with these records in place of one."""
-        asked = self.asked + len(records) - 1 if at < self.asked else self.asked
-        return replace(
-            self, asked=asked, records=(*self.records[:at], *records, *self.records[at + 1 :])
-        )
-
-    def page(self) -> ParsedBody:
-        return self.read(bytes(self), AT)
+_KINDS: Final = ("put", "cut", "tear", "repeat", "change", "flip", "multiply", "splice")
 
 
-@cache
-def bodies(source: str) -> tuple[Body, ...]:
-    """Return every recorded body of a source that has records, cut into its records."""
-    paths = sorted((RECORDED / source).glob("*.json"))
-    found = (body for path in paths for body in _bodies(source, json.loads(path.read_bytes())))
-    return tuple(body for body in found if len(body.records) > 1)
-
-
-def _bodies(source: str, document: Document) -> Iterator[Body]:
-    if source == "geckoterminal":
-        if isinstance(document, dict) and isinstance(document.get("data"), list):
-            data, included = document["data"], document.get("included", [])
-            yield Body(
-                source,
-                geckoterminal.read_page,
-                _dumped([*data, *included]),
-                asked=len(data),
-                around=(b'{"data":[', b'],"included":[', b"]}"),
-            )
-    elif source == "jupiter" and isinstance(document, dict):
-        entries = tuple(
-            b"%s:%s" % pair for pair in zip(*map(_dumped, _columns(document)), strict=True)
-        )
-        yield Body(source, jupiter.read_prices, entries, around=(b"{", b"", b"}"))
-    elif source == "jupiter":
-        yield Body(source, jupiter.read_tokens, _dumped(document))
-    elif isinstance(document, list):
-        listed = "tokenAddress" in document[0]
-        read = dexscreener.read_listed if listed else dexscreener.read_pairs
-        yield Body(source, read, _dumped(document))
-    elif document.get("pairs"):
-        around = (b'{"schemaVersion":"1.0.0","pairs":[', b"", b'],"pair":null}')
-        yield Body(source, dexscreener.read_pairs, _dumped(document["pairs"]), around=around)
-
-
-def _columns(document: dict[str, Document]) -> tuple[list[str], list[Document]]:
-    return list(document), list(document.values())
-
-
-def _dumped(values: list[Any]) -> tuple[bytes, ...]:
-    return tuple(json.dumps(each, ensure_ascii=False).encode() for each in values)
-
-
-# -- damage ---------------------------------------------------------------------------------------
-@st.composite
-def damaged(draw: st.DrawFn, source: str) -> tuple[Body, int, bytes]:
-    """Draw a body of a few records, which of them is damaged, and that record then."""
-    whole = draw(st.sampled_from(bodies(source)))
-    at = draw(st.integers(0, len(whole.records) - 1))
-    body, at = _few(whole, at)
-    record = body.records[at]
-    if draw(st.booleans()):
-        return body, at, draw(_with_a_value(record))
-    for _ in range(draw(st.integers(1, 3))):
-        record = draw(_with_bytes(record))
-    return body, at, record
-
-
-def _few(body: Body, at: int) -> tuple[Body, int]:
-    """Keep the record, two neighbours on each side, and all that belong to another list."""
-    low, high = (0, body.asked) if at < body.asked else (body.asked, len(body.records))
-    first, last = max(low, at - 2), min(high, at + 3)
-    kept = (*body.records[:low][:2], *body.records[first:last], *body.records[high:][:6])
-    before = min(low, 2)
-    asked = last - first if at < body.asked else before
-    return replace(body, records=kept, asked=asked), before + at - first
-
-
-@st.composite
-def _with_a_value(draw: st.DrawFn, record: bytes) -> bytes:
-    """Replace any value of the record."""
-    key, colon, rest = (b"", b"", record) if record.startswith(b"{") else record.partition(b":")
-    top: Document = [json.loads(rest)]
+def another_value(random: Random, document: bytes) -> bytes:
+    """Return a JSON document with another value in place of any of its own."""
+    top: Document = [json.loads(document)]
     spot, where = top, 0
-    while isinstance(spot[where], dict | list) and spot[where] and draw(st.integers(0, 9)):
+    while isinstance(spot[where], dict | list) and spot[where] and random.randrange(10):
         spot = spot[where]
-        where = draw(st.sampled_from(sorted(spot) if isinstance(spot, dict) else range(len(spot))))
+        where = random.choice(sorted(spot) if isinstance(spot, dict) else range(len(spot)))
     spot[where] = _SPOT
     text = json.dumps(top[0], ensure_ascii=False).encode()
-    return key + colon + text.replace(b'"%s"' % _SPOT.encode(), draw(st.sampled_from(VALUES)))
+    return text.replace(b'"%s"' % _SPOT.encode(), random.choice(VALUES))
+
+
+def other_bytes(
+    random: Random,
+    whole: bytes,
+    pieces: Sequence[bytes] = JSON_BYTES,
+    others: Sequence[bytes] = (),
+) -> bytes:
+    """Put in, cut out, tear off, repeat, change or flip bytes anywhere.
+
+    `pieces` are put in; the end of one of `others` may take the place of the end.
+    """
+    at = random.randint(0, len(whole))
+    end = at + random.randint(1, 12)
+    head, middle, tail = whole[:at], whole[at:end], whole[end:]
+    match random.choice(_KINDS if others else _KINDS[:-1]):
+        case "put":
+            return head + random.choice(pieces) + middle + tail
+        case "cut":
+            return head + tail
+        case "tear":
+            return head
+        case "repeat":
+            return head + middle + middle + tail
+        case "multiply":
+            return head + middle * random.choice((10, 300)) + tail
+        case "flip":
+            return (
+                head + bytes(b ^ 1 << random.randrange(8) for b in middle[:1]) + middle[1:] + tail
+            )
+        case "splice":
+            other = random.choice(others)
+            return head + other[random.randint(0, len(other)) :]
+    return head + random.choice(pieces) + tail
+
+
+# One number says where all changes are: drawing each by itself takes ten times as long.
+seeds_of_change: Final = st.integers(0, 2**64 - 1).map(Random)
 
 
 @st.composite
-def _with_bytes(draw: st.DrawFn, record: bytes) -> bytes:
-    """Put in, cut out, repeat or change a few bytes anywhere in the record."""
-    at = draw(st.integers(0, len(record)))
-    length = draw(st.integers(1, 12))
-    kind = draw(st.sampled_from(("put", "cut", "tear", "repeat", "change")))
-    piece = draw(st.sampled_from(BYTES)) if kind in {"put", "change"} else b""
-    if kind == "put":
-        return record[:at] + piece + record[at:]
-    if kind == "repeat":
-        return record[: at + length] + record[at:]
-    if kind == "tear":
-        return record[:at]
-    return record[:at] + piece + record[at + length :]
+def mutated(
+    draw: st.DrawFn, seeds: Sequence[bytes], pieces: Sequence[bytes] = JSON_BYTES, most: int = 4
+) -> bytes:
+    """Draw one of some valid inputs after none to `most` changes of its bytes."""
+    whole = draw(st.sampled_from(seeds))
+    changes = draw(st.integers(0, most))
+    random = draw(seeds_of_change)
+    for _ in range(changes):
+        whole = other_bytes(random, whole, pieces, seeds)
+    return whole
 
 
-# -- what the others give -------------------------------------------------------------------------
-def assert_others_are_read(body: Body, at: int, record: bytes) -> ParsedBody:
-    """Check that the page of a body with a damaged record has all that the others give."""
-    rest = body.with_records(at).page()
-    if not rest.readings and not rest.found:
-        return _page_or_none(body.with_records(at, record))
-    page = body.with_records(at, record).page()
-    about = {each.token_address for each in _alone(body, at, record).readings}
-    text = body.records[at].lower()
-    read = {_key(each): each for each in page.readings}
-    for want in rest.readings:
-        have = read[_key(want)]
-        if want.token_address in about or want.token_address.lower().encode() in text:
-            _assert_other_pools(want, have, record + text)
-        else:
-            assert have == want
-    assert {each for each in rest.found if each.lower().encode() not in text} <= set(page.found)
-    return page
+@st.composite
+def recombined(
+    draw: st.DrawFn, seeds: Sequence[bytes], pieces: Sequence[bytes], joint: bytes = b"&"
+) -> bytes:
+    """Draw a few parts of some valid inputs, some of them with other values after their `=`."""
+    parts = sorted({part for seed in seeds for part in seed.split(joint) if part})
+    by_name = st.lists(st.sampled_from(parts), max_size=5, unique_by=lambda p: p.partition(b"=")[0])
+    chosen = draw(by_name if draw(st.integers(0, 9)) else st.lists(st.sampled_from(parts)))
+    random = draw(seeds_of_change)
+    for index in range(draw(st.integers(0, len(chosen)))):
+        name, sign, value = chosen[index].rpartition(b"=")
+        chosen[index] = name + sign + other_bytes(random, value, pieces, parts)
+    return joint.join(chosen)
 
 
-def _alone(body: Body, at: int, record: bytes) -> ParsedBody:
-    """Return what the damaged record would say by itself."""
-    return _page_or_none(replace(body.with_records(at, record), records=(record,), asked=1))
-
-
-def _page_or_none(body: Body) -> ParsedBody:
-    try:
-        return body.page()
-    except MalformedBody:
-        return ParsedBody()
-
-
-def _assert_other_pools(want: Reading, have: Reading, text: bytes) -> None:
-    """The token is the damaged record's too: its name may be, other pools may not."""
-    pools = {each.pool_address: each for each in have.pools}
-    for pool in want.pools:
-        if pool.pool_address.lower().encode() not in text.lower():
-            assert _of_any_token(pools[pool.pool_address]) == _of_any_token(pool)
-
-
-def _of_any_token(pool: PoolReading) -> PoolReading:
-    """Leave out what a pool shows only while the record of the token it belongs to is there."""
-    changes = {name: None for name in PoolReading.__struct_fields__ if "price_change" in name}
-    return msgspec.structs.replace(pool, fdv=None, market_cap=None, **changes)
-
-
-def _key(reading: Reading) -> tuple[str, str]:
-    return reading.chain, reading.token_address
+@st.composite
+def mutated_json(draw: st.DrawFn, documents: Sequence[bytes]) -> bytes:
+    """Draw one of some JSON documents with another value, or with other bytes."""
+    if draw(st.booleans()):
+        return draw(mutated(documents))
+    document = draw(st.sampled_from(documents))
+    return another_value(draw(seeds_of_change), document)
