@@ -37,13 +37,17 @@ _SPECIAL: Final = 16  # Move addresses below are written short, as in 0x2::sui::
 
 
 def canonical_address(chain: str, address: str) -> str | None:
-    """Return the address as dexwire keys it on a canonical chain; None when it cannot be one."""
+    """Return the address as dexwire keys it on a canonical chain; None when it cannot be one.
+
+    Neither spelling may be longer than LONGEST: what is kept can be posted and asked for again.
+    """
     if len(address) > LONGEST:
         return None
     facts = CHAINS.get(chain)
-    if facts is None:
-        return _denomination(address)  # a new chain may be one of Cosmos
-    return _FAMILIES.get(facts.family, _plain)(address)
+    # A chain that the table does not know may be one of Cosmos.
+    family = _denomination if facts is None else _FAMILIES.get(facts.family, _plain)
+    canonical = family(address)
+    return canonical if canonical is None or len(canonical) <= LONGEST else None
 
 
 def spellings(address: str) -> frozenset[str]:

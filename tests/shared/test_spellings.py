@@ -159,6 +159,12 @@ def test_a_pool_of_three_padded_addresses_fits() -> None:
     assert canonical_address("aptos", pool) == pool
 
 
+def test_an_address_whose_padded_form_is_too_long_is_none() -> None:
+    written = "0x10::a::B<0x11::c::D,0x12::e::F,0x13::g::H>"
+
+    assert canonical_address("sui", written) is None
+
+
 def test_the_table_of_quote_assets_is_in_canonical_form() -> None:
     odd = {
         each.address: canonical_address(name, each.address)
