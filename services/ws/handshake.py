@@ -95,7 +95,10 @@ def answer(
     ws: ServerProtocol, request: Request, peer: str, admission: Admission
 ) -> Opened | Response:
     """Judge the first request: a response other than 101 ends the connection."""
-    url = urlsplit(request.path)
+    try:
+        url = urlsplit(request.path)
+    except ValueError:  # such as //[: the beginning of an address in brackets
+        return _refuse(ws, 400, "this is no path")
     health = admission.health(url.path)
     if health is not None:
         return _json(*health) if request.method == "GET" else _refuse(ws, 405, "GET only")

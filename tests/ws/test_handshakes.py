@@ -120,6 +120,7 @@ async def test_a_client_of_another_protocol_learns_it_from_the_close_code(
         (HANDSHAKE.replace(b"/ws", b"/ws/") + b"\r\n", 404),
         (HANDSHAKE.replace(b"/ws", b"/../ws") + b"\r\n", 404),
         (HANDSHAKE.replace(b"/ws", b"/../x") + b"\r\n", 404),
+        (HANDSHAKE.replace(b"/ws", b"//[/ws") + b"\r\n", 400),
         (HANDSHAKE.replace(b"/ws", b"/" + b"x" * 9000) + b"\r\n", 414),
         (HANDSHAKE + b"X: " + b"x" * 10_000 + b"\r\n\r\n", 431),
         (HANDSHAKE + b"".join(b"X%d: y\r\n" % n for n in range(200)) + b"\r\n", 431),
