@@ -28,7 +28,7 @@ FUZZ_SECONDS ?= 600
 AND_MARKED = $(if $(MARKED), and $(MARKED))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run verify test test-containers model fuzz chaos deploy-check observe check page format documents audit dist lock compile-locks lock-check clean
+.PHONY: help setup demo run verify test test-containers model fuzz chaos bench deploy-check observe check page format documents audit dist lock compile-locks lock-check clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,6 +59,9 @@ fuzz: $(DEV_STAMP) ## damaged inputs for every parser, FUZZ_SECONDS for each; AR
 
 chaos: $(DEV_STAMP) ## 200 clients under kills and failovers, slow readers beside healthy ones; in full
 	CHAOS=full $(BIN)/python -m pytest tests/chaos tests/ws/test_crowd.py -rP $(ARGS)
+
+bench: $(DEV_STAMP) ## every benchmark beside its peers; writes docs/BENCHMARKS.md (ARGS="discover" runs one)
+	$(BIN)/python -m bench $(ARGS)
 
 observe: $(DEV_STAMP) ## a demo under load, Prometheus beside it, every panel of the dashboard with its data
 	$(BIN)/python -m deploy.observe.show $(ARGS)

@@ -109,15 +109,28 @@ class Services:
 
 
 @contextmanager
-def running(
-    name: str, tree: Path, tokens: int, *services: str, **settings: str
-) -> Iterator[Services]:
-    """Run an aggregator and services of a checkout, with so many tokens known."""
+def start_server(name: str, tree: Path) -> Iterator[Services]:
+    """Run a server for services of a checkout, which end with the block."""
     server = EmbeddedServer()
     server.start()
     client = redis.Redis(unix_socket_path=str(server.socket_path))
     found = Services(name, tree, server, client)
     try:
+        yield found
+    finally:
+        for process in found.processes.values():
+            process.kill()
+            process.wait()
+        client.close()
+        server.close()
+
+
+@contextmanager
+def running(
+    name: str, tree: Path, tokens: int, *services: str, **settings: str
+) -> Iterator[Services]:
+    """Run an aggregator and services of a checkout, with so many tokens known."""
+    with start_server(name, tree) as found:
         found.start("aggregator", {"MAX_TOKENS": str(tokens + 1_000), **settings})
         found.wait(lambda: found.listens("raw_tokens"), "the aggregator listens")
         time.sleep(1.0)  # the lease
@@ -126,12 +139,6 @@ def running(
             found.start(service, settings)
             found.wait_ready(service)
         yield found
-    finally:
-        for process in found.processes.values():
-            process.kill()
-            process.wait()
-        client.close()
-        server.close()
 
 
 @contextmanager
