@@ -160,6 +160,8 @@ def pip(args: list[str]) -> int:
 
 def docker(args: list[str]) -> int:
     """Check services, files and the command that runs in a service against docker-compose.yml."""
+    if args[:3] == ["run", "--rm", "--entrypoint"]:
+        return _in_the_image(args[5:])
     words = args[1:] if args[:1] == ["compose"] else args
     document = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
     names = set(document["services"])
@@ -184,6 +186,15 @@ def docker(args: list[str]) -> int:
         wrong(f"no service {plain[0]}")
     if verb == "run" and plain[1:]:
         _parse(plain[1:])
+    return 0
+
+
+def _in_the_image(paths: list[str]) -> int:
+    """Check that the image has the files that a command of the image's own reads."""
+    dockerfile = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    for path in paths:
+        if path not in dockerfile:
+            wrong(f"the Dockerfile makes no {path}")
     return 0
 
 
