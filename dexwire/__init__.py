@@ -61,7 +61,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the client has under that name
-    """Load the client when it is first asked for: services are `dexwire <name>` and need none."""
+    """Load the client when it is first used: services are `dexwire <name>` and need none."""
     if name in __all__:
         from dexwire import client  # noqa: PLC0415 - see above
 

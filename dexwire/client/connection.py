@@ -194,20 +194,20 @@ class StreamConnection:
                 await self._take(frame)
 
     def _opening(self) -> list[Request]:
-        """Return what a new connection is asked: to resume what is held, to add what is not."""
+        """Return the first requests of a connection: resume what is held, add what is not."""
         subscription, rule = self._subscription, self._rule
-        asked: list[Request] = []
+        requests: list[Request] = []
         if subscription.max_hz is not None:
-            asked.append(RateLimit(id=self._number(), max_hz=subscription.max_hz))
+            requests.append(RateLimit(id=self._number(), max_hz=subscription.max_hz))
         if WATCHLIST in subscription.topics and WATCHLIST not in rule.versions:
-            asked += self._watch_requests()
+            requests += self._watch_requests()
         if rule.versions:
-            asked += self._resume_requests()
+            requests += self._resume_requests()
         # A watch or a resume subscribes to the watchlist by itself.
         missing = [t for t in subscription.topics if t not in rule.versions and t != WATCHLIST]
         if missing:
-            asked.append(Sub(id=self._number(), topics=missing))
-        return asked
+            requests.append(Sub(id=self._number(), topics=missing))
+        return requests
 
     def _resume_requests(self) -> list[Request]:
         """Return what asks for everything after what is held.
@@ -268,21 +268,21 @@ class StreamConnection:
         self._report(status=frame.st, epoch=frame.e, version=frame.v, age_ms=age_ms)
 
     def _on_ok(self, frame: Ok) -> None:
-        asked = self._pending.pop(frame.id, None) if isinstance(frame.id, int) else None
-        if isinstance(asked, Ping) and asked.ts is not None and isinstance(frame.now, int):
+        request = self._pending.pop(frame.id, None) if isinstance(frame.id, int) else None
+        if isinstance(request, Ping) and request.ts is not None and isinstance(frame.now, int):
             now = _now_ms()
-            rtt_ms = max(0.0, now - asked.ts)
+            rtt_ms = max(0.0, now - request.ts)
             self._offset_ms = frame.now - (now - rtt_ms / 2)
             self.state = msgspec.structs.replace(self.state, rtt_ms=round(rtt_ms, 1))
-        elif isinstance(asked, Sub) and len(asked.topics) == len(frame.starts):
+        elif isinstance(request, Sub) and len(request.topics) == len(frame.starts):
             # Frames carry the canonical names (`chain:eth` is `chain:ethereum`), in our order.
-            canonical = dict(zip(asked.topics, frame.starts, strict=True))
+            canonical = dict(zip(request.topics, frame.starts, strict=True))
             names = [canonical.get(topic, topic) for topic in self._subscription.topics]
             self._subscription.topics = tuple(dict.fromkeys(names))
 
     async def _on_err(self, frame: Err) -> None:
-        asked = self._pending.pop(frame.id, None) if isinstance(frame.id, int) else None
-        if isinstance(asked, Ping | Unsub):
+        request = self._pending.pop(frame.id, None) if isinstance(frame.id, int) else None
+        if isinstance(request, Ping | Unsub):
             return  # harms nobody
         if frame.retry:
             raise _Again(f"{frame.msg} ({frame.code})")

@@ -64,7 +64,7 @@ class Alert(Struct, frozen=True, kw_only=True, tag_field="event", tag="alert"):
 class Gap(Struct, frozen=True, kw_only=True, tag_field="event", tag="gap"):
     """Something was missed. States repair themselves, alerts may be gone.
 
-    `reason`: `missed` and `epoch`, the client noticed and asked again (a diff or a snapshot
+    `reason`: `missed` and `epoch`, the client noticed and requested it again (a diff or a snapshot
     follows); `lost`, the server no longer has these alerts; `slow`, this program took too long
     to read (alerts were dropped, or the topic is requested again). `topic` None: all of them.
     """

@@ -30,7 +30,7 @@ class Table:
         """Apply one diff.
 
         Raises Malformed when it speaks of a row that is not held: what is held cannot be trusted
-        then, and a snapshot has to be asked for.
+        then, and a snapshot has to be requested.
         """
         rows = self.rows
         for patch in diff.set:

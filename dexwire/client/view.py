@@ -41,7 +41,7 @@ class _Holder:
 
 
 class View:
-    """A live list. It connects when it is first asked, and reconnects for ever."""
+    """A live list. It connects at the first call, and reconnects for ever."""
 
     def __init__(self, url: str, ranking: Ranking, *, open_s: float = OPEN_S) -> None:
         self.ranking = ranking

@@ -144,7 +144,7 @@ class _Run:
             equal.count([] if same else [f"{ranking.topic} differs at version {version}"])
 
     async def _pages(self, follower: Follower, seconds: float) -> None:
-        """Compare pages with the stream at exactly the page's state, for as long as asked."""
+        """Compare pages with the stream at exactly the page's state, for the time given."""
         equal = self.check("pages equal the stream at their state")
         ends = time.monotonic() + seconds
         for ranking in itertools.cycle(_PAGES):

@@ -1,6 +1,6 @@
 """`dexwire config`: every setting, its value, where the value came from, and what looks wrong.
 
-Values come from the settings library's own sources, asked one by one in their order: the first that
+Values come from the settings library's own sources, read one by one in their order: the first that
 has one gives it. Secrets and passwords inside URLs are masked.
 """
 

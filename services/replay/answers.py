@@ -28,7 +28,7 @@ def split_ids(text: str, most: int) -> list[str]:
 
 
 def find_tokens(snapshot: MarketSnapshot, chain: str, ids: list[str]) -> list[MarketToken]:
-    """Return the tokens that the market knows, in the order asked."""
+    """Return the tokens that the market knows, in the order requested."""
     found = (
         snapshot.market.find(chain, canonical_address(chain, address) or address) for address in ids
     )

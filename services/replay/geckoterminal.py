@@ -91,7 +91,7 @@ def _prices(snapshot: MarketSnapshot, state: PoolState) -> Json:
 
 
 def render_pool(snapshot: MarketSnapshot, pool: Pool, requested: MarketToken | None = None) -> Json:
-    """Return one pool; `requested` is the token whose pools were asked for."""
+    """Return one pool; `requested` is the token whose pools were requested."""
     state = snapshot.state(pool, LAG_MS)
     attributes = _prices(snapshot, state) | {
         "address": pool.canonical,
@@ -174,7 +174,7 @@ def group_of(snapshot: MarketSnapshot, network: str) -> str:
 
 
 def page_number(text: str) -> int:
-    """Return the page asked for; raises Refused (400) beyond the tenth."""
+    """Return the page requested; raises Refused (400) beyond the tenth."""
     if not text.isdecimal() or not 1 <= int(text) <= MOST_PAGES:
         raise ErrorAnswer(400, f"page must be between 1 and {MOST_PAGES}")
     return int(text)

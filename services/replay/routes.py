@@ -40,7 +40,7 @@ def _json(body: Any, status: int = 200, headers: dict[str, str] | None = None) -
 
 
 def _refusal(path: str, error: ErrorAnswer) -> Response:
-    """Return an error in the manner of the API that was asked."""
+    """Return an error as the API that was called writes it."""
     if path.startswith("/geckoterminal"):
         errors = [{"status": str(error.status), "title": str(error)}]
         return _json({"errors": errors}, error.status)

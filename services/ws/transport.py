@@ -143,7 +143,7 @@ class GatewayConnection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Parse, answer, and leave the hub at once when the client closes."""
         if self._unwanted is not None:
-            if not self._eof:  # not earlier: clients do not expect an answer before they asked
+            if not self._eof:  # not earlier: clients do not expect an answer before their request
                 self._eof = True
                 self._transport.write(unread_answer(self._unwanted))
                 self._transport.write_eof()

@@ -20,7 +20,7 @@ from shared.redis.users import RedisUser, redis_users
 
 _SHA: Final = "0" * 40  # of no script: allowed means NOSCRIPT
 _KEY: Final = "\0key"
-# What a command is asked with, the key where it goes; in the order of the words of the command.
+# What a command is tried with, the key where it goes; in the order of the words of the command.
 _READS: Final[dict[str, tuple[str, ...]]] = {
     "exists": (_KEY,), "get": (_KEY,), "getrange": (_KEY, "0", "0"), "hget": (_KEY, "f"),
     "hgetall": (_KEY,), "hmget": (_KEY, "f"), "pttl": (_KEY,), "strlen": (_KEY,),

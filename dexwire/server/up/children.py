@@ -1,6 +1,6 @@
 """Child processes that do not outlive their parent.
 
-On Linux the kernel is asked to kill the child when its parent dies, even by SIGKILL
+On Linux the kernel is set to kill the child when its parent dies, even by SIGKILL
 (`PR_SET_PDEATHSIG`). The kernel means the parent's *thread*: a child started from a thread that
 ends is killed with that thread, so children are started from the main thread only. macOS has no
 such thing; there a child survives a parent killed with -9 and must be stopped by hand.

@@ -33,7 +33,7 @@ from shared.errors import ConfigError, StoreError
 NAMES: Final = ("replay", "aggregator", "fetcher", "api", "ws")
 SERVER_STOP_S: Final = 1.5  # what is left of the 15 s when every service had to be killed
 _RESTARTS_CHECKED_S: Final = 0.2
-# Every token is asked for again within a few seconds, up to what two cores can merge.
+# Every token is polled again within a few seconds, up to what two cores can merge.
 _DEMO_RATE: Final = (10, 33)
 _DEMO_TOKENS_PER_RATE: Final = 600
 
@@ -96,7 +96,7 @@ def _let_fetcher_post(
 
 
 def demo_rate_factor(tokens: int) -> float:
-    """Return how much faster than the live sources allow the replayed market is asked."""
+    """Return how much faster than the live sources allow the replayed market is polled."""
     least, most = _DEMO_RATE
     return float(min(most, max(least, tokens / _DEMO_TOKENS_PER_RATE)))
 

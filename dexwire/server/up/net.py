@@ -21,7 +21,7 @@ _WILDCARDS: Final = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # no
 
 
 def take_port(host: str, port: int, service: str, others: Collection[int] = ()) -> int:
-    """Return a port to listen on: the one asked for, or for 0 any free one but `others`.
+    """Return a port to listen on: the one that is set, or for 0 any free one but `others`.
 
     Raises CannotListen when it cannot be.
     """

@@ -33,7 +33,7 @@ class Service:
     name: str
     command: tuple[str, ...]
     env: Mapping[str, str] = field(default_factory=dict)
-    outlasts: bool = False  # others need it while they end: it is asked to end after them
+    outlasts: bool = False  # others need it while they end: it ends after them
 
 
 def next_delay_s(delay_s: float, lived_s: float) -> float:
@@ -62,7 +62,7 @@ class Supervisor:
         return None if process is None else process.pid
 
     def interrupt(self) -> None:
-        """Ask for the end; asked a second time, wait for nobody."""
+        """Begin to end; at a second call, wait for no service."""
         if self.stop.is_set():
             self._hurry.set()
         self.stop.set()
@@ -86,7 +86,7 @@ class Supervisor:
         return self._exit_code
 
     async def _keep(self, service: Service) -> None:
-        """Start one service again and again until the end is asked for."""
+        """Start one service again and again until the end begins."""
         delay_s = 0.0
         while not self.stop.is_set():
             started = time.monotonic()
@@ -116,7 +116,7 @@ class Supervisor:
             limit=_LINE_LIMIT,
         )
         self._running[service.name] = process
-        if self.stop.is_set():  # asked for while it was being started
+        if self.stop.is_set():  # it came while the service was being started
             process.terminate()
         try:
             await self._copy_output(service.name, process)
@@ -127,7 +127,7 @@ class Supervisor:
                 process.kill()
 
     async def _copy_output(self, name: str, process: asyncio.subprocess.Process) -> None:
-        assert process.stdout is not None  # noqa: S101 - asked for with PIPE
+        assert process.stdout is not None  # noqa: S101 - it was started with PIPE
         while True:
             try:
                 line = await process.stdout.readline()

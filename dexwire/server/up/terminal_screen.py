@@ -1,4 +1,4 @@
-"""What `dexwire up` writes on a terminal: what a person needs, and no more unless asked for.
+"""What `dexwire up` writes on a terminal: what a person needs, and more only on request.
 
 Start-up steps with a spinner, then the addresses, then warnings and errors as they come and one
 line a minute. The spinner turns on the event loop, never on a thread: services are forked from this

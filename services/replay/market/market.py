@@ -166,7 +166,7 @@ class Market:
 
 
 class MarketSnapshot:
-    """The market at one second; figures are computed when asked for and then kept."""
+    """The market at one second; figures are computed when first read and then kept."""
 
     def __init__(self, market: Market, now_ms: int) -> None:
         self.market = market

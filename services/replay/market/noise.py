@@ -29,7 +29,7 @@ def uniform(key: int, place: int = 0) -> float:
     return (mix(key, place) >> 11) * (_UNIT * 2048)
 
 
-# Slow scales are asked for again and again: one entry is some 150 bytes, so this is about 10 MB.
+# Slow scales are read again and again: one entry is some 150 bytes, so this is about 10 MB.
 @lru_cache(maxsize=65_536)
 def normal(key: int, place: int) -> float:
     """Return a number of mean 0 and deviation 1, between -3.5 and 3.5 (four 16-bit uniforms)."""

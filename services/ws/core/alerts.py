@@ -47,7 +47,7 @@ class AlertLog:
 
     def __init__(self) -> None:
         self.floor = 0
-        self.known = False  # whether the store was asked for what came before
+        self.known = False  # whether what came before was read from the store
         self._begun = 0
         self._events: deque[Event] = deque()
 

@@ -290,7 +290,7 @@ class Hub:
         member.pending = chain.from_iterable(group)
 
     def _rests(self, member: Member) -> bool:
-        """Return whether the client asked not to be sent more so soon."""
+        """Return whether the client limited its rate and is not due yet."""
         if not member.pause_ms or member.waiting or member.answers:
             return False
         return 0 <= self.world.now_ms() - member.reported_ms < member.pause_ms

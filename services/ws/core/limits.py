@@ -39,7 +39,7 @@ class Patience:
 
 @dataclass(slots=True)
 class Pulse:
-    """Whether one connection is alive. Asked about once a second; times are of any one clock."""
+    """Whether one connection is alive. Checked about once a second; times are of any one clock."""
 
     patience: Patience
     opened_s: float

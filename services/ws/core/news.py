@@ -10,7 +10,7 @@ from shared.state.replica import Change
 
 
 class News:
-    """A commit that was just applied, and what rooms ask about it. Answers are made when asked."""
+    """A commit that was just applied, and what rooms need of it, made when it is first read."""
 
     def __init__(self, change: Change) -> None:
         self.change = change
