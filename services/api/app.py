@@ -48,8 +48,8 @@ _SEND_BUFFER = 256 * 1024  # bytes of a connection in the kernel
 
 
 @dataclass(slots=True, kw_only=True)
-class Api:
-    """The parts of one running api; `app` is what a server serves."""
+class ApiParts:
+    """The parts of one running api: `app` is what a server serves."""
 
     settings: ApiSettings
     redis: Redis
@@ -64,13 +64,13 @@ class Api:
 
 def build_api(
     settings: ApiSettings, redis: Redis, feed_redis: Redis, metrics: Metrics | None = None
-) -> Api:
+) -> ApiParts:
     """Put the parts together. `feed_redis` carries the subscription alone, so that no crowd of
     requests can keep the copy from following.
     """  # noqa: D205
     metrics = metrics or Metrics("api")
     keys = Keys(settings.redis_prefix)
-    api = Api(
+    api = ApiParts(
         settings=settings,
         redis=redis,
         keys=keys,
@@ -106,7 +106,7 @@ def _visitors(settings: ApiSettings) -> Visitors:
     )
 
 
-def _discover(api: Api) -> Discover:
+def _discover(api: ApiParts) -> Discover:
     secret = api.settings.cursor_secret
     pinned = PinnedOrders(
         api.redis,
@@ -121,7 +121,7 @@ def _discover(api: Api) -> Discover:
     )
 
 
-def _ingest(api: Api) -> ASGIApp:
+def _ingest(api: ApiParts) -> ASGIApp:
     settings = api.settings
     return Ingest(
         api.live,
@@ -137,7 +137,7 @@ def _ingest(api: Api) -> ASGIApp:
     )
 
 
-def _readers(api: Api, discover: Discover) -> dict[str, ASGIApp]:
+def _readers(api: ApiParts, discover: Discover) -> dict[str, ASGIApp]:
     """Return what answers GET, by path."""
     settings, redis, keys, live = api.settings, api.redis, api.keys, api.live
     return {
@@ -181,7 +181,7 @@ async def run(settings: ApiSettings, stop: asyncio.Event, metrics: Metrics | Non
         await run_jobs(stop, {"follow": api.live.feed.run()}, finishing={"serve": serve()})
 
 
-def _bounds(api: Api) -> Bounds:
+def _bounds(api: ApiParts) -> Bounds:
     return Bounds(
         api.visitors,
         header_s=api.settings.api_header_s,

@@ -11,7 +11,7 @@ from typing import Any, Final, Protocol
 import httpx
 import msgspec
 
-from services.api.app import Api, build_api, run
+from services.api.app import ApiParts, build_api, run
 from services.api.discover.query import parse_discover
 from services.api.edge.problem import Problem
 from services.api.settings import ApiSettings
@@ -25,7 +25,7 @@ from tests.testkit.wait import eventually
 class Served:
     """An api and a client of it."""
 
-    def __init__(self, api: Api, client: httpx.AsyncClient) -> None:
+    def __init__(self, api: ApiParts, client: httpx.AsyncClient) -> None:
         self.api = api
         self.client = client
 
