@@ -36,7 +36,7 @@ class FileMode(StrEnum):
 def add_commands(app: typer.Typer) -> None:
     """Add every command of this package."""
     app.command()(up)
-    for command in (verify, config, doctor):
+    for command in (verify, config, doctor, backup, restore):
         app.command(rich_help_panel=_OPERATE)(command)
     for name, what in SERVICES.items():
         _add_service(app, name, what)
@@ -157,6 +157,35 @@ def doctor(
     _exit_with(
         lambda: asyncio.run(examine(redis_url, upstream=upstream, clean=clean, as_json=as_json))
     )
+
+
+def backup(
+    *,
+    out: Annotated[
+        Path | None, typer.Option(help="Copy it here; for a Redis on this machine.")
+    ] = None,
+    redis_url: Annotated[
+        str | None, typer.Option(help="The server. Default: that of `dexwire up` here.")
+    ] = None,
+    data_dir: Annotated[
+        Path | None, typer.Option(help="The --data-dir of the `dexwire up` to back up.")
+    ] = None,
+) -> None:
+    """Have Redis write a snapshot (dump.rdb) of the store, while everything runs."""
+    start = _load("dexwire.server.start", "start_backup")
+    _exit_with(lambda: start(redis_url, data_dir, out))
+
+
+def restore(
+    file: Annotated[str, typer.Argument(help="A snapshot (dump.rdb); -: standard input.")],
+    *,
+    data_dir: Annotated[
+        Path, typer.Option(help="The folder of a stopped Redis, or of `dexwire up`.")
+    ],
+) -> None:
+    """Put a snapshot into the folder of a stopped server; what is there is kept beside it."""
+    put = _load("dexwire.server.backup", "restore")
+    _exit_with(lambda: put(file, data_dir))
 
 
 def redis_users(

@@ -41,6 +41,13 @@ def start_verify(
     return asyncio.run(verify(settings, data_dir, as_json=as_json))
 
 
+def start_backup(redis_url: str | None, data_dir: Path | None, out: Path | None) -> int:
+    """Back the store up. Raises PipelineError."""
+    from dexwire.server.backup import backup  # noqa: PLC0415 - see above
+
+    return asyncio.run(backup(read_settings(ServiceSettings, redis_url=redis_url), data_dir, out))
+
+
 def run_one(name: str) -> int:
     """Run one service with the settings of its environment; return the exit code.
 

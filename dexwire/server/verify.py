@@ -66,7 +66,7 @@ class _Moved(Exception):
 
 async def verify(settings: ServiceSettings, data_dir: Path | None, *, as_json: bool) -> int:
     """Audit the store, print the result, return the exit code."""
-    address, demo = _where(settings, data_dir)
+    address, demo = store_address(settings, data_dir)
     try:
         await check_redis(address)
         client = open_redis(address, timeout_s=_TIMEOUT_S)
@@ -86,7 +86,7 @@ async def verify(settings: ServiceSettings, data_dir: Path | None, *, as_json: b
     return EXIT_DIFFERENCE if report.wrong else 0
 
 
-def _where(settings: ServiceSettings, data_dir: Path | None) -> tuple[RedisAddress, bool]:
+def store_address(settings: ServiceSettings, data_dir: Path | None) -> tuple[RedisAddress, bool]:
     """Return the address and whether it is a demo: as given, completed by what runs here."""
     running = find_running(data_dir or DEFAULT_FOLDER)
     if running is not None and settings.redis_url in {"", running.redis_url}:

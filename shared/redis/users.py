@@ -16,7 +16,7 @@ from shared.keys import Keys
 # Not CLIENT SETINFO: Redis 7.0 does not know it and refuses a whole file that names it.
 CONNECT: Final = ("ping", "select", "role", "cluster|slots")
 _FOLLOW: Final = ("hgetall", "info", "scan", "xrange", "zrange")  # a replica's reading
-_LOOK: Final = ("get", "hmget", "pttl", "time", "xrevrange", "zscore")  # an operator's
+_LOOK: Final = ("bgsave", "get", "hmget", "pttl", "time", "xrevrange", "zscore")  # an operator's
 _RUN: Final = ("evalsha", "script|load")
 _AT_ONCE: Final = ("exec", "multi")
 # Nobody can be it. But a server repeats its append-only file in its name, and older ones leave out

@@ -285,3 +285,15 @@ async def test_a_running_service_answers_its_probes(
     assert await status("livenessProbe") == 200
     waits = service in {"api", "ws"}  # for an aggregator, which is not there
     assert await status("readinessProbe") == (503 if waits else 200)
+
+
+def test_the_pod_that_restores_has_the_disk_and_the_rights_of_redis() -> None:
+    text = (ROOT / "deploy/kubernetes/restore.yaml").read_text(encoding="utf-8")
+    pod = yaml.safe_load(text)
+    redis = of_kind("StatefulSet", "overlays/redis")["dexwire-redis"]["spec"]
+
+    kubernetes_validate.validate(pod, VERSIONS[-1], strict=True)
+    (disk,) = redis["volumeClaimTemplates"]
+    claim = f"{disk['metadata']['name']}-dexwire-redis-0"
+    assert pod["spec"]["volumes"][0]["persistentVolumeClaim"] == {"claimName": claim}
+    assert pod["spec"]["securityContext"] == redis["template"]["spec"]["securityContext"]

@@ -88,6 +88,7 @@ read the alerts of the past                                 - - - x -
 audit the store                                             - - - - x
 ask what the doctor asks                                    - - - - x
 look at a pinned order                                      - - x - x
+have a snapshot written                                       - - - - x
 """
 
 # What nobody, or one alone, may do.                        fetcher aggregator api ws admin
@@ -212,6 +213,7 @@ simple(
     share_the_secret_of_cursors=lambda w: w.views._shared_secret(),
     publish_watched=lambda w: publish_watched(w.redis, w.keys, [CAT], now_ms=1),
     read_the_alerts_of_the_past=lambda w: read_history(w.redis, w.keys),
+    have_a_snapshot_written=lambda w: w.redis.bgsave(schedule=True),
     look_at_a_pinned_order=lambda w: w.redis.get(w.keys.view("one")),
     forge_a_diff=lambda w: w.redis.publish(w.keys.state_changes, b"x"),
     forge_readings=lambda w: w.redis.publish(w.keys.raw_tokens, b"x"),

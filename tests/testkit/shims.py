@@ -30,7 +30,7 @@ UNTIL_CTRL_C: Final = {"up", "top", "tail", "fetcher", "aggregator", "api", "ws"
 FIRST_OUTPUT_S: Final = 30.0
 # They read the running demo, so they run in its folder, for real.
 _LIVE_TARGETS: Final = {"verify": ("verify",)}
-_FLAGS_WITHOUT_VALUE: Final = {"-d", "--rm", "-T", "--wait", "-f", "--follow"}
+_FLAGS_WITHOUT_VALUE: Final = {"-d", "--rm", "-T", "--wait", "-f", "--follow", "--no-deps"}
 
 
 def wrong(message: str) -> NoReturn:
@@ -171,12 +171,15 @@ def docker(args: list[str]) -> int:
         words = words[2:]
     verb, *rest = words
     plain: list[str] = []
+    entry = "dexwire"
     while rest:
         word, *rest = rest
         if word == "--scale":
             if rest[0].partition("=")[0] not in names:
                 wrong(f"no service {rest[0]}")
             rest = rest[1:]
+        elif word == "--entrypoint":
+            entry, *rest = rest
         elif not word.startswith("-"):
             plain = [word, *rest]
             break
@@ -184,7 +187,7 @@ def docker(args: list[str]) -> int:
             wrong(f"docker compose {verb} {word}: not an option that the documents use")
     if plain and plain[0] not in names:
         wrong(f"no service {plain[0]}")
-    if verb == "run" and plain[1:]:
+    if verb == "run" and plain[1:] and entry == "dexwire":
         _parse(plain[1:])
     return 0
 

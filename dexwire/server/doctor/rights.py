@@ -39,8 +39,9 @@ _WRITES: Final[dict[str, tuple[str, ...]]] = {
     "set": (_KEY, "v"), "xadd": (_KEY, "*", "f", "v"), "zadd": (_KEY, "1", "m"),
 }  # fmt: skip
 _KEYLESS: Final[dict[str, tuple[str, ...]]] = {
-    "cluster|slots": (), "exec": (), "info": ("server",), "multi": (), "ping": (), "role": (),
-    "scan": ("0",), "script|load": ("return 1",), "select": ("0",), "time": (),
+    "bgsave": ("schedule",), "cluster|slots": (), "exec": (), "info": ("server",), "multi": (),
+    "ping": (), "role": (), "scan": ("0",), "script|load": ("return 1",), "select": ("0",),
+    "time": (),
 }  # fmt: skip
 COMMANDS: Final = _READS | _IDLE | _WRITES | _KEYLESS
 _SENT: Final = ("info", "ping", "role", "scan", "time")  # of the keyless ones, really
