@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import re
 import subprocess
@@ -104,6 +105,10 @@ class Environment:
         pins = re.findall(r"^[A-Za-z0-9._\[\],-]+==[^ \n\\]+(?: ; [^\\\n]+)?", locked, re.MULTILINE)
         without_extras = [re.sub(r"\[[^\]]*\]", "", pin) for pin in pins]
         self._pins.write_text("\n".join(without_extras), encoding="utf-8")
+
+    @property
+    def path(self) -> str:
+        return str(self._folder)
 
     def install(self, name: str, extra: str = "") -> None:
         """Install a distribution of ours, what it needs from the registry as it is locked."""
@@ -208,6 +213,21 @@ async def test_the_server_brings_dexwire_up(environment: Environment, tmp_path: 
     finally:
         up.terminate()
         assert up.wait(20) == 0
+
+
+def test_what_is_installed_has_a_bill_of_materials_and_nothing_of_its_build(
+    environment: Environment, tmp_path: Path
+) -> None:
+    """The image is made so (Dockerfile); make deploy-check looks at the real one."""
+    out = tmp_path / "sbom.cdx.json"
+
+    made = environment.run("python", str(ROOT / "deploy/sbom.py"), "image", str(out))
+
+    assert made.returncode == 0, made.stderr
+    parts = json.loads(out.read_text(encoding="utf-8"))["components"]
+    names = {part["name"] for part in parts if part["purl"].startswith("pkg:pypi/")}
+    assert {"dexwire", "dexwire-server", "redis", "websockets"} <= names
+    assert environment.run("python", str(ROOT / "deploy/scan.py"), environment.path).stdout == ""
 
 
 def test_each_distribution_takes_exactly_its_own_away(
