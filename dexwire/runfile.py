@@ -1,7 +1,7 @@
 """The note that a running `dexwire up` leaves, so that `dexwire verify` finds its server.
 
 The folder is private; the note's lock is held for as long as its writer lives, so a note left
-behind by a killed one is told apart from a live one without trusting process ids.
+behind by a killed one is distinguished from a live one without trusting process ids.
 """
 
 from __future__ import annotations

@@ -59,7 +59,7 @@ class Unavailable(SourceError):
 
 
 class Resting(SourceError):
-    """The upstream was not asked, because most of the latest calls to it failed."""
+    """The upstream was not called, because most of the latest calls to it failed."""
 
 
 class MalformedBody(SourceError):

@@ -95,7 +95,7 @@ class Keys:
         return f"{self.prefix}fetch:bucket:{host}:{rate_class}"
 
     def fetch_hold(self, host: str) -> str:
-        """String: this host asked everyone to wait. Lives as long as it asked for."""
+        """String: this host made everyone wait. Lives that long."""
         return f"{self.prefix}fetch:hold:{host}"
 
     def fetch_status(self, source: str) -> str:
@@ -103,7 +103,7 @@ class Keys:
         return f"{self.prefix}fetch:status:{source}"
 
     def fetch_due(self, source: str) -> str:
-        """Sorted set: token ids by the time (ms) at which this source was last asked for them.
+        """Sorted set: token ids by the time (ms) at which this source was last queried for them.
 
         0: never, and no price is known; 1: never. Shared by all fetchers, so that a discovery by
         one is refreshed by any. Bounded with `fetch_known`.

@@ -152,7 +152,7 @@ class Seen(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Figures(Seen, frozen=True, kw_only=True, omit_defaults=True):
-    """What may be said of a token as a whole, by a source or a producer.
+    """What may be reported of a token as a whole, by a source or a producer.
 
     A field that is UNSET says nothing; one that is None says "no longer known".
     """

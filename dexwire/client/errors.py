@@ -12,7 +12,7 @@ class Unreachable(ClientError):
 
 
 class Malformed(ClientError):
-    """The server said something that the protocol does not."""
+    """The server sent something that the protocol does not."""
 
 
 class Refused(ClientError):

@@ -1,7 +1,7 @@
 """What must be true of the store, as plain functions over what was read. No I/O.
 
-Each check counts what it looked at and lists what is wrong, so that "nothing wrong" is never said
-of something that was not there to be looked at.
+Each check counts what it looked at and lists what is wrong, so that a check that had nothing to
+look at never passes for one that found nothing wrong.
 """
 
 from __future__ import annotations

@@ -79,7 +79,7 @@ def name_look_alikes() -> None:
 
 
 def _look_alikes() -> list[Any]:
-    """Return them; none where `.env` or a source's file cannot be read, which is said elsewhere."""
+    """Return them; none where `.env` or a source's file cannot be read, reported elsewhere."""
     with contextlib.suppress(OSError, UnicodeDecodeError, ConfigError, ImportError):
         found: list[Any] = importlib.import_module("dexwire.server.look_alikes").unknown_variables()
         return found

@@ -1,6 +1,6 @@
 """`dexwire verify`: reads the whole store while writers go on, and audits it.
 
-What is said of one token (its row, its scores) is read in one transaction, so it is true of one
+What is read of one token (its row, its scores) is read in one transaction, so it is true of one
 moment. Counts and the digest need one exact state: rows that were read at different moments are
 brought to a later version by the log, as a replica does it (shared/state/feed.py).
 """
@@ -138,7 +138,9 @@ async def _audit_once(store: Store) -> Report:
     async for look in _looks(store):
         tokens.look(look)
         if look.fields:
-            with contextlib.suppress(ValueError):  # not JSON: said already, and the digest differs
+            with contextlib.suppress(
+                ValueError
+            ):  # not JSON: reported already, and the digest differs
                 replica.load_row(look.token_id, look.fields)
     log, after = await _walk_log(store, before)
     applied = await _catch_up(store, replica, before, after)

@@ -1,4 +1,4 @@
-"""Names of topics, built and told apart (docs/STREAM.md, "Topics")."""
+"""Names of topics, built and parsed (docs/STREAM.md, "Topics")."""
 
 from __future__ import annotations
 

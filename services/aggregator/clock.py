@@ -12,7 +12,7 @@ class StoreClock:
         self._offset_ms = time.time() * 1000 - time.monotonic() * 1000
 
     def set(self, store_ms: int) -> None:
-        """Take over what the store has just said."""
+        """Take over what the store has just reported."""
         self._offset_ms = store_ms - time.monotonic() * 1000
 
     def now_ms(self) -> int:

@@ -84,7 +84,7 @@ class Stamp:
 
 
 class Draft(Struct, frozen=True):
-    """A commit as the store takes it, as it is said, and as the replica applies it."""
+    """A commit as the store takes it, as it is published, and as the replica applies it."""
 
     plan: CommitPlan
     message: Commit

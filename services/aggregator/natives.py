@@ -19,7 +19,7 @@ from shared.state.messages import NativePrice
 
 
 class Natives:
-    """What each polled source said last of each chain's own coin."""
+    """What each polled source reported last of each chain's own coin."""
 
     def __init__(self) -> None:
         self._held: dict[str, dict[str, NativePrice]] = {}  # chain → source → price

@@ -1,6 +1,6 @@
 """Look-alikes: which rows have the same ticker, which is the oldest, which the most liquid. Pure.
 
-What is said is a function of the rows alone, whatever their order, so that a restart cannot be
+The marks are a function of the rows alone, whatever their order, so that a restart cannot be
 seen; and it seldom changes: liquidity counts by powers of two, and large counts by steps.
 """
 
@@ -57,7 +57,7 @@ class Tickers:
             self._published[key] = self._judge(key)
 
     def put(self, token: str, row: Mapping[str, Any]) -> set[str]:
-        """Take over a row; return the other rows of which something else is to be said now."""
+        """Take over a row; return the other rows whose mark is different now."""
         after = _entry(
             row.get("token_ticker", ""), row.get("created_ms", _UNBORN), row.get("liquidity", 0.0)
         )
@@ -69,7 +69,7 @@ class Tickers:
         return self._changed({after.key, before.key if before else after.key}) - {token}
 
     def remove(self, token: str) -> set[str]:
-        """Forget a row; return the others of which something else is to be said now."""
+        """Forget a row; return the others whose mark is different now."""
         before = self._entries.get(token)
         if before is None:
             return set()

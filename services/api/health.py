@@ -135,7 +135,7 @@ def _source(status: dict[bytes, bytes], now_ms: int) -> dict[str, Any]:
 
 
 class Livez:
-    """The event loop turns; nothing else is asked, so it answers whatever else is wrong."""
+    """The event loop turns; nothing else is checked, so it answers whatever else is wrong."""
 
     _ALIVE: Final = Answer(200, b'{"status":"alive"}')
 

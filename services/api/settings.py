@@ -98,7 +98,7 @@ class ApiSettings(MergeSettings, EdgeSettings):
 
     @property
     def drain_s(self) -> float:
-        """How long the service may take to end once it was asked to."""
+        """How long the service may take to end once it was signalled to."""
         return self.api_drain_grace_s + FINISH_S + _CLOSE_S
 
     @property

@@ -144,7 +144,7 @@ def _aged(reading: SourceReading, now_ms: int) -> dict[str, Any]:
 
 
 def _pool(pool: PoolExplanation) -> dict[str, Any]:
-    """Return a pool's figures beside what is said of it; unknown is absent."""
+    """Return a pool's figures beside its explanation; unknown is absent."""
     members = structs.asdict(pool)
     figures = structs.asdict(members.pop("pool"))
     return members | {name: value for name, value in figures.items() if value is not None}

@@ -1,7 +1,7 @@
 """The web page: its files as finished answers, and what it has to know of this deployment.
 
 The files are the committed build of `web/` (`make page`). Assets carry a hash of their content in
-their names and are kept by browsers for ever; the page itself is asked for again each time, and
+their names and are kept by browsers for ever; the page itself is requested each time, and
 answered with 304 while it is the same. Both are compressed once, at the start.
 """
 
@@ -161,7 +161,7 @@ def page_routes(ws_url: str, version: str, *, demo: bool) -> dict[str, ASGIApp]:
 def stream_url(ws_url: str, host: bytes) -> str:
     """Return what the page opens: absolute, or a path below its own origin.
 
-    `:8001/ws` is another port of the host that the page was asked from; the page completes
+    `:8001/ws` is another port of the host that the page came from; the page completes
     `//host:port/path` with its own scheme.
     """
     if not ws_url.startswith(":"):

@@ -1,7 +1,7 @@
 """When to stop asking a host that fails, and when to ask again. Pure; times are of one clock.
 
-Closed, everything is asked. Half of at least 20 attempts within 10 s failing opens it: nothing is
-asked for 5 s. Then one attempt decides, alone: an answer closes it, a failure opens it again.
+Closed, every call is made. Half of at least 20 attempts within 10 s failing opens it: no call
+is made for 5 s. Then one attempt decides, alone: an answer closes it, a failure opens it again.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Breaker:
     _rests_until: float | None = None  # while it is not closed: when the next attempt may be made
 
     def state(self, now_s: float) -> State:
-        """Return "open" while nothing may be asked, "trial" when one attempt would be let in."""
+        """Return "open" while no call may be made, "trial" when one attempt would be let in."""
         if self._rests_until is None:
             return "closed"
         return "open" if now_s < self._rests_until else "trial"

@@ -26,7 +26,7 @@ class SourceCounts:
     attempt_s: Histogram = field(default_factory=lambda: Histogram(WORK_S))
     budget_waits: int = 0
     budget_wait_s: float = 0.0
-    holds: int = 0  # times it asked us to wait
+    holds: int = 0  # times it made us wait
     held_waits: int = 0  # waits because of that
     refused: Counter[str] = field(default_factory=Counter)  # records, by reason
     circuit_open: bool = False

@@ -1,8 +1,8 @@
-"""Which tokens are asked for again, and when: shared by all replicas.
+"""Which tokens are requested again, and when: shared by all replicas.
 
-Per source (and queue) a sorted set holds token ids by the time (ms) at which they were last asked
-for; `NEW` for never asked and without a price anywhere we know of, `UNASKED` for never asked. A
-second sorted set, for all sources, holds ids by the time they were last named by a list.
+Per source (and queue) a sorted set holds token ids by the time (ms) at which they were last
+requested; `NEW` for never, and without a price anywhere we know of; `UNASKED` for never. A second
+sorted set, for all sources, holds ids by the time they were last named by a list.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class DueTokens:
         await _OFFER(self._redis, [self._keys.fetch_known, *queues], args)
 
     async def take_due(self, queue: str, *, again_s: float, limit: int) -> list[str]:
-        """Take up to `limit` ids, those asked for longest ago first."""
+        """Take up to `limit` ids, those requested longest ago first."""
         taken = await _TAKE_DUE(
             self._redis,
             [self._keys.fetch_due(queue), self._keys.fetch_known],
@@ -61,7 +61,7 @@ class DueTokens:
         limit: int,
         forget_ms: int = FORGET_MS,
     ) -> list[str]:
-        """Take up to `limit` of these ids, in their order, unless asked within `again_s`."""
+        """Take up to `limit` of these ids, in their order, unless requested within `again_s`."""
         taken = await _TAKE_OF(
             self._redis,
             [self._keys.fetch_due(queue)],

@@ -162,7 +162,7 @@ class Upstreams:
         self._paces: dict[tuple[str, str], _Pace] = {}
 
     def circuit(self, source: Source) -> State:
-        """Return whether a source's host is asked at all; "trial": one attempt would be made."""
+        """Return whether a source's host is called at all; "trial": one attempt would be made."""
         return self._breaker(source.host).state(time.monotonic())
 
     def _breaker(self, host: str) -> Breaker:
@@ -175,7 +175,7 @@ class Upstreams:
     async def get(self, source: Source, call: Call) -> UpstreamResponse:
         """Make one call with its retries; raise a SourceError when it gave no JSON.
 
-        Raises Resting, having asked nobody, while the host's circuit is open.
+        Raises Resting, having called nobody, while the host's circuit is open.
 
         Waiting for the budget is not bounded for the first attempt (the caller holds no slot
         meanwhile); a retry that would have to wait past the deadline is given up.
@@ -233,7 +233,7 @@ class Upstreams:
         """Make one attempt if the circuit allows it, and report to it how that ended."""
         breaker, started = self._breaker(source.host), time.monotonic()
         if not breaker.admits(started):
-            raise Resting(f"{source.name} {call.path[:80]}: not asked, as most calls failed")
+            raise Resting(f"{source.name} {call.path[:80]}: not called, as most calls failed")
         answered = True  # also with what we cannot use
         try:
             with deadline:
@@ -265,7 +265,7 @@ class Upstreams:
             raise Unavailable(f"{where}: {type(error).__name__}") from error
 
     async def _raise_for_status(self, source: Source, response: httpx.Response, where: str) -> None:
-        """Raise what the status and headers deserve; make all replicas wait if asked to."""
+        """Raise what the status and headers deserve; make all replicas wait if it says so."""
         status, headers = response.status_code, response.headers
         outcome = outcome_of(status, headers)
         wait_s = requested_wait_s(status, headers, self._clock())

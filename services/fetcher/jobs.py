@@ -68,7 +68,7 @@ class Leases:
         self, key: str, token: str, lease: float, renewed: float, work: asyncio.Future[None]
     ) -> bool:
         """Renew the lease until the work is done; return early, with False, when it is lost."""
-        # Work stops well before another replica may start, also when the store cannot be asked.
+        # Work stops well before another replica may start, also when the store cannot be reached.
         safe_until = renewed + lease * 3 / 4
         while not (await asyncio.wait({work}, timeout=lease / 4))[0]:
             started = time.monotonic()

@@ -37,7 +37,7 @@ _OF_EACH: Final = (
     _OfEach(
         counter,
         "upstream_holds",
-        "Times that a source asked us to wait, or denied us.",
+        "Times that a source made us wait, or denied us.",
         lambda source: source.holds,
     ),
     _OfEach(
@@ -94,7 +94,7 @@ def export(metrics: Metrics, counts: FetcherCounts) -> None:
             "upstream_calls",
             "Calls by source and outcome, after all attempts: ok, throttled (429), error (no "
             "answer, 5xx), malformed (not what is documented), denied (401, 403: key or "
-            "firewall), resting (not asked: its circuit is open).",
+            "firewall), resting (not called: its circuit is open).",
             {(name, o): source.calls[o] for name, source in sources.items() for o in OUTCOMES},
             "source",
             "outcome",

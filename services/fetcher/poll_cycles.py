@@ -17,7 +17,7 @@ class PollCycles:
         self._since: dict[str, DeltaCounter] = {}
 
     def write(self) -> None:
-        """Write one line for each source, also for one that was not asked."""
+        """Write one line for each source, also for one that was not called."""
         for name, source in dict(self._counts.by_source).items():
             grown = self._since.setdefault(name, DeltaCounter()).last(
                 calls=source.calls.total(),

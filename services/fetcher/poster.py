@@ -248,9 +248,9 @@ class Poster:
             raise self._undelivered(state, f"{self._url}: {type(error).__name__}") from error
         judged = judge_answer(status, answer.code)
         if judged is Judgement.REPEAT:
-            said = f"{self._url}: HTTP {status} {answer.code} {answer.detail}".rstrip()[:200]
+            problem = f"{self._url}: HTTP {status} {answer.code} {answer.detail}".rstrip()[:200]
             wait_s = requested_wait_s(status, headers, time.time())
-            raise self._undelivered(state, said, min(wait_s, BACKOFF_MAX_S))
+            raise self._undelivered(state, problem, min(wait_s, BACKOFF_MAX_S))
         state.taken.popleft()
         state.settled(time.monotonic())
         self._show(state)

@@ -34,9 +34,9 @@ from shared.spellings import canonical_address
 log = get_logger(__name__)
 
 HOT_METRIC: Final = "volume_24h"
-WATCHED_MS: Final = 10 * 60_000  # a token is watched for so long after a client said so
+WATCHED_MS: Final = 10 * 60_000  # a token is watched for so long after a client named it
 WATCHED_MAX: Final = 500
-UNKNOWN_AGAIN_S: Final = 3_600.0  # a watched token without a row is not asked for again within it
+UNKNOWN_AGAIN_S: Final = 3_600.0  # a watched token without a row is not requested again within it
 UNKNOWN_EVERY_S: Final = 10.0  # one call for such tokens
 STORE_RETRY_S: Final = 1.0
 READ_AT_ONCE: Final = 64 * 1024  # bytes of a body; broken in the worst way they take some 20 ms
@@ -82,7 +82,7 @@ class JobRunner:
         Errors of the store end the cycle; they are raised as they are.
         """
         if self._note_circuit(source) == "open":
-            return  # before any token is taken from a queue to be asked for
+            return  # before any token is taken from a queue to be requested
         calls = await self.calls_of(source, job)
         # Only lists say that a token is alive: answers to our own questions would keep it for ever.
         naming = isinstance(job, Discovery)
@@ -216,7 +216,7 @@ class JobRunner:
     async def _take_unknown(self, queue: str, job: Refresh, tokens: Sequence[str]) -> list[str]:
         """Take watched tokens without a row for one call: anybody may watch any junk.
 
-        Each is asked for once in an hour; an answer makes a row of it, and it is hot.
+        Each is requested once in an hour; an answer makes a row of it, and it is hot.
         """
         now_s = time.monotonic()
         if now_s < self._unknown_s.get(queue, 0):
@@ -256,7 +256,7 @@ class JobRunner:
     async def _priceless(self, tokens: Sequence[str], source: str) -> list[str]:
         """Return those tokens whose row has no price, or has it of this source alone.
 
-        Without the second the price would grow old, vanish, be asked for again, and so on.
+        Without the second the price would grow old, vanish, be requested again, and so on.
         """
         async with self.redis.pipeline(transaction=False) as pipe:
             for token in tokens:

@@ -87,7 +87,7 @@ class SourceSettings(SecretsFromFiles):
     )
 
     enabled: bool = True
-    """Whether this source is asked at all."""
+    """Whether this source is called at all."""
     url: HttpUrl
     """Where this source's API is."""
 

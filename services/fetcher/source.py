@@ -61,12 +61,12 @@ class Discovery:
 
 @dataclass(frozen=True, slots=True)
 class Refresh:
-    """Stage two: known tokens asked for by address, in batches of one chain.
+    """Stage two: known tokens requested by address, in batches of one chain.
 
-    `pick` says which: "due" those not asked for longest, "hot" the top-ranked and the watched,
+    `pick` says which: "due" those not requested for longest, "hot" the top-ranked and the watched,
     "priceless" those due whose price in the store is none or this source's.
-    One token is not asked again within
-    `again_s`. Jobs of one `queue` share the memory of when a token was asked.
+    One token is not requested again within
+    `again_s`. Jobs of one `queue` share the memory of when a token was requested.
     """
 
     name: str

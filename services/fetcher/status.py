@@ -78,7 +78,7 @@ class StatusBoard:
         self._sources: dict[str, SourceStatus] = {}
 
     def __getitem__(self, source: str) -> SourceStatus:
-        """Return the status of a source, made when it is first asked for."""
+        """Return the status of a source, made when it is first needed."""
         return self._sources.setdefault(source, SourceStatus())
 
     async def write(self, redis: Redis, keys: Keys) -> None:

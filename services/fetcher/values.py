@@ -145,7 +145,7 @@ def millis(value: Number) -> int | None:
 
 
 def maybe(value: MaybeNumber, parse: Callable[[Number], T | None]) -> T | UnsetType | None:
-    """Keep "not said" apart from "said to be unknown"; what cannot be believed is unknown."""
+    """Keep "not reported" apart from "reported as unknown"; what cannot be believed is unknown."""
     return UNSET if isinstance(value, UnsetType) else parse(value)
 
 

@@ -287,10 +287,10 @@ class GatewayConnection(asyncio.Protocol):
             return TOO_BIG if self._fragments > _FRAGMENTS else None
         text, self._text, self._fragments = self._text, b"", 0
         try:
-            said = text.decode()
+            message = text.decode()
         except UnicodeDecodeError:
             return BAD_UTF8
-        return self.session.receive(said, now_s)
+        return self.session.receive(message, now_s)
 
     def _flush(self) -> None:
         """Write what the protocol wants written; give the other side little time to let go."""

@@ -106,7 +106,7 @@ class Case(Struct, frozen=True):
 
 
 class PricePick(Struct, frozen=True):
-    """The price, who it is said to be of, and who gives what goes with it."""
+    """The price, its label (`price_source`), and who gives what goes with it."""
 
     value: float
     label: str

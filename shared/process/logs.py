@@ -65,7 +65,7 @@ def get_logger(name: str) -> structlog.stdlib.BoundLogger:
 
 
 class _Throttled:
-    """Leaves out what repeats faster than anybody reads; debugging asked for every line."""
+    """Leaves out what repeats faster than anybody reads; debugging wants every line."""
 
     def __init__(self, throttle: Throttle) -> None:
         self._throttle = throttle

@@ -1,4 +1,4 @@
-"""Plain numbers that hot paths leave behind and `shared/process/metrics.py` reads when asked. Pure.
+"""Plain numbers that hot paths leave and `shared/process/metrics.py` reads at a scrape. Pure.
 
 A number has one writer, the event loop's thread, so nothing is locked. A reader on another thread
 may see a histogram between two of its three steps; the next reading is right again.

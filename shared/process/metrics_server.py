@@ -41,7 +41,7 @@ _POLL_S: Final = 0.1  # how soon the thread notices that it is to end
 def serve_metrics(metrics: Metrics, settings: ServiceSettings) -> Iterator[int]:
     """Serve while the context lasts; give the port, 0 when there is none.
 
-    A port that was asked for and cannot be had raises CannotListen. The default one is a
+    A port that was configured and cannot be had raises CannotListen. The default one is a
     convenience: without it the service runs all the same, after one warning.
     """
     port = settings.metrics_port

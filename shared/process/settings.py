@@ -126,7 +126,7 @@ class ServiceSettings(SecretsFromFiles):
     include_quote_assets: bool = False
     """SOL, WETH, USDC and the other quote assets in the list too."""
     demo: bool = False
-    """The market is replayed, not live; said everywhere."""
+    """The market is replayed, not live; every output marks it."""
 
     @field_validator("redis_password")
     @classmethod
@@ -153,7 +153,7 @@ class ServiceSettings(SecretsFromFiles):
 
     @property
     def drain_s(self) -> float:
-        """How long the service may take to end once it was asked to."""
+        """How long the service may take to end once it was signalled to."""
         return DRAIN_S
 
     @property

@@ -1,6 +1,6 @@
-"""Who is primary now: asked of Sentinels, or of the nodes of a cluster.
+"""Who is primary now, by the Sentinels or the nodes of a cluster.
 
-All are asked at once, since any one of them may be cut off and know only the past: the Sentinel
+All are queried at once, since any one of them may be cut off and know only the past: the Sentinel
 with the newest configuration is believed, of a cluster the majority. What is found is kept until
 a server shows that it is not the one any more, by its silence or by its words.
 """
@@ -28,7 +28,7 @@ Options: TypeAlias = Mapping[str, Any]  # of the connections that ask
 
 
 class Primary:
-    """The address of the primary, asked for when it is not known. One asks, the others wait."""
+    """The address of the primary, looked up when it is not known. One looks, the others wait."""
 
     def __init__(self, query: FindPrimary, *, recheck_s: float = math.inf) -> None:
         """`recheck_s` is how long an answer is good where no server takes it back."""
@@ -108,7 +108,7 @@ class ClusterNodes:
     async def _query(self, node: Host) -> Host | None:
         owner: Host | None = None
         for first, last, *servers in await _query(node, self._options, "CLUSTER SLOTS") or ():
-            # A node that does not know its own name means the one it was asked by.
+            # A node that does not know its own name means the one that it was reached by.
             hosts = [(str(server[0] or node[0]), int(server[1])) for server in servers]
             self._known.update(hosts)
             if first <= self._slot <= last:

@@ -70,7 +70,7 @@ class Heartbeat(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field
 
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[Commit | Heartbeat] = msgspec.json.Decoder(Commit | Heartbeat)
-# omit_defaults leaves `schema` out; it is said nevertheless, so that a reader can refuse.
+# omit_defaults leaves `schema` out; it is written nevertheless, so that a reader can refuse.
 _HEAD = b'{"schema":1,'
 
 

@@ -174,7 +174,7 @@ def test_one_port_for_two_services_is_one_line(spawn_dexwire: Spawn) -> None:
 
     assert process.wait() == 1
     assert re.fullmatch(
-        rf"dexwire: port {port} is asked for by api and ws; choose another: "
+        rf"dexwire: port {port} is wanted by api and ws; choose another: "
         rf"dexwire up --api-port {port} --ws-port \d+\n",
         process.output(),
     ), process.output()

@@ -91,7 +91,7 @@ async def deep(client: Client, key: str | None) -> AsyncIterator[Result]:
 async def _step(name: str, take: Callable[[], Awaitable[str]], silent: str) -> Result:
     """Take one step; return what it saw, with its time, or where the canary was lost.
 
-    `silent`: where it was lost when nothing is said at all.
+    `silent`: where it was lost when nothing is answered at all.
     """
     started = time.monotonic()
     try:
@@ -254,8 +254,8 @@ class _Talk:
         assert isinstance(request.id, int)  # noqa: S101 - every request here has a number
         answer = await self._follower.answer(request.id, _FOUND_S)
         if not isinstance(answer, Ok):
-            said = f"{answer.code} {answer.msg}" if isinstance(answer, Err) else "nothing"
-            raise _Lost(f"gateway: it answers {said}")
+            answered = f"{answer.code} {answer.msg}" if isinstance(answer, Err) else "nothing"
+            raise _Lost(f"gateway: it answers {answered}")
 
     async def _shown(self, canary: Canary, topic: str, where: str) -> str:
         await self._follower.until(topic, canary.version, _FOUND_S)

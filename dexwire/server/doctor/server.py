@@ -40,7 +40,7 @@ class Facts:
 
 
 def judge(facts: Facts) -> list[Result]:
-    """Judge everything that can be said of a server that answers."""
+    """Judge everything that can be judged of a server that answers."""
     results = [_reachable(facts)]
     if "info" in facts.denied:
         results.append(ok("redis info", _DENIED))

@@ -10,7 +10,7 @@ import msgspec
 from shared.process.log_lines import printable
 
 LEVELS: Final = ("debug", "info", "warning", "error", "critical")
-# Said elsewhere in the line, or of no use to a person.
+# Shown elsewhere in the line, or of no use to a person.
 _LEFT_OUT: Final = {"event", "level", "service", "timestamp", "module", "exception"}
 _decoder: Final = msgspec.json.Decoder(dict[str, Any])
 

@@ -76,7 +76,7 @@ def _take(port_wanted: _WantedPort, found: Mapping[str, int], others: Collection
     port = take_port(port_wanted.host, port_wanted.port, port_wanted.service, others)
     for name, other in found.items():
         if other == port:
-            raise CannotListen(f"port {port} is asked for by {name} and {port_wanted.service}")
+            raise CannotListen(f"port {port} is wanted by {name} and {port_wanted.service}")
     return port
 
 

@@ -32,9 +32,9 @@ class VersionCache(Generic[K, V]):
         return self._entries.get(key)
 
     def put(self, key: K, value: V, *, requested_at: Stamp | None, read_at: Stamp) -> None:
-        """Keep an answer of state `read_at` that was asked for at state `requested_at`.
+        """Keep an answer of state `read_at` that was requested at state `requested_at`.
 
-        One that is newer than asked serves that state too: the copy is a moment behind the store.
+        A newer one serves that state too: the copy is a moment behind the store.
         """
         if self._stamp is None or self._stamp not in (requested_at, read_at):
             return
@@ -61,7 +61,7 @@ class Flights(Generic[K, V]):
     def _land(self, key: K, done: asyncio.Task[V]) -> None:
         del self._flights[key]
         if not done.cancelled():
-            done.exception()  # seen, even when everybody who asked has gone
+            done.exception()  # seen, even when every waiting request is gone
 
 
 async def _run(read: Callable[[], Awaitable[V]]) -> V:

@@ -43,7 +43,7 @@ class Slice:
     ids: Sequence[str]
     total: int
     next_offset: int | None  # where the next page starts, None at the end
-    native: bytes | None = None  # JSON of the prices that rows are quoted in; None: not asked for
+    native: bytes | None = None  # JSON of the prices that rows are quoted in; None: no quote
 
 
 class Pages:

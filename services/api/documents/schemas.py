@@ -128,7 +128,7 @@ class SearchPage(Struct, frozen=True, kw_only=True):
 
 
 class ExplainedValue(Struct, frozen=True, kw_only=True):
-    """What a source said of one field; null: no longer known."""
+    """What a source reported of one field; null: no longer known."""
 
     value: Any
     observed_ms: Millis
@@ -136,7 +136,7 @@ class ExplainedValue(Struct, frozen=True, kw_only=True):
 
 
 class SourceReading(Struct, frozen=True, kw_only=True):
-    """Everything that one source said of a token as a whole."""
+    """Everything that one source reported of a token as a whole."""
 
     observed_ms: Millis
     age_ms: Age
@@ -191,7 +191,9 @@ class SourceHealth(Struct, frozen=True, kw_only=True):
     """How a source does; more members say when it was called and what it answered."""
 
     state: str
-    circuit: Annotated[str, Meta(description="closed, open (not asked), trial")] | UnsetType = UNSET
+    circuit: Annotated[str, Meta(description="closed, open (not called), trial")] | UnsetType = (
+        UNSET
+    )
     age_ms: Age | UnsetType = UNSET
     delivery_error: (
         Annotated[str, Meta(description="why its readings cannot be posted to the api")] | UnsetType

@@ -24,7 +24,7 @@ _FORWARDED: Final = b"x-forwarded-for"
 
 
 class Visitors:
-    """The addresses that are connected or have asked."""
+    """The addresses that are connected or have sent requests."""
 
     def __init__(
         self,

@@ -49,7 +49,7 @@ class OutcomeReader:
         """Return what the list does not show of a batch that was committed just now.
 
         `before`: its `rows` before it was published. The commit is in this process's copy. Without
-        the store the reasons cannot be read; what is said then is said without them.
+        the store the reasons cannot be read; the outcome then lacks them.
         """
         after = self.rows(verdict)
         found: list[Unchanged] = []

@@ -67,7 +67,7 @@ def hidden_fields(token: AcceptedToken, row: Row | None) -> list[str]:
 def judge_token(
     token: AcceptedToken, rows: tuple[Row | None, Row | None], reasons: Reasons
 ) -> list[Unchanged]:
-    """Return what is to be said of one token: one entry per reason.
+    """Return the entries of one token: one per reason.
 
     `rows`: before the batch was published, and with its commit. `reasons`: of the fields that the
     row shows otherwise, (code, sentence); fields that are missing there are shown after all.

@@ -1,4 +1,4 @@
-"""Times that producers post: Unix milliseconds, and what is said of others. Pure."""
+"""Times that producers post: Unix milliseconds, and the problem of others. Pure."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ def _complaint(name: str, value: int) -> str:
 
 
 def _wanted(name: str, value: float) -> str:
-    for unit, said in _UNITS:
+    for unit, looks_like in _UNITS:
         if FIRST_BLOCK_MS <= value / unit < 2 * FIRST_BLOCK_MS:
-            return f"this looks like {said}; {name} is {_WANTED}"
+            return f"this looks like {looks_like}; {name} is {_WANTED}"
     return f"{name} is {_WANTED}"
 
 

@@ -38,11 +38,11 @@ def parse_text(text: str) -> str:
 
 
 class PrefixIndex:
-    """Words and who has them, to be asked for a beginning."""
+    """Words and who has them, found by their beginning."""
 
     def __init__(self) -> None:
         self._ids: dict[str, set[str]] = {}
-        # None: sorted by who asks first. A first load is many words, and one sort is cheaper.
+        # None: sorted at the first search. A first load is many words, and one sort is cheaper.
         self._sorted: list[str] | None = None
 
     def add(self, word: str, token: str) -> None:

@@ -1,5 +1,5 @@
 #!lua
--- Takes ids not asked for since `again` ago and marks them as asked now, in one step, so that two
+-- Takes ids not requested since `again` ago and marks them as requested now, in one step, so that two
 -- replicas never take the same. Ids that no list named for FORGET_MS are dropped on the way.
 -- KEYS 1 queue, 2 known     ARGV 1 again ms, 2 limit, 3 forget ms
 local time = redis.call('TIME')

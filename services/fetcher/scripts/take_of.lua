@@ -1,5 +1,5 @@
 #!lua
--- Takes those of the given ids that were not asked for since `again` ago, in their order.
+-- Takes those of the given ids that were not requested since `again` ago, in their order.
 -- KEYS 1 queue     ARGV 1 again ms, 2 limit, 3 forget ms, 4… ids
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)

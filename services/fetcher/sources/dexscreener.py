@@ -64,7 +64,7 @@ BATCH: Final = 30  # addresses that /tokens/v1 takes
 # Published limits: 60 a minute for lists, 300 for everything else.
 LISTS: Final = "lists"
 PAIRS: Final = "pairs"
-_SIDES_AGREE: Final = 0.1  # how far both sides' USD may be from the sum that is said
+_SIDES_AGREE: Final = 0.1  # how far both sides' USD may be from the reported sum
 
 
 # -- the wire -----------------------------------------------------------------------------------
@@ -229,7 +229,7 @@ def _other_liquidity(
     return amount(quote_usd if side == "base" else base_usd)
 
 
-# -- what is asked, how often ---------------------------------------------------------------------
+# -- what is requested, how often -----------------------------------------------------------------
 class DexScreenerSettings(SourceSettings):
     """`DEXSCREENER_…`; the rates are 80 % of the published ones."""
 
@@ -244,23 +244,23 @@ class DexScreenerSettings(SourceSettings):
     lists_interval_s: Seconds = 10
     """How often boosts and profiles are read."""
     search_interval_s: Seconds = 30
-    """How often the search words are asked for."""
+    """How often the search words are requested."""
     refresh_interval_s: Seconds = 2
-    """How often known tokens that are due are asked for."""
+    """How often known tokens that are due are requested."""
     refresh_calls: PositiveInt = 5
     """Batches of tokens in one such round."""
     refresh_again_s: Seconds = 30
-    """A token is not asked for again within so long."""
+    """A token is not requested again within so long."""
     hot_top: PositiveInt = 100
-    """Top-ranked tokens that are asked for more often, beside the watched ones."""
+    """Top-ranked tokens that are requested more often, beside the watched ones."""
     hot_interval_s: Seconds = 2.5
-    """How often hot tokens that are due are asked for."""
+    """How often hot tokens that are due are requested."""
     hot_again_s: Seconds = 5
-    """A hot token is not asked for again within so long."""
+    """A hot token is not requested again within so long."""
     pools_top: PositiveInt = 300
     """Top-ranked tokens of which all pools are read."""
     pools_interval_s: Seconds = 4
-    """How often pools that are due are asked for."""
+    """How often pools that are due are requested."""
     pools_calls: PositiveInt = 5
     """Tokens in one such round."""
     pools_again_s: float = Field(default=240, gt=0, le=480)

@@ -2,7 +2,7 @@
 
 Wire facts: docs/DATA.md, "GeckoTerminal". Numbers are decimal strings of up to 70 digits, now and
 then "NaN"; ids are `<network>_<address>`, and both parts may hold "_". Names come only when
-`include` asks for them. Answers are cached for a minute, so no URL is asked more often.
+`include` requests them. Answers are cached for a minute, so no URL is requested more often.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ class WirePoolRelations(Struct, frozen=True):
 class WirePoolFigures(Struct, frozen=True):
     """Market cap, fdv and price changes are the base token's.
 
-    Except in answers about one token: there they are the asked token's, on whichever side it is,
+    Except in answers about one token: there they are the requested token's, on either side,
     and `token_price_usd` repeats its price.
     """
 
@@ -140,7 +140,7 @@ class WireDay(Struct, frozen=True):
 
 
 class WireTokenFigures(Struct, frozen=True):
-    """Token-wide figures; null where nobody knows, missing where only names were asked for."""
+    """Token-wide figures; null where nobody knows, missing where only names were requested."""
 
     address: str
     name: FreeText = None
@@ -330,7 +330,7 @@ class GeckoTerminalSettings(SourceSettings):
     calls_per_minute: PerMinute = 24
     """All calls; 80 % of what is allowed."""
     networks: Chains = ("solana", "ethereum", "base", "bsc")
-    """Chains that are asked for, by our names or the source's own. Each costs two calls per
+    """Chains that are requested, by our names or the source's own. Each costs two calls per
     interval.
     """
     trending_interval_s: Seconds = 60
@@ -338,11 +338,11 @@ class GeckoTerminalSettings(SourceSettings):
     new_interval_s: Seconds = 60
     """How often new pools are read."""
     refresh_interval_s: Seconds = 10
-    """How often tokens without a price are asked for."""
+    """How often tokens without a price are requested."""
     refresh_calls: PositiveInt = 2
     """Batches of tokens in one such round."""
     refresh_again_s: Seconds = 60
-    """A token is not asked for again within so long."""
+    """A token is not requested again within so long."""
 
 
 def network_of(chain: str) -> str:

@@ -201,7 +201,7 @@ def _token_reading(token: WireToken, observed_ms: int) -> Reading:
     )
 
 
-# -- what is asked, how often ---------------------------------------------------------------------
+# -- what is requested, how often -----------------------------------------------------------------
 class JupiterSettings(SourceSettings):
     """`JUPITER_…`; the rate is 80 % of what is allowed without a key (30 a minute, all calls).
 
@@ -225,15 +225,15 @@ class JupiterSettings(SourceSettings):
     recent_interval_s: Seconds = 15
     """How often the list of new tokens is read."""
     refresh_interval_s: Seconds = 12
-    """How often known tokens that are due are asked for."""
+    """How often known tokens that are due are requested."""
     refresh_again_s: Seconds = 30
-    """A token is not asked for again within so long."""
+    """A token is not requested again within so long."""
     hot_top: PositiveInt = 50
-    """Top-ranked tokens that are asked for more often, beside the watched ones."""
+    """Top-ranked tokens that are requested more often, beside the watched ones."""
     hot_interval_s: Seconds = 12
-    """How often hot tokens that are due are asked for."""
+    """How often hot tokens that are due are requested."""
     hot_again_s: Seconds = 10
-    """A hot token is not asked for again within so long."""
+    """A hot token is not requested again within so long."""
 
 
 def tokens_call(chain: str, mints: Sequence[str]) -> Call:  # noqa: ARG001 - always solana

@@ -71,9 +71,9 @@ def deflated_frame(payload: bytes) -> bytes:
     return bytes(frame)
 
 
-def message(said: Hello | Ok | Err | Beat | Lost | Bye) -> bytes:
+def message(content: Hello | Ok | Err | Beat | Lost | Bye) -> bytes:
     """Return a small message as a frame."""
-    return text_frame(_json.encode(said))
+    return text_frame(_json.encode(content))
 
 
 def quote(text: str) -> bytes:

@@ -57,7 +57,7 @@ class Room:
         self.name, self.key = topic.name, topic.key
         self.events = topic.kind == "alerts"  # whether it carries events, not rows
         self.private = topic.kind == "tokens"  # whether it is one connection's
-        # A room that is new or newly loaded has said nothing: its listeners start at this version,
+        # A room that is new or newly loaded has sent nothing: its listeners start at this version,
         # so that is where its chain starts.
         self.pv = version
         self.opened_by = ""  # the client address that did

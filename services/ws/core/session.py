@@ -163,7 +163,7 @@ class Session:
             watched = _edited({}, request.watch, "set")
             wanted.setdefault(WATCHLIST, None)
         elif WATCHLIST in wanted:
-            wanted[WATCHLIST] = None  # of which tokens it holds the rows is not said
+            wanted[WATCHLIST] = None  # it does not say of which tokens it holds the rows
         self._start(ident, wanted, watched)
 
     def _start(

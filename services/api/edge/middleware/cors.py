@@ -47,8 +47,8 @@ class PreflightMiddleware:
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Answer OPTIONS of a known origin."""
-        asked = scope["method"] == "OPTIONS" and scope["path"] not in PROBES
-        if asked and _origin(scope) in self._origins:
+        preflight = scope["method"] == "OPTIONS" and scope["path"] not in PROBES
+        if preflight and _origin(scope) in self._origins:
             return answer_with(self._answer, scope, receive, send)
         return self._app(scope, receive, send)
 

@@ -13,7 +13,7 @@ from services.api.edge.middleware.outcome import refuse
 from services.api.edge.problem import Problem
 from services.api.edge.visitors import Visitors
 
-PROBES: Final = ("/livez", "/readyz")  # a probe is never asked to come later
+PROBES: Final = ("/livez", "/readyz")  # a probe never gets a 429
 
 
 class RateMiddleware:
