@@ -92,7 +92,11 @@ class Memory:
             ):
                 self._dirty[token] = now_ms
             self._unsaved.setdefault(token, set()).add(source)
-        self._share(token, owner, traded=any(_positive(getattr(reading, name)) for name in _TRADES))
+        if owner is None:
+            self._shares.drop(token)
+        else:
+            traded = any(_positive(getattr(reading, name)) for name in _TRADES)
+            self._share(token, owner, traded=traded)
         return token
 
     def _holds_until(self, token: str, now_ms: int) -> int:
@@ -119,9 +123,9 @@ class Memory:
         self._dirty[weakest] = now_ms
         self.made_room += 1
 
-    def _share(self, token: str, owner: str | None, *, traded: bool) -> None:
+    def _share(self, token: str, owner: str, *, traded: bool) -> None:
         """Count a token with its producer; one that a polled source knows is nobody's."""
-        if owner is not None and all(map(is_posted, self._readings[token])):
+        if all(map(is_posted, self._readings[token])):
             self._shares.put(token, owner, traded=traded)
         else:
             self._shares.drop(token)
