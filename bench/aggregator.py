@@ -6,7 +6,7 @@ passes of all of them take turns, so figures of one run compare. The sequential 
 (`bench/sequential.py`) reads a token's hash, merges, and writes HSET, ZADD and PUBLISH token by
 token.
 
-A pass publishes one reading of each of up to 10,000 tokens, in batches of 100, as fast as Redis
+A pass publishes one reading of each of up to 5,000 tokens, in batches of 100, as fast as Redis
 takes them, and ends with the commit that acknowledges the last batch. Printed are the best pass of
 each, microseconds of CPU a reading by stage (from samples of the stack, `bench/sampled.py`) and of
 its Redis server, and the resident memory that known tokens took.
@@ -38,7 +38,7 @@ from shared.model import METRICS, PoolReading, Reading, ReadingBatch
 HERE: Final = Path(__file__).resolve().parent
 PREFIX: Final = "bench:"
 BATCH: Final = 100
-MOST: Final = 10_000  # readings a pass: 5-10 MB, within Redis' bound of a subscriber's output
+MOST: Final = 5_000  # readings a pass: 3-8 MB, within Redis' bound of a subscriber's output
 DEADLINE_S: Final = 120.0
 STAGES: Final = ("decode", "merge", "diff", "encode", "apply", "client", "other")
 CASES: Final = {
