@@ -298,10 +298,7 @@ class Feed:
 
     def _apply_all(self, messages: list[bytes]) -> None:
         for data in messages:
-            commit = decode(data)
-            if not isinstance(commit, Commit):
-                raise Diverged("the log holds something that is no commit")
-            self._listener.on_commit(self.replica.apply(commit))
+            self._listener.on_commit(self.replica.apply(_logged(data)))
 
     async def _load(self) -> None:
         """Read the whole state, until it is one exact state or there is none yet."""
@@ -345,11 +342,22 @@ async def load(store: Store, replica: Replica, before: Meta) -> bool:
     messages = await store.log(before.version, after.version)
     if messages is None:
         return False
-    for data in messages:
-        commit = decode(data)
-        if not isinstance(commit, Commit):
-            return False
-        replica.apply(commit, torn=True)
+    try:
+        for data in messages:
+            replica.apply(_logged(data), torn=True)
+    except Diverged:
+        return False
     replica.seeding = after.seeding
     replica.forget_removals(after.horizon)
     return f"{replica.digest:016x}" == after.digest
+
+
+def _logged(data: bytes) -> Commit:
+    """Return an entry of the log. Raises Diverged for one that is no commit."""
+    try:
+        commit = decode(data)
+    except ValueError as error:
+        raise Diverged(f"the log holds what is no message: {error}") from error
+    if not isinstance(commit, Commit):
+        raise Diverged("the log holds something that is no commit")
+    return commit

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, TypeVar
 
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
@@ -69,6 +69,7 @@ class Heartbeat(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field
 
 
 _encoder = msgspec.json.Encoder()
+T = TypeVar("T")
 _decoder: msgspec.json.Decoder[Commit | Heartbeat] = msgspec.json.Decoder(Commit | Heartbeat)
 # omit_defaults leaves `schema` out; it is written nevertheless, so that a reader can refuse.
 _HEAD = b'{"schema":1,'
@@ -84,7 +85,7 @@ def decode(data: bytes) -> Commit | Heartbeat:
 
     Raises msgspec.MsgspecError (a ValueError) or UnicodeDecodeError when it is none of ours.
     """
-    return _decoder.decode(data)
+    return _decoded(_decoder, data)
 
 
 _alert_decoder = msgspec.json.Decoder(Alert)
@@ -97,7 +98,7 @@ def encode_alert(alert: Alert) -> bytes:
 
 def decode_alert(data: bytes | Raw) -> Alert:
     """Decode an entry of `ev`. Raises msgspec.MsgspecError (a ValueError)."""
-    return _alert_decoder.decode(data)
+    return _decoded(_alert_decoder, data)
 
 
 _natives_decoder = msgspec.json.Decoder(dict[str, NativePrice])
@@ -111,7 +112,7 @@ def encode_natives(prices: Mapping[str, NativePrice]) -> bytes:
 def decode_natives(data: bytes | None) -> dict[str, NativePrice]:
     """Decode what `encode_natives` gave; of nothing, and of what is none of ours, nothing."""
     try:
-        return _natives_decoder.decode(data) if data else {}
+        return _decoded(_natives_decoder, data) if data else {}
     except ValueError:
         return {}
 
@@ -122,3 +123,11 @@ def change_natives(
     """Return the prices after a commit's changes."""
     changed = {**prices, **changes}
     return {chain: price for chain, price in changed.items() if price is not None}
+
+
+def _decoded(decoder: msgspec.json.Decoder[T], data: bytes | Raw) -> T:
+    """Decode, with one kind of error for all that cannot be: a ValueError."""
+    try:
+        return decoder.decode(data)
+    except RecursionError:
+        raise msgspec.DecodeError("nested too deep") from None

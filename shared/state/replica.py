@@ -79,6 +79,14 @@ class Replica:
         Raises Diverged when the commit does not follow or the digest disagrees; the caller reloads.
         """
         self._check_follows(commit)
+        try:
+            change = self._put_all(commit, torn=torn)
+        except (ValueError, KeyError, RecursionError) as error:
+            raise Diverged(f"commit {commit.v} holds what is no row: {error}") from error
+        self._finish(commit, torn=torn)
+        return change
+
+    def _put_all(self, commit: Commit, *, torn: bool) -> Change:
         sets, adds = [], []
         for raw in commit.set:
             changed = rows_.decode_row(raw)
@@ -94,7 +102,6 @@ class Replica:
             token_id = rows_.text(fields["id"])
             self._put(_whole_row(token_id, fields))
             adds.append((token_id, bytes(raw)))
-        self._finish(commit, torn=torn)
         return Change(commit, tuple(sets), tuple(adds), tuple(commit.del_))
 
     def patched(self, token_id: str, changed: Fields, *, whole: bool = False) -> PatchedRow:

@@ -252,7 +252,8 @@ async def test_malformed_messages_are_ignored(redis_url: str, redis: Redis, keys
         await has_leader(store)
         await publish(redis, keys, market(2, random.Random(8)))
         await eventually(lambda: feed.live)
-        for junk in (b"", b"\xff", b"{}", b'{"t":"d"}', b"[" * 10_000):
+        deep = b'{"t":"hb","x":' + b"[" * 10_000
+        for junk in (b"", b"\xff", b"{}", b'{"t":"d"}', b"[" * 10_000, deep):
             await redis.publish(keys.state_changes, junk)
         await publish(redis, keys, market(3, random.Random(9)))
         await eventually(lambda: len(feed.replica.rows) == 3)

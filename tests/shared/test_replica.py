@@ -103,6 +103,26 @@ def test_a_change_of_an_unknown_row_is_refused() -> None:
         replica_at_1().apply(commit(2, set=[b'{"id":"solana:Z","rv":2}'], digest=digest_of(A1)))
 
 
+@pytest.mark.parametrize(
+    "entry",
+    [
+        b"[]",
+        b'{"price":2.0}',
+        b'{"id":7}',
+        b'{"id":"solana:A","price":"2"}',
+        b'{"id":"solana:A","rv":1.5}',
+        b'{"id":"solana:A","x":' + b"[" * 5_000 + b"]" * 5_000 + b"}",
+    ],
+)
+def test_an_entry_that_is_no_row_is_refused(entry: bytes) -> None:
+    for broken in (
+        commit(2, digest=digest_of(A1), set=[entry]),
+        commit(2, digest=digest_of(A1), add=[entry]),
+    ):
+        with pytest.raises(Diverged, match="commit 2 holds what is no row"):
+            replica_at_1().apply(broken)
+
+
 def test_during_a_load_a_change_of_a_row_that_is_gone_already_is_skipped() -> None:
     replica = replica_at_1()
 
