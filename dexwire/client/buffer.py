@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Final, Protocol
 
+from dexwire.client.errors import Malformed
 from dexwire.client.events import Alert, Diff, Event, Gap, Snapshot, State
 from dexwire.client.rows import merged, patched
 from dexwire.client.table import Table
@@ -96,6 +97,14 @@ class Buffer:
 
     def put(self, event: Event) -> str | None:
         """Take one event; return a topic that has to be requested again, if one has to be."""
+        try:
+            return self._put(event)
+        except Malformed:  # a fault of the gateway's; what is held of the topic cannot be trusted
+            topic = None if isinstance(event, State) else event.topic
+            self._topics.pop(topic or "", None)
+            return topic
+
+    def _put(self, event: Event) -> str | None:
         match event:
             case State():
                 self._state = event

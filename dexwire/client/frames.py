@@ -18,6 +18,7 @@ class _Kind(Struct):
 _decoder: Final[msgspec.json.Decoder[Frame]] = msgspec.json.Decoder(Frame)
 _kind: Final = msgspec.json.Decoder(_Kind)
 _encoder: Final = msgspec.json.Encoder()
+_UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 _KNOWN: Final = frozenset(map(tag_of, SERVER_FRAMES))
 
 
@@ -28,10 +29,10 @@ def decode(data: bytes | str) -> Frame | None:
     """
     try:
         return _decoder.decode(data)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except _UNREADABLE as error:
         try:
             known = _kind.decode(data).t in _KNOWN
-        except (msgspec.MsgspecError, UnicodeDecodeError):
+        except _UNREADABLE:
             known = True
         if known:
             raise Malformed(f"not a frame of {SUBPROTOCOL}: {error}") from None

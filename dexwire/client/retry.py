@@ -11,6 +11,7 @@ BASE_S: Final = 0.25
 CAP_S: Final = 20.0
 HEALTHY_S: Final = 10.0  # a connection that lasted this long resets the delays
 SILENCE_CAP_S: Final = 30.0
+LONGEST_S: Final = 3600.0  # whatever a server says
 _TURNED_AWAY: Final = frozenset({408, 425, 429})  # may be different next time, as 5xx may
 
 
@@ -45,11 +46,11 @@ class Backoff:
     def set_range(self, retry_ms: tuple[int, int]) -> None:
         """Note the range that a `bye` asks for; it counts once."""
         low, high = sorted((max(0, retry_ms[0]) / 1000, max(0, retry_ms[1]) / 1000))
-        self._range_s = (low, high)
+        self._range_s = (min(LONGEST_S, low), min(LONGEST_S, high))
 
     def at_least(self, seconds: float) -> None:
         """Note a `Retry-After`; it counts once."""
-        self._least_s = max(0.0, seconds)
+        self._least_s = min(LONGEST_S, max(0.0, seconds))
 
     def next_s(self) -> float:
         """Return how long to wait now."""

@@ -31,6 +31,8 @@ PATH: Final = "/ws"
 
 Ident: TypeAlias = int | Annotated[str, Meta(max_length=ID_LENGTH)] | None
 Version: TypeAlias = Annotated[int, Meta(ge=0, lt=2**53)]
+# Every reader of JSON holds such a number exactly, and can count with it.
+Whole: TypeAlias = Annotated[int, Meta(gt=-(2**53), lt=2**53)]
 Echo: TypeAlias = int | str | UnsetType | None  # the `id` of a request that had one
 Health: TypeAlias = Literal["live", "stale", "resync"]
 Start: TypeAlias = Literal["snap", "diff", "live", "wait"]
@@ -58,8 +60,8 @@ class Hello(Struct, frozen=True, kw_only=True, tag_field="t", tag="hello"):
     v: int
     st: Health | None = None
     window_ms: int = WINDOW_MS
-    hb_ms: int = HEARTBEAT_MS
-    ts: int = 0
+    hb_ms: Whole = HEARTBEAT_MS
+    ts: Whole = 0
     limits: Limits = Limits()
 
 
@@ -69,7 +71,7 @@ class Ok(Struct, frozen=True, kw_only=True, tag_field="t", tag="ok"):
     id: Echo = UNSET
     topics: dict[str, str] | UnsetType = UNSET
     ts: int | float | UnsetType | None = UNSET
-    now: int | UnsetType = UNSET
+    now: Whole | UnsetType = UNSET
 
     @property
     def starts(self) -> dict[str, str]:
@@ -82,7 +84,7 @@ class Snap(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="t",
 
     k: str
     e: str
-    v: int
+    v: Version
     rows: list[Row]
     ids: list[str] | None = None
     more: bool = False
@@ -92,9 +94,9 @@ class Delta(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="t"
     """What changed in a topic from `pv` to `v`; `cf` commits in one."""
 
     k: str
-    pv: int
-    v: int
-    ts: int = 0
+    pv: Version
+    v: Version
+    ts: Whole = 0
     ids: list[str] | None = None
     set: list[Patch] = []
     add: list[Row] = []
@@ -106,7 +108,7 @@ class Delta(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="t"
 class Occurrence(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One alert as an `ev` carries it."""
 
-    i: Annotated[str, Meta(pattern=r"^[0-9]+(\.|$)")]
+    i: Annotated[str, Meta(pattern=r"^[0-9]{1,16}(\.|$)")]
     type: str
     id: str
     w: str | None = None
@@ -123,8 +125,8 @@ class Events(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="t
     """Alerts of one topic; an `i` begins with the version of its commit (`184201.0`)."""
 
     k: str
-    pv: int
-    v: int
+    pv: Version
+    v: Version
     ev: list[Occurrence] = []
     more: bool = False
 
@@ -135,8 +137,8 @@ class Beat(Struct, frozen=True, kw_only=True, tag_field="t", tag="hb"):
     """  # noqa: D205
 
     e: str
-    v: int
-    ts: int = 0
+    v: Version
+    ts: Whole = 0
     age_ms: int | UnsetType = UNSET
     st: Health = "live"
 
@@ -146,8 +148,8 @@ class Lost(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="t",
 
     k: str
     n: int | None = None
-    from_: int | None = msgspec.field(default=None, name="from")
-    to: int | None = None
+    from_: Version | None = msgspec.field(default=None, name="from")
+    to: Version | None = None
 
 
 class Err(Struct, frozen=True, kw_only=True, tag_field="t", tag="err"):
@@ -166,7 +168,7 @@ class Bye(Struct, frozen=True, kw_only=True, tag_field="t", tag="bye"):
     """The gateway goes away; come back after a random time of this range."""
 
     why: str = ""
-    retry_ms: tuple[int, int] | None = None
+    retry_ms: tuple[Whole, Whole] | None = None
 
 
 Frame: TypeAlias = Hello | Ok | Snap | Delta | Events | Beat | Lost | Err | Bye

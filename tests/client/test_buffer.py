@@ -108,3 +108,13 @@ def test_gaps_of_one_kind_and_topic_are_one() -> None:
         Gap(reason="lost", topic="alerts", lost=5, since=1, until=9),
         Gap(reason="epoch"),
     ]
+
+
+def test_a_topic_whose_diff_cannot_be_true_is_requested_again() -> None:
+    buffer = Buffer()
+    buffer.put(Snapshot(topic="all", epoch="e1", version=1, rows=[{"id": "s:A"}]))
+
+    asked = buffer.put(Diff(topic="all", prev=1, version=2, set=[{"id": "s:B", "price": 2.0}]))
+
+    assert asked == "all"
+    assert rest(buffer) == []

@@ -14,6 +14,13 @@ from dexwire.stream.messages import Ok
 from dexwire.stream.topics import is_alerts
 from tests.testkit.scripted_gateway import LIST, beat, diff, ev, row, snap, typed
 
+DEEP = '{"t":"party","at":' + "[" * 5_000
+HUGE = (
+    '{"t":"hello","proto":1,"e":"","v":0,"hb_ms":%s}' % ("9" * 400),
+    '{"t":"ok","now":%s}' % ("9" * 400),
+    '{"t":"bye","retry_ms":[0,%s]}' % ("9" * 400),
+    '{"t":"ev","k":"alerts","pv":1,"v":2,"ev":[{"i":"%s","type":"","id":""}]}' % ("9" * 5_000),
+)
 A1, B2 = row("s:A", price=1.0), row("s:B", price=2.0)
 
 
@@ -236,7 +243,7 @@ def test_unknown_kinds_are_none_and_unknown_fields_ignored() -> None:
     assert typed({**beat(3), "colour": "blue"}) == typed(beat(3))
 
 
-@pytest.mark.parametrize("text", ["[]", "{", '{"t":"snap","k":5}', "\ud800"])
+@pytest.mark.parametrize("text", ["[]", "{", '{"t":"snap","k":5}', "\ud800", DEEP, *HUGE])
 def test_what_is_no_frame_is_malformed(text: str) -> None:
     with pytest.raises(Malformed):
         decode(text.encode("utf-8", "surrogatepass"))

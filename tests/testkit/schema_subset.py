@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from typing import Any
 
 _KNOWN = {
+    "exclusiveMaximum",
+    "exclusiveMinimum",
+    "minimum",
     "$defs",
     "$ref",
     "$schema",
@@ -57,6 +61,8 @@ def faults(
             return
     if isinstance(value, str) and not re.search(schema.get("pattern", ""), value):
         yield f"{at}: {value!r} does not match {schema['pattern']}"
+    if isinstance(value, int | float):
+        yield from _number_faults(value, schema, at)
     if isinstance(value, dict):
         yield from _object_faults(value, schema, root, at)
     if isinstance(value, list):
@@ -65,6 +71,13 @@ def faults(
         shapes = schema.get("prefixItems") or [schema.get("items") or {}] * len(value)
         for number, (entry, shape) in enumerate(zip(value, shapes, strict=False)):
             yield from faults(entry, shape, root, f"{at}[{number}]")
+
+
+def _number_faults(value: float, schema: dict[str, Any], at: str) -> Iterator[str]:
+    if value < schema.get("minimum", value) or value <= schema.get("exclusiveMinimum", -math.inf):
+        yield f"{at}: {value!r} is too small"
+    if value >= schema.get("exclusiveMaximum", math.inf):
+        yield f"{at}: {value!r} is too large"
 
 
 def _object_faults(
