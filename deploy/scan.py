@@ -89,7 +89,8 @@ def _may_be_written(inside: str) -> bool:
 def main() -> int:
     """Scan the root that is given, or the one that this runs in."""
     found = scan(Path(sys.argv[1] if len(sys.argv) > 1 else "/"))
-    print("\n".join(found))
+    for line in found:
+        print(line)
     return int(bool(found))
 
 
