@@ -86,6 +86,17 @@ def test_tickers_that_differ_by_joiners_look_alike(copy: str) -> None:
     assert fold_ticker(copy) == fold_ticker("میرود")
 
 
+VECTORS = Path(__file__).parents[1] / "vectors" / "tickers.json"
+
+
+@pytest.mark.parametrize(
+    ("ticker", "folded"),
+    [(each["in"], each["out"]) for each in msgspec.json.decode(VECTORS.read_bytes())],
+)
+def test_a_ticker_is_compared_as_on_the_page(ticker: str, folded: str) -> None:
+    assert fold_ticker(ticker) == folded
+
+
 def test_the_names_of_the_hostile_body_are_text() -> None:
     body = msgspec.json.decode(HOSTILE.read_bytes())
 

@@ -1,5 +1,6 @@
 /** Which rows are shown, and in which order. Pure. */
 import type { Row } from "../client";
+import { fold, foldTicker } from "./fold";
 import { hasWindow, isAsked, orderOf, type Order, type Query, type Window } from "./query";
 
 /** Rows to choose from. `ids`: their order, where they have one; `exact`: they are of the query. */
@@ -44,11 +45,12 @@ export function passes(row: Row, query: Query, nowMs: number): boolean {
  * For rows that are at hand, until the server has said; it knows more of spelling.
  */
 export function matches(row: Row, wanted: string): boolean {
-  const words = wanted.trim().toLowerCase().replace(/^\$/, "");
+  const words = foldTicker(wanted);
   if (words === "") return true;
-  if (row.token_address?.toLowerCase() === words || row.id.toLowerCase() === words) return true;
-  if (row.token_ticker?.toLowerCase().startsWith(words)) return true;
-  const name = row.token_name?.toLowerCase() ?? "";
+  const address = wanted.trim().toLowerCase();
+  if (row.token_address?.toLowerCase() === address || row.id.toLowerCase() === address) return true;
+  if (foldTicker(row.token_ticker ?? "").startsWith(words)) return true;
+  const name = fold(row.token_name ?? "");
   return words.split(/\s+/).every((word) => name.includes(word));
 }
 
