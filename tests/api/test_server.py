@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from services.api.app import run
+from services.api.edge.graceful_close import GracefulClose
 from services.api.settings import ApiSettings
 from shared.errors import ConfigError
 from tests.testkit.api import SECRET, Launch, RunningApi, consume
@@ -22,6 +23,20 @@ POST = (
     b"POST /ingest HTTP/1.1\r\nHost: api\r\nContent-Type: application/json\r\n"
     b"Authorization: Bearer bot.%s\r\n" % SECRET.encode()
 )
+
+
+class Ended(asyncio.Transport):
+    """A transport of uvloop's that has ended, but has not said so yet."""
+
+    def is_closing(self) -> bool:
+        return True
+
+    def write(self, _data: object) -> None:
+        raise RuntimeError("the handler is closed")
+
+
+async def test_an_answer_to_a_client_that_has_gone_is_dropped() -> None:
+    GracefulClose(Ended(), asyncio.get_running_loop(), 1.0).write(b"HTTP/1.1 200 OK")
 
 
 async def test_ten_megabytes_announced_are_413_before_any_is_sent(launch: Launch) -> None:

@@ -27,7 +27,11 @@ class GracefulClose:
         self._transport, self._loop, self._within_s = transport, loop, within_s
         self._deadline = 0.0
         self._closing = False
-        self.write = transport.write  # the one that is called for each answer
+
+    def write(self, data: bytes) -> None:
+        """Write; after the end nobody reads it, and uvloop raises where asyncio drops it."""
+        if not (self._closing or self._transport.is_closing()):
+            self._transport.write(data)
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever a transport has
         return getattr(self._transport, name)
