@@ -249,8 +249,12 @@ class GatewayConnection(asyncio.Protocol):
             self._gateway.turned_away(request.path, verdict.status_code)
             self._ws.send_response(verdict)
             return
+        # Pongs for a client that did not wait for the response, which comes before them.
+        early = b"".join(self._ws.data_to_send())
         self._ws.send_response(verdict.response)
         self._flush()
+        if early:
+            self.write(early)
         if self._ws.state is State.OPEN:
             self._open(verdict)
 

@@ -143,6 +143,16 @@ async def test_a_plain_request_has_its_status(
     assert answer.startswith(b"HTTP/1.1 %d " % status)
 
 
+async def test_a_ping_before_the_response_is_answered_after_it(gateway: LocalGateway) -> None:
+    async with RawSocket(gateway.port) as raw:
+        raw.writer.write(HANDSHAKE + b"\r\n")
+        raw.send(PING, b"early")
+        head = await raw.reader.readuntil(b"\r\n\r\n")
+
+        assert head.startswith(b"HTTP/1.1 101 ")
+        assert await raw.reader.readexactly(7) == b"\x8a\x05early"
+
+
 async def test_health_says_how_it_is(gateway: LocalGateway) -> None:
     async with joined(f"{gateway.url}?topics=all") as client, RawSocket(gateway.port) as raw:
         await receive(client, "snap")
