@@ -36,6 +36,8 @@ def tree(tmp_path: Path) -> Path:
     tree = tmp_path / "tree"
     for name in ("dexwire", "services", "shared"):
         shutil.copytree(ROOT / name, tree / name)  # what is compiled goes along
+    (tree / "deploy").mkdir()
+    shutil.copy(ROOT / "deploy" / "licences.toml", tree / "deploy")  # a page is made of it
     source = tree / "services/fetcher/sources/pooldesk.py"
     source.write_text(PROGRAM.text, encoding="utf-8")
     return tree
