@@ -50,6 +50,8 @@ async def take_over(context: AggregatorContext, fence: str) -> Term:
     inherited: list[str] = []
     if not exact or meta.schema != STORE_SCHEMA:
         inherited = await _begin_epoch(context, fence, verified, meta)
+    elif replica.seeding:  # the term that began the epoch ended before its first window was whole
+        inherited = await _inherit(context, verified)
     merger = Merger(
         context.memory, replica, settings.merge_rules(), settings.noise_floors(), alerts,
         Tickers(replica.rows),
@@ -71,18 +73,24 @@ async def _begin_epoch(
     Returns the ids that are stored, each of which must become a row again or be removed.
     """
     store, memory = context.store, context.memory
-    stored = await store.token_ids()
-    await verified.read(stored)
+    stored = await _inherit(context, verified)
     epoch = secrets.token_hex(4)
     await store.begin_epoch(fence, epoch)
     context.replica.reset(epoch)
-    memory.touch(memory.tokens(), context.clock.now_ms())
     context.counts.epochs += 1
     log.info("epoch_begun", epoch=epoch, after=meta.epoch, tokens=len(memory))
     if meta.schema != STORE_SCHEMA:
         log.info("store_migrated", before=meta.schema, now=STORE_SCHEMA, tokens=len(stored))
     if context.counts.takeovers:  # not a start: the store was exchanged under us
         log.warning("store_replaced", epoch=epoch, tokens=len(memory))
+    return stored
+
+
+async def _inherit(context: AggregatorContext, verified: Verified) -> list[str]:
+    """Return the ids that are stored, with their readings in the memory and all to be merged."""
+    stored = await context.store.token_ids()
+    await verified.read(stored)
+    context.memory.touch(context.memory.tokens(), context.clock.now_ms())
     return stored
 
 

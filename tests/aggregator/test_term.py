@@ -21,8 +21,10 @@ from shared.keys import Keys
 from shared.model import ReadingBatch
 from shared.process.settings import read_settings
 from shared.redis.connect import Redis, open_redis
+from shared.state.feed import load
 from shared.state.messages import Commit, Heartbeat, decode
 from shared.state.plan import CommitPlan
+from shared.state.replica import Replica
 from shared.state.store import Store
 from tests.testkit.market import now_ms, reading
 from tests.testkit.wait import eventually
@@ -72,6 +74,14 @@ async def begin(context: AggregatorContext) -> tuple[Leader, Term]:
     lease = await leader.acquire()
     assert lease is not None
     return leader, await take_over(context, lease.fence)
+
+
+async def begin_again(leader: Leader, context: AggregatorContext) -> Term:
+    """Begin the next term of the same process, as when an error ended the one before."""
+    context.feed.follow()
+    lease = await leader.acquire()
+    assert lease is not None
+    return await take_over(context, lease.fence)
 
 
 # -- the lease ------------------------------------------------------------------------------------
@@ -194,6 +204,25 @@ async def test_what_the_pieces_of_a_failed_window_held_comes_with_the_next(
     assert sorted(await store.token_ids()) == everything
     assert sorted(await store.readings(everything)) == everything
     assert taken == 3
+
+
+async def test_a_term_after_an_epoch_s_first_window_failed_removes_what_is_no_row(
+    context: AggregatorContext, redis: Redis, keys: Keys, store: Store
+) -> None:
+    leader, first = await begin(context)
+    hear(context, "A", "Old", price=1.0, ack="batch")
+    await first.flush()
+    long_ago = b'{"fields":{"price":[2.0,1700000000000]}}'
+    await redis.hset(keys.reading("solana:Old"), "ingest:bot", long_ago)
+    context.memory.forget("solana:Old")
+    await redis.hset(keys.meta, "run_id", "before a restart")
+    await begin_again(leader, context)  # begins an epoch, and ends before its first window
+
+    term = await begin_again(leader, context)
+    await term.flush()
+
+    assert await store.token_ids() == ["solana:A"]
+    assert await load(store, Replica(), await store.meta())
 
 
 async def test_a_full_store_ends_no_term(
