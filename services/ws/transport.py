@@ -247,7 +247,12 @@ class GatewayConnection(asyncio.Protocol):
         verdict = answer(self._ws, request, self._peer, self._gateway)
         if isinstance(verdict, Response):
             self._gateway.turned_away(request.path, verdict.status_code)
-            self._ws.send_response(verdict)
+            if self._ws.eof_sent:  # what follows the request is no frame: the library has given up
+                self.write(verdict.serialize())
+                self._eof = True
+                self._transport.write_eof()
+            else:
+                self._ws.send_response(verdict)
             return
         # Pongs for a client that did not wait for the response, which comes before them.
         early = b"".join(self._ws.data_to_send())

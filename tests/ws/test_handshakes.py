@@ -125,6 +125,7 @@ async def test_a_client_of_another_protocol_learns_it_from_the_close_code(
         (HANDSHAKE + b"X: " + b"x" * 10_000 + b"\r\n\r\n", 431),
         (HANDSHAKE + b"".join(b"X%d: y\r\n" % n for n in range(200)) + b"\r\n", 431),
         (b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n", 200),
+        (b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n" * 2, 200),
         (b"GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n", 200),
         (b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n", 200),
     ],
