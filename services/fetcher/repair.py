@@ -172,10 +172,10 @@ class _Body:
         self._lists = {b'"%s"' % name.encode() for name in members}
         name = b"(?:%s)" % b"|".join(re.escape(each) for each in sorted(self._lists))
         self._next_member = re.compile(rb",[ \t\r\n]*+(?=%s[ \t\r\n]*+:)" % name)
-        self._next_list = re.compile(rb"\][ \t\r\n]*+(?=,[ \t\r\n]*+%s[ \t\r\n]*+:)" % name)
-        self._list_end = re.compile(
-            rb"[ \t\r\n]*+(?:\}[ \t\r\n]*+\Z|,[ \t\r\n]*+%s[ \t\r\n]*+:)" % name
-        )
+        # Behind a list comes another: what is no list is a broken record's own member of that name.
+        other = rb",[ \t\r\n]*+%s[ \t\r\n]*+:[ \t\r\n]*+(?:\[|null)" % name
+        self._next_list = re.compile(rb"\][ \t\r\n]*+(?=%s)" % other)
+        self._list_end = re.compile(rb"[ \t\r\n]*+(?:\}[ \t\r\n]*+\Z|%s)" % other)
         self._next_list_at = 0  # as far as it was looked for
 
     def read(self) -> bytes:
