@@ -17,7 +17,7 @@ from shared.state.row import NULL, Fields
 Command: TypeAlias = tuple[str, ...]
 
 _METRIC_OF_FIELD: Final = {name: metric for metric, name in METRICS.items()}
-_MOST_MEMBERS: Final = 2_000  # of a sorted set in one command; Lua unpacks at most 8,000 arguments
+_MOST_ARGUMENTS: Final = 2_000  # of one command, in pairs; Lua unpacks at most 8,000
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ class Writes:
 
     def put_readings(self, token: str, sources: Fields) -> None:
         """Store readings: source → JSON."""
-        self._commands.append(("HSET", self.keys.reading(token), *_pairs(sources)))
+        self._commands += _in_parts(("HSET", self.keys.reading(token)), list(_pairs(sources)))
 
     def put_alert_bases(self, token: str, windows: Fields) -> None:
         """Store what alerts of a token are judged by: window → JSON."""
@@ -108,7 +108,7 @@ class Writes:
         self._commands.append(("HSET", self.keys.meta, "native", prices.decode()))
 
     def commands(self) -> list[Command]:
-        """Return the commands; those of an index are joined to few."""
+        """Return the commands; those of an index are joined into a few."""
         found = self._commands
         for metric, members in self._scores.items():
             found += _in_parts(("ZADD", self.keys.index(metric)), members)
@@ -124,5 +124,5 @@ def _pairs(fields: Fields) -> Iterator[str]:
 
 
 def _in_parts(head: Command, arguments: list[str]) -> Iterable[Command]:
-    for start in range(0, len(arguments), _MOST_MEMBERS):
-        yield (*head, *arguments[start : start + _MOST_MEMBERS])
+    for start in range(0, len(arguments), _MOST_ARGUMENTS):
+        yield (*head, *arguments[start : start + _MOST_ARGUMENTS])

@@ -351,6 +351,20 @@ async def test_a_commit_may_rank_more_tokens_than_lua_unpacks_at_once(store: Sto
     assert (page.total, page.ids) == (5_000, ("solana:4999",))
 
 
+async def test_a_token_may_have_readings_of_more_sources_than_lua_unpacks_at_once(
+    store: Store,
+) -> None:
+    lease = await store.acquire("a")
+    assert lease is not None
+    await store.begin_epoch(lease.fence, "e1")
+    writes = Writes(store.keys, 1)
+    writes.put_readings("solana:A", {f"ingest:bot{number}": b"{}" for number in range(5_000)})
+
+    await store.commit(plan(fence=lease.fence, commands=writes.commands()))
+
+    assert len((await store.readings(["solana:A"]))["solana:A"]) == 5_000
+
+
 async def test_a_commit_that_builds_on_another_state_is_refused(store: Store) -> None:
     lease = await store.acquire("a")
     assert lease is not None
