@@ -76,7 +76,7 @@ async def _begin_epoch(
     stored = await _inherit(context, verified)
     epoch = secrets.token_hex(4)
     await store.begin_epoch(fence, epoch)
-    context.replica.reset(epoch)
+    context.feed.begin(epoch)
     context.counts.epochs += 1
     log.info("epoch_begun", epoch=epoch, after=meta.epoch, tokens=len(memory))
     if meta.schema != STORE_SCHEMA:

@@ -144,6 +144,11 @@ class Feed:
         self._listener.on_reset()
         return True
 
+    def begin(self, epoch: str) -> None:
+        """Become the empty state of an epoch that the caller, who leads, has just begun."""
+        self.replica.reset(epoch)
+        self.loaded.set()
+
     def follow(self) -> None:
         """Take the replica back; the next message shows whether its version is the right one."""
         self._leading = False

@@ -100,6 +100,24 @@ async def test_an_active_aggregator_begins_an_epoch_when_an_older_state_is_put_b
     assert without_versions(reader.feed.replica.rows) == without_versions(rows)
 
 
+async def test_an_aggregator_notices_it_in_the_epoch_that_it_began_with_no_reader_there(
+    redis_url: str, redis: Redis, keys: Keys
+) -> None:
+    store, dice = Store(redis, keys), random.Random(3)
+    async with aggregator(redis_url, keys):
+        await has_leader(store)
+        await publish(redis, keys, market(5, dice))
+        await reaches(store, 5)
+        backup = await backed_up(redis, keys)
+        before = await store.meta()
+        await moves_on(store, keys, dice, 3)
+
+        await put_back(redis, backup, but=keys.lease)
+        await moves_on(store, keys, dice, 1)
+
+        assert (await store.meta()).epoch != before.epoch
+
+
 def without_versions(rows: dict[str, bytes]) -> dict[str, bytes]:
     return {token: row.partition(b'"rv":')[0] for token, row in rows.items()}
 
