@@ -66,13 +66,13 @@ class Readers:
 
     def poll(self, timeout_s: float) -> bool:
         """Read what has come; return whether a line came on standard input."""
-        asked = False
+        requested = False
         for key, _ in self._selector.select(timeout_s):
             if key.data is None:
-                asked = True
+                requested = True
                 continue
             self._read(key.data)
-        return asked
+        return requested
 
     def _read(self, reader: Reader) -> None:
         with contextlib.suppress(BlockingIOError, ConnectionError):

@@ -25,10 +25,10 @@ async def merge(redis: Redis, keys: Keys, reading: Reading) -> None:
     """Write what a reading changes of its token."""
     token = f"{reading.chain}:{reading.token_address}"
     stored = await redis.hgetall(keys.token(token))
-    said = msgspec.to_builtins(reading)
-    for pool in said.pop("pools", ()):
-        said |= pool  # the last pool wins
-    held = {name: msgspec.json.encode(value) for name, value in said.items()}
+    given = msgspec.to_builtins(reading)
+    for pool in given.pop("pools", ()):
+        given |= pool  # the last pool wins
+    held = {name: msgspec.json.encode(value) for name, value in given.items()}
     changed = {n: v for n, v in held.items() if stored.get(n.encode()) != v}
     if not changed.keys() - {"observed_ms"}:
         return
@@ -36,7 +36,7 @@ async def merge(redis: Redis, keys: Keys, reading: Reading) -> None:
     for name, value in changed.items():
         if name in METRIC_OF_FIELD:
             await redis.zadd(keys.index(METRIC_OF_FIELD[name]), {token: float(value)})
-    await redis.publish(keys.state_changes, msgspec.json.encode({"id": token, **said}))
+    await redis.publish(keys.state_changes, msgspec.json.encode({"id": token, **given}))
 
 
 async def main() -> None:

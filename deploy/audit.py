@@ -2,8 +2,8 @@
 
 Asks pip-audit for requirements.lock and requirements-dev.lock, and npm for web/package-lock.json.
 Exit codes: 0 none; 1 some, or an acceptance has ended; 3 no advisory database answered for all of
-them, so nothing can be said. Advisories that are accepted stand in deploy/accepted-advisories.toml,
-each with a reason and the day on which it ends.
+them, so the result is unknown. Advisories that are accepted stand in
+deploy/accepted-advisories.toml, each with a reason and the day on which it ends.
 """
 
 from __future__ import annotations
@@ -49,13 +49,13 @@ class NoAnswer(Exception):
     """The advisory database did not answer, or not for every package."""
 
 
-def read_pip_audit(said: str) -> list[Advisory]:
+def read_pip_audit(output: str) -> list[Advisory]:
     """Return what `pip-audit -f json` found. Raises NoAnswer.
 
     A package that its database does not answer for is skipped, with exit code 0.
     """
     try:
-        packages = json.loads(said)["dependencies"]
+        packages = json.loads(output)["dependencies"]
     except (ValueError, KeyError, TypeError):
         raise NoAnswer("pip-audit printed no report") from None
     skipped = [package for package in packages if "skip_reason" in package]
@@ -69,10 +69,10 @@ def read_pip_audit(said: str) -> list[Advisory]:
     ]
 
 
-def read_npm_audit(said: str) -> list[Advisory]:
+def read_npm_audit(output: str) -> list[Advisory]:
     """Return what `npm audit --json` found. Raises NoAnswer."""
     try:
-        report = json.loads(said)
+        report = json.loads(output)
     except ValueError:
         raise NoAnswer("npm printed no report") from None
     if "vulnerabilities" not in report:
@@ -110,15 +110,15 @@ def _pip_audit(lock: str) -> list[Advisory]:
         *(sys.executable, "-m", "pip_audit", "-r", str(ROOT / lock), "--require-hashes"),
         *("--disable-pip", "--format", "json", "--progress-spinner", "off"),
     ]
-    return read_pip_audit(_said(command, ROOT))
+    return read_pip_audit(_output(command, ROOT))
 
 
 def _npm_audit(folder: str) -> list[Advisory]:
     command = ["npm", "audit", "--json", "--package-lock-only"]
-    return read_npm_audit(_said(command, ROOT / folder))
+    return read_npm_audit(_output(command, ROOT / folder))
 
 
-def _said(command: Sequence[str], folder: Path) -> str:
+def _output(command: Sequence[str], folder: Path) -> str:
     try:
         done = subprocess.run(
             command,

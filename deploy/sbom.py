@@ -203,9 +203,9 @@ def needed(name: str, requires: Mapping[str, Sequence[str]]) -> set[str]:
             only = _EXTRA.search(line)
             if only and only[1] != extra:
                 continue
-            asked = [(normal(need), each.strip()) for each in ("", *extras.split(","))]
-            waiting += [each for each in asked if each not in seen]
-            seen.update(asked)
+            wanted = [(normal(need), each.strip()) for each in ("", *extras.split(","))]
+            waiting += [each for each in wanted if each not in seen]
+            seen.update(wanted)
     return {package for package, _ in seen}
 
 

@@ -50,7 +50,7 @@ def test_every_licence_may_be_shipped() -> None:
     assert named - set(ALLOWED) == set()
 
 
-def said(name: str) -> set[str]:
+def named_by(name: str) -> set[str]:
     """What a package's own metadata may mean; nothing where it is not installed."""
     try:
         found = distribution(name).metadata
@@ -65,7 +65,7 @@ def said(name: str) -> set[str]:
 
 @pytest.mark.parametrize("name", sorted(KNOWN["python"]))
 def test_a_licence_is_the_one_that_the_package_names(name: str) -> None:
-    assert KNOWN["python"][name] in (said(name) or {KNOWN["python"][name]})
+    assert KNOWN["python"][name] in (named_by(name) or {KNOWN["python"][name]})
 
 
 def test_the_page_s_licences_are_those_of_its_lock_file() -> None:
@@ -218,7 +218,9 @@ def test_the_exit_code_says_whether_anybody_answered(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], answers: str, code: int
 ) -> None:
     npm = '{"vulnerabilities":{}}'
-    monkeypatch.setattr(audit, "_said", lambda command, _: npm if command[0] == "npm" else answers)
+    monkeypatch.setattr(
+        audit, "_output", lambda command, _: npm if command[0] == "npm" else answers
+    )
 
     assert audit.main() == code
     assert ("no advisory database answered" in capsys.readouterr().out) == bool(code)

@@ -1,8 +1,8 @@
 """Sends a canary token through a live deployment and looks for it wherever tokens come out.
 
 Each step is one result: the hop that lost the canary is the first that fails. The canary is of a
-chain of its own, which no source knows, with no volume: it ranks last, raises no alert and is asked
-of nobody. At the end its values are taken back, so that the aggregator removes it.
+chain of its own, which no source knows, with no volume: it ranks last, raises no alert, and no
+source is called for it. At the end its values are taken back, so that the aggregator removes it.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""What holds for every request, whatever it asks for: one class per concern, the outermost first.
+"""What holds for every request, whatever its path: one class per concern, the outermost first.
 
-Plain ASGI. Starlette's BaseHTTPMiddleware costs four fifths of the throughput; and what most
-requests ask for, a page of this version, is answered in `cache.py` before any routing. A class that
-only looks at a request is no coroutine: it returns what the next one returns.
+Plain ASGI. Starlette's BaseHTTPMiddleware costs four fifths of the throughput; and the usual
+answer, a page of this version, is given in `cache.py` before any routing. A class that only looks
+at a request is no coroutine: it returns what the next one returns.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ class CorsMiddleware:
 
 
 class PreflightMiddleware:
-    """Answers the question that a browser asks before some requests; it counts as a request."""
+    """Answers preflight requests; each counts as a request."""
 
     def __init__(self, app: ASGIApp, origins: Iterable[str]) -> None:
         self._app = app
