@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 from redis.asyncio.client import PubSub
-from redis.exceptions import NoPermissionError, RedisError
+from redis.exceptions import NoPermissionError, OutOfMemoryError, RedisError
 
 from shared.errors import Diverged
 from shared.keys import SILENCE_S, Keys
@@ -26,6 +26,7 @@ from shared.redis.connect import UNREACHABLE, Redis, is_elsewhere
 from shared.state.messages import Commit, Heartbeat, decode
 from shared.state.meta import Meta
 from shared.state.replica import Change, Replica
+from shared.state.row import format_digest
 from shared.state.store import Store
 
 log = get_logger(__name__)
@@ -134,7 +135,7 @@ class Feed:
             self._apply_all(messages)
         except Diverged:
             return False
-        return f"{replica.digest:016x}" == meta.digest
+        return format_digest(replica.digest) == meta.digest
 
     async def _read(self, meta: Meta) -> bool:
         self.loaded.clear()
@@ -255,7 +256,7 @@ class Feed:
         replica = self.replica
         if heartbeat.e != replica.epoch or heartbeat.v != replica.version:
             await self._catch_up()
-        elif heartbeat.digest != f"{replica.digest:016x}":
+        elif heartbeat.digest != format_digest(replica.digest):
             raise Diverged(f"digest differs at version {heartbeat.v}")
         else:
             self._listener.on_heartbeat(heartbeat)
@@ -288,6 +289,8 @@ class Feed:
             await self._store.report_reverted(meta.epoch)
         except NoPermissionError:  # a Redis user that was made for an older version
             await self._load()
+        except OutOfMemoryError:
+            pass  # nothing is committed either; the next heartbeat leads here again
 
     async def _fill(self, upto: int) -> None:
         """Apply the commits that were missed, from the log."""
@@ -354,7 +357,7 @@ async def load(store: Store, replica: Replica, before: Meta) -> bool:
         return False
     replica.seeding = after.seeding
     replica.forget_removals(after.horizon)
-    return f"{replica.digest:016x}" == after.digest
+    return format_digest(replica.digest) == after.digest
 
 
 def _logged(data: bytes) -> Commit:

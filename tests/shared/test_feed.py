@@ -6,12 +6,13 @@ import asyncio
 import contextlib
 import random
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 from msgspec.structs import replace
 from redis.exceptions import ResponseError
 
+from dexwire.server.up.embedded import EmbeddedServer
 from shared.keys import Keys
 from shared.redis.connect import Redis, open_redis
 from shared.state.feed import Feed
@@ -24,8 +25,8 @@ from tests.testkit.proxy import proxy
 from tests.testkit.wait import eventually
 
 
-class Told:
-    """A listener that notes what it was listener."""
+class Recorder:
+    """A listener that notes what it was called with."""
 
     def __init__(self) -> None:
         self.versions: list[int] = []
@@ -43,8 +44,8 @@ class Told:
 
 
 @contextlib.asynccontextmanager
-async def following(redis: Redis, keys: Keys) -> AsyncIterator[tuple[Feed, Told]]:
-    listener = Told()
+async def following(redis: Redis, keys: Keys) -> AsyncIterator[tuple[Feed, Recorder]]:
+    listener = Recorder()
     feed = Feed(redis, keys, Replica(), listener)
     task = asyncio.create_task(feed.run())
     try:
@@ -280,3 +281,34 @@ async def test_a_store_that_was_rolled_back_is_never_taken_for_the_present(
 
     assert len(feed.replica.rows) == 40
     assert listener.resets >= 2
+
+
+async def test_an_older_state_of_a_full_store_is_reported_once_there_is_room(
+    private_server: Callable[[], EmbeddedServer], keys: Keys
+) -> None:
+    async with open_redis(private_server().url) as redis, following(redis, keys) as (feed, _):
+        writer = Writer(redis, keys)
+        await writer.begin()
+        await writer.commit(token("A"))
+        held = await redis.dump(keys.meta) or b""
+        await writer.commit(token("B"))
+        await eventually(lambda: feed.replica.version == 2)
+        await redis.restore(keys.meta, 0, held, replace=True)
+        beat = encode(Heartbeat(e="e1", v=1, ts=0, digest="0" * 16, seeding=False))
+
+        await redis.config_set("maxmemory", 1)
+        await redis.publish(keys.state_changes, beat)
+        await eventually(lambda: _was_full(redis))
+        await redis.config_set("maxmemory", 0)
+        await redis.publish(keys.state_changes, beat)
+
+        await eventually(lambda: _is_reported(writer.store))
+        assert (feed.followed.losses, feed.replica.version) == (0, 2)
+
+
+async def _was_full(redis: Redis) -> bool:
+    return "errorstat_OOM" in await redis.info("errorstats")
+
+
+async def _is_reported(store: Store) -> bool:
+    return await store.reverted() == "e1"
