@@ -1,6 +1,7 @@
 #!lua flags=allow-oom
--- Take the lease if it is free (or still ours, after a term that ended early) and raise the fence. Returns the new fence and the store's time (ms),
--- or false. The fence is at least the store's time, so it rises even when the store came back empty.
+-- Take the lease if it is free, or still ours after a term that ended early, and raise the fence.
+-- Returns the new fence and the store's time (ms), or false. The fence is at least the store's time,
+-- so it rises even when the store came back empty.
 -- A store of a schema that this version does not know is left as it is.
 -- KEYS  1 lease, 2 meta     ARGV  1 holder, 2 lease ms, 3 schema
 local schema = redis.call('HGET', KEYS[2], 'schema') or '0'

@@ -8,6 +8,6 @@ if fence ~= ARGV[1] then return redis.error_reply('FENCED ' .. tostring(fence)) 
 --include run
 for i = 2, #KEYS do redis.call('DEL', KEYS[i]) end
 redis.call('HSET', KEYS[1], 'epoch', ARGV[2], 'run_id', run, 'version', '0', 'commit_id', '',
-  'native', '', 'committed_ms', '0', 'digest', '0000000000000000', 'tokens', '0', 'horizon', '0', 'seeding', '1',
-  'schema', ARGV[3])
+  'native', '', 'committed_ms', '0', 'digest', '0000000000000000', 'tokens', '0', 'horizon', '0',
+  'seeding', '1', 'schema', ARGV[3])
 return 1

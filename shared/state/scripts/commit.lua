@@ -1,6 +1,7 @@
 #!lua
--- One commit: checks, what it changes, meta, log, publish. All or nothing: the checks come first and
--- the caller has validated every score, because a script does not roll back.
+-- One commit: checks, what it changes, meta, log, publish. All or nothing: the checks come first,
+-- and the caller has validated every score and cut every command to what Lua unpacks, because a
+-- script does not roll back.
 -- The shebang makes a full, read-only or under-replicated server refuse it before its first write.
 --
 -- KEYS  1 meta, 2 gone, 3 log, 4 reverted, and those that the commands name
