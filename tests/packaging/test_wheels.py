@@ -219,6 +219,7 @@ def test_what_is_installed_has_a_bill_of_materials_and_nothing_of_its_build(
     environment: Environment, tmp_path: Path
 ) -> None:
     """The image is made so (Dockerfile); make deploy-check looks at the real one."""
+    environment.install("dexwire_server")
     out = tmp_path / "sbom.cdx.json"
 
     made = environment.run("python", str(ROOT / "deploy/sbom.py"), "image", str(out))
