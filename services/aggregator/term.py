@@ -142,9 +142,15 @@ class Term:
         if self._replica.version:
             await self.beat()
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(repeat(self.commit_window, self._window_s, stop))
-            tasks.create_task(repeat(self.beat, HEARTBEAT_S, stop))
-            tasks.create_task(self._sweep(stop))
+            writers = [
+                tasks.create_task(repeat(self.commit_window, self._window_s, stop)),
+                tasks.create_task(repeat(self.beat, HEARTBEAT_S, stop)),
+                tasks.create_task(self._sweep(stop)),
+            ]
+            # Waited for here, inside the block: a task that fails while the block is being left
+            # leaves this one marked as cancelled, and on Python 3.11.2 every later time-out of it
+            # is then taken for a cancellation.
+            await asyncio.wait(writers)
         await self.flush()
 
     async def beat(self) -> None:

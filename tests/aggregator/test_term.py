@@ -105,6 +105,24 @@ async def test_a_lease_that_another_one_holds_cannot_be_renewed(redis: Redis, ke
         await first.renew()
 
 
+async def test_a_term_that_fails_leaves_no_cancellation_behind(redis: Redis, keys: Keys) -> None:
+    context, other = a_context(redis, keys, window_ms=10), Leader(a_context(redis, keys))
+    _, term = await begin(context)
+    await redis.delete(keys.lease)
+    lease = await other.acquire()
+    assert lease is not None
+    await Store(redis, keys).begin_epoch(lease.fence, "e2")
+    hear(context, "A", price=1.0)
+
+    with pytest.raises(ExceptionGroup) as failed:
+        await term.run(asyncio.Event())
+
+    task = asyncio.current_task()
+    assert failed.group_contains(Fenced)
+    assert task is not None
+    assert task.cancelling() == 0
+
+
 async def test_each_taking_of_the_lease_raises_the_fence(context: AggregatorContext) -> None:
     leader = Leader(context)
     first, again = await leader.acquire(), await leader.acquire()
