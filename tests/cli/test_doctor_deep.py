@@ -33,10 +33,18 @@ async def lost(api: str, ws: str, key: str | None = None) -> dict[str, str]:
     return {result.name: result.seen for result in found if result.verdict != "ok"}
 
 
+async def a_source_answered(api: str) -> bool:
+    """Whether /health knows of one: its status is written a moment after its first tokens."""
+    async with httpx.AsyncClient(base_url=api) as client:
+        sources = (await client.get("/health")).json()["sources"]
+    return any("age_ms" in source for source in sources.values())
+
+
 async def test_a_canary_goes_through_a_live_deployment_and_leaves_nothing(
     demo: Running, spawn_dexwire: Spawn
 ) -> None:
     at = ("--url", demo.api, "--ws-url", f"{demo.ws}/ws")
+    await eventually(lambda: a_source_answered(demo.api), timeout_s=20)
 
     doctor = spawn_dexwire("doctor", "--deep", "--json", *at)
 
