@@ -29,7 +29,9 @@ LEFTOVERS: Final = {
     ),
     "build tool": re.compile(rf".+/({_PACKAGES})/_?({_TOOLS})(-[^/]+)?/.+"),
     "pip": re.compile(r".+/bin/(pip[\d.]*|hatchling|wheel)"),
-    "source": re.compile(r"src/.+|.+/(\.git|node_modules|tests?/deploy)/.+|.+\.(whl|tar\.gz|lock)"),
+    "source": re.compile(
+        r"src/.+|.+/(\.git|node_modules|tests?/deploy)/.+|.+\.(whl|tar\.gz)|(.+/)?[^./][^/]*\.lock"
+    ),
     "secret": re.compile(r".+/(\.env|\.netrc|\.pypirc|\.npmrc|id_(rsa|ed25519|ecdsa)|.+\.key)"),
 }
 # Temporary files of a build are none of anybody's.

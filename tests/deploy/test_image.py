@@ -105,6 +105,7 @@ def test_stripping_takes_pip_and_compilers_and_leaves_the_rest(
         ("run/dexwire/.env", 0o644, "secret"),
         ("home/build/.netrc", 0o600, "secret"),
         ("usr/bin/python3", 0o755, None),
+        ("etc/.pwd.lock", 0o600, None),  # of the base, made with its users
         ("opt/dexwire/sbom.cdx.json", 0o644, None),
         ("opt/dexwire/lib/python3.13/site-packages/certifi/cacert.pem", 0o644, None),
         ("run/dexwire/x", 0o666, None),
