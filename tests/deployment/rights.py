@@ -16,7 +16,7 @@ _FORBIDDEN: Final = (
     ("fetcher", ("HSET", "token:solana:x", "price", "1")),
     ("aggregator", ("FLUSHALL",)),
     ("api", ("PUBLISH", "state_changes", "forged")),
-    ("ws", ("SET", "watched", "1")),
+    ("ws", ("SET", "state:meta", "1")),
     ("ws", ("CONFIG", "GET", "*")),
     ("admin", ("HSET", "token:solana:x", "price", "1")),
 )
