@@ -47,12 +47,12 @@ class Figures(NamedTuple):
     p99_ms: float
 
 
-def wrk(url: str, seconds: float, script: Path | None = None) -> Figures:
+def wrk(url: str, seconds: int, script: Path | None = None) -> Figures:
     """Call an address. Raises SystemExit when an answer was no 200, or wrk is not there."""
     tool = shutil.which("wrk") or sys.exit("needs wrk: apt-get install wrk")
     lua = [] if script is None else ["-s", str(script)]
     done = subprocess.run(
-        [tool, "-t1", f"-c{CONNECTIONS}", f"-d{seconds:g}s", "--latency", *lua, url],
+        [tool, "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--latency", *lua, url],
         capture_output=True, check=True, encoding="utf-8",
     )  # fmt: skip
     if "Non-2xx" in done.stdout or "Socket errors" in done.stdout:
@@ -121,7 +121,7 @@ def redis_rate(found: Services) -> float:
     return max(float(rate) for rate in re.findall(r"([\d.]+) requests per second", done.stdout))
 
 
-def measure(tokens: int, trees: dict[str, Path], seconds: float, passes: int) -> None:
+def measure(tokens: int, trees: dict[str, Path], seconds: int, passes: int) -> None:
     """Print the table of so many tokens."""
     best: dict[tuple[str, str], Figures] = {}
     with ExitStack() as stack:
@@ -177,7 +177,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--tree", type=Path, action="append", default=[])
     parser.add_argument("--tokens", type=int, nargs="+", default=[2_000, 20_000])
-    parser.add_argument("--seconds", type=float, default=2.0)
+    parser.add_argument("--seconds", type=int, default=2)
     parser.add_argument("--passes", type=int, default=3)
     chosen = parser.parse_args()
     paths = [path.resolve() for path in chosen.tree] or [ROOT]
