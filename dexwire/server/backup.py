@@ -37,20 +37,30 @@ async def backup(settings: ServiceSettings, data_dir: Path | None, out: Path | N
 
     Raises StoreError, ConfigError.
     """
+    if out is not None and not await asyncio.to_thread(out.parent.is_dir):
+        raise ConfigError(f"--out {out}: there is no folder {out.parent}")
     address, _ = store_address(settings, data_dir)
     await check_redis(address)
     async with open_redis(address) as client:
         try:
             await write_snapshot(client)
-            if out is None:
-                print("Redis has written a snapshot: dump.rdb in its folder (`dir`)")
-                return 0
             path = await _snapshot_path(client)
         except (*UNREACHABLE, RedisError) as error:
             raise StoreError(f"no snapshot: {error}") from None
+    if out is None:
+        print(f"Redis has written a snapshot: {path or 'dump.rdb in its folder (`dir`)'}")
+        return 0
+    if path is None:
+        raise StoreError(
+            "the snapshot is dump.rdb in the folder of Redis, which this user may not see: copy "
+            "it from there (docs/OPERATIONS.md)"
+        )
     if not await asyncio.to_thread(path.is_file):
         raise StoreError(f"the snapshot is {path} on the machine of Redis: copy it from there")
-    await asyncio.to_thread(shutil.copyfile, path, out)
+    try:
+        await asyncio.to_thread(shutil.copyfile, path, out)
+    except OSError as error:
+        raise StoreError(f"--out {out}: {error.strerror}; the snapshot is {path}") from None
     print(f"{out}: a snapshot of the store")
     return 0
 
@@ -77,15 +87,13 @@ async def _idle(redis: Any, saves: int, deadline: float) -> dict[str, Any]:  # n
         await asyncio.sleep(0.05)
 
 
-async def _snapshot_path(client: Redis) -> Path:
+async def _snapshot_path(client: Redis) -> Path | None:
+    """Return where the server writes it; None when this user may not see that."""
     redis: Any = client
     try:
         found = await redis.config_get("dir", "dbfilename")
     except NoPermissionError:
-        raise StoreError(
-            "the snapshot is dump.rdb in the folder of Redis, which this user may not see: copy "
-            "it from there (docs/OPERATIONS.md)"
-        ) from None
+        return None
     text = {_text(name): _text(value) for name, value in found.items()}
     return Path(text["dir"]) / text["dbfilename"]
 
@@ -105,7 +113,7 @@ def restore(source: str, data_dir: Path) -> int:
         raise ConfigError(f"--data-dir {data_dir}: a dexwire runs on it; stop it first")
     try:
         with _opened(source) as snapshot:
-            kept = put_in(snapshot, data_dir)
+            kept = put_in(snapshot, source, data_dir)
     except OSError as error:
         raise ConfigError(f"{error.filename or source}: {error.strerror}") from None
     finally:
@@ -124,11 +132,14 @@ def _opened(source: str) -> Iterator[BinaryIO]:
         yield file
 
 
-def put_in(snapshot: BinaryIO, data_dir: Path) -> Path | None:
-    """Write the folder of an append-only file; return where the former one is kept."""
+def put_in(snapshot: BinaryIO, source: str, data_dir: Path) -> Path | None:
+    """Write the folder of an append-only file; return where the former one is kept.
+
+    `source` is what errors call it. Raises ConfigError, OSError.
+    """
     head = snapshot.read(9)
     if not head.startswith(_MAGIC):
-        raise ConfigError("this is no snapshot of Redis or Valkey (dump.rdb)")
+        raise ConfigError(f"{source}: this is no snapshot of Redis or Valkey (dump.rdb)")
     made, folder = data_dir / f"{_FOLDER}.new", data_dir / _FOLDER
     shutil.rmtree(made, ignore_errors=True)
     made.mkdir(mode=0o700)

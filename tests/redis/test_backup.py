@@ -19,7 +19,7 @@ from dexwire.server.backup import backup, restore
 from dexwire.server.up.embedded import EmbeddedServer
 from dexwire.server.verify import audit
 from services.api.settings import ApiSettings
-from shared.errors import ConfigError
+from shared.errors import ConfigError, StoreError
 from shared.keys import Keys
 from shared.model import Reading
 from shared.process.settings import ServiceSettings, read_settings
@@ -190,9 +190,29 @@ def test_a_file_that_is_no_snapshot_changes_nothing(
     if content is not None:
         file.write_bytes(content)
 
-    with pytest.raises(ConfigError, match=re.escape(said)):
+    with pytest.raises(ConfigError, match=re.escape(f"{file}: {said}")):
         restore(str(file), data)
     assert [path.name for path in data.iterdir()] == ["appendonlydir"]
+
+
+async def test_a_folder_for_the_copy_that_is_not_there_is_named(
+    server: EmbeddedServer, tmp_path: Path
+) -> None:
+    out = tmp_path / "nowhere" / "dump.rdb"
+
+    with pytest.raises(ConfigError, match=re.escape(f"--out {out}: there is no folder")):
+        await snapshot(server, out)
+
+
+async def test_a_copy_that_cannot_be_written_says_where_the_snapshot_is(
+    server: EmbeddedServer, tmp_path: Path
+) -> None:
+    out, there = tmp_path / "folder", tmp_path / "data" / "dump.rdb"
+    out.mkdir()
+
+    reason = f"--out {out}: Is a directory; the snapshot is {there}"
+    with pytest.raises(StoreError, match=re.escape(reason)):
+        await snapshot(server, out)
 
 
 def test_a_folder_that_a_dexwire_runs_on_is_refused(tmp_path: Path) -> None:
