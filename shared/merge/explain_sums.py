@@ -16,7 +16,7 @@ from shared.merge.rules import (
     POOLS,
     Case,
     choose_figures,
-    give_figures,
+    fresh_figures,
 )
 from shared.merge.verdicts import Reason
 from shared.merge.words import (
@@ -51,8 +51,8 @@ class SumExplainer(Explainer):
         self, readings: Mapping[str, SourceReading], case: Case, now_ms: int, rules: MergeRules
     ) -> None:
         super().__init__(readings, case, now_ms, rules)
-        self._givers = give_figures(case)
-        _, self._winners = choose_figures(self._givers)
+        self._figures = fresh_figures(case)
+        _, self._winners = choose_figures(self._figures)
 
     def fields(self) -> Iterator[tuple[str, FieldExplanation]]:
         """Yield name and explanation of every field that is known, or that somebody gives."""
@@ -63,20 +63,20 @@ class SumExplainer(Explainer):
             if claim is not None or passed:
                 yield field, self._taken(claim, rule, passed)
 
-    def _claim(self, field: str, giver: str) -> Claim:
+    def _claim(self, field: str, source: str) -> Claim:
         """Return a fresh figure; the time of a sum is that of its oldest part."""
-        value = self._givers[giver][field]
-        if giver != POOLS:
-            return Claim(giver, value, self._readings[giver].fields[field].observed_ms)
+        value = self._figures[source][field]
+        if source != POOLS:
+            return Claim(source, value, self._readings[source].fields[field].observed_ms)
         adding = [view for view in self._case.union.sums if _figure(view, field) is not None]
         sources = "+".join(sorted({view.source for view in adding}))
         oldest_ms = min(view.observed_ms for view in adding)
         return Claim(sources, value, oldest_ms, pools=len(adding))
 
     def _not_taken(self, field: str, taken: Claim | None, reason: Reason) -> Iterator[Passed]:
-        for giver, figures in self._givers.items():
-            if field in figures and giver != self._winners.get(field):
-                claim = self._claim(field, giver)
+        for source, figures in self._figures.items():
+            if field in figures and source != self._winners.get(field):
+                claim = self._claim(field, source)
                 yield self._passed(claim, reason, _why(reason, claim, taken))
 
     def _unfit(self, field: str) -> Iterator[Passed]:
@@ -88,7 +88,7 @@ class SumExplainer(Explainer):
                 claim = Claim(source, stamped.value, stamped.observed_ms)
                 if field not in self._case.believed[source].fields:
                     yield self._passed(claim, "drained", drained_words(source, reading))
-                elif field not in self._givers[source]:
+                elif field not in self._figures[source]:
                     yield self._passed(claim, *self._stale(claim.observed_ms, bound_ms, "this"))
             for held in reading.pools.values() if source in self._rules.pool_sources else ():
                 view = self._views.get((source, held.pool.pool_address))

@@ -54,7 +54,7 @@ from shared.merge.prices import (
 from shared.merge.readings import SourceReading, pool_created_ms, token_created_ms
 from shared.model import ROW_FIELDS, fields_of
 
-Figures: TypeAlias = Mapping[str, Any]  # by field
+Values: TypeAlias = Mapping[str, Any]  # by field
 # The largest fresh figure stands: each source sees a part of the trades, so each is a lower bound.
 LARGEST: Final = fields_of("sum", "trades")
 # They come from the source that gives the transactions.
@@ -174,7 +174,7 @@ def merge_token(
     if created_ms is not None:
         row["created_ms"] = created_ms
     _set_price(row, case)
-    row.update(choose_figures(give_figures(case))[0])
+    row.update(choose_figures(fresh_figures(case))[0])
     if case.best is not None:
         row["pool_address"] = case.best.view.pool.pool_address
     if case.union.sums:
@@ -279,38 +279,38 @@ def _pick_price(
 
 
 # -- figures --------------------------------------------------------------------------------------
-def give_figures(case: Case) -> dict[str, Figures]:
-    """Return the fresh figures by who gives them: the pools first, then sources in name order."""
-    givers: dict[str, Figures] = {POOLS: totals(case.union)}
+def fresh_figures(case: Case) -> dict[str, Values]:
+    """Return the fresh figures by source: the pools as one first, then in name order."""
+    by_source: dict[str, Values] = {POOLS: totals(case.union)}
     oldest_ms = case.ages.cut.sums
     for source in case.ranked:
         fields = case.believed[source].fields
         if not FIGURES.isdisjoint(fields):
-            givers[source] = {
+            by_source[source] = {
                 name: stamped.value
                 for name, stamped in fields.items()
                 if name in FIGURES and stamped.observed_ms > oldest_ms and stamped.value is not None
             }
-    return givers
+    return by_source
 
 
-def choose_figures(givers: Mapping[str, Figures]) -> tuple[dict[str, Any], dict[str, str]]:
-    """Return each known figure, and who gives it: of most the largest stands, of equals the first.
+def choose_figures(by_source: Mapping[str, Values]) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return each known figure, and its source: of most the largest stands, of equals the first.
 
     Holders are of the first to know them. Buys and sells go with the transactions, or are unknown.
     """
-    values = dict(givers[POOLS])
+    values = dict(by_source[POOLS])
     taken = dict.fromkeys(values, POOLS)
-    for giver, figures in givers.items():
-        if giver != POOLS:
+    for source, figures in by_source.items():
+        if source != POOLS:
             for field, value in figures.items():
                 if field not in values or (value > values[field] and field in _LARGEST):
-                    values[field], taken[field] = value, giver
+                    values[field], taken[field] = value, source
     most = taken.get("transactions_24h")
     for side in FROM_ONE_SOURCE:
         if taken.get(side) != most:
             values.pop(side, None)
             taken.pop(side, None)
-            if most is not None and side in givers[most]:
-                values[side], taken[side] = givers[most][side], most
+            if most is not None and side in by_source[most]:
+                values[side], taken[side] = by_source[most][side], most
     return values, taken
