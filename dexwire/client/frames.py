@@ -11,12 +11,12 @@ from dexwire.client.errors import Malformed
 from dexwire.stream.messages import SERVER_FRAMES, SUBPROTOCOL, Frame, Request, tag_of
 
 
-class _Kind(Struct):
+class _Tagged(Struct):
     t: str
 
 
 _decoder: Final[msgspec.json.Decoder[Frame]] = msgspec.json.Decoder(Frame)
-_kind: Final = msgspec.json.Decoder(_Kind)
+_kind: Final = msgspec.json.Decoder(_Tagged)
 _encoder: Final = msgspec.json.Encoder()
 _UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 _KNOWN: Final = frozenset(map(tag_of, SERVER_FRAMES))

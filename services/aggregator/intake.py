@@ -30,7 +30,7 @@ _decoder = msgspec.json.Decoder(RawBatch)
 
 
 @dataclass(slots=True)
-class Waiting:
+class WaitingBatch:
     """A batch whose producer waits for its commit."""
 
     received_ms: int
@@ -45,7 +45,7 @@ class Intake:
     memory: Memory
     include_quote_assets: bool
     natives: Natives = field(default_factory=Natives)
-    waiting: dict[str, Waiting] = field(default_factory=dict)  # batch id → who waits
+    waiting: dict[str, WaitingBatch] = field(default_factory=dict)  # batch id → who waits
     dropped: Counter[str] = field(default_factory=Counter)
     accepted: int = 0
     sources: Counter[str] = field(default_factory=Counter)  # accepted, by kind of source
@@ -73,7 +73,7 @@ class Intake:
         if merged:
             self.arrivals.append(now_ms)
         if batch.ack:
-            self.waiting[batch.batch_id] = Waiting(now_ms, merged, refused)
+            self.waiting[batch.batch_id] = WaitingBatch(now_ms, merged, refused)
 
     def settle(self, batch_ids: list[str]) -> None:
         """These batches are in a commit."""
@@ -92,7 +92,7 @@ class Intake:
             taken.append(self.arrivals.popleft())
         return taken
 
-    def refusals(self, held: Mapping[str, Waiting], written: AbstractSet[str]) -> Refused:
+    def refusals(self, held: Mapping[str, WaitingBatch], written: AbstractSet[str]) -> Refused:
         """Return what was not taken of batches: refused at once, or removed for others since.
 
         `written`: the tokens that their commit changes.

@@ -17,7 +17,7 @@ from services.aggregator.alerts import AlertBook
 from services.aggregator.commit import Item, Stamp, draft_commit, pieces
 from services.aggregator.context import AggregatorContext
 from services.aggregator.history import LogHistory
-from services.aggregator.intake import Waiting
+from services.aggregator.intake import WaitingBatch
 from services.aggregator.merger import Merger
 from services.aggregator.repeat import repeat, wait
 from services.aggregator.tickers import Tickers
@@ -99,7 +99,7 @@ class _Window:
     """What one window writes, and how far that has come."""
 
     now_ms: int
-    waiting: dict[str, Waiting]  # batches whose producers wait for this window
+    waiting: dict[str, WaitingBatch]  # batches whose producers wait for this window
     saved: frozenset[str]  # their tokens: stored even if their rows do not change
     tokens: list[str]
     computed: list[Item] = field(default_factory=list)

@@ -27,7 +27,7 @@ class WireRelation(Struct, frozen=True):
     data: WireId | None = None
 
 
-class _Kind(Struct, frozen=True):
+class _Typed(Struct, frozen=True):
     """The type of any record, read first."""
 
     type: str
@@ -42,7 +42,7 @@ class _Document(Struct, frozen=True):
 
 _DOCUMENT: Final = msgspec.json.Decoder(_Document)
 _DATA: Final = msgspec.json.Decoder(list[Raw])
-_KIND: Final = msgspec.json.Decoder(_Kind)
+_KIND: Final = msgspec.json.Decoder(_Typed)
 
 
 class Records(Struct, frozen=True):

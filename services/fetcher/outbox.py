@@ -24,7 +24,7 @@ _encode: Final = msgspec.json.Encoder().encode
 
 
 @dataclass(frozen=True, slots=True)
-class _Waiting:
+class _Entry:
     token: str
     observed_ms: int
     encoded: bytes
@@ -38,7 +38,7 @@ class Outbox:
 
     def __init__(self, bound: int = WAITING_MAX) -> None:
         self._bound = bound
-        self._waiting: deque[_Waiting] = deque()
+        self._waiting: deque[_Entry] = deque()
         self._bytes = 0
 
     def __len__(self) -> int:
@@ -62,7 +62,7 @@ class Outbox:
                 dropped["too_large"] += 1
                 continue
             token = token_id(reading.chain, reading.token_address)
-            self._waiting.append(_Waiting(token, reading.observed_ms, encoded))
+            self._waiting.append(_Entry(token, reading.observed_ms, encoded))
             self._bytes += len(encoded)
         if self._bytes > self._bound:
             self._make_room(dropped)
@@ -81,7 +81,7 @@ class Outbox:
         return tuple(taken)
 
     def _make_room(self, dropped: Counter[Dropped]) -> None:
-        newest: dict[str, _Waiting] = {}
+        newest: dict[str, _Entry] = {}
         for each in self._waiting:
             held = newest.get(each.token)
             if held is None or each.observed_ms >= held.observed_ms:

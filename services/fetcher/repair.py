@@ -164,7 +164,7 @@ def _character(found: re.Match[str]) -> str:
     return " " if found[2] else "\ufffd"
 
 
-class _Body:
+class _BrokenBody:
     def __init__(self, body: bytes, members: Collection[str], refused: Counter[str]) -> None:
         self._body = body
         self._refused = refused
@@ -312,7 +312,7 @@ def repaired(body: bytes, members: Collection[str], refused: Counter[str]) -> by
     `refused` counts what was left out or changed, as in `Page.refused`. Raises Malformed when
     nothing can be read.
     """
-    return _Body(_as_utf8(body), members, refused).read()
+    return _BrokenBody(_as_utf8(body), members, refused).read()
 
 
 def _as_utf8(body: bytes) -> bytes:

@@ -16,7 +16,7 @@ from shared.process.listen import BACKLOG
 KEEP_ALIVE_S: Final = 5
 
 
-class _Server(uvicorn.Server):
+class _UvicornServer(uvicorn.Server):
     @contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
         """Leave the signals alone: `shared.process.run` turns them into one event."""
@@ -39,7 +39,7 @@ class HttpServer:
         finish_s: int,
     ) -> None:
         self._sock = sock
-        self._server = _Server(
+        self._server = _UvicornServer(
             uvicorn.Config(
                 app,
                 loop="none",  # `shared.process.run` has chosen it

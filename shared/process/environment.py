@@ -54,7 +54,7 @@ def type_parts(annotation: Any) -> list[Any]:  # noqa: ANN401 - any type there i
 
 def _meant(info: FieldInfo, text: str) -> str | None:
     """Return what a variable says, or None when it says nothing."""
-    kinds = [_Kind(part, info.metadata) for part in type_parts(info.annotation)]
+    kinds = [_SettingType(part, info.metadata) for part in type_parts(info.annotation)]
     tidy = text if any(kind.verbatim for kind in kinds) else _unwrapped(text)
     if not tidy and not any(kind.may_be_empty for kind in kinds):
         return None
@@ -70,7 +70,7 @@ def _unwrapped(text: str) -> str:
     return text
 
 
-class _Kind:
+class _SettingType:
     """What one type of a setting allows."""
 
     def __init__(self, annotation: Any, metadata: list[Any]) -> None:  # noqa: ANN401 - any type

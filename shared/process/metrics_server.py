@@ -57,7 +57,7 @@ def serve_metrics(metrics: Metrics, settings: ServiceSettings) -> Iterator[int]:
         log.info("metrics_off", port=chosen, error=error.reason, fix=error.fix)
         yield 0
         return
-    server = _Server(sock, metrics)
+    server = _MetricsHttpServer(sock, metrics)
     thread = threading.Thread(target=server.serve_forever, args=(_POLL_S,), name="metrics")
     thread.start()
     log.info("metrics_listening", host=settings.metrics_host, port=server.server_port)
@@ -69,7 +69,7 @@ def serve_metrics(metrics: Metrics, settings: ServiceSettings) -> Iterator[int]:
         server.server_close()
 
 
-class _Server(socketserver.ThreadingMixIn, HTTPServer):
+class _MetricsHttpServer(socketserver.ThreadingMixIn, HTTPServer):
     """Serves a listening socket. Requests under way do not outlive the process, nor hold it up."""
 
     daemon_threads = True

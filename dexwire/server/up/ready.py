@@ -80,30 +80,30 @@ def _our_command() -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class _Waiting:
+class _Awaited:
     text: str  # what for
     for_tokens: bool = False  # api and stream are there
     trouble: str = ""  # why it may be in vain, for people
 
 
-async def _waiting_for(settings: UpSettings, ports: Ports) -> _Waiting | None:
+async def _waiting_for(settings: UpSettings, ports: Ports) -> _Awaited | None:
     """Return what is not there yet; None when everything is."""
     try:
         status, body = await http_get(settings.api_host, ports.api, "/discover?limit=1")
     except OSError:
-        return _Waiting("the api")
+        return _Awaited("the api")
     if not await is_open(settings.ws_host, ports.ws):
-        return _Waiting("the stream")
+        return _Awaited("the stream")
     try:
         page = msgspec.json.decode(body, type=_Page)
     except ValueError:
-        return _Waiting("the api (it answers with something else)")
+        return _Awaited("the api (it answers with something else)")
     if status != 200:
         trouble = page.detail if page.reason else ""  # why nothing comes
-        return _Waiting(
+        return _Awaited(
             f"the first tokens ({page.code or status})", for_tokens=True, trouble=trouble
         )
-    return None if page.tokens else _Waiting("the first tokens", for_tokens=True)
+    return None if page.tokens else _Awaited("the first tokens", for_tokens=True)
 
 
 class _Page(msgspec.Struct):
