@@ -31,12 +31,21 @@ class Ended(asyncio.Transport):
     def is_closing(self) -> bool:
         return True
 
-    def write(self, _data: object) -> None:
+    def __init__(self) -> None:
+        super().__init__()
+        self.written: list[object] = []
+
+    def write(self, data: object) -> None:
+        self.written.append(data)
         raise RuntimeError("the handler is closed")
 
 
 async def test_an_answer_to_a_client_that_has_gone_is_dropped() -> None:
-    GracefulClose(Ended(), asyncio.get_running_loop(), 1.0).write(b"HTTP/1.1 200 OK")
+    transport = Ended()
+
+    GracefulClose(transport, asyncio.get_running_loop(), 1.0).write(b"HTTP/1.1 200 OK")
+
+    assert transport.written == []
 
 
 async def test_ten_megabytes_announced_are_413_before_any_is_sent(launch: Launch) -> None:

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from services.api.edge.answer import PROBLEM, SAFE_HEADERS
 from services.api.edge.graceful_close import GracefulClose
-from services.api.edge.middleware.connection import REFUSALS
+from services.api.edge.middleware.connection import LINGER_BYTES, LINGER_S, REFUSALS
 from services.api.edge.problem import Problem
 from services.api.edge.uvicorn_protocol import UvicornProtocol
 from services.api.edge.visitors import Visitors
@@ -26,10 +26,6 @@ PIPELINED_MAX: Final = 16  # requests that wait behind one; further ones stay un
 _PER_FIELD: Final = len(b": \r\n")
 _SLICE: Final = 2 * 1024  # bytes that are parsed before all bounds are looked at again
 _HOST: Final = re.compile(rb"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
-# A refusal that is closed with bytes unread is a reset, and its reason is lost on the way: so much
-# is still taken in after it.
-_LINGER_BYTES: Final = 1 << 20
-_LINGER_S: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,11 +222,11 @@ class BoundedConnection(UvicornProtocol):
         if self._connection.can_write_eof():
             self._connection.write_eof()
         self._cancel_stall_timer()
-        self._stall_timer = self._loop.call_later(_LINGER_S, self._connection.abort)
+        self._stall_timer = self._loop.call_later(LINGER_S, self._connection.abort)
 
     def _throw_away(self, size: int) -> None:
         self._thrown += size
-        if self._thrown > _LINGER_BYTES:
+        if self._thrown > LINGER_BYTES:
             self._connection.abort()
 
     def _cancel_head_timer(self) -> None:

@@ -4,16 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
-from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from services.api.edge.middleware.connection import LAST
-
-# A body that nobody reads is swallowed up to here before the connection is closed: closing it with
-# bytes unread resets it, and the client would not see why it was refused.
-_LINGER_BYTES: Final = 1 << 20
-_LINGER_S: Final = 1.0
+from services.api.edge.middleware.connection import LAST, LINGER_BYTES, LINGER_S
 
 
 class BodyMiddleware:
@@ -26,12 +20,12 @@ class BodyMiddleware:
         """Watch it."""
         for name, value in scope["headers"]:
             if name == b"transfer-encoding" or (name == b"content-length" and value.strip(b"0 ")):
-                body = _Body(scope, receive, send)
+                body = _WatchedBody(scope, receive, send)
                 return self._app(scope, body.receive, body.send)
         return self._app(scope, receive, send)
 
 
-class _Body:
+class _WatchedBody:
     """The body of one request."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -59,9 +53,9 @@ class _Body:
             await self._send({"type": "http.response.body", "body": b""})
 
     async def _swallow(self) -> None:
-        left = _LINGER_BYTES
+        left = LINGER_BYTES
         try:
-            async with asyncio.timeout(_LINGER_S):
+            async with asyncio.timeout(LINGER_S):
                 while not self._complete and left > 0:
                     left -= len((await self.receive()).get("body", b""))
         except TimeoutError:

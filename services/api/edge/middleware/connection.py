@@ -15,6 +15,10 @@ REFUSALS: Final = "dexwire.refusals"  # in the scope's state: how many its conne
 REFUSALS_MAX: Final = 20  # then the connection is closed: on the next one they cost the client too
 # A proxy in front, which keeps connections, must not send a post on one that is being closed.
 LAST: Final[Header] = (b"connection", b"close")
+# A connection that is closed with bytes unread is reset, and the client never sees why: so much,
+# and for so long, is still taken in after a refusal.
+LINGER_BYTES: Final = 1 << 20
+LINGER_S: Final = 1.0
 
 
 class ConnectionMiddleware:
