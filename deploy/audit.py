@@ -1,6 +1,6 @@
 """Known vulnerabilities of what the lock files name: `make audit`.
 
-Asks pip-audit for requirements.lock and requirements-dev.lock, and npm for web/package-lock.json.
+Runs pip-audit on requirements.lock and requirements-dev.lock, and npm on web/package-lock.json.
 Exit codes: 0 none; 1 some, or an acceptance has ended; 3 no advisory database answered for all of
 them, so the result is unknown. Advisories that are accepted stand in
 deploy/accepted-advisories.toml, each with a reason and the day on which it ends.

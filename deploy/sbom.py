@@ -76,16 +76,21 @@ def system_packages(status: str) -> Iterator[tuple[str, str, str]]:
 
 
 # -- components ------------------------------------------------------------------------------------
-def python_component(
-    name: str, version: str, licence: str | None, hashes: Iterable[str] = ()
-) -> Component:
-    """Return one Python package. `hashes` are those that its lock file allows."""
-    purl = f"pkg:pypi/{name}@{version}"
+def _component(purl: str, name: str, version: str, licence: str | None = None) -> Component:
     found: Component = {
         "type": "library", "bom-ref": purl, "name": name, "version": version, "purl": purl,
     }  # fmt: skip
     if licence:
         found["licenses"] = [{"expression": licence}]
+    return found
+
+
+def python_component(
+    name: str, version: str, licence: str | None, hashes: Iterable[str] = ()
+) -> Component:
+    """Return one Python package. `hashes` are those that its lock file allows."""
+    purl = f"pkg:pypi/{name}@{version}"
+    found = _component(purl, name, version, licence)
     allowed = [{"alg": "SHA-256", "content": each} for each in sorted(hashes)]
     if len(allowed) == 1:
         found["hashes"] = allowed
@@ -99,11 +104,7 @@ def python_component(
 def npm_component(name: str, version: str, licence: str | None, sha512: str = "") -> Component:
     """Return one part of the web page."""
     purl = f"pkg:npm/{name.replace('@', '%40')}@{version}"
-    found: Component = {
-        "type": "library", "bom-ref": purl, "name": name, "version": version, "purl": purl,
-    }  # fmt: skip
-    if licence:
-        found["licenses"] = [{"expression": licence}]
+    found = _component(purl, name, version, licence)
     if sha512:
         found["hashes"] = [{"alg": "SHA-512", "content": sha512}]
     return found
@@ -123,9 +124,7 @@ def page_components(
 def debian_component(name: str, version: str, architecture: str) -> Component:
     """Return one package of the base image."""
     purl = f"pkg:deb/debian/{name}@{version}?arch={architecture}"
-    return {
-        "type": "library", "bom-ref": purl, "name": name, "version": version, "purl": purl,
-    }  # fmt: skip
+    return _component(purl, name, version)
 
 
 def bill(name: str, version: str, kind: str, components: Iterable[Component]) -> dict[str, Any]:
