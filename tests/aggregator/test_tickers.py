@@ -127,6 +127,6 @@ def test_marks_depend_on_the_rows_alone_and_one_that_is_not_touched_keeps_his(
         held = {each: mark for each, mark in held.items() if each in rows}
         held |= {each: tickers.mark(each) for each in (touched | {token}) & rows.keys()}
     loaded = Tickers({token: msgspec.json.encode(each) for token, each in rows.items()})
-    anew = filled(**dict(sorted(rows.items(), reverse=True)))
+    backwards = filled(**dict(sorted(rows.items(), reverse=True)))
     for token in rows:
-        assert tickers.mark(token) == loaded.mark(token) == anew.mark(token) == held[token]
+        assert tickers.mark(token) == loaded.mark(token) == backwards.mark(token) == held[token]

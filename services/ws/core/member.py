@@ -59,6 +59,6 @@ class Member:
         self.generation = 0  # of the load that it was written from
         self.waiting: dict[str, tuple[Topic, Position | None]] = {}  # requested, not yet written
         self.answers: list[bytes] = []  # to be written just before those
-        self.pause_ms = 0.0  # least time between two tellings; the client chose it
+        self.pause_ms = 0.0  # least time between two groups; the client chose it
         self.reported_ms = 0  # when it was last sent a commit
         self.pending: Iterator[bytes] | None = None  # the group in flight

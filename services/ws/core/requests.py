@@ -1,4 +1,4 @@
-"""What a client asks: text in, one of the protocol's requests out."""
+"""Requests of a client: text in, one of the protocol's structs out."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from dexwire.stream.messages import (
 Fields: TypeAlias = Mapping[str, Raw]
 _NULL: Final = Raw(b"null")
 _QUOTED: Final = 64  # characters of the input that an error repeats
-_EXPLAINED: Final = 200  # characters of what the decoder complains of
+_EXPLAINED: Final = 200  # characters of the decoder's message
 _OPS: Final = frozenset(map(tag_of, CLIENT_FRAMES))
 _decode_fields = msgspec.json.Decoder(dict[str, Raw]).decode
 _decode_id: Final = msgspec.json.Decoder(Ident).decode
