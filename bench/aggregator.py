@@ -14,12 +14,10 @@ its Redis server, and the resident memory that known tokens took.
 
 from __future__ import annotations
 
-import argparse
 import os
 import platform
 import signal
 import subprocess
-import sys
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
@@ -29,76 +27,17 @@ from pathlib import Path
 from typing import Any, Final
 
 import msgspec
-import redis
 
-from dexwire.server.up.children import start_child
+from bench.process import cpu_s, resident_mib
+from bench.readings import CASES, MOST, PREFIX, batches
+from bench.running import ROOT, start_server, tree_parser, trees_of
 from dexwire.server.up.embedded import EmbeddedServer
-from shared.model import METRICS, PoolReading, Reading, ReadingBatch
 
 HERE: Final = Path(__file__).resolve().parent
-PREFIX: Final = "bench:"
-BATCH: Final = 100
-MOST: Final = 5_000  # readings a pass: 3-8 MB, within Redis' bound of a subscriber's output
 DEADLINE_S: Final = 120.0
 STAGES: Final = ("decode", "merge", "diff", "encode", "apply", "client", "other")
-CASES: Final = {
-    "a": "price and four figures change",
-    "b": "every indexed metric changes",
-    "c": "three pools each, all change",
-    "d": "nothing changes",
-}
-TICK_S: Final = 1 / os.sysconf("SC_CLK_TCK")
 
 
-# -- readings -------------------------------------------------------------------------------------
-def reading(case: str, number: int, step: int, now_ms: int) -> Reading:
-    """Return a token's reading; of one step, figures differ by 1 % from the step before."""
-    grown = 1.0 + (0 if case == "d" else step % 50) / 100
-    figures: dict[str, object] = {
-        "price": 0.00123 * grown, "market_cap": 1_230_000.0 * grown, "fdv": 1_500_000.0,
-        "liquidity": 80_000.0 * grown,
-    }  # fmt: skip
-    for place, metric in enumerate(METRICS.values()):
-        if metric not in {"liquidity", "market_cap", "created_ms"}:
-            moves = grown if case in "bc" or metric in {"volume_24h", "volume_1h"} else 1.0
-            value = (1 + place) * 1_000 * moves + number % 97
-            figures[metric] = int(value) if metric.startswith("transactions") else value
-    figures |= {"buys_24h": 5_000, "sells_24h": 3_100}
-    born_ms = 1_700_000_000_000 + 1_000 * number + (step if case == "b" else 0)
-    token = {
-        "chain": "solana", "token_address": _address(number), "observed_ms": now_ms,
-        "token_name": f"Token {number}", "token_ticker": f"TOK{number}",
-    }  # fmt: skip
-    if case != "c":
-        held = {"created_ms": born_ms, "holders": 4_321}
-        return msgspec.convert({**token, **figures, **held}, Reading)
-    pool = {"protocol": "raydium", "created_ms": born_ms, **figures}
-    pools = [{**pool, "pool_address": f"{_address(number)[:-1]}{end}"} for end in "ABC"]
-    return msgspec.convert({**token, "pools": msgspec.convert(pools, list[PoolReading])}, Reading)
-
-
-def _address(number: int) -> str:
-    return f"7xKXtg2CW87d97TXJSDpbD5jBkheTqA83TZ{number + 111_111_111}"
-
-
-def batches(case: str, numbers: range, step: int, name: str) -> Iterator[bytes]:
-    """Yield messages for `raw_tokens`; the last is to be acknowledged as `name`."""
-    now_ms = int(time.time() * 1000)
-    for start in range(numbers.start, numbers.stop, BATCH):
-        part = range(start, min(start + BATCH, numbers.stop))
-        last = part.stop == numbers.stop
-        yield msgspec.json.encode(
-            ReadingBatch(
-                source="dexscreener" if case == "c" else "jupiter",
-                batch_id=name if last else f"{name}-{start}",
-                sent_ms=now_ms,
-                tokens=tuple(reading(case, number, step, now_ms) for number in part),
-                ack=last,
-            )
-        )
-
-
-# -- what is measured -----------------------------------------------------------------------------
 @dataclass
 class Contender:
     """A process that takes readings from `raw_tokens` and announces what it has written."""
@@ -108,7 +47,7 @@ class Contender:
     server: EmbeddedServer
     client: Any  # redis-py's types name every way of decoding; ours are bytes
     samples_path: Path
-    empty_kb: int = 0
+    empty_mib: float = 0.0
     best: float = 0.0  # readings a second
     readings: int = 0  # of all passes; so are the next two
     cpu_s: dict[str, float] = field(default_factory=lambda: defaultdict(float))  # by process
@@ -149,46 +88,21 @@ class Contender:
         used["redis"] = self.cpu_s["redis"]
         return {stage: seconds / self.readings * 1e6 for stage, seconds in used.items()}
 
-    def memory_kb(self) -> int:
-        status = Path(f"/proc/{self.process.pid}/status").read_text(encoding="ascii")
-        return int(status.partition("VmRSS:")[2].split()[0])
-
-
-def cpu_s(pid: int) -> float:
-    """Return the CPU seconds that a process has used."""
-    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) * TICK_S
-
 
 @contextmanager
 def contender(name: str, tree: Path | None, tokens: int) -> Iterator[Contender]:
     """Start a tree's aggregator, or the sequential one, with a server of its own."""
-    server = EmbeddedServer()
-    server.start()
-    samples = server.socket_path.with_name("samples.json")
-    script = "sequential.py" if tree is None else "sampled.py"
-    env = {
-        "PATH": os.environ["PATH"], "PYTHONPATH": str(tree or HERE.parent), "SAMPLES": str(samples),
-        "REDIS_URL": server.url, "REDIS_PREFIX": PREFIX, "WINDOW_MS": "10", "METRICS_PORT": "0",
-        "MAX_TOKENS": str(tokens + 1), "LOG_LEVEL": "warning",
-    }  # fmt: skip
-    process = start_child(
-        [sys.executable, "-P", str(HERE / script), "aggregator"],
-        env=env, cwd=tree or HERE.parent, stdout=None, stderr=None,
-    )  # fmt: skip
-    client = redis.Redis(unix_socket_path=str(server.socket_path))
-    try:
-        while (
-            dict(client.pubsub_numsub(f"{PREFIX}raw_tokens"))[b"%sraw_tokens" % PREFIX.encode()] < 1
-        ):
-            time.sleep(0.02)
+    with start_server(name, tree or ROOT) as found:
+        samples = found.server.socket_path.with_name("samples.json")
+        settings = {
+            "SAMPLES": str(samples), "WINDOW_MS": "10", "MAX_TOKENS": str(tokens + 1),
+        }  # fmt: skip
+        script = "sequential.py" if tree is None else "sampled.py"
+        found.start("aggregator", settings, command=(str(HERE / script),))
+        found.wait(lambda: found.listens("raw_tokens"), "the aggregator listens")
         time.sleep(1.0)  # the lease, and what is loaded once
-        yield Contender(name, process, server, client, samples)
-    finally:
-        client.close()
-        process.kill()
-        process.wait()
-        server.close()
+        process = found.processes["aggregator"]
+        yield Contender(name, process, found.server, found.client, samples)
 
 
 def measure(case: str, tokens: int, trees: dict[str, Path | None], passes: int) -> None:
@@ -208,7 +122,7 @@ def measure(case: str, tokens: int, trees: dict[str, Path | None], passes: int) 
                 _pass(each, case, range(start, min(start + one, tokens)), number + 1)
         slowest = found[0].best
         for each in found:
-            memory = (each.memory_kb() - each.empty_kb) / tokens
+            memory = (resident_mib(each.process.pid) - each.empty_mib) * 1024 / tokens
             cpu_us = each.cpu_us()
             columns = "".join(f"{cpu_us.get(stage, 0):8.1f}" for stage in (*STAGES, "redis"))
             ratio = each.best / slowest
@@ -216,7 +130,7 @@ def measure(case: str, tokens: int, trees: dict[str, Path | None], passes: int) 
 
 
 def _learn(each: Contender, case: str, tokens: int) -> None:
-    each.empty_kb = each.memory_kb()
+    each.empty_mib = resident_mib(each.process.pid)
     for start in range(0, tokens, MOST):
         each.take(case, range(start, min(start + MOST, tokens)), 0)
 
@@ -234,16 +148,14 @@ def _pass(each: Contender, case: str, numbers: range, step: int) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--tree", type=Path, action="append", default=[])
+    parser = tree_parser(__doc__)
     parser.add_argument("--tokens", type=int, nargs="+", default=[2_000, 20_000])
     parser.add_argument("--only", nargs="+", choices=sorted(CASES), default=sorted(CASES))
     parser.add_argument("--passes", type=int, default=5)
     parser.add_argument("--without-sequential", action="store_true")
     chosen = parser.parse_args()
-    paths = [path.resolve() for path in chosen.tree] or [HERE.parent]
     trees: dict[str, Path | None] = {} if chosen.without_sequential else {"sequential": None}
-    trees |= {path.name[:11]: path for path in paths}
+    trees |= trees_of(chosen)
     print(f"{os.cpu_count()} cores, Python {platform.python_version()}, best of {chosen.passes}")
     for tokens in chosen.tokens:
         for case in chosen.only:

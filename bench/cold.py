@@ -7,7 +7,6 @@ demo (`dexwire up --demo`) when `/discover` lists 50 tokens.
 
 from __future__ import annotations
 
-import argparse
 import os
 import platform
 import signal
@@ -21,8 +20,8 @@ from typing import Final
 
 import httpx
 
-from bench.aggregator import PREFIX
-from bench.running import ROOT, Services, free_port, start_server
+from bench.readings import PREFIX
+from bench.running import Services, free_port, start_server, tree_parser, trees_of
 from dexwire.server.up.children import start_child
 
 _DEADLINE_S: Final = 60.0
@@ -82,14 +81,12 @@ def demo(tree: Path) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--tree", type=Path, action="append", default=[])
+    parser = tree_parser(__doc__)
     parser.add_argument("--passes", type=int, default=5)
     chosen = parser.parse_args()
     print(f"{os.cpu_count()} cores, Python {platform.python_version()}; median of {chosen.passes}")
     print(f"{'':<12}{'':<12}{'seconds':>9}")
-    for path in [path.resolve() for path in chosen.tree] or [ROOT]:
-        name = path.name[:11]
+    for name, path in trees_of(chosen).items():
         for each in ("aggregator", "api", "ws"):
             took = []
             for _ in range(chosen.passes):

@@ -11,7 +11,6 @@ page from memory, and `sequential`, a route that reads ZREVRANGE and 50 HGETALLs
 
 from __future__ import annotations
 
-import argparse
 import os
 import platform
 import re
@@ -26,8 +25,8 @@ from typing import Final, NamedTuple
 
 import httpx
 
-from bench.aggregator import PREFIX
-from bench.running import ROOT, Services, free_port, market, running
+from bench.readings import PREFIX
+from bench.running import ROOT, Services, free_port, market, running, tree_parser, trees_of
 from dexwire.server.up.children import start_child
 
 CONNECTIONS: Final = 16
@@ -174,14 +173,12 @@ def show(tokens: int, best: dict[tuple[str, str], Figures], redis_requests: floa
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--tree", type=Path, action="append", default=[])
+    parser = tree_parser(__doc__)
     parser.add_argument("--tokens", type=int, nargs="+", default=[2_000, 20_000])
     parser.add_argument("--seconds", type=int, default=2)
     parser.add_argument("--passes", type=int, default=3)
     chosen = parser.parse_args()
-    paths = [path.resolve() for path in chosen.tree] or [ROOT]
-    trees = {path.name[:11]: path for path in paths}
+    trees = trees_of(chosen)
     print(f"{os.cpu_count()} cores, Python {platform.python_version()}, best of {chosen.passes}")
     for tokens in chosen.tokens:
         measure(tokens, trees, chosen.seconds, chosen.passes)

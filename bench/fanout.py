@@ -12,7 +12,6 @@ fallen behind reads two at once. Memory is what a connection added to the proces
 
 from __future__ import annotations
 
-import argparse
 import os
 import platform
 import resource
@@ -24,8 +23,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from bench.aggregator import cpu_s
-from bench.running import ROOT, Services, free_port, market, running
+from bench.process import cpu_s, resident_mib
+from bench.running import ROOT, Services, free_port, market, running, tree_parser, trees_of
 from dexwire.server.up.children import start_child
 
 TOKENS: Final = 2_000
@@ -84,14 +83,9 @@ class Clients:
         self._process.wait()
 
 
-def memory_kib(pid: int) -> int:
-    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
-    return int(status.partition("VmRSS:")[2].split()[0])
-
-
 def watch(port: int, pid: int, count: int, topics: list[str], seconds: float) -> Figures:
     """Connect clients and return what a process does for them in so many seconds."""
-    empty_kib = memory_kib(pid)
+    empty_mib = resident_mib(pid)
     clients = Clients(port, count, topics)
     try:
         time.sleep(2.0)  # snapshots
@@ -106,7 +100,7 @@ def watch(port: int, pid: int, count: int, topics: list[str], seconds: float) ->
             cpu_us=used / max(reads, 1) * 1e6,
             p50_ms=p50,
             p99_ms=p99,
-            memory_kib=(memory_kib(pid) - empty_kib) / count,
+            memory_kib=(resident_mib(pid) - empty_mib) * 1024 / count,
             lost=count - int(still_open),
         )
     finally:
@@ -160,16 +154,14 @@ def measure(name: str, count: int, trees: dict[str, Path], seconds: float) -> No
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--tree", type=Path, action="append", default=[])
+    parser = tree_parser(__doc__)
     parser.add_argument("--connections", type=int, nargs="+", default=[1_000, 5_000])
     parser.add_argument("--topics", nargs="+", choices=sorted(TOPICS), default=sorted(TOPICS))
     parser.add_argument("--seconds", type=float, default=5.0)
     chosen = parser.parse_args()
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    paths = [path.resolve() for path in chosen.tree] or [ROOT]
-    trees = {path.name[:11]: path for path in paths}
+    trees = trees_of(chosen)
     print(f"{os.cpu_count()} cores, Python {platform.python_version()}, {chosen.seconds:g} s each")
     for name in chosen.topics:
         for count in chosen.connections:

@@ -7,19 +7,17 @@ post at once, each the next batch when the last was answered; batches go round 1
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import itertools
 import os
 import platform
 import time
-from pathlib import Path
 from typing import Any, Final
 
 import httpx
 import msgspec
 
-from bench.running import ROOT, Services, running
+from bench.running import Services, running, tree_parser, trees_of
 
 PRODUCERS: Final = 32
 TOKENS: Final = 10_000
@@ -78,14 +76,13 @@ def measure(found: Services, seconds: float) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--tree", type=Path, action="append", default=[])
+    parser = tree_parser(__doc__)
     parser.add_argument("--seconds", type=float, default=5.0)
     chosen = parser.parse_args()
     print(f"{os.cpu_count()} cores, Python {platform.python_version()}; {PRODUCERS} producers")
     print(f"{'':<12}{'tokens':>6}   {'':<17}{'requests/s':>11}{'tokens/s':>11}{'p99 ms':>9}")
-    for path in [path.resolve() for path in chosen.tree] or [ROOT]:
-        with running(path.name[:11], path, 100, "api", **UNBOUNDED) as found:
+    for name, path in trees_of(chosen).items():
+        with running(name, path, 100, "api", **UNBOUNDED) as found:
             measure(found, chosen.seconds)
 
 

@@ -9,20 +9,18 @@ ten times a second, so the window is in the figures: up to 200 ms of waiting, 10
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import os
 import platform
 import time
-from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 from redis.asyncio import Redis
 from websockets.asyncio.client import connect
 
-from bench.aggregator import PREFIX
-from bench.running import ROOT, Services, running
+from bench.readings import PREFIX
+from bench.running import Services, running, tree_parser, trees_of
 from shared.model import Reading, ReadingBatch
 
 TOKENS: Final = 5_000
@@ -95,16 +93,15 @@ async def run(found: Services, rate: int, seconds: float) -> list[float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--tree", type=Path, action="append", default=[])
+    parser = tree_parser(__doc__)
     parser.add_argument("--rates", type=int, nargs="+", default=[100, 1_000, 5_000])
     parser.add_argument("--seconds", type=float, default=10.0)
     chosen = parser.parse_args()
     print(f"{os.cpu_count()} cores, Python {platform.python_version()}, window {WINDOW_MS} ms")
     print(f"{'':<12}{'readings/s':>11}{'rows seen':>11}{'p50 ms':>9}{'p99 ms':>9}"
           f"{'over the window':>17}")  # fmt: skip
-    for path in [path.resolve() for path in chosen.tree] or [ROOT]:
-        with running(path.name[:11], path, 10, "ws", MAX_TOKENS="20000") as found:
+    for name, path in trees_of(chosen).items():
+        with running(name, path, 10, "ws", MAX_TOKENS="20000") as found:
             for rate in chosen.rates:
                 delays = asyncio.run(run(found, rate, chosen.seconds)) or [0.0]
                 p50, p99 = delays[len(delays) // 2], delays[len(delays) * 99 // 100]

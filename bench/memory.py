@@ -7,18 +7,16 @@ its own. With --minutes the market goes on for so long, 500 tokens a second; the
 
 from __future__ import annotations
 
-import argparse
 import os
 import platform
 import time
-from pathlib import Path
 from typing import Final
 
 import msgspec
 
-from bench.aggregator import BATCH, PREFIX, reading
-from bench.fanout import memory_kib
-from bench.running import ROOT, Services, market, running
+from bench.process import resident_mib
+from bench.readings import BATCH, PREFIX, reading
+from bench.running import Services, market, running, tree_parser, trees_of
 from shared.model import ReadingBatch
 
 SOURCES: Final = ("dexscreener", "geckoterminal", "jupiter")
@@ -44,26 +42,25 @@ def publish_all(found: Services, tokens: int) -> None:
 
 
 def row(label: str, tokens: int, found: Services) -> None:
-    used = {name: memory_kib(found.processes[name].pid) / 1024 for name in SERVICES}
-    server = memory_kib(found.server.pid or 0) / 1024
+    used = {name: resident_mib(found.processes[name].pid) for name in SERVICES}
+    server = resident_mib(found.server.pid or 0)
     shown = "".join(f"{used[name]:>14.0f}" for name in SERVICES)
     print(f"{label:<22}{tokens:>9,}{shown}{server:>10.0f}"
           f"{used['aggregator'] * 1024 / max(tokens, 1):>18.2f}")  # fmt: skip
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--tree", type=Path, action="append", default=[])
+    parser = tree_parser(__doc__)
     parser.add_argument("--tokens", type=int, nargs="+", default=[1_000, 20_000, 100_000])
     parser.add_argument("--minutes", type=float, default=0.0)
     chosen = parser.parse_args()
     print(f"{os.cpu_count()} cores, Python {platform.python_version()}; MiB")
     print(f"{'':<22}{'tokens':>9}" + "".join(f"{name:>14}" for name in SERVICES)
           + f"{'redis':>10}{'aggr. KiB a token':>18}")  # fmt: skip
-    for path in [path.resolve() for path in chosen.tree] or [ROOT]:
+    for name, path in trees_of(chosen).items():
         for tokens in chosen.tokens:
             settings = {"MAX_TOKENS": str(tokens + 1_000)}
-            with running(path.name[:11], path, tokens, "api", "ws", **settings) as found:
+            with running(name, path, tokens, "api", "ws", **settings) as found:
                 publish_all(found, tokens)
                 row(found.name, tokens, found)
                 if chosen.minutes:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +18,7 @@ from typing import Any, Final
 import httpx
 import redis
 
-from bench.aggregator import BATCH, MOST, PREFIX, batches
+from bench.readings import BATCH, MOST, PREFIX, batches
 from dexwire.server.up.children import start_child
 from dexwire.server.up.embedded import EmbeddedServer
 
@@ -34,6 +35,18 @@ UNBOUNDED: Final = {
     "WS_SNAPSHOT_RATE": "0",
 }
 _READY_S: Final = 30.0
+
+
+def tree_parser(doc: str | None) -> argparse.ArgumentParser:
+    """Return a parser with `--tree`; its description is the first line of a docstring."""
+    parser = argparse.ArgumentParser(description=(doc or "").partition("\n")[0])
+    parser.add_argument("--tree", type=Path, action="append", default=[])
+    return parser
+
+
+def trees_of(chosen: argparse.Namespace) -> dict[str, Path]:
+    """Return the checkouts that were named, by a short name; this one when none was."""
+    return {path.name[:11]: path for path in [path.resolve() for path in chosen.tree] or [ROOT]}
 
 
 def free_port() -> int:
@@ -54,7 +67,9 @@ class Services:
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     ports: dict[str, int] = field(default_factory=dict)
 
-    def start(self, name: str, settings: Mapping[str, str]) -> None:
+    def start(
+        self, name: str, settings: Mapping[str, str], *, command: Sequence[str] = ("-m", "dexwire")
+    ) -> None:
         """Start a service; the api and the gateway get a port."""
         port = self.ports[name] = free_port()
         env = {
@@ -63,7 +78,7 @@ class Services:
             "API_PORT": str(port), "WS_PORT": str(port), **UNBOUNDED, **settings,
         }  # fmt: skip
         self.processes[name] = start_child(
-            [sys.executable, "-P", "-m", "dexwire", name],
+            [sys.executable, "-P", *command, name],
             env=env, cwd=self.server.socket_path.parent, stdout=None, stderr=None,
         )  # fmt: skip
 
@@ -76,9 +91,9 @@ class Services:
             self.client.publish(f"{PREFIX}raw_tokens", message)
 
     def fill(self, tokens: int) -> None:
-        """Make so many tokens known; returns when the api lists them all."""
-        for start in range(0, tokens, MOST // 4):
-            self.publish(range(start, min(start + MOST // 4, tokens)), 0)
+        """Make so many tokens known; return when the store has them all."""
+        for start in range(0, tokens, MOST // 2):
+            self.publish(range(start, min(start + MOST // 2, tokens)), 0)
             time.sleep(0.5)
         self.wait(lambda: self._total() >= tokens, f"{tokens} tokens")
 
@@ -86,7 +101,7 @@ class Services:
         meta = self.client.hget(f"{PREFIX}state:meta", "tokens")
         return int(meta or 0)
 
-    def wait(self, probe: Any, what: str) -> None:  # noqa: ANN401 - a callable of no arguments
+    def wait(self, probe: Callable[[], bool], what: str) -> None:
         """Wait until it is true. Raises SystemExit after half a minute."""
         deadline = time.monotonic() + _READY_S
         while not probe():

@@ -1,11 +1,11 @@
 """What each service costs: memory and CPU with a replayed market, and per client of the stream.
 
-    python bench/sizing.py --tokens 5000 --clients 500
+    python -m bench.sizing --tokens 5000 --clients 500
 
 Starts `dexwire up --demo` on free ports, lets it settle, and reads /proc: resident memory, and CPU
 seconds used within a span, which other work on the machine hardly changes. Then clients subscribe
 to a list of 50 and read; what the gateway needs more is divided by their number. The replayed
-sources are asked 10 to 33 times as often as the live ones allow. Linux only.
+sources are polled 10 to 33 times as often as the live ones allow. Linux only.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from typing import Any
 import redis
 import websockets
 
+from bench.process import cpu_s, resident_mib
 from dexwire.runfile import DEFAULT_FOLDER, Running, find_running
 
-TICK = os.sysconf("SC_CLK_TCK")
 LIST = "list:volume:24h:desc:*:50"
 
 
@@ -45,18 +45,6 @@ def children(pid: int) -> dict[str, int]:
             name = "redis" if "valkey" in command[0] or "redis" in command[0] else command[-2]
             found[name] = int(stat.parent.name)
     return found
-
-
-def cpu_s(pid: int) -> float:
-    """CPU seconds used so far."""
-    fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(") ")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICK
-
-
-def resident_mib(pid: int) -> float:
-    """Resident memory now."""
-    status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
-    return int(status.partition("VmRSS:")[2].split()[0]) / 1024
 
 
 async def used(pids: dict[str, int], span_s: float) -> dict[str, tuple[float, float]]:
@@ -108,7 +96,7 @@ async def measure(pids: dict[str, int], running: Running, given: argparse.Namesp
     with redis.Redis.from_url(running.redis_url) as client:
         info: Any = client.info()
         known: Any = client.hget("state:meta", "tokens")
-    print(f"{given.tokens} tokens asked for, {int(known or 0)} known")
+    print(f"{given.tokens} tokens wanted, {int(known or 0)} known")
     for service, (mib, percent) in alone.items():
         print(f"  {service:<11} {mib:6.0f} MiB  {percent:5.1f} % of a core")
     print(f"  its data    {info['used_memory'] / (1 << 20):6.0f} MiB in Redis")
