@@ -11,6 +11,7 @@ from shared.keys import Keys
 from shared.redis.connect import Redis
 from shared.state.feed import Feed
 from shared.state.messages import Heartbeat
+from shared.state.meta import Meta
 from shared.state.replica import Change, Replica
 from shared.state.store import Store
 from tests.testkit.market import aggregator, has_leader, market, publish, reaches
@@ -78,17 +79,25 @@ async def moves_on(store: Store, keys: Keys, dice: random.Random, commits: int) 
         await asyncio.sleep(0.03)
 
 
+async def backed_up_and_moved_on(
+    store: Store, keys: Keys, dice: random.Random
+) -> tuple[dict[bytes, bytes], Meta]:
+    """Return a back-up of five tokens and its position, three commits later."""
+    await has_leader(store)
+    await publish(store.redis, keys, market(5, dice))
+    await reaches(store, 5)
+    backup = await backed_up(store.redis, keys)
+    before = await store.meta()
+    await moves_on(store, keys, dice, 3)
+    return backup, before
+
+
 async def test_an_active_aggregator_begins_an_epoch_when_an_older_state_is_put_back(
     redis_url: str, redis: Redis, keys: Keys
 ) -> None:
     store, dice = Store(redis, keys), random.Random(1)
     async with aggregator(redis_url, keys), reading_along(redis, keys) as reader:
-        await has_leader(store)
-        await publish(redis, keys, market(5, dice))
-        await reaches(store, 5)
-        backup = await backed_up(redis, keys)
-        before = await store.meta()
-        await moves_on(store, keys, dice, 3)
+        backup, before = await backed_up_and_moved_on(store, keys, dice)
         rows = dict(reader.feed.replica.rows)
 
         await put_back(redis, backup, but=keys.lease)
@@ -105,12 +114,7 @@ async def test_an_aggregator_notices_it_in_the_epoch_that_it_began_with_no_reade
 ) -> None:
     store, dice = Store(redis, keys), random.Random(3)
     async with aggregator(redis_url, keys):
-        await has_leader(store)
-        await publish(redis, keys, market(5, dice))
-        await reaches(store, 5)
-        backup = await backed_up(redis, keys)
-        before = await store.meta()
-        await moves_on(store, keys, dice, 3)
+        backup, before = await backed_up_and_moved_on(store, keys, dice)
 
         await put_back(redis, backup, but=keys.lease)
         await moves_on(store, keys, dice, 1)
@@ -128,12 +132,7 @@ async def test_readers_prevent_that_a_new_aggregator_goes_on_from_an_older_state
     store, dice = Store(redis, keys), random.Random(2)
     async with reading_along(redis, keys) as reader:
         async with aggregator(redis_url, keys):
-            await has_leader(store)
-            await publish(redis, keys, market(5, dice))
-            await reaches(store, 5)
-            backup = await backed_up(redis, keys)
-            before = await store.meta()
-            await moves_on(store, keys, dice, 3)
+            backup, before = await backed_up_and_moved_on(store, keys, dice)
             await eventually(lambda: reader.feed.replica.version > before.version)
         await put_back(redis, backup, but=keys.lease)
 

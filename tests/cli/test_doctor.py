@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -264,14 +263,6 @@ async def test_without_a_url_the_embedded_server_is_looked_for() -> None:
 
 
 # -- this machine ----------------------------------------------------------------------------------
-@pytest.fixture
-def busy_port() -> Iterator[int]:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        yield taken.getsockname()[1]
-
-
 async def test_a_port_is_free_ours_or_somebody_elses(busy_port: int) -> None:
     here = Running(pid=1, redis_url="", redis_prefix="", demo=True,
                    api=f"http://127.0.0.1:{busy_port}", ws="")  # fmt: skip

@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 import re
 import signal
-import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -25,14 +24,6 @@ from tests.testkit.wait import eventually
 Spawn = Callable[..., Process]
 FREE = ("--api-port", "0", "--ws-port", "0")
 DEMO = ("--demo", *FREE, "--replay-port", "0")
-
-
-@pytest.fixture
-def busy_port() -> Iterator[int]:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        yield taken.getsockname()[1]
 
 
 def children(pid: int) -> set[int]:

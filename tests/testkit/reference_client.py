@@ -102,14 +102,9 @@ class ReferenceClient:
 
     def _on_diff(self, frame: Frame) -> Literal["RESUME"] | None:
         topic = frame["k"]
-        held = self.versions.get(topic)
-        if held is None or frame["v"] <= held:
-            self.ignored += 1
-            return None
-        if frame["pv"] > held:
-            self._gaps.add(topic)  # no heartbeat covers it: the repair must not look old
+        if self._is_gap(frame):
             return RESUME
-        parts = self._collect(topic, frame)
+        parts = self._new_parts(frame)
         if parts is not None:
             self._apply(self.rows[topic], parts)
             ids = parts[0].get("ids")
@@ -124,19 +119,35 @@ class ReferenceClient:
 
     def _on_events(self, frame: Frame) -> Literal["RESUME"] | None:
         topic = frame["k"]
-        held = self.versions.get(topic)
-        if held is None or frame["v"] <= held:
-            self.ignored += 1
-            return None
-        if frame["pv"] > held:
-            self._gaps.add(topic)  # no heartbeat covers it: the repair must not look old
+        if self._is_gap(frame):
             return RESUME
-        parts = self._collect(topic, frame)
+        parts = self._new_parts(frame)
         if parts is not None:
-            known = [e for part in parts for e in part.get("ev", ()) if _version_of(e) > held]
+            known = [
+                e
+                for part in parts
+                for e in part.get("ev", ())
+                if _version_of(e) > self.versions[topic]
+            ]
             self.heard[topic] += known
             self.versions[topic] = frame["v"]
         return None
+
+    def _is_gap(self, frame: Frame) -> bool:
+        """Whether something lies between what is held of the topic and the frame."""
+        held = self.versions.get(frame["k"])
+        if held is None or not held < frame["pv"]:
+            return False
+        self._gaps.add(frame["k"])  # no heartbeat covers it: the repair must not look old
+        return True
+
+    def _new_parts(self, frame: Frame) -> list[Frame] | None:
+        """Return all parts of a message that goes on from what is held, once its last has come."""
+        held = self.versions.get(frame["k"])
+        if held is None or frame["v"] <= held:
+            self.ignored += 1
+            return None
+        return self._collect(frame["k"], frame)
 
     def _on_heartbeat(self, frame: Frame) -> Literal["RESUME"] | None:
         if frame["e"] != self.epoch:
