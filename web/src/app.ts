@@ -248,10 +248,10 @@ export class App {
     await this.copy(address, "Address copied");
   }
 
-  async copy(text: string, said: string): Promise<void> {
+  async copy(text: string, message: string): Promise<void> {
     try {
       await navigator.clipboard.writeText(text);
-      this.say(said);
+      this.say(message);
     } catch {
       this.say("This browser does not let the page copy");
     }

@@ -72,7 +72,7 @@ afterEach(() => {
   vi.unstubAllGlobals();
 });
 
-test("rows within limits are asked for, followed by their ids, and leave with the diff", async () => {
+test("rows within limits are requested, followed by their ids, and leave with the diff", async () => {
   tokens = [row("a", 5, 90), row("b", 5, 80)];
   const one = market({ minLiquidity: 50 });
   Socket.last.open();
@@ -115,7 +115,7 @@ test("a row that comes to meet the limits is there with the next answer", async 
   expect(Socket.last.sent.at(-1)).toMatchObject({ op: "watch", ids: ["a", "c"] });
 });
 
-test("a list is asked for once, and again and again only while there is no stream", async () => {
+test("a list is requested once, and again and again only while there is no stream", async () => {
   tokens = [row("a", 5, 90)];
   const one = market({});
   await vi.advanceTimersByTimeAsync(2_900);
@@ -131,7 +131,7 @@ test("a list is asked for once, and again and again only while there is no strea
   expect(fetched.length).toBe(4);
 });
 
-test("rows at hand that match are shown until the server has said", async () => {
+test("rows at hand that match are shown until the server has answered", async () => {
   tokens = [{ ...row("a", 5, 90), token_ticker: "WIF" }, { ...row("b", 5, 80), token_ticker: "PEPE" }];
   const one = market({});
   Socket.last.open();

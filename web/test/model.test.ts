@@ -5,7 +5,7 @@ import { matches, moved, passes, sorted } from "../src/model/order";
 import {
   DEFAULTS,
   formatQuery,
-  isAsked,
+  isPolled,
   listTopic,
   orderOf,
   parseQuery,
@@ -25,7 +25,7 @@ test("an address says only what differs from the usual", () => {
 });
 
 test("an address restores what it was made from", () => {
-  const asked = query({
+  const parsed = query({
     sort: "price_change",
     window: "6h",
     order: "asc",
@@ -38,13 +38,13 @@ test("an address restores what it was made from", () => {
     token: "base:0xabc",
   });
 
-  expect(parseQuery(formatQuery(asked))).toEqual(asked);
+  expect(parseQuery(formatQuery(parsed))).toEqual(parsed);
 });
 
 test("whatever makes no sense in an address is the usual", () => {
-  const asked = parseQuery("?sort=rank&window=7d&order=up&chain=%3Cb%3E&show=9&min_volume=1e9&max_age_hours=-1");
+  const parsed = parseQuery("?sort=rank&window=7d&order=up&chain=%3Cb%3E&show=9&min_volume=1e9&max_age_hours=-1");
 
-  expect(asked).toEqual(DEFAULTS);
+  expect(parsed).toEqual(DEFAULTS);
 });
 
 test("a query names its list, and - where a metric has no window", () => {
@@ -79,14 +79,14 @@ test("limits go to the list by the server's names, the window only where it mean
   expect(wanted(query({ sort: "market_cap" })).path).toBe("/discover?sort=market_cap&order=desc");
 });
 
-test("only what the stream has no topic of is asked for again and again", () => {
-  expect(isAsked(query({}))).toBe(false);
-  expect(isAsked(query({ chain: "base", depth: "200" }))).toBe(false);
-  expect(isAsked(query({ minVolume: 1 }))).toBe(true);
-  expect(isAsked(query({ minVolume: 1, depth: "all" }))).toBe(false);
-  expect(isAsked(query({ q: "wif", depth: "all" }))).toBe(true);
-  expect(isAsked(query({ q: "$" }))).toBe(false);
-  expect(isAsked(query({ q: "wif", minVolume: 1, starred: true }))).toBe(false);
+test("only what the stream has no topic of is polled", () => {
+  expect(isPolled(query({}))).toBe(false);
+  expect(isPolled(query({ chain: "base", depth: "200" }))).toBe(false);
+  expect(isPolled(query({ minVolume: 1 }))).toBe(true);
+  expect(isPolled(query({ minVolume: 1, depth: "all" }))).toBe(false);
+  expect(isPolled(query({ q: "wif", depth: "all" }))).toBe(true);
+  expect(isPolled(query({ q: "$" }))).toBe(false);
+  expect(isPolled(query({ q: "wif", minVolume: 1, starred: true }))).toBe(false);
 });
 
 test("the best match is first until a column is chosen, and the address says which", () => {

@@ -43,7 +43,7 @@ test("a row at hand names its token, also after it has left", () => {
   expect(fetch).not.toHaveBeenCalled();
 });
 
-test("the server is asked once for a name that no row here has", async () => {
+test("the server is called once for a name that no row here has", async () => {
   const names = new Names();
 
   const [first, second] = await Promise.all([names.ask("solana:A"), names.ask("solana:A")]);

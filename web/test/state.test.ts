@@ -23,13 +23,13 @@ test("there are vectors", () => expect(cases.length).toBeGreaterThan(30));
 
 test.each(cases)("%s", (_, { frames, epoch, versions, rows, ids, heard }) => {
   const state = new StreamState();
-  const told = new Map<string, string[]>();
+  const received = new Map<string, string[]>();
 
   const answers = frames.map(({ frame }) => {
     const effect = state.receive(frame);
     if (effect.kind === "events") {
-      const before = told.get(effect.topic) ?? [];
-      told.set(effect.topic, [...before, ...effect.events.map((event) => event.i)]);
+      const before = received.get(effect.topic) ?? [];
+      received.set(effect.topic, [...before, ...effect.events.map((event) => event.i)]);
     }
     return effect.kind === "resume" ? "RESUME" : null;
   });
@@ -45,7 +45,7 @@ test.each(cases)("%s", (_, { frames, epoch, versions, rows, ids, heard }) => {
     expect(state.topics.get(topic)!.ids).toEqual(expected);
   }
   for (const [topic, expected] of Object.entries(heard ?? {})) {
-    expect(told.get(topic) ?? []).toEqual(expected);
+    expect(received.get(topic) ?? []).toEqual(expected);
   }
 });
 

@@ -24,13 +24,13 @@ export function Drawer({ app, id, state }: { app: App; id: string; state: Chrome
     const load = async () => {
       try {
         const answer = await fetch(tokenPath(id));
-        const said = (await answer.json()) as Detail & { detail?: string };
+        const body = (await answer.json()) as Detail & { detail?: string };
         if (over) return;
         if (answer.ok) {
-          setDetail(said);
-          app.learn(said.token);
+          setDetail(body);
+          app.learn(body.token);
         }
-        setProblem(answer.ok ? "" : (said.detail ?? "This token cannot be shown."));
+        setProblem(answer.ok ? "" : (body.detail ?? "This token cannot be shown."));
       } catch {
         if (!over) setProblem("The server does not answer; trying again.");
       }

@@ -165,7 +165,7 @@ export function chainName(chain: string): string {
   return chain.length <= 3 ? chain.toUpperCase() : chain.charAt(0).toUpperCase() + chain.slice(1);
 }
 
-/** Whether anything but the order is asked for. */
+/** Whether anything but the order is set. */
 export function isFiltered(query: Query): boolean {
   const { sort, window, order, depth, token } = query;
   return formatQuery({ ...query }) !== formatQuery({ ...DEFAULTS, sort, window, order, depth, token });

@@ -45,7 +45,7 @@ export function Help({ app, state }: { app: App; state: ChromeState }) {
           checked={state.palette === "safe"}
           onChange={(event) => app.looks.setPalette(event.currentTarget.checked ? "safe" : "classic")}
         />
-        Colours that are told apart without red and green
+        Colours that differ without red and green
       </label>
       <section class="keyboard">
         <h3>Keyboard</h3>

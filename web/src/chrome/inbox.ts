@@ -25,7 +25,7 @@ export class Inbox {
     for (const { id, ticker, name } of fresh) if (ticker === "" && name === "") void this.name(id);
   }
 
-  /** Give the alerts of a token that no list here shows its name, as soon as the server has said. */
+  /** Give the alerts of a token that no list here shows its name, as soon as the server has answered. */
   private async name(id: string): Promise<void> {
     const named = await this.names.ask(id);
     if (named === null) return;

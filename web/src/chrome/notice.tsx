@@ -1,6 +1,6 @@
 import type { App } from "../app";
 import { isLimited, isSearch } from "../model/query";
-import type { Problem } from "../model/asker";
+import type { Problem } from "../model/poller";
 import { isFiltered } from "./filters";
 import type { ChromeState } from "./state";
 
@@ -126,9 +126,9 @@ function Strip({ heading, words }: { heading: string; words: string }) {
 
 function heading({ status, code, param }: Problem): string {
   if (status === 0) return "The server does not answer";
-  if (status === 429) return "Asked too often";
+  if (status === 429) return "Too many requests";
   if (code === "warming") return "The list is being built up";
-  if (status < 500) return param === "" ? "This cannot be asked" : `This cannot be asked: ${param}`;
+  if (status < 500) return param === "" ? "Invalid request" : `Invalid request: ${param}`;
   return "The server has trouble";
 }
 

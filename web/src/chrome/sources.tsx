@@ -51,8 +51,8 @@ export function SourceTable({ detail, row, declared }: { detail: Detail; row: Ro
 
 /** A source's own price: what it says of the token, else that of its deepest pool. */
 function priceOf(name: string, reading: Reading, pools: Pool[]): number | undefined {
-  const said = reading.fields["price"]?.value;
-  if (typeof said === "number") return said;
+  const price = reading.fields["price"]?.value;
+  if (typeof price === "number") return price;
   const own = pools.filter((pool) => pool.source === name && typeof pool.price === "number");
   own.sort((a, b) => (b.liquidity ?? 0) - (a.liquidity ?? 0));
   return own[0]?.price;

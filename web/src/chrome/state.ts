@@ -1,6 +1,6 @@
 /** What the chrome around the table shows. */
 import type { Occurrence, Phase, Status } from "../client";
-import type { Problem } from "../model/asker";
+import type { Problem } from "../model/poller";
 import type { DeclaredSource } from "../model/links";
 import type { Named } from "../model/names";
 import type { Query } from "../model/query";
@@ -47,7 +47,7 @@ export interface ChromeState {
   frozen: boolean;
   moved: number;
   problem: Problem | null; // why the list is missing or old
-  polling: boolean; // the list is asked for: there is no stream
+  polling: boolean; // the list is polled: there is no stream
   error: string; // why the page could not begin
   starredCount: number;
   alerts: SeenAlert[];

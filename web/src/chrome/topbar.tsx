@@ -59,7 +59,7 @@ export function TopBar({ app, state, search }: Props) {
           type="button"
           class="tool wide"
           aria-pressed={state.palette === "safe"}
-          aria-label="Colours that are told apart without red and green"
+          aria-label="Colours that differ without red and green"
           title="Colour-blind palette"
           onClick={() => app.looks.setPalette(state.palette === "safe" ? "classic" : "safe")}
         >
@@ -102,7 +102,7 @@ function Pill({ app, state }: { app: App; state: ChromeState }) {
   const seconds = ageMs === null ? "" : ageMs < 60_000 ? `${(ageMs / 1_000).toFixed(1)} s` : age(ageMs);
   const because = reason === "" ? "" : ` (${reason})`;
   const title = [
-    state.polling ? `No stream${because}: the list is asked for every 2 s` : `Stream: ${phase}${because}`,
+    state.polling ? `No stream${because}: the list is polled every 2 s` : `Stream: ${phase}${because}`,
     word === "offline" ? "Nor does the server answer: the figures are old" : "",
     ageMs === null ? "" : `Age of the newest commit: ${seconds}`,
     latencyMs === null || state.polling ? "" : `From commit to this page: ${Math.round(latencyMs)} ms`,

@@ -41,7 +41,7 @@ export function Why({ explanation }: { explanation: Record<string, Explanation> 
   );
 }
 
-/** What other sources said and was passed over, one line each; smaller pools are listed below. */
+/** What other sources gave and was passed over, one line each; smaller pools are listed below. */
 function others(each: Explanation): Passed[] {
   const seen = new Set([each.source]);
   return (each.passed_over ?? []).filter(({ source }) => !seen.has(source) && seen.add(source));

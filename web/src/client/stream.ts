@@ -26,7 +26,7 @@ export interface StreamHandlers {
   onDiff?(topic: string, state: TopicState, changed: string[]): void;
   onEvents?(topic: string, events: Occurrence[]): void;
   onStatus?(status: Status): void;
-  /** The gateway refused something that was asked for, such as a topic it does not serve. */
+  /** The gateway refused a request, such as a topic it does not serve. */
   onRefused?(topics: string[], code: string, message: string): void;
 }
 
@@ -37,7 +37,7 @@ const PING_MS = 5_000;
 /** A request before it has its number. */
 type Asking = Request extends infer R ? (R extends Request ? Omit<R, "id"> : never) : never;
 
-interface Asked {
+interface PendingRequest {
   topics: string[];
 }
 
@@ -47,7 +47,7 @@ export class DiscoverStream {
   private readonly wanted = new Set<string>();
   private watched: string[] = [];
   private editId: number | null = null; // of the edit of the watchlist that is not answered yet
-  private readonly asked = new Map<number, Asked>();
+  private readonly pending = new Map<number, PendingRequest>();
   private nextId = 1;
   private failures = 0;
   private heartbeatMs: number = HEARTBEAT_MS;
@@ -128,7 +128,7 @@ export class DiscoverStream {
     clearTimeout(this.retry);
     this.tell({ phase: this.failures === 0 ? "connecting" : "reconnecting", retryAt: null });
     this.state.forgetParts();
-    this.asked.clear();
+    this.pending.clear();
     this.heardAt = performance.now();
     this.resuming = false;
     this.editId = null;
@@ -172,7 +172,7 @@ export class DiscoverStream {
     this.retry = setTimeout(() => this.connect(), wait);
   }
 
-  /** Full jitter up to a doubling cap, or what the gateway asked for when it said goodbye. */
+  /** Full jitter up to a doubling cap, or what the gateway set in its `bye`. */
   private waitMs(): number {
     const [least, most] = BACKOFF_MS;
     const range = this.retryRange ?? [least / 2, Math.min(most, least * 2 ** (this.failures - 1))];
@@ -209,7 +209,7 @@ export class DiscoverStream {
 
   private send(message: Asking, topics: string[]): void {
     const id = this.nextId++;
-    this.asked.set(id, { topics });
+    this.pending.set(id, { topics });
     this.socket?.send(JSON.stringify({ id, ...message }));
   }
 
@@ -307,9 +307,9 @@ export class DiscoverStream {
   }
 
   private onOk(ok: Ok): void {
-    const asked = this.answered(ok.id);
+    const request = this.answered(ok.id);
     if (ok.id === this.editId) this.editId = null;
-    if (asked !== undefined && ok.topics !== undefined) this.resuming = false;
+    if (request !== undefined && ok.topics !== undefined) this.resuming = false;
     if (typeof ok.ts === "number" && ok.now !== undefined) {
       const now = Date.now();
       const roundTripMs = now - ok.ts;
@@ -323,21 +323,21 @@ export class DiscoverStream {
 
   private onErr(error: Err): void {
     this.resuming = false;
-    const asked = this.answered(error.id);
-    if (asked === undefined) return;
-    for (const topic of asked.topics) {
+    const request = this.answered(error.id);
+    if (request === undefined) return;
+    for (const topic of request.topics) {
       this.wanted.delete(topic);
       this.state.forget(topic);
     }
-    this.handlers.onRefused?.(asked.topics, error.code, error.msg ?? "");
+    this.handlers.onRefused?.(request.topics, error.code, error.msg ?? "");
   }
 
   /** Return what an answer is to, and forget it. */
-  private answered(id: Ok["id"]): Asked | undefined {
+  private answered(id: Ok["id"]): PendingRequest | undefined {
     if (typeof id !== "number") return undefined;
-    const asked = this.asked.get(id);
-    this.asked.delete(id);
-    return asked;
+    const request = this.pending.get(id);
+    this.pending.delete(id);
+    return request;
   }
 
   private measure(committedMs: number | undefined): void {

@@ -61,10 +61,10 @@ export function count(value: Maybe): string {
 /** A change with its direction: `▲ +3.56%`, a minus after `▼`, `0.00%`. */
 export function percent(value: Maybe): string {
   if (!isKnown(value)) return UNKNOWN;
-  const said = Math.abs(value).toFixed(2);
-  const size = Number(said);
+  const rounded = Math.abs(value).toFixed(2);
+  const size = Number(rounded);
   if (size === 0) return "0.00%";
-  return `${value > 0 ? "▲ +" : "▼ −"}${size < 1_000 ? said : compact(size)}%`;
+  return `${value > 0 ? "▲ +" : "▼ −"}${size < 1_000 ? rounded : compact(size)}%`;
 }
 
 /**

@@ -8,7 +8,7 @@ export interface DeclaredSource {
   letter: string;
   website: string;
   link: string; // with {chain}, {address} and {pool}; empty: it shows no single token
-  credit: string; // what its terms require to be said; empty: nothing
+  credit: string; // what its terms require to be shown; empty: nothing
   chain_names: Record<string, string>; // where it does not use the canonical one
 }
 

@@ -5,13 +5,13 @@
  */
 import { DiscoverStream, type Occurrence, type Row, type Status, type TopicState } from "../client";
 import { ALERTS, WATCHLIST } from "../client/messages";
-import { Asker, type Answer, type Problem, type Question } from "./asker";
+import { Poller, type Answer, type Problem, type PageRequest } from "./poller";
 import { Followed } from "./followed";
 import { Frozen } from "./frozen";
 import { History } from "./history";
 import { listedRows, starredRows, type Source } from "./order";
 import { Patience } from "./patience";
-import { isAsked, listTopic, wanted, wholeTopic, type Query } from "./query";
+import { isPolled, listTopic, wanted, wholeTopic, type Query } from "./query";
 import type { KeptSet } from "./store";
 
 export interface MarketEvents {
@@ -24,7 +24,7 @@ export interface MarketEvents {
 const ASK_EVERY_MS = 2_000; // how long a row that came to meet the limits may be missing
 const COUNT_EVERY_MS = 15_000; // how old the number of all tokens of a list may be
 const FIRST_ROWS = 100; // requested before the stream sends them all
-const TYPING_MS = 180; // a search is asked for when the keys rest
+const TYPING_MS = 180; // a search is sent when the keys rest
 
 export class Market {
   readonly history = new History();
@@ -34,15 +34,15 @@ export class Market {
   loaded = false;
   /** Why the server's word is missing or old, null while it is not. */
   problem: Problem | null = null;
-  /** Whether the list is asked for because there is no stream. */
+  /** Whether the list is polled because there is no stream. */
   polling = false;
   updates = 0; // row changes received, for measurements
-  private readonly asker: Asker;
-  private readonly counter: Asker;
-  private topic = ""; // of the stream; "" while the rows are asked for
+  private readonly poller: Poller;
+  private readonly counter: Poller;
+  private topic = ""; // of the stream; "" while the rows are polled
   private answer: (Answer & { byId: Map<string, Row> }) | null = null;
-  private interim = new Map<string, Row>(); // what was shown before, until the server has said
-  private told: number | null = null;
+  private interim = new Map<string, Row>(); // what was shown before, until the server has answered
+  private serverTotal: number | null = null;
   private readonly followed: Followed;
   private readonly frozen = new Frozen();
   private wantedCache: string[] | null = null;
@@ -56,13 +56,13 @@ export class Market {
     private readonly events: MarketEvents,
   ) {
     this.query = query;
-    this.asker = new Asker({
+    this.poller = new Poller({
       onAnswer: (answer) => this.onAnswer(answer),
       onProblem: (problem) => this.onProblem(problem),
     });
-    this.counter = new Asker({
+    this.counter = new Poller({
       onAnswer: (answer) => {
-        this.told = answer.total;
+        this.serverTotal = answer.total;
         this.events.onChange();
       },
       onProblem: () => {}, // the number stays as it was
@@ -89,8 +89,8 @@ export class Market {
     const before = this.query;
     this.query = query;
     this.wantedCache = null;
-    const asked = wanted(before).path !== wanted(query).path || before.depth !== query.depth;
-    if (asked || isAsked(before) !== isAsked(query)) {
+    const differs = wanted(before).path !== wanted(query).path || before.depth !== query.depth;
+    if (differs || isPolled(before) !== isPolled(query)) {
       this.release();
       this.follow(before.q === query.q ? 0 : TYPING_MS);
     }
@@ -124,9 +124,9 @@ export class Market {
     return this.frozen.ids !== null;
   }
 
-  /** Tokens that the query has altogether, null while nobody has said. */
+  /** Tokens that the query has altogether, null while it is unknown. */
   get total(): number | null {
-    return this.query.starred || this.isWhole() ? this.wanted().length : this.told;
+    return this.query.starred || this.isWhole() ? this.wanted().length : this.serverTotal;
   }
 
   /** The server's clock (ms), as well as it is known here. */
@@ -184,7 +184,7 @@ export class Market {
     return [...this.starred.values].map((id) => this.row(id)).filter((row) => row !== undefined);
   }
 
-  /** Where the rows are: the stream's topic, what was asked for, or what was at hand before. */
+  /** Where the rows are: the stream's topic, what was requested, or what was at hand before. */
   private source(): Source {
     const state = this.polling && this.answer !== null ? undefined : this.stream.state.topics.get(this.topic);
     if (state !== undefined) return { ...state, exact: true };
@@ -206,7 +206,7 @@ export class Market {
   // -- following ------------------------------------------------------------------------------
   private follow(afterMs: number): void {
     const before = this.topic;
-    const topic = isAsked(this.query) ? "" : listTopic(this.query);
+    const topic = isPolled(this.query) ? "" : listTopic(this.query);
     if (topic !== "" && topic === before && !this.polling && this.stream.state.topics.has(topic)) return;
     const held = this.source().rows;
     this.interim = new Map([...held.keys()].map((id) => [id, this.row(id)!]));
@@ -214,13 +214,13 @@ export class Market {
     if (before !== topic && before !== "") this.stream.unsubscribe(before);
     if (before === "" && topic !== "" && this.followed.some) this.watch();
     this.counter.stop();
-    this.answer = this.problem = this.told = null;
+    this.answer = this.problem = this.serverTotal = null;
     this.loaded = false;
     // With a page over HTTP first: it needs no handshake, and the stream goes on from its version.
-    this.asker.ask(this.question(), afterMs);
+    this.poller.start(this.pageRequest(), afterMs);
   }
 
-  private question(): Question {
+  private pageRequest(): PageRequest {
     const { path, rows } = wanted(this.query);
     if (this.polling || this.topic === "") return { path, rows, everyMs: ASK_EVERY_MS };
     return { path, rows: Math.min(FIRST_ROWS, rows), everyMs: null };
@@ -228,7 +228,7 @@ export class Market {
 
   private onAnswer(answer: Answer): void {
     this.answer = { ...answer, byId: new Map(answer.rows.map((row) => [row.id, row])) };
-    this.told = answer.total;
+    this.serverTotal = answer.total;
     this.loaded = true;
     this.problem = null;
     this.interim = new Map();
@@ -260,10 +260,10 @@ export class Market {
     if (!this.polling) this.keepCounting();
   }
 
-  /** Ask now and then how many tokens there are: a list's stream has only its own. */
+  /** Request now and then how many tokens there are: a list's stream has only its own. */
   private keepCounting(): void {
     const { path } = wanted(this.query);
-    this.counter.ask({ path, rows: 1, everyMs: COUNT_EVERY_MS }, COUNT_EVERY_MS);
+    this.counter.start({ path, rows: 1, everyMs: COUNT_EVERY_MS }, COUNT_EVERY_MS);
   }
 
   followToken(id: string): void {
@@ -275,7 +275,7 @@ export class Market {
   // -- the stream -----------------------------------------------------------------------------
   private onSnap(topic: string, state: TopicState): void {
     if (topic === this.topic) {
-      if (!this.polling) this.asker.stop();
+      if (!this.polling) this.poller.stop();
       if (!this.polling) this.problem = null;
       this.answer = null;
       this.interim = new Map();
@@ -310,9 +310,9 @@ export class Market {
     this.polling = polling;
     if (!polling && this.loaded) this.problem = null;
     this.counter.stop();
-    if (polling || this.topic === "" || !this.loaded) this.asker.ask(this.question());
+    if (polling || this.topic === "" || !this.loaded) this.poller.start(this.pageRequest());
     else {
-      this.asker.stop();
+      this.poller.stop();
       this.keepCounting();
     }
     this.reorder();

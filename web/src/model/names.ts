@@ -11,7 +11,7 @@ const REMEMBERED = 1_000; // beyond, the one learnt longest ago is forgotten
 
 export class Names {
   private readonly known = new Map<string, Named>();
-  private readonly asked = new Map<string, Promise<Named | null>>();
+  private readonly pending = new Map<string, Promise<Named | null>>();
 
   /** Return what is known of a token, from its row if there is one. */
   of(id: string, row: Row | undefined): Named {
@@ -19,13 +19,13 @@ export class Names {
     return this.known.get(id) ?? { ticker: "", name: "" };
   }
 
-  /** Ask the server; null when it does not say. Questions for one token are asked once at a time. */
+  /** Request it; null when the server does not know. One request for a token at a time. */
   ask(id: string): Promise<Named | null> {
     const known = this.known.get(id);
     if (known !== undefined) return Promise.resolve(known);
-    const asked = this.asked.get(id) ?? this.fetch(id).finally(() => this.asked.delete(id));
-    this.asked.set(id, asked);
-    return asked;
+    const request = this.pending.get(id) ?? this.fetch(id).finally(() => this.pending.delete(id));
+    this.pending.set(id, request);
+    return request;
   }
 
   private async fetch(id: string): Promise<Named | null> {

@@ -1,7 +1,7 @@
 /** Which rows are shown, and in which order. Pure. */
 import type { Row } from "../client";
 import { fold, foldTicker } from "./fold";
-import { hasWindow, isAsked, orderOf, type Order, type Query, type Window } from "./query";
+import { hasWindow, isPolled, orderOf, type Order, type Query, type Window } from "./query";
 
 /** Rows to choose from. `ids`: their order, where they have one; `exact`: they are of the query. */
 export interface Source {
@@ -42,7 +42,7 @@ export function passes(row: Row, query: Query, nowMs: number): boolean {
 
 /**
  * Whether a row is what is searched for: its address, the begin of its ticker, words of its name.
- * For rows that are at hand, until the server has said; it knows more of spelling.
+ * For rows that are at hand, until the server has answered; it knows more of spelling.
  */
 export function matches(row: Row, wanted: string): boolean {
   const words = foldTicker(wanted);
@@ -68,7 +68,7 @@ export function listedRows(
   nowMs: number,
 ): Row[] {
   // The order of a list, and of matches, is the server's; every other follows the figures.
-  const given = ids !== null && (!isAsked(query) || orderOf(query) === "match");
+  const given = ids !== null && (!isPolled(query) || orderOf(query) === "match");
   const live = ids === null ? [...rows.values()] : ids.map(newest).filter((row) => row !== undefined);
   const ordered = given ? live : sorted(live, query);
   const passing = ordered.filter((row) => passes(row, query, nowMs) && (exact || matches(row, query.q)));

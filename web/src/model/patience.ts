@@ -1,7 +1,7 @@
 /** How long the page waits for a stream before it asks for its lists instead. */
 import type { Status } from "../client";
 
-const PATIENCE_MS = 3_000; // without a stream for this long, the list is asked for instead
+const PATIENCE_MS = 3_000; // without a stream for this long, the list is polled instead
 
 export class Patience {
   private timer: ReturnType<typeof setTimeout> | undefined;

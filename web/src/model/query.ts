@@ -67,9 +67,9 @@ export function parseQuery(search: string): Query {
 
 /** Return the address of a query: only what differs from the defaults. */
 export function formatQuery(query: Query): string {
-  const said = new URLSearchParams();
+  const params = new URLSearchParams();
   const put = (name: string, value: string, usual: string) => {
-    if (value !== usual) said.set(name, value);
+    if (value !== usual) params.set(name, value);
   };
   put("sort", query.sort, usualSort(query.q));
   put("window", query.window, DEFAULTS.window);
@@ -82,7 +82,7 @@ export function formatQuery(query: Query): string {
   put("max_age_hours", text(query.maxAgeHours), "");
   put("starred", query.starred ? "1" : "", "");
   put("token", query.token, "");
-  const search = said.toString();
+  const search = params.toString();
   return search === "" ? "" : `?${search}`;
 }
 
@@ -112,7 +112,7 @@ export function orderOf(query: Query): Order {
 }
 
 /** Whether only the server knows the rows: the stream has no topic of them. */
-export function isAsked(query: Query): boolean {
+export function isPolled(query: Query): boolean {
   if (query.starred) return false;
   return isSearch(query.q) || (isLimited(query) && query.depth !== "all");
 }
@@ -130,7 +130,7 @@ export function wholeTopic(query: Query): string {
   return query.chain === "" ? ALL : `chain:${query.chain}`;
 }
 
-/** What is asked over HTTP for a query: an address without `limit`, and how many rows of it. */
+/** What is requested over HTTP for a query: an address without `limit`, and how many rows of it. */
 export interface Wanted {
   path: string;
   rows: number;
@@ -143,17 +143,17 @@ export function wanted(query: Query): Wanted {
   if (sort === "match") {
     return { path: `/search?${new URLSearchParams({ q: query.q })}`, rows: Math.min(PAGE_MAX, depth) };
   }
-  const said = new URLSearchParams({ sort, order: query.order });
-  const asked = !query.starred;
-  if (hasWindow(sort) || (asked && query.minVolume !== null)) said.set("window", query.window);
-  if (query.chain !== "") said.set("chain", query.chain);
-  if (asked) {
-    if (isSearch(query.q)) said.set("q", query.q);
-    if (query.minLiquidity !== null) said.set("min_liquidity", text(query.minLiquidity));
-    if (query.minVolume !== null) said.set("min_volume", text(query.minVolume));
-    if (query.maxAgeHours !== null) said.set("max_age_minutes", text(query.maxAgeHours * 60));
+  const params = new URLSearchParams({ sort, order: query.order });
+  const fromServer = !query.starred;
+  if (hasWindow(sort) || (fromServer && query.minVolume !== null)) params.set("window", query.window);
+  if (query.chain !== "") params.set("chain", query.chain);
+  if (fromServer) {
+    if (isSearch(query.q)) params.set("q", query.q);
+    if (query.minLiquidity !== null) params.set("min_liquidity", text(query.minLiquidity));
+    if (query.minVolume !== null) params.set("min_volume", text(query.minVolume));
+    if (query.maxAgeHours !== null) params.set("max_age_minutes", text(query.maxAgeHours * 60));
   }
-  return { path: `/discover?${said}`, rows: depth };
+  return { path: `/discover?${params}`, rows: depth };
 }
 
 /** Where the API has one token. Addresses may have slashes and colons of their own. */

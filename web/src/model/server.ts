@@ -20,7 +20,7 @@ export class Server {
         const answer = await fetch("/config.json");
         if (answer.ok) return (await answer.json()) as Config;
       } catch {
-        // said below, like an answer that is not one
+        // reported below, like an answer that is not one
       }
       this.events.onError("The server does not answer. Is dexwire running?");
       await new Promise((resolve) => setTimeout(resolve, wait));

@@ -182,14 +182,14 @@ function sourcesCell(): Cell {
       drawn = key;
       node.replaceChildren(
         ...shown.links(row).map((link) => {
-          const told = { title: link.url === null ? link.name : `${link.credit}: open this token there` };
+          const titled = { title: link.url === null ? link.name : `${link.credit}: open this token there` };
           if (link.url === null) {
-            const plain = element("span", "source", told);
+            const plain = element("span", "source", titled);
             plain.textContent = link.short;
             return plain;
           }
           const anchor = element("a", "source", {
-            ...told,
+            ...titled,
             href: link.url,
             target: "_blank",
             rel: "noopener noreferrer",

@@ -1,6 +1,6 @@
 /**
- * Asks the HTTP API for the rows of a query, once or again and again, and says what is wrong when
- * it cannot have them. The newest question is the only one: an earlier one is cancelled.
+ * Requests the rows of a query from the HTTP API, once or again and again, and reports what is wrong when
+ * it cannot have them. The newest request is the only one: an earlier one is cancelled.
  */
 import type { Row } from "../client";
 import type { Wanted } from "./query";
@@ -13,7 +13,7 @@ export interface Answer {
   total: number;
 }
 
-/** Why there is no answer. `status` 0: nobody answers. `retryAt`: null when asking again is useless. */
+/** Why there is no answer. `status` 0: nobody answers. `retryAt`: null when a retry is useless. */
 export interface Problem {
   status: number;
   code: string;
@@ -23,14 +23,14 @@ export interface Problem {
   retryAt: number | null;
 }
 
-export interface Question extends Wanted {
-  /** How long after an answer it is asked again (ms); null: never. */
+export interface PageRequest extends Wanted {
+  /** How long after an answer it is requested again (ms); null: never. */
   everyMs: number | null;
 }
 
-export interface AskerEvents {
-  onAnswer(answer: Answer, question: Question): void;
-  onProblem(problem: Problem, question: Question): void;
+export interface PollerEvents {
+  onAnswer(answer: Answer, request: PageRequest): void;
+  onProblem(problem: Problem, request: PageRequest): void;
 }
 
 const PAGE_MAX = 100; // rows in one answer
@@ -55,76 +55,76 @@ class Refused extends Error {
   }
 }
 
-export class Asker {
-  private question: Question | null = null;
+export class Poller {
+  private request: PageRequest | null = null;
   private timer: ReturnType<typeof setTimeout> | undefined;
   private abort: AbortController | null = null;
   private failures = 0;
-  private overdue = false; // it was time to ask while nobody looked
+  private overdue = false; // a request was due while the page was hidden
 
-  constructor(private readonly events: AskerEvents) {
+  constructor(private readonly events: PollerEvents) {
     if (typeof document !== "undefined") {
       document.addEventListener("visibilitychange", () => this.onVisible());
     }
   }
 
-  /** Ask, after a pause in which the question may still change. */
-  ask(question: Question, afterMs = 0): void {
+  /** Send a request, after a pause in which it may still change. */
+  start(request: PageRequest, afterMs = 0): void {
     this.stop();
-    this.question = question;
+    this.request = request;
     this.failures = 0;
     this.overdue = false;
-    this.timer = setTimeout(() => void this.run(question), afterMs);
+    this.timer = setTimeout(() => void this.run(request), afterMs);
   }
 
-  /** Forget the question; what is on its way is dropped. */
+  /** Forget the request; what is on its way is dropped. */
   stop(): void {
     clearTimeout(this.timer);
     this.abort?.abort();
-    this.question = this.abort = null;
+    this.request = this.abort = null;
   }
 
   private onVisible(): void {
-    if (!this.overdue || isHidden() || this.question === null) return;
+    if (!this.overdue || isHidden() || this.request === null) return;
     this.overdue = false;
-    this.next(this.question, 0);
+    this.next(this.request, 0);
   }
 
-  private next(question: Question, afterMs: number): void {
+  private next(request: PageRequest, afterMs: number): void {
     clearTimeout(this.timer);
     this.timer = setTimeout(() => {
       this.overdue = isHidden(); // an answer now would be old when somebody looks
-      if (!this.overdue) void this.run(question);
+      if (!this.overdue) void this.run(request);
     }, afterMs);
   }
 
-  private async run(question: Question): Promise<void> {
+  private async run(request: PageRequest): Promise<void> {
     const abort = (this.abort = new AbortController());
     let answer: Answer;
     try {
-      answer = await read(question, AbortSignal.any([abort.signal, AbortSignal.timeout(GIVEN_UP_MS)]));
+      answer = await read(request, AbortSignal.any([abort.signal, AbortSignal.timeout(GIVEN_UP_MS)]));
     } catch (error) {
       if (abort.signal.aborted) return;
       this.abort = null;
-      this.onFailure(error, question);
+      this.onFailure(error, request);
       return;
     }
     if (abort.signal.aborted) return;
     this.abort = null;
     this.failures = 0;
-    if (question.everyMs !== null) this.next(question, question.everyMs);
-    this.events.onAnswer(answer, question);
+    if (request.everyMs !== null) this.next(request, request.everyMs);
+    this.events.onAnswer(answer, request);
   }
 
-  private onFailure(error: unknown, question: Question): void {
+  private onFailure(error: unknown, request: PageRequest): void {
     const refused = error instanceof Refused ? error : null;
-    // What was wrong with the question is wrong with it the next time too.
+    // What was wrong with the request is wrong with it the next time too.
     const hopeless = refused !== null && refused.status < 500 && refused.status !== 429;
     this.failures += 1;
     const [least, most] = RETRY_MS;
     const usualMs = Math.min(most, least * 2 ** (this.failures - 1));
     const waitMs = refused?.retryAfterMs ?? usualMs;
-    if (!hopeless) this.next(question, waitMs);
+    if (!hopeless) this.next(request, waitMs);
     const problem = {
       status: refused?.status ?? 0,
       code: refused?.body.code ?? "",
@@ -133,11 +133,11 @@ export class Asker {
       param: refused?.body.param ?? "",
       retryAt: hopeless ? null : Date.now() + waitMs,
     };
-    this.events.onProblem(problem, question);
+    this.events.onProblem(problem, request);
   }
 }
 
-/** Read as many pages as the question wants. Pages are of the list as it is at each. */
+/** Read as many pages as the request wants. Pages are of the list as it is at each. */
 async function read({ path, rows }: Wanted, signal: AbortSignal): Promise<Answer> {
   const found = new Map<string, Row>();
   let epoch = "";

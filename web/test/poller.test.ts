@@ -1,6 +1,6 @@
-/** Asking the HTTP API, against a stand-in for fetch: what is asked when, and what a refusal does. */
+/** Requests to the HTTP API, against a stand-in for fetch: what is sent when, and what a refusal does. */
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { Asker, type Answer, type Problem } from "../src/model/asker";
+import { Poller, type Answer, type Problem } from "../src/model/poller";
 
 const fetched: string[] = [];
 let answers: Answer[] = [];
@@ -12,8 +12,8 @@ const json = (status: number, body: object, headers: Record<string, string> = {}
 const page = (ids: string[], total: number, epoch = "e1") =>
   json(200, { epoch, version: 7, as_of_ms: 9, tokens: ids.map((id) => ({ id })), total });
 
-function asker(): Asker {
-  return new Asker({
+function poller(): Poller {
+  return new Poller({
     onAnswer: (answer) => answers.push(answer),
     onProblem: (problem) => problems.push(problem),
   });
@@ -38,24 +38,24 @@ afterEach(() => {
   vi.unstubAllGlobals();
 });
 
-test("a question is asked once the keys rest, and only its last form", async () => {
+test("a request is sent once the keys rest, and only its last form", async () => {
   reply = async () => page(["a"], 1);
-  const one = asker();
-  one.ask({ path: "/search?q=p", rows: 50, everyMs: null }, 180);
+  const one = poller();
+  one.start({ path: "/search?q=p", rows: 50, everyMs: null }, 180);
   await vi.advanceTimersByTimeAsync(100);
-  one.ask({ path: "/search?q=pe", rows: 50, everyMs: null }, 180);
+  one.start({ path: "/search?q=pe", rows: 50, everyMs: null }, 180);
   await vi.advanceTimersByTimeAsync(1_000);
 
   expect(fetched).toEqual(["/search?q=pe&limit=50"]);
   expect(answers.map((answer) => answer.total)).toEqual([1]);
 });
 
-test("an answer that is on its way to an earlier question is not told", async () => {
+test("an answer that is on its way to an earlier request is not reported", async () => {
   reply = (path) => new Promise((resolve) => setTimeout(() => resolve(page([path], 1)), 300));
-  const one = asker();
-  one.ask({ path: "/search?q=a", rows: 1, everyMs: null });
+  const one = poller();
+  one.start({ path: "/search?q=a", rows: 1, everyMs: null });
   await vi.advanceTimersByTimeAsync(100);
-  one.ask({ path: "/search?q=b", rows: 1, everyMs: null });
+  one.start({ path: "/search?q=b", rows: 1, everyMs: null });
   await vi.advanceTimersByTimeAsync(1_000);
 
   expect(fetched.length).toBe(2);
@@ -63,10 +63,10 @@ test("an answer that is on its way to an earlier question is not told", async ()
   expect(problems).toEqual([]);
 });
 
-test("what is to be kept up to date is asked again, and no more once it is over", async () => {
+test("what is to be kept up to date is requested again, and no more once it is over", async () => {
   reply = async () => page(["a"], 1);
-  const one = asker();
-  one.ask({ path: "/discover?q=a", rows: 100, everyMs: 2_000 });
+  const one = poller();
+  one.start({ path: "/discover?q=a", rows: 100, everyMs: 2_000 });
   await vi.advanceTimersByTimeAsync(4_100);
   one.stop();
   await vi.advanceTimersByTimeAsync(9_000);
@@ -77,7 +77,7 @@ test("what is to be kept up to date is asked again, and no more once it is over"
 test("pages are read by offsets until there are enough rows, each row once", async () => {
   const ids = (from: number) => Array.from({ length: 100 }, (_, at) => `t${from + at}`);
   reply = async (path) => page(path.includes("cursor") ? ids(99) : ids(0), 250);
-  asker().ask({ path: "/discover?q=a", rows: 200, everyMs: null });
+  poller().start({ path: "/discover?q=a", rows: 200, everyMs: null });
   await vi.advanceTimersByTimeAsync(10);
 
   expect(fetched).toEqual(["/discover?q=a&limit=100", "/discover?q=a&limit=100&cursor=100"]);
@@ -89,23 +89,23 @@ test("pages of two epochs are never one answer", async () => {
   const ids = Array.from({ length: 100 }, (_, at) => `t${at}`);
   let epoch = 0;
   reply = async () => page(ids, 200, `e${(epoch += 1)}`);
-  asker().ask({ path: "/discover?q=a", rows: 200, everyMs: null });
+  poller().start({ path: "/discover?q=a", rows: 200, everyMs: null });
   await vi.advanceTimersByTimeAsync(10);
 
   expect(answers).toEqual([]);
 });
 
-test("the reason why there is no list is said", async () => {
+test("the reason why there is no list is reported", async () => {
   reply = async () => json(503, { code: "warming", reason: "no_source", detail: "no source answers; is this machine online?" });
-  asker().ask({ path: "/discover?sort=volume", rows: 1, everyMs: null });
+  poller().start({ path: "/discover?sort=volume", rows: 1, everyMs: null });
   await vi.advanceTimersByTimeAsync(10);
 
   expect(problems.at(-1)?.reason).toBe("no_source");
 });
 
-test("a question that is wrong is told with what is wrong in it and not asked again", async () => {
+test("a request that is wrong is reported with what is wrong in it and not sent again", async () => {
   reply = async () => json(400, { code: "bad_q", detail: "too many words", param: "q" });
-  asker().ask({ path: "/search?q=a", rows: 1, everyMs: 2_000 });
+  poller().start({ path: "/search?q=a", rows: 1, everyMs: 2_000 });
   await vi.advanceTimersByTimeAsync(60_000);
 
   expect(fetched.length).toBe(1);
@@ -114,9 +114,9 @@ test("a question that is wrong is told with what is wrong in it and not asked ag
   ]);
 });
 
-test.each([429, 503])("%i is asked again when it said to", async (status) => {
+test.each([429, 503])("%i is requested again when it says", async (status) => {
   reply = async () => json(status, { code: "rate", detail: "slow down" }, { "retry-after": "5" });
-  asker().ask({ path: "/discover?q=a", rows: 1, everyMs: 2_000 });
+  poller().start({ path: "/discover?q=a", rows: 1, everyMs: 2_000 });
   await vi.advanceTimersByTimeAsync(4_900);
   expect(fetched.length).toBe(1);
   expect(problems[0]!.retryAt! - Date.now()).toBe(100);
@@ -126,9 +126,9 @@ test.each([429, 503])("%i is asked again when it said to", async (status) => {
   expect(answers.length).toBe(1);
 });
 
-test("nobody answering is asked again, more and more seldom", async () => {
+test("without an answer it is requested again, more and more seldom", async () => {
   reply = () => Promise.reject(new TypeError("no network"));
-  asker().ask({ path: "/discover?q=a", rows: 1, everyMs: 2_000 });
+  poller().start({ path: "/discover?q=a", rows: 1, everyMs: 2_000 });
   await vi.advanceTimersByTimeAsync(7_100); // at 0, 1, 3, 7 s
 
   expect(fetched.length).toBe(4);
@@ -138,7 +138,7 @@ test("nobody answering is asked again, more and more seldom", async () => {
 test("a server that never ends its answer is given up", async () => {
   vi.stubGlobal("AbortSignal", Object.assign(AbortSignal, { timeout: deadline }));
   reply = () => new Promise(() => {});
-  asker().ask({ path: "/discover?q=a", rows: 1, everyMs: null });
+  poller().start({ path: "/discover?q=a", rows: 1, everyMs: null });
   await vi.advanceTimersByTimeAsync(8_100);
 
   expect(problems.length).toBe(1);
