@@ -82,7 +82,7 @@ def show(name: str, took: list[float]) -> None:
 def main() -> None:
     tokens, queries = (int(a) for a in (*sys.argv[1:3], "10000", "2000")[:2])
     rng = random.Random(1)
-    redis = open_redis("redis://127.0.0.1:1/0")  # never asked
+    redis = open_redis("redis://127.0.0.1:1/0")  # never called
     live = Live(redis, redis, Keys("bench:"))
     replica = live.replica
     replica.reset("bench")

@@ -1,7 +1,7 @@
 """How often does the source of a token's price change in an hour? Virtual clock, no network.
 
-The replayed market is asked as the fetcher asks the live sources: the same jobs, intervals, queues
-and call budgets; its answers go through the sources' normalizers into the aggregator's memory and
+The replayed market is polled as the fetcher polls the live sources: the same jobs, intervals,
+queues and call budgets; its answers go through the normalizers into the aggregator's memory and
 merge. Run: `python -m bench.flapping [minutes] [tokens]`.
 """
 
@@ -47,7 +47,7 @@ class Fetching:
     now_ms: int = T0
     next_ms: dict[tuple[str, str], int] = field(default_factory=dict)
     spare: dict[tuple[str, str], float] = field(default_factory=dict)  # calls, by rate class
-    queues: dict[str, dict[str, int]] = field(default_factory=dict)  # id → last asked
+    queues: dict[str, dict[str, int]] = field(default_factory=dict)  # id → last polled
     named: dict[str, int] = field(default_factory=dict)
 
     def due_jobs(self) -> list[tuple[Source, Job]]:

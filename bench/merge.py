@@ -122,8 +122,8 @@ def main(rounds: int) -> None:
     committed: dict[str, object] = {}
 
     def absorb(step: int) -> None:
-        for source, said in zip(sources, given[step], strict=True):
-            readings[source] = merge_reading(readings.get(source), said)
+        for source, reading in zip(sources, given[step], strict=True):
+            readings[source] = merge_reading(readings.get(source), reading)
 
     def judge(step: int) -> object:
         now_ms = T0 + step * 1_000

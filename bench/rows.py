@@ -176,9 +176,9 @@ def table() -> str:
     rows = sum(len(rows) for name, rows in before.rows.items() if name not in HOSTILE)
     recorded = list(recorded_lines(before, states))
     head = HEAD.format(commit=before.commit[:7])
-    said = f"Of {rows:,} rows, {len(recorded) - 2} figures changed; each is named once."
+    summary = f"Of {rows:,} rows, {len(recorded) - 2} figures changed; each is named once."
     hostile = hostile_lines(before, states)
-    return "\n".join([head, *hostile, "", "## Recordings", "", said, "", *recorded, ""])
+    return "\n".join([head, *hostile, "", "## Recordings", "", summary, "", *recorded, ""])
 
 
 def main() -> None:

@@ -1,6 +1,6 @@
 """Run the demo under some load, a real Prometheus beside it, and print every panel with its data.
 
-What the dashboard would show, without Grafana: each panel's queries are asked of Prometheus' HTTP
+What the dashboard would show, without Grafana: each panel's queries are sent to Prometheus' HTTP
 API. Needs Debian's `prometheus`. Exit 1: a panel has no data, or an alert fires.
 """
 

@@ -94,7 +94,7 @@ class Event(Struct, frozen=True):
     change: float
 
 
-def told(market: list[Commit], *, restarts: bool = False) -> list[Event]:
+def reported(market: list[Commit], *, restarts: bool = False) -> list[Event]:
     """What the book tells of a market; with `restarts` another book takes over at each commit."""
     book = AlertBook(RULES)
     row: dict[str, Any] | None = None
@@ -133,7 +133,7 @@ def test_the_base_is_what_the_whole_history_says_was_in_force(market: list[Commi
 
 @given(markets)
 def test_every_event_is_a_change_that_passes_its_level(market: list[Commit]) -> None:
-    for event in told(market):
+    for event in reported(market):
         change = changes(market, event.kind)[event.number]
         levels = RULES.price_levels if event.kind == "price" else RULES.volume_levels
         assert event.change == change
@@ -144,7 +144,7 @@ def test_every_event_is_a_change_that_passes_its_level(market: list[Commit]) -> 
 @given(markets)
 def test_never_two_events_without_re_arming_between(market: list[Commit]) -> None:
     for kind, up, levels in sides():
-        events = [e for e in told(market) if (e.kind, e.up) == (kind, up)]
+        events = [e for e in reported(market) if (e.kind, e.up) == (kind, up)]
         way = ways(market, kind, up=up)
         for one, next_ in pairwise(events):
             if next_.level > one.level:
@@ -158,9 +158,9 @@ def test_never_two_events_without_re_arming_between(market: list[Commit]) -> Non
 
 @given(markets)
 def test_no_crossing_is_lost(market: list[Commit]) -> None:
-    """Whoever stands above a level has told it, without falling back since; or waits to."""
+    """A token above a level has reported it without falling back since, or waits to."""
     for kind, up, levels in sides():
-        events = [e for e in told(market) if (e.kind, e.up) == (kind, up)]
+        events = [e for e in reported(market) if (e.kind, e.up) == (kind, up)]
         way = ways(market, kind, up=up)
         for number, change in way.items():
             level = sum(change > step for step in levels)
@@ -183,7 +183,7 @@ def test_no_crossing_is_lost(market: list[Commit]) -> None:
 
 @given(markets)
 def test_a_restart_at_any_moment_changes_nothing(market: list[Commit]) -> None:
-    assert told(market, restarts=True) == told(market)
+    assert reported(market, restarts=True) == reported(market)
 
 
 def sides() -> list[tuple[str, bool, tuple[float, ...]]]:

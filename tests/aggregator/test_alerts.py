@@ -1,4 +1,4 @@
-"""What is told as an alert, along paths with known crossings, by a clock that the test turns."""
+"""What is reported as an alert, along paths with known crossings; the test moves the clock."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from services.aggregator.alerts import (
 T0 = 1_789_999_920_000  # a multiple of both slots: 30 s and 6 min
 TOKEN = "solana:A"
 FIVE = AlertRules(price_windows=("5m",), volume_windows=("5m",))
-Told = tuple[str, str, float, int]  # type, window, percent, level
+Reported = tuple[str, str, float, int]  # type, window, percent, level
 
 
 class Path:
-    """One token's commits, in order; `at` tells what is told of one."""
+    """One token's commits, in order; `at` returns what is reported of one."""
 
     def __init__(self, rules: AlertRules = FIVE) -> None:
         self.book = AlertBook(rules)
         self.row: dict[str, Any] | None = None
 
-    def at(self, second: int, **fields: object) -> list[Told]:
+    def at(self, second: int, **fields: object) -> list[Reported]:
         """Commit at so many seconds after T0. None: unknown. Without `seen`, observed just now."""
         now_ms = T0 + second * 1000
         seen = fields.pop("seen", second)
@@ -98,7 +98,7 @@ def test_the_base_and_the_value_are_reported_as_they_were_committed() -> None:
 def test_a_level_is_reached_above_its_percentage(price: float, level: int) -> None:
     path = since_six_minutes(price=100.0)
 
-    assert [told[3] for told in path.at(361, price=price)] == ([level] if level else [])
+    assert [reported[3] for reported in path.at(361, price=price)] == ([level] if level else [])
 
 
 def test_a_jump_over_several_levels_is_one_event_of_the_highest() -> None:
@@ -124,9 +124,9 @@ def test_a_price_that_plays_around_the_threshold_is_reported_once() -> None:
     for minute in range(0, 70, 5):
         path.at(60 * minute, price=100.0)
 
-    told = [path.at(4200 + n, price=105.5 if n % 2 else 104.5) for n in range(100)]
+    reported = [path.at(4200 + n, price=105.5 if n % 2 else 104.5) for n in range(100)]
 
-    assert sum(len(events) for events in told) == 1
+    assert sum(len(events) for events in reported) == 1
 
 
 def test_after_a_fall_below_four_fifths_and_the_cooldown_it_is_reported_again() -> None:
@@ -174,17 +174,17 @@ def test_up_and_down_do_not_wait_for_each_other() -> None:
 
 def test_a_move_slower_than_the_window_is_reported_by_the_longer_window_alone() -> None:
     path = Path(AlertRules(volume_windows=()))
-    told = [path.at(60 * minute, price=100 * 1.002**minute) for minute in range(120)]
+    reported = [path.at(60 * minute, price=100 * 1.002**minute) for minute in range(120)]
 
-    events = [event for events in told for event in events]
+    events = [event for events in reported for event in events]
     assert [(window, level) for _, window, _, level in events] == [("1h", 2)]
 
 
 def test_a_new_token_has_no_base_for_one_window() -> None:
     path = Path()
-    told = [path.at(10 * n, price=1.0 + n) for n in range(31)]  # it doubles, and goes on
+    reported = [path.at(10 * n, price=1.0 + n) for n in range(31)]  # it doubles, and goes on
 
-    assert told == [[]] * 31
+    assert reported == [[]] * 31
     assert path.at(331, price=1000.0) == [("price", "5m", 33233.33, 4)]  # base: 3
 
 
@@ -397,9 +397,9 @@ def test_a_little_step_back_of_the_clock_changes_nothing() -> None:
 def test_an_alert_with_a_time_in_the_future_holds_nothing_back() -> None:
     rules = AlertRules()
 
-    arm, told = turn(Arm(0, 1, T0 + 9_000_000), 6.0, rules.price_levels, T0, rules)
+    arm, reported = turn(Arm(0, 1, T0 + 9_000_000), 6.0, rules.price_levels, T0, rules)
 
-    assert (arm, told) == (Arm(1, 1, T0), True)
+    assert (arm, reported) == (Arm(1, 1, T0), True)
 
 
 @pytest.mark.parametrize("junk", [b"", b"{}", b"[[1]]", b"null", b'[[["x"]]]', b"\xff"])

@@ -41,8 +41,8 @@ def store(redis: Redis, keys: Keys) -> Store:
 
 async def say(redis: Redis, keys: Keys, **fields: float) -> None:
     """Jupiter says the same of all tokens."""
-    said = [msgspec.structs.replace(reading(name), **fields) for name in NAMES]
-    await publish(redis, keys, said, source="jupiter")
+    readings = [msgspec.structs.replace(reading(name), **fields) for name in NAMES]
+    await publish(redis, keys, readings, source="jupiter")
 
 
 async def shows(store: Store, **fields: object) -> None:
@@ -195,7 +195,7 @@ async def test_a_crossing_that_only_the_standby_received_is_reported_once(
 async def test_what_is_read_late_does_not_undo_what_was_sent_meanwhile(
     keys: Keys, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The sweep reads a token; before its answer is here, a window has read and told it."""
+    """The sweep reads a token; before its answer is here, a window has read and reported it."""
     stored, newer = Track((PriceSample(7, 1.0),)), Track((PriceSample(7, 1.0),), up=Arm(1, 1, 5))
     await store.redis.hset(keys.alert_base("solana:Abc"), "5m", encode_track(stored))
     memory, book = Memory(10), AlertBook()

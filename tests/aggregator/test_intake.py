@@ -85,7 +85,7 @@ def test_one_bad_token_is_dropped_and_the_rest_merged(token: object, reason: str
     assert door.dropped == {reason: 1}
 
 
-def test_quote_assets_are_merged_where_they_are_asked_for() -> None:
+def test_quote_assets_are_merged_where_they_are_wanted() -> None:
     door = intake(include_quote_assets=True)
 
     door.take(message(SOL), NOW)

@@ -185,7 +185,7 @@ def test_what_is_older_than_every_bound_does_not_come_back(
     before = merge_token("solana", MINT, state, now_ms, rules)
     assume(not before.dead and not before.values["stale"])
     after = row(see(state, source, old), now_ms, rules)
-    before.values.pop("created_ms", None)  # the earliest is true however late it is told
+    before.values.pop("created_ms", None)  # the earliest is true however late it is reported
     after.pop("created_ms", None)
     assert after == before.values
 
@@ -237,13 +237,13 @@ def test_dead_pools_set_nothing_and_add_nothing(
 @some
 @given(sightings, readings(most_pools=0), st.sampled_from([0.0, 0.99]), rules)
 def test_a_source_that_says_no_liquidity_moves_no_price_and_adds_no_trade(
-    seen: list[tuple[str, Reading]], said: Reading, liquidity: float, rules: MergeRules
+    seen: list[tuple[str, Reading]], claim: Reading, liquidity: float, rules: MergeRules
 ) -> None:
     now_ms = T0 + 840_000
     state = {name: held for name, held in see_all(seen).items() if name != "jupiter"}
     before = row(state, now_ms, rules)
     assume(not before["stale"])
-    drained = replace(said, observed_ms=now_ms, liquidity=liquidity)
+    drained = replace(claim, observed_ms=now_ms, liquidity=liquidity)
     after = row(see(state, "jupiter", drained), now_ms, rules)
     for field in (*PRICED, "volume_24h", "transactions_24h", "buys_24h", "price_change_7d"):
         assert after.get(field) == before.get(field)

@@ -160,7 +160,7 @@ async def test_one_bad_token_never_spoils_its_batch(
     assert await store.token_ids() == ["solana:Good"]
 
 
-async def test_quote_assets_are_left_out_unless_asked_for(
+async def test_quote_assets_are_left_out_by_default(
     redis_url: str, redis: Redis, keys: Keys, store: Store
 ) -> None:
     sol = "So11111111111111111111111111111111111111112"
@@ -456,15 +456,15 @@ async def test_a_store_that_takes_no_writes_is_logged_ever_less(
     server = private_server()
     async with open_redis(server.url) as client:
         await client.config_set("min-replicas-to-write", 1)
-    said = ""
+    reason = ""
 
     def tenth() -> bool:
-        nonlocal said
+        nonlocal reason
         out, err = capsys.readouterr()
-        said += out + err
-        return "count=10" in said
+        reason += out + err
+        return "count=10" in reason
 
     async with aggregator(server.url, keys):
         await eventually(tenth)
 
-    assert said.count("term_ended") == 2  # the first and the tenth
+    assert reason.count("term_ended") == 2  # the first and the tenth

@@ -15,10 +15,10 @@ USDC = "EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v"
 NOW_MS = 1_790_000_000_000
 
 
-def heard(*said: tuple[str, float, int], address: str = SOL) -> Natives:
-    """What was said by (source, price, seconds ago)."""
+def heard(*claims: tuple[str, float, int], address: str = SOL) -> Natives:
+    """What was reported by (source, price, seconds ago)."""
     natives = Natives()
-    for source, price, ago_s in said:
+    for source, price, ago_s in claims:
         observed_ms = NOW_MS - ago_s * 1000
         natives.add(
             source,
@@ -34,7 +34,7 @@ def changes(
 
 
 @pytest.mark.parametrize(
-    ("said", "price"),
+    ("claims", "price"),
     [
         ([("jupiter", 150.0, 1)], 150.0),
         ([("jupiter", 150.0, 1), ("dexscreener", 151.0, 1)], 150.5),
@@ -46,9 +46,9 @@ def changes(
     ],
 )
 def test_the_price_is_the_median_of_what_is_fresh(
-    said: list[tuple[str, float, int]], price: float
+    claims: list[tuple[str, float, int]], price: float
 ) -> None:
-    changed = changes(heard(*said))["solana"]
+    changed = changes(heard(*claims))["solana"]
 
     assert changed is not None
     assert changed.price == price

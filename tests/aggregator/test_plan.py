@@ -1,4 +1,4 @@
-"""From a window to commits: what is written, what is said, and that both are the same."""
+"""From a window to commits: what is written, what is published, and that both are the same."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def write(window: Merger, now: int, *, saved: frozenset[str] = frozenset()) -> l
     return items
 
 
-def test_a_new_token_is_written_whole_and_said_whole() -> None:
+def test_a_new_token_is_written_and_published_whole() -> None:
     window = world()
     hear(window, "A", price=2.0, volume_24h=10.0)
     items = list(window.items(["solana:A"], T0, frozenset()))
@@ -60,7 +60,7 @@ def test_a_new_token_is_written_whole_and_said_whole() -> None:
     assert decode(plan.message) == message
 
 
-def test_a_change_is_written_and_said_by_its_fields_alone() -> None:
+def test_a_change_is_written_and_published_by_its_fields_alone() -> None:
     window = world()
     hear(window, "A", price=2.0, volume_24h=10.0)
     write(window, T0)
@@ -80,7 +80,7 @@ def test_a_change_is_written_and_said_by_its_fields_alone() -> None:
     ]
 
 
-def test_what_is_below_the_noise_is_neither_written_nor_said() -> None:
+def test_what_is_below_the_noise_is_neither_written_nor_published() -> None:
     window = world()
     hear(window, "A", price=2.0)
     write(window, T0)

@@ -106,7 +106,7 @@ def test_tokens_read_from_the_store_count_for_their_source() -> None:
     assert names(memory) == "BX"
 
 
-def test_a_token_that_made_room_before_its_commit_is_said_to_be_refused() -> None:
+def test_a_token_that_made_room_before_its_commit_is_reported_as_refused() -> None:
     memory = Memory(max_tokens=1)
     intake = Intake(memory, include_quote_assets=False)
     intake.take(

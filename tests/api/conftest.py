@@ -1,4 +1,4 @@
-"""The api in this process, on a real server, asked without a socket."""
+"""The api in this process, on a real server, called without a socket."""
 
 from __future__ import annotations
 

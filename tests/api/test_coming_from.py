@@ -195,11 +195,11 @@ async def consumer(redis: Redis, keys: Keys) -> AsyncIterator[Consumer]:
 
 def batch(*tokens: str) -> bytes:
     """A batch of tokens, of which each says a price and what is given."""
-    said = ",".join(
+    listed = ",".join(
         f'{{"token_address":"Abc{n}","price":1.5{"," if t else ""}{t}}}'
         for n, t in enumerate(tokens)
     )
-    return b'{"source":"mybot","tokens":[%s]}' % said.encode()
+    return b'{"source":"mybot","tokens":[%s]}' % listed.encode()
 
 
 @pytest.mark.parametrize(("there", "here"), TAKEN)

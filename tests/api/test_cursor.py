@@ -60,7 +60,7 @@ def test_a_forged_one_with_the_right_checksum_is_bad() -> None:
         decode_cursor(urlsafe_b64encode(checked).rstrip(b"=").decode(), SECRET)
 
 
-def test_one_that_another_key_signed_is_told_apart() -> None:
+def test_one_that_another_key_signed_is_recognised() -> None:
     with pytest.raises(LostKeyError):
         decode_cursor(encode_cursor(some_cursor(), SECRET), b"t" * 64)
 

@@ -154,7 +154,7 @@ async def test_a_foreign_origin_gets_nothing(writer: Writer, start: Start) -> No
     served = await start(api_origins=("https://app.example.org",))
 
     foreign = await served.client.get("/discover", headers={"origin": "https://evil.example"})
-    asked = await served.client.options("/discover", headers={"origin": "https://evil.example"})
+    refused = await served.client.options("/discover", headers={"origin": "https://evil.example"})
     ours = await served.client.get("/discover", headers={"origin": "https://app.example.org"})
     port = await served.client.get("/discover", headers={"origin": "https://app.example.org:443"})
     preflight = await served.client.options(
@@ -163,8 +163,8 @@ async def test_a_foreign_origin_gets_nothing(writer: Writer, start: Start) -> No
 
     assert "access-control-allow-origin" not in foreign.headers
     assert foreign.headers["vary"] == "origin"
-    assert asked.status_code == 405
-    assert "access-control-allow-origin" not in asked.headers
+    assert refused.status_code == 405
+    assert "access-control-allow-origin" not in refused.headers
     assert ours.headers["access-control-allow-origin"] == "https://app.example.org"
     assert port.headers["access-control-allow-origin"] == "https://app.example.org:443"
     assert preflight.status_code == 204

@@ -78,9 +78,9 @@ async def test_readings_that_cannot_be_posted_are_the_reason_while_their_sources
     page = (await served.client.get("/discover")).json()
 
     assert health["status"] == "degraded"
-    for said in (health, page):
-        assert said["reason"] == "delivery"
-        assert said["detail"] == "readings cannot be posted: jupiter: HTTP 401"
+    for answer in (health, page):
+        assert answer["reason"] == "delivery"
+        assert answer["detail"] == "readings cannot be posted: jupiter: HTTP 401"
     assert health["sources"]["jupiter"]["delivery_error"] == "HTTP 401"
     assert health["sources"]["dexscreener"] == {"state": "ok"}
 

@@ -93,21 +93,21 @@ async def test_each_reading_is_judged_alone_as_the_aggregator_would(
 
 
 @pytest.mark.parametrize(
-    ("key", "source", "said"),
+    ("key", "source", "message"),
     [
         ("bot", "dexscreener", "only a key with the right `polled` may post as one"),
         ("fetcher", "mybot", "mybot is no polled source; this key may post as one only"),
     ],
 )
 async def test_a_key_posts_as_what_it_has_the_right_to_and_the_field_is_named(
-    start: Start, consumer: Consumer, key: str, source: str, said: str
+    start: Start, consumer: Consumer, key: str, source: str, message: str
 ) -> None:
     served = await start(ingest_api_keys=KEYS)
 
     answer = await post(served, body(source, READING), key)
 
     assert (answer["status"], answer["code"], answer["param"]) == (422, "bad_source", "$.source")
-    assert said in answer["detail"]
+    assert message in answer["detail"]
     assert consumer.batches == []
 
 

@@ -161,10 +161,10 @@ def test_coins_have_their_usual_names(text: str | None, quote: str | None) -> No
     assert parse_quote(text) == quote
 
 
-@pytest.mark.parametrize(("text", "said"), [("", "native or"), ("SOLL", "did you mean SOL?")])
-def test_another_coin_is_refused(text: str, said: str) -> None:
+@pytest.mark.parametrize(("text", "detail"), [("", "native or"), ("SOLL", "did you mean SOL?")])
+def test_another_coin_is_refused(text: str, detail: str) -> None:
     with pytest.raises(Problem) as caught:
         parse_quote(text)
 
     assert (caught.value.status, caught.value.code) == (400, "bad_quote")
-    assert said in caught.value.detail
+    assert detail in caught.value.detail

@@ -26,7 +26,7 @@ POST = (
 
 
 class Ended(asyncio.Transport):
-    """A transport of uvloop's that has ended, but has not said so yet."""
+    """A transport of uvloop's that has ended, but has not reported it yet."""
 
     def is_closing(self) -> bool:
         return True

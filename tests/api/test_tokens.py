@@ -48,9 +48,13 @@ async def test_a_token_comes_with_its_sources_and_its_pools(writer: Writer, star
     assert pool["age_ms"] == of_source["age_ms"]
     assert (pool["role"], pool["adds"]) == ("price", True)
     assert pool["why"] == "the deepest pool by what is traded (1,000 USD): its price is the token's"
-    told = content["explanation"]["price"]
-    assert (told["value"], told["source"], told["pool"]) == (1.5, "dexscreener", "Pool1")
-    assert told["age_ms"] == of_source["age_ms"]
+    explained = content["explanation"]["price"]
+    assert (explained["value"], explained["source"], explained["pool"]) == (
+        1.5,
+        "dexscreener",
+        "Pool1",
+    )
+    assert explained["age_ms"] == of_source["age_ms"]
 
 
 @pytest.mark.parametrize(

@@ -195,7 +195,7 @@ def test_a_time_in_the_future_is_the_time_of_receipt() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fields", "code", "said"),
+    ("fields", "code", "detail"),
     [
         (b'"price":1.5,"observed_ms":1795768390', "out_of_range", "looks like seconds"),  # h3-40
         (b'"price":1,"observed_ms":0', "out_of_range", "before the first chain"),
@@ -212,12 +212,12 @@ def test_a_time_in_the_future_is_the_time_of_receipt() -> None:
     ],
 )
 def test_a_time_in_another_unit_is_refused_and_the_unit_is_named(
-    fields: bytes, code: str, said: str
+    fields: bytes, code: str, detail: str
 ) -> None:
     (rejection,) = judged(token(fields)).rejected
 
     assert rejection.code == code
-    assert said in rejection.detail
+    assert detail in rejection.detail
 
 
 @pytest.mark.parametrize("observed_ms", [1_438_269_973_000, NOW_MS - 1, NOW_MS + 3_600_000])
@@ -226,7 +226,7 @@ def test_any_time_since_the_first_chain_may_be_one_of_observation(observed_ms: i
 
 
 @pytest.mark.parametrize(
-    ("fields", "said"),
+    ("fields", "detail"),
     [
         (b'"token_address":"0xabababababababababababababababababababab"', '"chain":"base"'),
         (b'"token_address":"0xABABABABABABABABABABABABABABABABABABABAB"', "not of solana"),
@@ -235,11 +235,11 @@ def test_any_time_since_the_first_chain_may_be_one_of_observation(observed_ms: i
         (b'"chain":"base","token_address":"%s"' % (b"A" * 43), "no address of base"),
     ],
 )
-def test_an_address_of_another_chain_is_refused_with_a_hint(fields: bytes, said: str) -> None:
+def test_an_address_of_another_chain_is_refused_with_a_hint(fields: bytes, detail: str) -> None:
     (rejection,) = judged(token(fields + b',"price":1')).rejected
 
     assert rejection.code == "bad_address"
-    assert said in rejection.detail
+    assert detail in rejection.detail
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The page over HTTP: what is kept by browsers, what is asked for again, where the stream is."""
+"""The page over HTTP: what is kept by browsers, what is requested again, where the stream is."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from services.api.webpage import accepts_gzip
 from tests.testkit.api import Start
 
 
-async def test_the_page_is_asked_for_again_its_assets_are_kept(start: Start) -> None:
+async def test_the_page_is_requested_again_its_assets_are_kept(start: Start) -> None:
     served = await start()
 
     page = await served.client.get("/?window=1h")

@@ -108,8 +108,8 @@ class Town:
 
     def leader(self) -> Process | None:
         """Return the aggregator that leads: the only one that says so."""
-        said = [a for a in self.aggregators if LEADS in a.output()]
-        return said[-1] if said else None
+        leaders = [a for a in self.aggregators if LEADS in a.output()]
+        return leaders[-1] if leaders else None
 
     async def trade(self) -> None:
         dice = random.Random(4)
@@ -129,7 +129,7 @@ async def truth_of(store: Store) -> tuple[Meta, Ledger]:
     ledger.history[meta.epoch, meta.version] = rows
     entries = await store.redis.xrange(store.keys.alerts_log)
     ledger.alerts_of_epoch[meta.epoch] = [
-        (int(i.split(b"-")[0]), said[b"m"]) for i, said in entries
+        (int(i.split(b"-")[0]), entry[b"m"]) for i, entry in entries
     ]
     return meta, ledger
 
@@ -148,7 +148,7 @@ def differs(client: LiveClient, meta: Meta, ledger: Ledger) -> str:
             return f"order of {topic}"
         if topic.startswith("alerts"):
             due = ledger.alerts_of(topic, epoch, state.heard_from[topic], version)
-            if [said["i"] for said in state.heard[topic]] != due:
+            if [alert["i"] for alert in state.heard[topic]] != due:
                 return f"alerts of {topic}"
     return ""
 
@@ -181,8 +181,8 @@ async def test_every_client_ends_equal_to_the_store_whatever_dies(
 
         async def complaints() -> list[str]:
             meta, ledger = await truth_of(store)
-            said = [differs(client, meta, ledger) for client in clients]
-            return [f"client {n}: {s}" for n, s in enumerate(said) if s]
+            found = [differs(client, meta, ledger) for client in clients]
+            return [f"client {n}: {s}" for n, s in enumerate(found) if s]
 
         async def all_equal() -> bool:
             found = await complaints()
@@ -244,7 +244,9 @@ async def test_no_alert_is_missed_or_repeated_while_gateways_die(
 
         async def all_equal() -> bool:
             await writer.heartbeat()
-            found = [said for client in clients if (said := differs(client, meta, ledger))]
+            found = [
+                complaint for client in clients if (complaint := differs(client, meta, ledger))
+            ]
             assert found == [], (len(found), found[:3])
             return True
 

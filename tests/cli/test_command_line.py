@@ -72,10 +72,10 @@ def dexwire(*words: str, env: dict[str, str] | None = None) -> subprocess.Comple
 def test_what_only_prints_loads_no_library_of_client_or_server(
     words: tuple[str, ...], typers_own: set[str]
 ) -> None:
-    said = run(LISTED, *words)
+    output = run(LISTED, *words)
 
-    assert said.returncode == 0, said.stderr
-    loaded = said.stdout.partition("MODULES ")[2].split()
+    assert output.returncode == 0, output.stderr
+    loaded = output.stdout.partition("MODULES ")[2].split()
     assert (HEAVY | typers_own).isdisjoint(name.partition(".")[0] for name in loaded)
     assert [name for name in loaded if name.startswith("services.")] == []
 
@@ -106,10 +106,10 @@ def test_the_commands_that_need_the_server_are_those_it_brings() -> None:
 
 @pytest.mark.parametrize("command", ["up", "doctor", "api", "redis-users"])
 def test_on_windows_the_server_is_a_sentence(command: str) -> None:
-    said = run(WINDOWS, command, "--demo")
+    output = run(WINDOWS, command, "--demo")
 
-    assert said.returncode == 1
-    assert said.stderr == (
+    assert output.returncode == 1
+    assert output.stderr == (
         f"dexwire {command}: on Windows the client works, the server does not: use WSL\n"
     )
 
@@ -117,12 +117,12 @@ def test_on_windows_the_server_is_a_sentence(command: str) -> None:
 @pytest.mark.parametrize("command", ["query", "tail", "top"])
 def test_on_windows_the_terminal_commands_load(command: str) -> None:
     topic = ("all",) if command == "tail" else ()
-    said = run(WINDOWS, command, *topic, "--url", "http://127.0.0.1:9")
+    output = run(WINDOWS, command, *topic, "--url", "http://127.0.0.1:9")
 
-    assert said.returncode == 1
-    assert said.stderr.startswith("dexwire: ")
-    assert "does not answer" in said.stderr
-    assert len(said.stderr.splitlines()) == 1
+    assert output.returncode == 1
+    assert output.stderr.startswith("dexwire: ")
+    assert "does not answer" in output.stderr
+    assert len(output.stderr.splitlines()) == 1
 
 
 # -- a folder with packages of the same names ------------------------------------------------------
@@ -143,8 +143,8 @@ def own_packages(tmp_path: Path) -> Path:
 def test_packages_of_the_working_folder_are_not_taken_for_ours(
     words: tuple[str, ...], path: str
 ) -> None:
-    said = dexwire(*words, env={"PYTHONPATH": path})
+    output = dexwire(*words, env={"PYTHONPATH": path})
 
-    assert "not this one" not in said.stderr
-    assert "Traceback" not in said.stderr
-    assert said.returncode in {0, 78}, said.stderr
+    assert "not this one" not in output.stderr
+    assert "Traceback" not in output.stderr
+    assert output.returncode in {0, 78}, output.stderr

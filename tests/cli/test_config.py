@@ -123,7 +123,7 @@ def test_every_fault_is_named_at_once(
     ]
 
 
-def test_only_the_asked_service_is_judged(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_the_named_service_is_judged(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COMMIT_FIELDS", "0")
 
     assert config("aggregator", as_json=False, changed=False) == 78

@@ -123,7 +123,7 @@ def test_each_fault_of_a_server_is_found_and_nothing_else(facts: Facts, found: l
 
 
 @pytest.mark.parametrize(
-    ("where", "mode", "said"),
+    ("where", "mode", "seen"),
     [
         ("redis://h:1/0", "standalone", "(single)"),
         ("rediss://h:1/0", "standalone", "(single, TLS)"),
@@ -132,10 +132,10 @@ def test_each_fault_of_a_server_is_found_and_nothing_else(facts: Facts, found: l
         ("redis://h:1/0", "cluster", "(cluster)"),
     ],
 )
-def test_the_kind_of_redis_is_reported(where: str, mode: str, said: str) -> None:
+def test_the_kind_of_redis_is_reported(where: str, mode: str, seen: str) -> None:
     facts = replace(with_info(redis_mode=mode), where=where)
 
-    assert said in judge(facts)[0].seen
+    assert seen in judge(facts)[0].seen
 
 
 def test_whatever_is_wrong_comes_with_what_to_do() -> None:
@@ -351,7 +351,7 @@ def test_a_data_folder_that_cannot_be_is_found(tmp_path: Path) -> None:
 
 
 # -- the sources ---------------------------------------------------------------------------------
-async def test_each_source_is_asked_and_what_it_says_is_reported(
+async def test_each_source_is_called_and_its_answer_is_reported(
     monkeypatch: pytest.MonkeyPatch, spawn_dexwire: Spawn
 ) -> None:
     async def busy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

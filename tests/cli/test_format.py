@@ -19,11 +19,11 @@ VECTORS: dict[str, list[dict[str, Any]]] = json.loads(
 
 
 @pytest.mark.parametrize(
-    ("kind", "given_", "said"),
+    ("kind", "given_", "text"),
     [(kind, v["in"], v["out"]) for kind, vectors in VECTORS.items() for v in vectors],
 )
-def test_the_vectors(kind: str, given_: float | None, said: str) -> None:
-    assert getattr(fmt, kind)(given_) == said
+def test_the_vectors(kind: str, given_: float | None, text: str) -> None:
+    assert getattr(fmt, kind)(given_) == text
 
 
 @pytest.mark.parametrize("kind", list(VECTORS))

@@ -1,4 +1,4 @@
-"""`dexwire query` takes what the api takes, and no proxy is asked for what runs here."""
+"""`dexwire query` takes what the api takes, and no proxy is used for what runs here."""
 
 from __future__ import annotations
 
@@ -89,9 +89,9 @@ def test_a_proxy_that_does_not_work_is_named(spawn_dexwire: Spawn, name: str, va
 
     for process in (page, tail):
         assert process.wait(20) == 1
-        said = process.output().splitlines()[-1]
-        assert said.startswith("dexwire: ")
-        assert name in said
+        last_line = process.output().splitlines()[-1]
+        assert last_line.startswith("dexwire: ")
+        assert name in last_line
         assert "Traceback" not in process.output()
 
 

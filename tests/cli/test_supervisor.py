@@ -58,18 +58,18 @@ def test_the_delay_doubles_to_five_seconds_and_starts_over_after_a_healthy_life(
 async def test_a_child_that_dies_is_started_again(capsys: pytest.CaptureFixture[str]) -> None:
     supervisor = Supervisor(Screen(["brief"]))
     running = asyncio.create_task(supervisor.run([python("brief", "print('here'); exit(3)")]))
-    said = ""
+    output = ""
 
     def here() -> bool:
-        nonlocal said
-        said += capsys.readouterr().out
-        return said.count("brief   | here") >= 2
+        nonlocal output
+        output += capsys.readouterr().out
+        return output.count("brief   | here") >= 2
 
     await eventually(here)
     supervisor.interrupt()
 
     assert await running == 0
-    assert "dexwire | brief ended with code 3; starting it again in 0.2 s" in said
+    assert "dexwire | brief ended with code 3; starting it again in 0.2 s" in output
 
 
 async def test_a_child_ended_by_a_signal_is_started_again(
@@ -116,7 +116,7 @@ async def test_a_child_that_ignores_the_signal_is_killed_in_time(
     assert "dexwire | killing deaf" in capsys.readouterr().out
 
 
-async def test_asked_twice_it_waits_for_nobody(capsys: pytest.CaptureFixture[str]) -> None:
+async def test_interrupted_twice_it_waits_for_nobody(capsys: pytest.CaptureFixture[str]) -> None:
     supervisor = Supervisor(Screen(["deaf"]))
     running = asyncio.create_task(supervisor.run([python("deaf", DEAF)]))
     await eventually(lambda: "deaf    | deaf" in capsys.readouterr().out)
@@ -180,12 +180,12 @@ async def test_what_others_need_while_they_end_is_ended_after_them(
     upstream = Service("upstream", (sys.executable, "-c", polite), outlasts=True)
     supervisor = Supervisor(Screen(["upstream", "client"]))
     running = asyncio.create_task(supervisor.run([upstream, python("client", polite)]))
-    said = ""
+    output = ""
 
     def both_up() -> bool:
-        nonlocal said
-        said += capsys.readouterr().out
-        return said.count("| up") == 2
+        nonlocal output
+        output += capsys.readouterr().out
+        return output.count("| up") == 2
 
     await eventually(both_up)
     supervisor.interrupt()

@@ -181,7 +181,7 @@ def test_a_figure_that_moved_is_coloured_for_a_moment() -> None:
 
 
 @pytest.mark.parametrize(
-    ("event", "said"),
+    ("event", "text"),
     [
         (State(status="live", epoch="e1", version=5), "-  live  epoch e1  version 5"),
         (State(status="offline", error="closed: 4002"), "-  offline  closed: 4002"),
@@ -218,8 +218,8 @@ def test_a_figure_that_moved_is_coloured_for_a_moment() -> None:
         ),
     ],
 )
-def test_an_event_is_one_line(event: Any, said: str) -> None:  # noqa: ANN401
-    assert line(event) == said
+def test_an_event_is_one_line(event: Any, text: str) -> None:  # noqa: ANN401
+    assert line(event) == text
 
 
 async def test_tail_calls_tokens_by_ticker_and_name(demo: Running) -> None:
@@ -229,8 +229,8 @@ async def test_tail_calls_tokens_by_ticker_and_name(demo: Running) -> None:
         alert = Alert(topic="alerts", version=5, key="5.0", kind="price", token_id=row["id"])
         await names.learn(alert)
 
-    said = line(alert, names.known)
-    assert said.endswith(f"{row['token_ticker']} {row['token_name']} ({row['chain']})")
+    text = line(alert, names.known)
+    assert text.endswith(f"{row['token_ticker']} {row['token_name']} ({row['chain']})")
 
 
 async def test_tail_learns_names_from_snapshots() -> None:

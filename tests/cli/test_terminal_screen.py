@@ -51,9 +51,9 @@ async def test_a_person_sees_steps_addresses_and_the_end(terminal: Open) -> None
     demo.type("\x03")
 
     assert demo.wait() == 0
-    said = re.sub(r":\d{4,5}\b", ":PORT", demo.read())
-    said = re.sub(r"\d\d:\d\d:\d\d", "HH:MM:SS", re.sub(r"\d+\.\d s", "N s", said))
-    assert re.sub(r"(\w+-server), in", "SERVER, in", said).splitlines() == [
+    shown = re.sub(r":\d{4,5}\b", ":PORT", demo.read())
+    shown = re.sub(r"\d\d:\d\d:\d\d", "HH:MM:SS", re.sub(r"\d+\.\d s", "N s", shown))
+    assert re.sub(r"(\w+-server), in", "SERVER, in", shown).splitlines() == [
         "  ✓ embedded server SERVER, in memory only",
         "  ✓ services        replay, aggregator, fetcher, api, ws",
         "  ✓ tokens          ready after N s",
@@ -81,18 +81,18 @@ async def test_without_internet_it_says_so_and_where_to_look(terminal: Open) -> 
     live.type("\x03")
 
     assert live.wait() == 0
-    said = live.read()
+    shown = live.read()
     alert = rf"^\d\d:\d\d:\d\d  dexwire     warning  {re.escape(NO_SOURCE)}$"
-    assert re.search(alert, said, re.MULTILINE)
-    assert said.count(NO_SOURCE) == 1
-    assert "  page      http://127.0.0.1:" in said
+    assert re.search(alert, shown, re.MULTILINE)
+    assert shown.count(NO_SOURCE) == 1
+    assert "  page      http://127.0.0.1:" in shown
     # -v: every line, without its module.
     assert re.search(
-        r"^\d\d:\d\d:\d\d  fetcher     info     call_failed source=\w+ path=", said, re.MULTILINE
+        r"^\d\d:\d\d:\d\d  fetcher     info     call_failed source=\w+ path=", shown, re.MULTILINE
     )
-    assert re.search(r"^\d\d:\d\d:\d\d  aggregator  info     epoch_begun ", said, re.MULTILINE)
-    assert "module" not in said
-    assert '{"' not in said
+    assert re.search(r"^\d\d:\d\d:\d\d  aggregator  info     epoch_begun ", shown, re.MULTILINE)
+    assert "module" not in shown
+    assert '{"' not in shown
 
 
 async def test_a_single_service_on_a_terminal_shows_the_time_and_no_module(terminal: Open) -> None:
@@ -100,9 +100,9 @@ async def test_a_single_service_on_a_terminal_shows_the_time_and_no_module(termi
 
     await eventually(lambda: "replay_ready" in service.read(), 40)
 
-    said = service.read()
-    assert re.search(r"^\d\d:\d\d:\d\d \[info +\] replay_ready ", said, re.MULTILINE)
-    assert "module" not in said
+    shown = service.read()
+    assert re.search(r"^\d\d:\d\d:\d\d \[info +\] replay_ready ", shown, re.MULTILINE)
+    assert "module" not in shown
 
 
 async def test_a_form_of_logs_that_was_chosen_is_kept(terminal: Open) -> None:

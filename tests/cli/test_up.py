@@ -119,14 +119,14 @@ def test_a_busy_port_is_one_line_with_what_to_type_instead(
     process = spawn_dexwire("up", "--demo", option, str(busy_port), *others(option))
 
     assert process.wait() == 1
-    said = re.fullmatch(
+    matched = re.fullmatch(
         rf"dexwire: port {busy_port} is in use \({service}\); choose another: "
         rf"dexwire up --demo (.*) {option} (\d+)\n",
         process.output(),
     )
-    assert said is not None, process.output()
-    assert said[1].split() == others(option)
-    assert busy_port < int(said[2]) < busy_port + 100
+    assert matched is not None, process.output()
+    assert matched[1].split() == others(option)
+    assert busy_port < int(matched[2]) < busy_port + 100
 
 
 def others(option: str) -> list[str]:
@@ -142,13 +142,13 @@ def test_make_is_answered_with_make(spawn_dexwire: Spawn, busy_port: int) -> Non
     )
 
     assert process.wait() == 1
-    said = re.fullmatch(
+    matched = re.fullmatch(
         rf"dexwire: port {busy_port} is in use \(api\); choose another: "
         r'make demo ARGS="--tokens 50 --api-port (\d+) --ws-port (\d+)"\n',
         process.output(),
     )
-    assert said is not None, process.output()
-    assert len({busy_port, int(said[1]), int(said[2])}) == 3
+    assert matched is not None, process.output()
+    assert len({busy_port, int(matched[1]), int(matched[2])}) == 3
 
 
 @pytest.mark.parametrize("target", ["demo", "run"])

@@ -265,9 +265,9 @@ async def test_the_exit_code_distinguishes_clean_damaged_and_unreachable(
 
     nobody = f"redis://:secret@127.0.0.1:{free_port()}/0"
     assert await verify(settings(nobody), None, as_json=False) == 2
-    said = capsys.readouterr().err
-    assert "does not answer" in said
-    assert "secret" not in said
+    printed = capsys.readouterr().err
+    assert "does not answer" in printed
+    assert "secret" not in printed
 
 
 async def test_json_output_holds_every_check(
@@ -299,10 +299,10 @@ async def test_without_a_url_it_audits_what_runs_in_this_folder(
     code = await verify(settings(""), None, as_json=False)
     run_file.close()
 
-    said = capsys.readouterr().out
+    printed = capsys.readouterr().out
     assert code == 0
-    assert said.startswith("DEMO: replayed market, not live data\n")
-    assert keys.prefix in said
+    assert printed.startswith("DEMO: replayed market, not live data\n")
+    assert keys.prefix in printed
 
 
 async def test_with_neither_url_nor_a_running_one_the_error_says_what_to_do() -> None:

@@ -90,11 +90,11 @@ def test_the_oldest_alerts_are_dropped_and_counted() -> None:
 
 def test_a_diff_that_grows_too_long_is_given_up_for_a_snapshot() -> None:
     buffer = Buffer(folded_rows=2)
-    asked = [
+    request = [
         buffer.put(Diff(topic="all", prev=n, version=n + 1, removed=[f"s:{n}"])) for n in range(3)
     ]
 
-    assert asked == [None, None, "all"]
+    assert request == [None, None, "all"]
     assert rest(buffer) == [Gap(reason="slow", topic="all")]
 
 
@@ -114,7 +114,7 @@ def test_a_topic_whose_diff_cannot_be_true_is_requested_again() -> None:
     buffer = Buffer()
     buffer.put(Snapshot(topic="all", epoch="e1", version=1, rows=[{"id": "s:A"}]))
 
-    asked = buffer.put(Diff(topic="all", prev=1, version=2, set=[{"id": "s:B", "price": 2.0}]))
+    request = buffer.put(Diff(topic="all", prev=1, version=2, set=[{"id": "s:B", "price": 2.0}]))
 
-    assert asked == "all"
+    assert request == "all"
     assert rest(buffer) == []

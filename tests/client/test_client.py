@@ -57,7 +57,7 @@ async def test_a_view_stays_equal_to_the_page(c: Client) -> None:
         await eventually(same, timeout_s=15)
 
 
-async def test_changes_come_no_faster_than_asked(c: Client) -> None:
+async def test_changes_come_no_faster_than_the_limit(c: Client) -> None:
     times = []
     async with asyncio.timeout(20):
         async for rows in c.view(limit=500).changes(throttle=0.5):
@@ -163,8 +163,8 @@ async def test_a_view_that_receives_nonsense_subscribes_again() -> None:
     async def script(visit: Visit) -> None:
         await visit.serve({LIST: snap(LIST, 5, row("s:A", volume_5m=1.0), ids=["s:A"])})
         await visit.say(diff(LIST, 5, 6, set=[{"id": "s:B", "volume_5m": 2.0}]))
-        asked = await visit.hear("sub")
-        assert asked["topics"] == [LIST]
+        request = await visit.hear("sub")
+        assert request["topics"] == [LIST]
         await visit.say(snap(LIST, 7, row("s:B", volume_5m=2.0), ids=["s:B"]))
         await visit.stay()
 

@@ -143,7 +143,7 @@ def random_commit(ledger: Ledger, chance: random.Random) -> Any:  # noqa: ANN401
 
 # -- lists -----------------------------------------------------------------------------------------
 class ListServer:
-    """The top 3 of a handful of rows, told by the protocol's own rule for lists."""
+    """The top 3 of a handful of rows, found by the protocol's own rule for lists."""
 
     def __init__(self, topic: str) -> None:
         self.topic = topic

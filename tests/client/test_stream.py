@@ -61,7 +61,7 @@ async def test_it_subscribes_and_yields_what_the_gateway_says() -> None:
 
 
 async def test_after_a_broken_connection_it_resumes_what_it_holds() -> None:
-    asked: list[dict[str, Any]] = []
+    requests: list[dict[str, Any]] = []
 
     async def breaks(visit: Visit) -> None:
         await visit.serve({"all": snap("all", 5, A1)})
@@ -70,7 +70,7 @@ async def test_after_a_broken_connection_it_resumes_what_it_holds() -> None:
 
     async def resumes(visit: Visit) -> None:
         await visit.say(HELLO)
-        asked.append(await visit.hear("resume"))
+        requests.append(await visit.hear("resume"))
         await visit.say(diff("all", 7, 9, add=[row("s:B")], cf=2))
         await visit.stay()
 
@@ -80,16 +80,16 @@ async def test_after_a_broken_connection_it_resumes_what_it_holds() -> None:
         event = await first(stream, Diff)
 
     assert (event.prev, event.version, event.commits) == (7, 9, 2)
-    assert [(said["e"], said["topics"]) for said in asked] == [("e1", {"all": 7})]
+    assert [(request["e"], request["topics"]) for request in requests] == [("e1", {"all": 7})]
 
 
 async def test_a_gap_is_reported_and_repaired_on_the_same_connection() -> None:
     async def script(visit: Visit) -> None:
         await visit.serve({"all": snap("all", 5, A1)})
         await visit.say(diff("all", 6, 7), beat(8))
-        asked = await visit.hear("resume")
-        assert asked["topics"] == {"all": 5}
-        await visit.say({"t": "ok", "id": asked["id"], "topics": {"all": "diff"}})
+        request = await visit.hear("resume")
+        assert request["topics"] == {"all": 5}
+        await visit.say({"t": "ok", "id": request["id"], "topics": {"all": "diff"}})
         await visit.say(diff("all", 5, 8, add=[row("s:B")]))
         await visit.stay()
 
@@ -137,8 +137,8 @@ async def test_these_closing_codes_are_final(code: int) -> None:
 async def test_a_refused_topic_is_an_error_with_its_code() -> None:
     async def refuses(visit: Visit) -> None:
         await visit.say(HELLO)
-        asked = await visit.hear("sub")
-        await visit.say({"t": "err", "id": asked["id"], "code": "bad_topic", "msg": "no"})
+        request = await visit.hear("sub")
+        await visit.say({"t": "err", "id": request["id"], "code": "bad_topic", "msg": "no"})
         await visit.stay()
 
     async with gateway(refuses) as url, client(url) as c:
@@ -235,7 +235,7 @@ async def test_a_watchlist_is_sent_in_pieces_that_fit_and_resumed_when_short() -
         await stream.watch("solana:X", mode="set")
         await eventually(lambda: len(heard) == 4)
 
-    assert [said.get("mode") for said in heard] == ["set", "add", "set", None]
+    assert [request.get("mode") for request in heard] == ["set", "add", "set", None]
     assert [*heard[0]["ids"], *heard[1]["ids"]] == ids
     assert heard[3]["watch"] == ["solana:X"]
     assert heard[3]["topics"] == {"tokens": 7}
@@ -246,8 +246,8 @@ async def test_names_are_those_that_the_gateway_gives() -> None:
 
     async def script(visit: Visit) -> None:
         await visit.say(HELLO)
-        asked = await visit.hear("sub")
-        await visit.say({"t": "ok", "id": asked["id"], "topics": {"chain:ethereum": "snap"}})
+        request = await visit.hear("sub")
+        await visit.say({"t": "ok", "id": request["id"], "topics": {"chain:ethereum": "snap"}})
         await visit.say(snap("chain:ethereum", 5))
         await visit.close(1012)
 
@@ -262,7 +262,7 @@ async def test_names_are_those_that_the_gateway_gives() -> None:
         await first(stream, Snapshot)
         await first(stream, Diff)
 
-    assert [said["topics"] for said in heard] == [{"chain:ethereum": 5}]
+    assert [request["topics"] for request in heard] == [{"chain:ethereum": 5}]
 
 
 async def test_alerts_come_one_by_one() -> None:

@@ -112,9 +112,9 @@ def test_the_proxy_does_not_reach_redis() -> None:
 @pytest.mark.parametrize("pool", ["172.16.0.0/12", "192.168.0.0/16"])
 def test_the_proxy_s_network_is_none_that_an_engine_gives_to_others(pool: str) -> None:
     subnet = PLAN["networks"]["edge"]["ipam"]["config"][0]["subnet"]
-    said = [subnet.removeprefix("${EDGE_SUBNET:-").removesuffix("}")]
-    said.append(env_file(ROOT / "deploy/replay.env")["EDGE_SUBNET"])
-    for each in said:
+    subnets = [subnet.removeprefix("${EDGE_SUBNET:-").removesuffix("}")]
+    subnets.append(env_file(ROOT / "deploy/replay.env")["EDGE_SUBNET"])
+    for each in subnets:
         assert not ip_network(each).overlaps(ip_network(pool)), each
 
 
@@ -161,19 +161,19 @@ def test_no_password_is_written_anywhere() -> None:
 
 
 def test_redis_keeps_what_it_has_and_says_when_it_is_full() -> None:
-    said = " ".join(SERVICES["redis"]["command"])
-    assert "--aclfile /run/keys/users.acl" in said
-    assert "--maxmemory ${REDIS_MAXMEMORY:-512mb} --maxmemory-policy noeviction" in said
-    assert "--client-output-buffer-limit pubsub 32mb 8mb 10" in said
-    assert "--appendonly yes" in said
+    command = " ".join(SERVICES["redis"]["command"])
+    assert "--aclfile /run/keys/users.acl" in command
+    assert "--maxmemory ${REDIS_MAXMEMORY:-512mb} --maxmemory-policy noeviction" in command
+    assert "--client-output-buffer-limit pubsub 32mb 8mb 10" in command
+    assert "--appendonly yes" in command
 
 
 def test_the_replayed_market_has_its_own_project_and_feeds_the_fetchers() -> None:
-    said = env_file(ROOT / "deploy/replay.env")
-    assert said["COMPOSE_PROFILES"] == "replay"
-    assert said["COMPOSE_PROJECT_NAME"] == "dexwire-replay"
-    assert said["DEMO"] == "true"
-    assert said["FETCH_REPLAY_URL"] == "http://replay:8010"
+    values = env_file(ROOT / "deploy/replay.env")
+    assert values["COMPOSE_PROFILES"] == "replay"
+    assert values["COMPOSE_PROJECT_NAME"] == "dexwire-replay"
+    assert values["DEMO"] == "true"
+    assert values["FETCH_REPLAY_URL"] == "http://replay:8010"
     assert "FETCH_REPLAY_URL" in SERVICES["fetcher"]["environment"]  # handed on
     assert SERVICES["replay"]["profiles"] == ["replay"]
 

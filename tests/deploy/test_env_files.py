@@ -133,6 +133,6 @@ async def test_a_service_names_what_was_meant_in_its_log(spawn_dexwire: Spawn) -
     replay = spawn_dexwire("replay", env={"REPLAY_PORT": "0", "STALE_AFTER_PRICE_S": "60"})
 
     await eventually(lambda: "replay_ready" in replay.output(), timeout_s=30)
-    said = replay.output()
-    assert '"variable": "REPLAY_TOKEN", "origin": ".env", "meant": "REPLAY_TOKENS"' in said
-    assert '"meant": "PRICE_STALE_S", "event": "setting_unknown"' in said
+    output = replay.output()
+    assert '"variable": "REPLAY_TOKEN", "origin": ".env", "meant": "REPLAY_TOKENS"' in output
+    assert '"meant": "PRICE_STALE_S", "event": "setting_unknown"' in output

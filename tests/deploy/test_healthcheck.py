@@ -17,15 +17,15 @@ from tests.testkit.process import free_port
 @pytest.fixture
 async def answers() -> AsyncIterator[tuple[list[str], int]]:
     """A server that answers each connection with the next status line; its port."""
-    said: list[str] = []
+    statuses: list[str] = []
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
-        writer.write(f"HTTP/1.1 {said.pop(0)}\r\n\r\n".encode())
+        writer.write(f"HTTP/1.1 {statuses.pop(0)}\r\n\r\n".encode())
         writer.close()
 
     async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
-        yield said, server.sockets[0].getsockname()[1]
+        yield statuses, server.sockets[0].getsockname()[1]
 
 
 def test_every_service_has_a_health_check() -> None:
@@ -50,9 +50,9 @@ def test_the_command_of_the_container_says_which_service_it_is(
 async def test_a_service_that_answers_200_is_well(
     answers: tuple[list[str], int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    said, port = answers
+    statuses, port = answers
     monkeypatch.setenv("API_PORT", f' "{port}"')  # as the service itself would read it
-    said += ["200 OK", "503 Service Unavailable", "nonsense"]
+    statuses += ["200 OK", "503 Service Unavailable", "nonsense"]
     assert await asyncio.to_thread(main, ["api"]) == 0
     assert await asyncio.to_thread(main, ["api"]) == 1
     assert await asyncio.to_thread(main, ["api"]) == 1
@@ -74,8 +74,8 @@ def test_what_is_no_service_is_not_well(capsys: pytest.CaptureFixture[str]) -> N
 
 def test_it_loads_nothing_that_costs_time() -> None:
     code = "import dexwire.server.healthcheck, sys; print(*sys.modules)"
-    said = subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=True
     )
     heavy = {"asyncio", "typer", "pydantic", "redis", "msgspec", "httpx", "urllib.request"}
-    assert heavy.isdisjoint(said.stdout.split())
+    assert heavy.isdisjoint(done.stdout.split())

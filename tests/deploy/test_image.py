@@ -48,11 +48,11 @@ def test_the_command_picks_the_service_and_its_health_check() -> None:
 
 
 def test_only_what_the_image_is_made_of_goes_to_the_engine() -> None:
-    said = (ROOT / ".dockerignore").read_text(encoding="utf-8").split("\n")
-    assert said[1] == "*"
+    lines = (ROOT / ".dockerignore").read_text(encoding="utf-8").split("\n")
+    assert lines[1] == "*"
     copied = re.findall(r"^COPY (?!--from)(.+) \S+$", TEXT, re.MULTILINE)
     sources = {source for line in copied for source in line.split()}
-    assert {line[1:] for line in said if line.startswith("!")} == sources
+    assert {line[1:] for line in lines if line.startswith("!")} == sources
 
 
 def test_stripping_takes_pip_and_compilers_and_leaves_the_rest(

@@ -51,11 +51,11 @@ class Engine:
         self._compose += ["--env-file", str(env_file), "--file", str(ROOT / "docker-compose.yml")]
 
     async def docker(self, *words: str, timeout_s: float = 60) -> str:
-        """Run a command; return its output. Raises Failed with what it said."""
+        """Run a command; return its output. Raises Failed with its output."""
         return await run(["docker", *words], self.env, timeout_s)
 
     async def compose(self, *words: str, timeout_s: float = 900) -> str:
-        """Run a command of compose; return its output. Raises Failed with what it said."""
+        """Run a command of compose; return its output. Raises Failed with its output."""
         return await run([*self._compose, *words], self.env, timeout_s)
 
     async def containers(self, *services: str) -> list[Container]:

@@ -41,7 +41,7 @@ TOPICS: Final = (
 
 
 class Span:
-    """The longest time without something, since it was last asked for."""
+    """The longest time without something, since it was last read."""
 
     def __init__(self) -> None:
         self.last = time.monotonic()

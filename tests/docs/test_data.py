@@ -18,19 +18,19 @@ def first_cells(section: str) -> list[str]:
 
 
 def test_every_redis_key_is_documented_once() -> None:
-    told = [re.sub(r"<[^>]*>", "<>", cell.strip("`")) for cell in first_cells("Redis keys")]
+    documented = [re.sub(r"<[^>]*>", "<>", cell.strip("`")) for cell in first_cells("Redis keys")]
 
-    assert sorted(told) == sorted(built_names())
+    assert sorted(documented) == sorted(built_names())
 
 
 def test_every_field_of_the_row_is_documented_once() -> None:
-    told = []
+    documented = []
     for cell in first_cells("Fields")[: len(ROW_FIELDS)]:
         names = re.findall(r"`([^`]+)`", cell)
         stem = names[0].removesuffix("_5m")
-        told += [stem + name if name.startswith("_") else name for name in names]
+        documented += [stem + name if name.startswith("_") else name for name in names]
 
-    assert [name for name in told if name in ROW_FIELDS] == list(ROW_FIELDS)
+    assert [name for name in documented if name in ROW_FIELDS] == list(ROW_FIELDS)
 
 
 def test_every_metric_has_its_index_documented() -> None:

@@ -60,8 +60,8 @@ def test_every_metric_that_it_names_is_exported() -> None:
 
 
 def test_every_log_event_that_it_names_is_written() -> None:
-    told = re.findall(r"log ((?:`\w+`(?:, )?)+)", TEXT)
-    named = {name for names in told for name in re.findall(r"`(\w+)`", names)}
+    lists = re.findall(r"log ((?:`\w+`(?:, )?)+)", TEXT)
+    named = {name for names in lists for name in re.findall(r"`(\w+)`", names)}
 
     assert len(named) >= 8
     assert {name for name in named if f'"{name}"' not in CODE} == set()

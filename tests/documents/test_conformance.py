@@ -1,4 +1,4 @@
-"""The running api is what its document says: asked by schemathesis and by newman."""
+"""The running api is what its document says: tested by schemathesis and by newman."""
 
 from __future__ import annotations
 

@@ -58,9 +58,11 @@ def test_asyncapi_is_valid() -> None:
 def test_asyncapi_documents_every_frame() -> None:
     messages = asyncapi()["components"]["messages"]
 
-    told = "hello ok snap d ev hb lost err bye"
-    asked = "sub watch unsub resume rate ping"
-    assert {message["name"] for message in messages.values()} == set(f"{told} {asked}".split())
+    server_tags = "hello ok snap d ev hb lost err bye"
+    client_tags = "sub watch unsub resume rate ping"
+    assert {message["name"] for message in messages.values()} == set(
+        f"{server_tags} {client_tags}".split()
+    )
 
 
 def test_the_row_has_the_fields_of_the_model_in_their_order() -> None:
@@ -79,10 +81,10 @@ def test_every_code_that_is_raised_is_documented() -> None:
         path.read_text(encoding="utf-8") for path in (ROOT / "services/api").rglob("*.py")
     )
     raised = set(re.findall(r'Problem\(\s*\d{3},\s*"(\w+)"', source))
-    told = {
+    documented = {
         code for operation in OPERATIONS for codes in operation.problems.values() for code in codes
     }
 
-    told |= {code for codes in EVERYWHERE.values() for code in codes}
+    documented |= {code for codes in EVERYWHERE.values() for code in codes}
 
-    assert raised - {"method_not_allowed"} <= told
+    assert raised - {"method_not_allowed"} <= documented

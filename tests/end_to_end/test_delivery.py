@@ -228,10 +228,10 @@ async def test_a_fetcher_whose_key_has_not_the_right_is_named_with_the_reason(
             health = json.loads((await http_get("127.0.0.1", port, "/health"))[1])
             return health["detail"] if health.get("reason") == "delivery" else None
 
-        said = await eventually(reason, timeout_s=30, every_s=0.2)
+        message = await eventually(reason, timeout_s=30, every_s=0.2)
         fetcher.send(signal.SIGTERM)
         assert fetcher.wait(10) == 0
 
-    assert "HTTP 422 bad_source" in said
+    assert "HTTP 422 bad_source" in message
     assert "only a key with the right `polled` may post as one" in fetcher.output()
     assert fetcher.output().count('"event": "delivery_failing"') <= len(POLLED)

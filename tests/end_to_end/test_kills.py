@@ -80,9 +80,9 @@ async def test_nothing_acknowledged_is_lost_when_the_active_aggregator_is_killed
         assert epoch == stored.epoch
         assert version <= stored.version
     failed: Counter[str] = sum((p.failed for p in producers), Counter())
-    refused = sum(n for said, n in failed.items() if said.startswith("503"))
+    refused = sum(n for failure, n in failed.items() if failure.startswith("503"))
     unknown = failed.total() - refused
-    assert all(said[:3] in {"503", "504"} or said.isalpha() for said in failed), failed
+    assert all(failure[:3] in {"503", "504"} or failure.isalpha() for failure in failed), failed
     print(
         f"{KILLS} kills: takeover p50 {sorted(takeovers)[KILLS // 2]:.2f} s, max "
         f"{max(takeovers):.2f} s; version {stored.version}, all contiguous; "

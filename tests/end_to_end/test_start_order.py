@@ -1,4 +1,4 @@
-"""No order of starting is needed: whoever comes first waits, and all become ready."""
+"""No order of starting is needed: the first ones wait, and all become ready."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ def test_a_trial_that_fails_opens_it_again_and_one_that_works_closes_it() -> Non
     assert breaker.state(110.0) == "closed"
     assert breaker.opened == 2
     tell(breaker, 110.0, "-" * 19)
-    assert breaker.state(110.0) == "closed"  # it begins anew
+    assert breaker.state(110.0) == "closed"  # it starts over
 
 
 def test_a_trial_that_never_ends_does_not_rest_for_ever() -> None:
@@ -122,13 +122,13 @@ async def test_an_open_circuit_asks_nobody(
     for _ in range(20):
         with suppress(SourceError):
             await one.get(source, call)
-    asked = server.asked["/x"]
+    calls = server.calls["/x"]
 
     with pytest.raises(Resting):
         await one.get(source, call)
 
     assert one.circuit(source) == "open"
-    assert server.asked["/x"] == asked
+    assert server.calls["/x"] == calls
 
 
 async def test_an_answer_that_is_of_no_use_does_not_open_it(

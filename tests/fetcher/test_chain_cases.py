@@ -99,7 +99,7 @@ def test_two_spellings_of_an_address_are_one_row(
     assert [pool.pool_address for pool in reading.pools] == ["P0", "P1"]
 
 
-def test_addresses_are_encoded_in_what_is_asked() -> None:
+def test_addresses_are_encoded_in_requests() -> None:
     denomination, generic = "ibc/" + "AB" * 32, "0x2::lp::LP<0x2::a::A,0x2::b::B>"
 
     assert dexscreener.tokens_call("osmosis", [denomination, "uosmo"]).path == (

@@ -96,7 +96,9 @@ def test_a_token_without_price_may_have_a_market_cap() -> None:
     )
 
 
-def test_in_an_answer_about_one_token_another_tokens_pool_loses_the_asked_tokens_figures() -> None:
+def test_in_an_answer_about_one_token_another_tokens_pool_loses_the_requested_tokens_figures() -> (
+    None
+):
     page = page_of("tokens_solana-usd1_2025-11-07")
     usd1 = the_reading(page, "USD1ttGY1N17NEEHLmELoaybftRBUSErhqYiQzvEmuB")
     one = the_reading(page, "GMvCfcZg8YvkkQmwDaAzCtHDrrEtgE74nQpQ7xNabonk")
@@ -134,7 +136,7 @@ def test_in_an_answer_about_one_token_another_tokens_pool_loses_the_asked_tokens
     )
 
 
-def test_pools_of_one_asked_token_are_read_the_same_way() -> None:
+def test_pools_of_one_requested_token_are_read_the_same_way() -> None:
     page = page_of("tokens-pools_eth-weth_2024-05-13")
     link = the_reading(page, "0x514910771af9ca656af840dff83e8264ecf986ca")
     weth = the_pool(page, "0x0d4a11d5eeaac28ec3f61d100daf4d40471f1852")

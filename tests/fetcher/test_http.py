@@ -125,7 +125,7 @@ async def test_what_is_no_json_is_refused_without_a_retry(
     with pytest.raises(MalformedBody):
         await upstreams(source.host).get(source, ask())
 
-    assert server.asked == {"/x": 1}
+    assert server.calls == {"/x": 1}
 
 
 @pytest.mark.parametrize("target", ["other", "http://127.0.0.1:1/", "file:///etc/passwd"])
@@ -137,7 +137,7 @@ async def test_a_redirect_is_not_followed(
     with pytest.raises(MalformedBody, match="HTTP 301"):
         await upstreams(source.host).get(source, ask())
 
-    assert server.asked == {"/x": 1}
+    assert server.calls == {"/x": 1}
 
 
 async def test_a_body_over_the_limit_is_cut_off(
@@ -203,7 +203,7 @@ async def test_gzip_that_is_none_is_refused(
         await upstreams(source.host).get(source, ask())
 
 
-async def test_gzip_that_ends_early_is_asked_for_again(
+async def test_gzip_that_ends_early_is_requested_again(
     server: Upstream, source: Source, upstreams: Make
 ) -> None:
     server.answer("/x", gzip.compress(b"1" * 1000)[:-8], content_encoding="gzip")
@@ -211,7 +211,7 @@ async def test_gzip_that_ends_early_is_asked_for_again(
     with pytest.raises(Unavailable, match="ends early"):
         await upstreams(source.host).get(source, ask())
 
-    assert server.asked == {"/x": 3}
+    assert server.calls == {"/x": 3}
 
 
 async def test_huge_headers_are_refused(server: Upstream, source: Source, upstreams: Make) -> None:
@@ -221,7 +221,7 @@ async def test_huge_headers_are_refused(server: Upstream, source: Source, upstre
         await upstreams(source.host).get(source, ask())
 
 
-async def test_a_body_that_ends_early_is_asked_for_three_times(
+async def test_a_body_that_ends_early_is_requested_three_times(
     server: Upstream, source: Source, upstreams: Make
 ) -> None:
     server.raw("/x", JSON_HEAD + b"content-length: 100\r\n\r\n[1,", close=True)
@@ -229,20 +229,20 @@ async def test_a_body_that_ends_early_is_asked_for_three_times(
     with pytest.raises(Unavailable):
         await upstreams(source.host).get(source, ask())
 
-    assert server.asked == {"/x": 3}
+    assert server.calls == {"/x": 3}
 
 
-async def test_a_server_error_is_asked_again_until_it_answers(
+async def test_a_server_error_is_retried_until_it_answers(
     server: Upstream, source: Source, upstreams: Make
 ) -> None:
     async def second_time(_: str, writer: asyncio.StreamWriter) -> None:
-        status = b"503" if server.asked["/x"] == 1 else b"200"
+        status = b"503" if server.calls["/x"] == 1 else b"200"
         writer.write(b"HTTP/1.1 " + status + JSON_HEAD[12:] + b"content-length: 2\r\n\r\n[]")
 
     server.handlers["/x"] = second_time
 
     assert (await upstreams(source.host).get(source, ask())).body == b"[]"
-    assert server.asked == {"/x": 2}
+    assert server.calls == {"/x": 2}
 
 
 async def test_without_saved_retries_a_failure_is_final(
@@ -255,7 +255,7 @@ async def test_without_saved_retries_a_failure_is_final(
         with pytest.raises(Unavailable, match="HTTP 500"):
             await one.get(source, ask())
 
-    assert server.asked["/x"] == 19
+    assert server.calls["/x"] == 19
 
 
 async def test_a_dripping_body_ends_at_the_deadline(
@@ -275,7 +275,7 @@ async def test_a_dripping_body_ends_at_the_deadline(
         await upstreams(source.host).get(source, ask())
 
     assert 7.5 <= time.monotonic() - started <= 8.5
-    assert server.asked == {"/x": 1}
+    assert server.calls == {"/x": 1}
 
 
 async def test_a_closed_port_is_unavailable_at_once(source: Source, upstreams: Make) -> None:
@@ -303,7 +303,7 @@ async def test_a_429_holds_every_replica_back_and_no_other_host(
     assert raised.value.retry_after_s == 30
     assert 29_000 < await redis.pttl(keys.fetch_hold(source.host)) <= 30_000
     assert not waiting.done()
-    assert server.asked == {"/x": 1, "/other/x": 1}
+    assert server.calls == {"/x": 1, "/other/x": 1}
     waiting.cancel()
 
 
@@ -324,7 +324,7 @@ async def test_after_a_short_hold_the_call_goes_on(
     server: Upstream, source: Source, upstreams: Make
 ) -> None:
     async def second_time(_: str, writer: asyncio.StreamWriter) -> None:
-        if server.asked["/x"] == 1:
+        if server.calls["/x"] == 1:
             writer.write(b"HTTP/1.1 429 X\r\nretry-after: 1\r\ncontent-length: 0\r\n\r\n")
         else:
             writer.write(JSON_HEAD + b"content-length: 2\r\n\r\n[]")
@@ -346,7 +346,7 @@ async def test_a_wrong_key_or_a_firewall_stops_calls_for_a_minute(
         with pytest.raises(SourceError, match=f"HTTP {status}"):
             await upstreams(refusing.host).get(refusing, ask())
 
-        assert server.asked[f"/{status}/x"] == 1
+        assert server.calls[f"/{status}/x"] == 1
         assert await redis.pttl(keys.fetch_hold(refusing.host)) > 59_000
 
 
@@ -371,7 +371,7 @@ async def test_calls_in_flight_are_bounded(
     gate.set()
     await asyncio.gather(*calls)
 
-    assert (most, server.asked["/x"]) == (3, 12)
+    assert (most, server.calls["/x"]) == (3, 12)
 
 
 async def test_one_fetcher_requests_the_shared_budget_about_once_a_call(

@@ -63,8 +63,8 @@ class Store:
         return [each.decode() for each in known]
 
     async def status(self, source: str) -> dict[str, str]:
-        told: Any = await self.redis.hgetall(self.keys.fetch_status(source))
-        return {name.decode(): value.decode() for name, value in told.items()}
+        status: Any = await self.redis.hgetall(self.keys.fetch_status(source))
+        return {name.decode(): value.decode() for name, value in status.items()}
 
 
 @pytest.fixture
@@ -159,11 +159,11 @@ async def test_a_list_publishes_its_readings_and_offers_its_tokens(
 
     await eventually(lambda: len(channel.ids("test")) == 22)
     assert PING in channel.ids("test")
-    # Just seen by this source; never asked of the other, which knows one chain only.
+    # Just seen by this source; never requested from the other, which knows one chain only.
     due = await store.due("test")
     assert time.time() * 1000 - 5_000 < due[PING]
     assert await store.due("other") == {PING: UNASKED}
-    # Quote assets are published, and not asked for again.
+    # Quote assets are published, and not requested again.
     assert USD1 in channel.ids("test")
     assert USD1 not in due
 
@@ -183,7 +183,7 @@ async def test_a_network_that_a_source_does_not_have_is_named_in_its_status(
     assert (await store.status("test"))["last_error"] == f"test {path}: HTTP 404"
 
 
-async def test_a_token_that_was_only_named_is_asked_for_first(
+async def test_a_token_that_was_only_named_is_polled_first(
     server: Upstream, source: Source, runner: Make, store: Store
 ) -> None:
     server.answer("/boosts", recorded("dexscreener", "token-boosts-latest-v1_2025-11-06"))
@@ -194,7 +194,7 @@ async def test_a_token_that_was_only_named_is_asked_for_first(
     assert list((await store.due("test")).values()) == [NEW] * 25
 
 
-async def test_due_tokens_are_asked_in_batches_of_one_chain(
+async def test_due_tokens_are_polled_in_batches_of_one_chain(
     server: Upstream, source: Source, runner: Make
 ) -> None:
     job = refresh()
@@ -209,7 +209,7 @@ async def test_due_tokens_are_asked_in_batches_of_one_chain(
     await one.cycle(mine, job)
     await one.cycle(mine, job)
 
-    assert server.asked == {"/base/a,b": 1, "/base/c": 1, "/solana/d": 1}
+    assert server.calls == {"/base/a,b": 1, "/base/c": 1, "/solana/d": 1}
 
 
 async def test_what_is_hot_is_what_is_watched_and_what_ranks_high(
@@ -228,7 +228,7 @@ async def test_what_is_hot_is_what_is_watched_and_what_ranks_high(
 
     await runner([mine]).cycle(mine, job)
 
-    assert server.asked == {"/base/seen,top": 1}
+    assert server.calls == {"/base/seen,top": 1}
     assert await store.known() == ["base:seen", "base:top"]
 
 
@@ -246,17 +246,17 @@ async def test_watched_tokens_without_a_row_cost_one_call_in_an_hour(
     for _ in range(3):
         await one.cycle(mine, job)
         await asyncio.sleep(0.002)
-    beside = sum(path.count("junk") for path in server.asked)
+    beside = sum(path.count("junk") for path in server.calls)
     monkeypatch.setattr("services.fetcher.runner.UNKNOWN_EVERY_S", -1.0)
     one._unknown_s.clear()
     for _ in range(25):
         await one.cycle(mine, job)
 
-    paths = [path.rpartition("/")[2].split(",") for path in server.asked]
-    asked = [address for path in paths for address in path if "junk" in address]
+    paths = [path.rpartition("/")[2].split(",") for path in server.calls]
+    junk_ids = [address for path in paths for address in path if "junk" in address]
     assert beside == 2  # one batch, in three cycles within ten seconds
     assert await store.known() == ["base:top"]  # junk displaces nothing
-    assert len(asked) == 40  # each once
+    assert len(junk_ids) == 40  # each once
 
 
 async def test_the_priceless_are_those_whose_row_has_no_price_or_only_ours(
@@ -271,7 +271,7 @@ async def test_the_priceless_are_those_whose_row_has_no_price_or_only_ours(
 
     await one.cycle(mine, job)
 
-    assert server.asked == {"/base/b,c": 1}
+    assert server.calls == {"/base/b,c": 1}
 
 
 async def test_an_answer_to_our_own_question_does_not_keep_a_token_alive(
@@ -305,9 +305,9 @@ async def test_a_failing_call_is_reported_and_stops_nothing_else(
     await one.status.write(store.redis, store.keys)
 
     await eventually(lambda: len(channel.ids("test")) == 22)
-    told = await store.status("test")
-    assert (told["calls"], told["errors"], told["tokens"]) == ("3", "2", "22")
-    assert told["state"] == "degraded"
+    status = await store.status("test")
+    assert (status["calls"], status["errors"], status["tokens"]) == ("3", "2", "22")
+    assert status["state"] == "degraded"
 
 
 async def test_a_job_goes_on_after_the_store_refused_it(
@@ -427,6 +427,6 @@ async def test_while_a_source_rests_its_queue_is_kept_and_health_shows_it(
     await one.cycle(mine, asking)
     await one.status.write(store.redis, store.keys)
 
-    assert "/base/a" not in server.asked
+    assert "/base/a" not in server.calls
     assert await one.due.take_due("test", again_s=30, limit=5) == ["base:a"]
     assert (await store.status("test"))["circuit"] == "open"

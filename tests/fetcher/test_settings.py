@@ -1,4 +1,4 @@
-"""What the fetcher is told by its environment, and what it answers to nonsense."""
+"""What the environment sets in the fetcher, and its errors for nonsense."""
 
 from __future__ import annotations
 
@@ -38,18 +38,18 @@ def test_rates_are_80_percent_of_the_published_ones() -> None:
 @pytest.mark.parametrize("name", ["dexscreener", "jupiter", "geckoterminal"])
 def test_what_the_lists_and_the_hot_ask_leaves_room_in_the_budget(name: str) -> None:
     source = sources()[name]
-    asked = dict.fromkeys(source.rates, 0.0)
+    a_minute = dict.fromkeys(source.rates, 0.0)
     for job in source.jobs:
         if isinstance(job, Discovery):
             for call in job.calls:
-                asked[call.rate_class] += 60 / job.interval_s
+                a_minute[call.rate_class] += 60 / job.interval_s
         elif job.pick == "hot":
             calls = -(-job.top // job.batch)
-            asked[job.call("solana", ["x"]).rate_class] += (
+            a_minute[job.call("solana", ["x"]).rate_class] += (
                 calls * 60 / max(job.interval_s, job.again_s)
             )
 
-    assert all(asked[each] <= 0.75 * rate for each, rate in source.rates.items())
+    assert all(a_minute[each] <= 0.75 * rate for each, rate in source.rates.items())
 
 
 def test_all_pools_of_a_hot_token_are_seen_before_they_are_stale() -> None:
@@ -99,7 +99,7 @@ def test_each_source_has_its_own_variables(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.parametrize(
-    ("networks", "asked", "warnings"),
+    ("networks", "polled", "warnings"),
     [
         ("cronos", ["cro"], ()),
         ("cro,cronos, CRO", ["cro"], ()),
@@ -116,8 +116,8 @@ def test_each_source_has_its_own_variables(monkeypatch: pytest.MonkeyPatch) -> N
         ),
     ],
 )
-def test_networks_are_asked_for_under_the_sources_names_and_unknown_ones_named(
-    monkeypatch: pytest.MonkeyPatch, networks: str, asked: list[str], warnings: tuple[str, ...]
+def test_networks_are_requested_under_the_sources_names_and_unknown_ones_named(
+    monkeypatch: pytest.MonkeyPatch, networks: str, polled: list[str], warnings: tuple[str, ...]
 ) -> None:
     monkeypatch.setenv("GECKOTERMINAL_NETWORKS", networks)
 
@@ -125,7 +125,7 @@ def test_networks_are_asked_for_under_the_sources_names_and_unknown_ones_named(
     (trending,) = [job for job in gecko.jobs if job.name == "trending"]
 
     assert isinstance(trending, Discovery)
-    assert [call.path.split("/")[2] for call in trending.calls] == asked
+    assert [call.path.split("/")[2] for call in trending.calls] == polled
     assert gecko.warnings == warnings
 
 

@@ -75,12 +75,12 @@ def ping(session: Session, sink: FakeSink, now_s: float) -> None:
 def test_a_message_gets_one_answer_and_the_session_goes_on() -> None:
     def outcome(messages: list[bytes]) -> str:
         sink = FakeSink()
-        session, said = Session(GATEWAY.hub, sink), ""
+        session, last = Session(GATEWAY.hub, sink), ""
         try:
             for number, raw in enumerate(messages):
                 closing = session.receive(raw.decode("utf-8", "replace"), float(number))
                 (answer,) = answers(sink)
-                said = named(answer)
+                last = named(answer)
                 if closing is not None:
                     assert closing == BAD_FRAMES
                     return str(closing.code)
@@ -88,7 +88,7 @@ def test_a_message_gets_one_answer_and_the_session_goes_on() -> None:
         finally:
             session.leave()
         assert len(GATEWAY.hub.members) == 0
-        return said
+        return last
 
     inputs = st.lists(mutated_json(MESSAGES), min_size=1, max_size=6)
     try_all("client messages", inputs, outcome, examples=1_500, most_s=0.5)
@@ -112,7 +112,7 @@ def test_the_topics_of_an_address_are_subscribed_or_refused() -> None:
     try_all("topics of an address", inputs, outcome, examples=1_000, most_s=0.5)
 
 
-def test_who_speaks_too_fast_is_closed_whatever_was_said() -> None:
+def test_who_speaks_too_fast_is_closed_whatever_was_sent() -> None:
     def outcome(messages: list[bytes]) -> str:
         session = Session(GATEWAY.hub, FakeSink())
         try:

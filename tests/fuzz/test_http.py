@@ -74,12 +74,12 @@ def answers(raw: bytes) -> list[tuple[int, bytes]]:
     while raw:
         head, ended, raw = raw.partition(b"\r\n\r\n")
         first, *lines = head.split(b"\r\n")
-        said = re.fullmatch(rb"HTTP/1\.1 (\d\d\d) [ -~]+", first)
-        assert said, first
+        status_line = re.fullmatch(rb"HTTP/1\.1 (\d\d\d) [ -~]+", first)
+        assert status_line, first
         fields = {
             name.lower(): value for name, _, value in (line.partition(b": ") for line in lines)
         }
-        status, size = int(said[1]), int(fields.get(b"content-length", b"0"))
+        status, size = int(status_line[1]), int(fields.get(b"content-length", b"0"))
         body, raw = (b"", raw) if status in {100, 204, 304} else (raw[:size], raw[size:])
         if not ended or (len(body) < size and status not in {100, 204, 304}):
             break
@@ -134,10 +134,10 @@ def test_a_damaged_body_is_judged(api: FuzzedServer) -> None:
     def outcome(given: tuple[bytes, list[int]]) -> str:
         body, sizes = given
         ((status, answer),) = answers(api.send(framed(body, sizes)))
-        said = json.loads(answer)
+        verdict = json.loads(answer)
         if status == 202:
             tokens = len(parse(body).tokens)
-            assert said["accepted"] + len(said["rejected"]) == tokens
+            assert verdict["accepted"] + len(verdict["rejected"]) == tokens
         return judged(status, answer)
 
     whole: list[int] = []

@@ -81,13 +81,13 @@ FRAME_PIECES = (
 def head(raw: bytes) -> tuple[int, bytes]:
     """Read the response to a handshake; return its status and what follows its head."""
     first, ended, rest = raw.partition(b"\r\n\r\n")
-    said = re.match(rb"HTTP/1\.1 (\d\d\d) [ -~]+\r\n", first + b"\r\n")
-    assert said, first[:100]
+    status_line = re.match(rb"HTTP/1\.1 (\d\d\d) [ -~]+\r\n", first + b"\r\n")
+    assert status_line, first[:100]
     assert ended
-    return int(said[1]), rest
+    return int(status_line[1]), rest
 
 
-def said(raw: bytes) -> str:
+def ended_by(raw: bytes) -> str:
     """Read frames of the gateway strictly; return what ended them."""
     end, kinds = "no close frame", 0
     while len(raw) >= 2:
@@ -123,7 +123,7 @@ def test_a_damaged_handshake_is_answered(gateway: FuzzedServer) -> None:
         assert status in STATUSES
         if status != 101:
             return str(status)
-        return f"101, {said(rest)}"
+        return f"101, {ended_by(rest)}"
 
     inputs = st.tuples(mutated(HANDSHAKES, PIECES, most=3), st.integers(0, 200))
     tried = try_all("handshake", inputs, outcome, examples=250, most_s=10, clock=time.monotonic)
@@ -138,7 +138,7 @@ def test_damaged_frames_are_answered_or_closed_with_a_code(gateway: FuzzedServer
             return "reset"  # a close with bytes unread takes what was sent with it
         status, rest = head(raw)
         assert status == 101
-        return said(rest)
+        return ended_by(rest)
 
     hands = st.sampled_from(HANDSHAKES[:4])
     inputs = st.tuples(hands, mutated(FRAMES, FRAME_PIECES, most=3), st.integers(0, 100))

@@ -99,12 +99,12 @@ def test_probes_ask_the_service_itself_and_readiness_more_than_liveness(service:
     spec = container(service)
     port = "http" if service in {"api", "ws"} else "metrics"
 
-    def asked(probe: str) -> tuple[str, str]:
+    def checked(probe: str) -> tuple[str, str]:
         return spec[probe]["httpGet"]["path"], spec[probe]["httpGet"]["port"]
 
-    assert asked("startupProbe") == ("/livez", port)
-    assert asked("livenessProbe") == ("/livez", port)
-    assert asked("readinessProbe") == ("/readyz", port)
+    assert checked("startupProbe") == ("/livez", port)
+    assert checked("livenessProbe") == ("/livez", port)
+    assert checked("readinessProbe") == ("/readyz", port)
     assert port_number(service, "metrics") == METRICS_PORTS[service]
 
 
@@ -275,9 +275,9 @@ async def test_a_running_service_answers_its_probes(
     process = spawn_service(service, env=env)
 
     async def status(probe: str) -> int | None:
-        asked = container(service)[probe]["httpGet"]
+        checked = container(service)[probe]["httpGet"]
         try:
-            return (await http_get("127.0.0.1", ports[asked["port"]], asked["path"]))[0]
+            return (await http_get("127.0.0.1", ports[checked["port"]], checked["path"]))[0]
         except OSError:
             return None
 

@@ -1,4 +1,4 @@
-"""How much one address, or one key, may do: told apart behind a proxy, and not by its own word."""
+"""How much one address, or one key, may do: known behind a proxy, and not by its own claim."""
 
 from __future__ import annotations
 
@@ -188,14 +188,14 @@ async def test_a_full_gateway_is_503_before_the_upgrade(entry: Entry) -> None:
 
     await eventually(empty)
     async with contextlib.AsyncExitStack() as held:
-        said = []
+        answers = []
         for number in range(45):
             if number % 5 == 0:
                 source = new_address()
             reader, writer = await held.enter_async_context(connected(entry.ws, source))
-            said.append(await upgrade(reader, writer))
+            answers.append(await upgrade(reader, writer))
 
-    refused = [answer for answer in said if answer.status != 101]
+    refused = [answer for answer in answers if answer.status != 101]
     assert {answer.status for answer in refused} == {503}
     assert 5 <= len(refused) <= 6
     assert all(int(answer.header("retry-after")) in range(3, 9) for answer in refused)

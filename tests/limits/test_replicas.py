@@ -117,7 +117,7 @@ async def test_a_replica_of_the_api_that_goes_costs_no_get(
 
 @pytest.fixture
 def gateway(spawn_service: Callable[..., Process]) -> Gateway:
-    """Start a gateway at an address and port, and show its metrics where asked for."""
+    """Start a gateway at an address and port, and show its metrics where wanted."""
 
     async def start(host: str, port: int, metrics_port: int = 0) -> Process:
         env = {
@@ -136,11 +136,11 @@ def gateway(spawn_service: Callable[..., Process]) -> Gateway:
 
 async def knock(entry: int, count: int) -> Counter[int]:
     """Shake hands so many times, one after the other; return the statuses."""
-    said: Counter[int] = Counter()
+    statuses: Counter[int] = Counter()
     for _ in range(count):
         async with connected(entry, new_address()) as (reader, writer):
-            said[(await upgrade(reader, writer)).status] += 1
-    return said
+            statuses[(await upgrade(reader, writer)).status] += 1
+    return statuses
 
 
 async def test_a_gateway_that_goes_costs_no_handshake(

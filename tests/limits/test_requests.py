@@ -2,7 +2,7 @@
 
 Where the proxy answers differently, it is because it reads the header itself: Go's parser has one
 bound for the request line and headers together and says 431 for both, and it passes on a request
-with its length told once and unambiguously, so that the rest is left to the api.
+with its length given once and unambiguously, so that the rest is left to the api.
 """
 
 from __future__ import annotations

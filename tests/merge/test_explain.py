@@ -138,7 +138,7 @@ def test_a_price_says_its_pool_its_age_and_who_was_passed_over_and_why() -> None
     ]
 
 
-def test_a_source_without_liquidity_is_said_to_be_passed_over_for_that() -> None:
+def test_a_source_without_liquidity_is_explained_as_passed_over_for_that() -> None:
     state = {
         "dexscreener": saw(T0, {"pool_address": "Thin", "price": 9.0, "liquidity": 20.0}),
         "jupiter": saw(T0, price=2.1, liquidity=0.25, volume_24h=73.8e6, buys_24h=5, holders=7),
@@ -171,7 +171,7 @@ def test_a_field_that_is_left_out_says_why(pool: Pool, field: str, reason: str) 
     assert [each.reason for each in found.passed_over] == [reason]
 
 
-def test_a_pool_that_two_sources_see_is_said_to_count_once() -> None:
+def test_a_pool_that_two_sources_see_is_explained_as_counting_once() -> None:
     state = {"dexscreener": saw(T0, DEEP), "geckoterminal": saw(T0, {**DEEP, "price": 2.2})}
     pools = explained(state).pools
     assert [(pool.source, pool.role, pool.adds) for pool in pools] == [

@@ -466,7 +466,7 @@ DRAINED = [
         liquidity=None,
     ),
     case(
-        "a source that left liquidity out since it said 0 is still drained",
+        "a source that left liquidity out since it gave 0 is still drained",
         jup(T0 - 9 * MIN, liquidity=0),
         jup(T0, stats24h={"buyVolume": 40.0}),
         price=None,
@@ -544,7 +544,7 @@ TIME = [
         stale=False,
     ),
     case(
-        "nobody has said anything for 10 min: stale, as it last was",
+        "nobody has reported anything for 10 min: stale, as it last was",
         dex(pair(), at_ms=T0 - 10 * MIN),
         price=2.0,
         volume_24h=1000.0,
@@ -587,7 +587,7 @@ NAMES = [
         token_ticker="X",
     ),
     case(
-        "a name of nothing visible is unknown, the next source is asked",
+        "a name of nothing visible is unknown, the next source decides",
         jup(name="\u200b\u3164\u2800", symbol="\u00ad"),
         dex(pair()),
         token_name="Cat",
@@ -809,9 +809,9 @@ def test_there_are_as_many_traps_as_promised() -> None:
 def test_trap(trap: Case) -> None:
     row, readings = row_of(trap.seen, trap.token, trap.now_ms, trap.rules)
     assert {name: row.get(name) for name in trap.expected} == trap.expected
-    told = explain(readings, trap.now_ms, trap.rules).fields
-    for name in trap.expected.keys() & told.keys():
-        assert told[name].value == row.get(name)
+    explained = explain(readings, trap.now_ms, trap.rules).fields
+    for name in trap.expected.keys() & explained.keys():
+        assert explained[name].value == row.get(name)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Both the aggregator and the api are told the merge rules by the same variables."""
+"""Both the aggregator and the api get the merge rules from the same variables."""
 
 import pytest
 
@@ -33,7 +33,7 @@ def test_the_environment_sets_every_rule_of_both_services_alike(
         "POOL_SOURCES": "geckoterminal",
     }.items():
         monkeypatch.setenv(name, value)
-    told = MergeRules(
+    expected = MergeRules(
         min_pool_liquidity=250.0,
         backing_per_volume=50.0,
         backing_per_trade=5000.0,
@@ -48,8 +48,8 @@ def test_the_environment_sets_every_rule_of_both_services_alike(
         name_order=("dexscreener", "ingest"),
         pool_sources=("geckoterminal",),
     )
-    assert read_settings(AggregatorSettings).merge_rules() == told
-    assert read_settings(ApiSettings).merge_rules() == told
+    assert read_settings(AggregatorSettings).merge_rules() == expected
+    assert read_settings(ApiSettings).merge_rules() == expected
 
 
 @pytest.mark.parametrize(

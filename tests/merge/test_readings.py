@@ -277,7 +277,7 @@ def test_the_stored_form_is_compact_json() -> None:
 @pytest.mark.parametrize(
     "text", [b"", b"{", b'{"fields":{"price":[[],0]}}', b'{"fields":{"\xff":1}}']
 )
-def test_a_stored_reading_that_cannot_be_read_is_said_so(text: bytes) -> None:
+def test_a_stored_reading_that_cannot_be_read_is_reported(text: bytes) -> None:
     with pytest.raises(ReadingError) as caught:
         decode_source_reading(text)
     assert caught.value.reason == "stored"

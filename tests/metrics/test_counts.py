@@ -118,7 +118,7 @@ def test_a_call_that_gave_nothing(error: SourceError, outcome: fetcher.Outcome) 
     assert counts["jupiter"].calls == {outcome: 1}
 
 
-def test_waits_for_the_budget_and_waits_that_a_source_asked_for_are_two_things() -> None:
+def test_waits_for_the_budget_and_waits_that_a_source_wants_are_two_things() -> None:
     counts = fetcher.FetcherCounts()
 
     counts["jupiter"].waited(0.5, held=False)

@@ -93,7 +93,7 @@ def test_what_fails_to_be_read_ends_one_scrape_and_nothing_else() -> None:
 
 
 # -- ports -----------------------------------------------------------------------------------------
-def test_a_port_that_was_asked_for_and_is_taken_is_an_error(busy_port: int) -> None:
+def test_a_port_that_was_set_and_is_taken_is_an_error(busy_port: int) -> None:
     settings = ServiceSettings(metrics_port=busy_port)
 
     with (
@@ -175,8 +175,8 @@ async def test_a_service_stopped_for_2_s_shows_it_and_is_not_ready(
 
     # Its threads wake in any order; the loop may have turned before we are answered, or not yet.
     assert ask(port, "/readyz")[0] == 503
-    status, told = ask(own, "/readyz")
-    assert (status, "stuck" in told) == (503, True)
+    status, body = ask(own, "/readyz")
+    assert (status, "stuck" in body) == (503, True)
     worst = scrape(port).value("dexwire_event_loop_lag_worst_seconds")
     assert 1.9 <= worst < 20
     await eventually(lambda: ask(port, "/readyz")[0] == 200, timeout_s=20)
@@ -226,7 +226,7 @@ def test_a_crowd_of_silent_clients_takes_only_so_many_threads() -> None:
 
 
 def _end(sock: socket.socket) -> bytes:
-    """Return what is said until the end of a connection; a reset is an end."""
+    """Return what comes until the end of a connection; a reset is an end."""
     try:
         return sock.recv(65_536)
     except ConnectionError:

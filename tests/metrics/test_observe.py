@@ -97,9 +97,9 @@ def test_every_panel_s_expression_is_promql(promtool: str, tmp_path: Path) -> No
         yaml.safe_dump({"groups": [{"name": "panels", "rules": rules}]}), encoding="utf-8"
     )
 
-    said = run_tool([promtool, "check", "rules", str(file)])
+    output = run_tool([promtool, "check", "rules", str(file)])
 
-    assert f"SUCCESS: {len(rules)} rules found" in said
+    assert f"SUCCESS: {len(rules)} rules found" in output
 
 
 def test_every_metric_that_is_looked_at_is_exported_by_a_running_stack(

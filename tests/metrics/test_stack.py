@@ -58,10 +58,10 @@ def documented() -> Iterator[tuple[str, str, str, str]]:
 def test_what_is_exported_is_documented_and_what_is_documented_is_exported(
     scrapes: dict[str, Scrape],
 ) -> None:
-    told = list(documented())
+    listed = list(documented())
 
-    assert sorted(told) == sorted(exported(scrapes))
-    assert len({name for name, *_ in told}) == len(told)
+    assert sorted(listed) == sorted(exported(scrapes))
+    assert len({name for name, *_ in listed}) == len(listed)
 
 
 def test_names_follow_the_conventions(ports: dict[str, int]) -> None:

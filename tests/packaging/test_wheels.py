@@ -175,8 +175,8 @@ def test_the_client_alone_works_in_15_mb(environment: Environment, demo: Running
     assert environment.run("python", "-c", MODULES).stdout == "[]\n"
     print(f"client: {environment.size() / 1e6:.1f} MB")
     assert environment.size() < 15_000_000
-    said = environment.run("dexwire", "query")
-    assert (said.returncode, said.stderr) == (
+    done = environment.run("dexwire", "query")
+    assert (done.returncode, done.stderr) == (
         1, 'dexwire: the commands are not installed: pip install "dexwire[cli]"\n',
     )  # fmt: skip
 
@@ -189,8 +189,8 @@ def test_the_terminal_commands_come_with_cli(environment: Environment, demo: Run
     assert "of" in environment.run("dexwire", "query", "--limit", "3", *at).stdout
     assert "volume 24h desc" in environment.run("dexwire", "top", *at, *ws).stdout
     assert "all  snapshot  version" in environment.first_line("dexwire", "tail", "all", *at, *ws)
-    said = environment.run("dexwire", "up", "--demo")
-    assert (said.returncode, said.stderr) == (
+    done = environment.run("dexwire", "up", "--demo")
+    assert (done.returncode, done.stderr) == (
         1, "dexwire up: the server is not installed: pip install dexwire-server\n",
     )  # fmt: skip
     assert "up" not in environment.run("dexwire", "--help").stdout.split()
@@ -204,8 +204,8 @@ async def test_the_server_brings_dexwire_up(environment: Environment, tmp_path: 
         note = await eventually(lambda: find_running(tmp_path / ".dexwire"), timeout_s=30)
 
         def rows() -> bool:
-            said = environment.run("dexwire", "query", "--limit", "3", "--url", note.api)
-            return said.returncode == 0 and "3 of " in said.stdout
+            done = environment.run("dexwire", "query", "--limit", "3", "--url", note.api)
+            return done.returncode == 0 and "3 of " in done.stdout
 
         while not await asyncio.to_thread(rows):
             assert up.poll() is None

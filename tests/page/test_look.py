@@ -202,7 +202,7 @@ def test_a_phone_has_the_help_and_the_safe_palette_in_it(watched: Watched) -> No
         assert box is not None
         assert box["x"] >= 0
         assert box["x"] + box["width"] <= 380
-        dialog.get_by_label("Colours that are told apart").check()
+        dialog.get_by_label("Colours that differ").check()
         assert page.locator("html").get_attribute("data-palette") == "safe"
         page.get_by_role("button", name="Close the help").click()
         dialog.wait_for(state="detached")
@@ -260,7 +260,7 @@ def test_a_machine_that_is_not_online_is_named_as_the_reason(watched: Watched, s
         route.fulfill(json=health)
 
     words = "No source answers; is this machine online?"
-    with watched.open() as page:  # rows that are there stay, and are said to be old
+    with watched.open() as page:  # rows that are there stay, and are marked as old
         page.route("**/health", fail)
         page.wait_for_selector(f".strip[role=alert] >> text={words}")
         assert page.locator(ROWS).count() > 5

@@ -263,7 +263,7 @@ ARRIVAL = "e => getComputedStyle(e.querySelector('.cell')).animationName"
 @pytest.mark.parametrize(
     ("motion", "moves", "arrives"), [("no-preference", "0.22s", "arrive"), ("reduce", "0s", "none")]
 )
-def test_new_rows_slide_in_and_nothing_moves_for_those_who_asked_for_that(
+def test_new_rows_slide_in_and_nothing_moves_for_those_who_chose_that(
     watched: Watched,
     stack: Demo,
     motion: Any,  # noqa: ANN401

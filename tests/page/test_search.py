@@ -1,4 +1,4 @@
-"""Search and limits in a real browser: asked of the server, live, and told plainly when refused."""
+"""Search and limits in a real browser: live, from the server, in plain words when refused."""
 
 from __future__ import annotations
 
@@ -83,13 +83,13 @@ def test_what_is_found_is_what_the_server_finds_in_its_order(watched: Watched, s
 
 def test_typing_asks_when_the_keys_rest(watched: Watched) -> None:
     with watched.open() as page:
-        asked: list[str] = []
-        page.on("request", lambda request: asked.append(request.url))
+        requests: list[str] = []
+        page.on("request", lambda request: requests.append(request.url))
         page.keyboard.press("/")
         page.keyboard.type("sol bear", delay=15)
-        until(lambda: heard(page) and any("/search?q=sol+bear" in url for url in asked))
+        until(lambda: heard(page) and any("/search?q=sol+bear" in url for url in requests))
 
-    assert len([url for url in asked if "/search" in url]) <= 3
+    assert len([url for url in requests if "/search" in url]) <= 3
 
 
 def test_a_row_leaves_when_it_fails_the_limits_and_one_that_meets_them_comes_in(
@@ -145,7 +145,7 @@ def test_an_address_restores_search_and_limits_and_back_undoes_them(
 def test_a_question_that_the_server_refuses_names_what_is_wrong(watched: Watched) -> None:
     words = quote(" ".join("abcdefghijklmnopq"))
     with watched.open(f"/?q={words}", rows=False) as page:
-        page.wait_for_selector(".notice >> text=This cannot be asked: q")
+        page.wait_for_selector(".notice >> text=Invalid request: q")
         assert "1 to 16 words" in page.inner_text(".notice")
         assert page.get_attribute("input[type=search]", "aria-invalid") == "true"
         page.click(".notice >> text=Reset")
@@ -155,9 +155,9 @@ def test_a_question_that_the_server_refuses_names_what_is_wrong(watched: Watched
 
 @pytest.mark.parametrize(
     ("status", "code", "heading"),
-    [(503, "warming", "The list is being built up"), (429, "rate", "Asked too often")],
+    [(503, "warming", "The list is being built up"), (429, "rate", "Too many requests")],
 )
-def test_a_busy_server_is_reported_and_asked_again_when_it_said(
+def test_a_busy_server_is_reported_and_called_again_when_it_says(
     watched: Watched, status: int, code: str, heading: str
 ) -> None:
     answer: dict[str, Any] = {

@@ -80,7 +80,7 @@ def test_without_the_api_the_page_says_so_and_begins_by_itself_when_it_is_back(
         forgive(watched)
 
 
-def test_rows_that_can_no_longer_be_asked_for_stay_and_are_said_to_be_old(
+def test_rows_that_can_no_longer_be_requested_stay_and_are_marked_as_old(
     watched: Watched,
 ) -> None:
     with watched.open("/?min_liquidity=1000") as page:
@@ -130,16 +130,16 @@ def test_a_stream_that_comes_back_ends_the_asking(browser: Browser, stack: Demo)
         finally:
             os.kill(gateway, signal.SIGCONT)
         until(lambda: phase(page) == "live", 20)
-        asked: list[str] = []
-        page.on("request", lambda request: asked.append(request.url))
+        requests: list[str] = []
+        page.on("request", lambda request: requests.append(request.url))
         until(lambda: order(page) == listed(stack))
-        assert [url for url in asked if "limit=100" in url and "/discover" in url] == []
+        assert [url for url in requests if "limit=100" in url and "/discover" in url] == []
         forgive(watched)
 
 
 # -- colours --------------------------------------------------------------------------------------
 @pytest.mark.parametrize("scheme", ["dark", "light"])
-def test_up_and_down_of_the_safe_palette_are_told_apart_without_red_or_green_cones(
+def test_up_and_down_of_the_safe_palette_differ_without_red_or_green_cones(
     watched: Watched,
     scheme: Any,  # noqa: ANN401
 ) -> None:
@@ -152,7 +152,9 @@ def test_up_and_down_of_the_safe_palette_are_told_apart_without_red_or_green_con
         rising = page.locator("[data-trend=up].figure").first.evaluate(shown)
     assert rising == "rgb({}, {}, {})".format(*(round(each * 255) for each in rgb(up)))
     for kind in BLIND:
-        assert distance(seen(up, kind), seen(down, kind)) > 40  # of Lab; 2 can just be told apart
+        assert (
+            distance(seen(up, kind), seen(down, kind)) > 40
+        )  # of Lab; 2 can just be distinguished
 
 
 def rgb(text: str) -> tuple[float, ...]:

@@ -175,7 +175,7 @@ async def answers_ten(client: httpx.AsyncClient) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         (b"SQLite format 3", "this is no snapshot of Redis or Valkey (dump.rdb)"),
         (b"", "this is no snapshot of Redis or Valkey (dump.rdb)"),
@@ -183,14 +183,14 @@ async def answers_ten(client: httpx.AsyncClient) -> bool:
     ],
 )
 def test_a_file_that_is_no_snapshot_changes_nothing(
-    tmp_path: Path, content: bytes | None, said: str
+    tmp_path: Path, content: bytes | None, message: str
 ) -> None:
     file, data = tmp_path / "other", tmp_path / "data"
     (data / "appendonlydir").mkdir(parents=True)
     if content is not None:
         file.write_bytes(content)
 
-    with pytest.raises(ConfigError, match=re.escape(f"{file}: {said}")):
+    with pytest.raises(ConfigError, match=re.escape(f"{file}: {message}")):
         restore(str(file), data)
     assert [path.name for path in data.iterdir()] == ["appendonlydir"]
 

@@ -65,9 +65,9 @@ class Cluster:
             return client.execute_command("CLUSTER", *words)
 
     def _nodes(self, node: RedisServer) -> int:
-        return int(self._said(node)["cluster_known_nodes"])
+        return int(self._info(node)["cluster_known_nodes"])
 
-    def _said(self, node: RedisServer) -> dict[str, str]:
+    def _info(self, node: RedisServer) -> dict[str, str]:
         text = str(self.say(node, "INFO"))
         return dict(line.split(":") for line in text.split("\r\n") if line)
 
@@ -81,7 +81,7 @@ class Cluster:
         with self.replica.client() as client:
             info: Any = client.info("replication")
         linked = info.get("master_link_status") == "up"
-        return linked and all(self._said(node)["cluster_state"] == "ok" for node in self._ports)
+        return linked and all(self._info(node)["cluster_state"] == "ok" for node in self._ports)
 
     def role(self, node: RedisServer) -> str:
         with node.client() as client:
@@ -107,10 +107,10 @@ async def test_the_stack_runs_in_one_slot_and_follows_it_from_owner_to_owner(
             await eventually(lambda: load.flows(0.0), timeout_s=30)
 
             cluster.say(cluster.replica, "FAILOVER")
-            asked = time.monotonic()
+            started = time.monotonic()
             await eventually(lambda: cluster.role(cluster.replica) == "master", timeout_s=30)
             handed = time.monotonic()
-            planned = await eventually(lambda: load.flows(handed), timeout_s=30) - asked
+            planned = await eventually(lambda: load.flows(handed), timeout_s=30) - started
             await eventually(lambda: cluster.role(cluster.owner) == "slave", timeout_s=30)
             await eventually(load.equal, timeout_s=30)
 

@@ -95,8 +95,8 @@ async def test_an_aggregator_starts_over_from_what_it_remembers(
         await client.replicaof(*NOBODY)
         await client.replicaof("NO", "ONE")
 
-        async def anew() -> bool:
+        async def is_new_epoch() -> bool:
             meta = await store.meta()
             return meta.epoch != first.epoch and meta.tokens == 20 and not meta.seeding
 
-        await eventually(anew, timeout_s=30)
+        await eventually(is_new_epoch, timeout_s=30)

@@ -54,7 +54,7 @@ async def test_an_operator_sees_that_all_users_may_do_what_they_need(guarded: Gu
 
 
 @pytest.mark.parametrize(
-    ("rules", "told"),
+    ("rules", "seen"),
     [
         (("api", "-hset"), "api: hset "),
         (("ws", "-role"), "ws: role"),
@@ -63,14 +63,14 @@ async def test_an_operator_sees_that_all_users_may_do_what_they_need(guarded: Gu
     ],
 )
 async def test_an_operator_sees_what_a_user_lacks(
-    guarded: Guarded, rules: tuple[str, ...], told: str
+    guarded: Guarded, rules: tuple[str, ...], seen: str
 ) -> None:
     change(guarded, *rules)
 
     found = await judged(guarded, "root")
 
     assert found.verdict == "fail"
-    assert told in found.seen
+    assert seen in found.seen
     assert "dexwire redis-users" in found.fix
 
 

@@ -99,13 +99,13 @@ def test_every_key_has_one_writing_service() -> None:
 
 def test_the_documents_list_the_rights_of_every_user() -> None:
     text = (ROOT / "docs" / "DATA.md").read_text(encoding="utf-8").partition("## Redis users\n")[2]
-    told = {}
+    shown = {}
     for line in text.partition("\n## ")[0].splitlines():
         if line.startswith("| `"):
             user, *cells = (re.findall(r"`([^`]+)`", cell) for cell in line.split("|")[1:-1])
-            told[user[0]] = [{pattern(name) for name in cell} for cell in cells]
+            shown[user[0]] = [{pattern(name) for name in cell} for cell in cells]
 
-    assert told == {
+    assert shown == {
         user.name: [set(user.reads), set(user.writes), set(user.subscribes), set(user.publishes)]
         for user in redis_users()
         if user.name != "admin"

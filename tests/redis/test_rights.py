@@ -107,8 +107,8 @@ change an index                                             - x - - -
 change the log                                              - x - - -
 change what is watched                                      - - - x -
 change the calls that are left                              x - - - -
-change what was said of a batch                             - - x - -
-read what was said of a batch                               - - x - x
+change the outcome of a batch                               - - x - -
+read the outcome of a batch                                 - - x - x
 read the secret of cursors                                  - - x - -
 change the secret of cursors                                - - x - -
 read a key of another prefix                                - - - - -
@@ -225,8 +225,8 @@ simple(
     change_the_log=lambda w: w.redis.xadd(w.keys.log, {"m": b"x"}, id="99-0"),
     change_what_is_watched=lambda w: w.redis.zadd(w.keys.watched, {CAT: 1}),
     change_the_calls_that_are_left=lambda w: w.redis.set(w.keys.fetch_bucket("h", "c"), 1),
-    change_what_was_said_of_a_batch=lambda w: w.redis.hset(w.keys.ingest_seen("p", "b"), "body", 1),
-    read_what_was_said_of_a_batch=lambda w: w.redis.hgetall(w.keys.ingest_seen("p", "b")),
+    change_the_outcome_of_a_batch=lambda w: w.redis.hset(w.keys.ingest_seen("p", "b"), "body", 1),
+    read_the_outcome_of_a_batch=lambda w: w.redis.hgetall(w.keys.ingest_seen("p", "b")),
     read_the_secret_of_cursors=lambda w: w.redis.get(w.keys.cursor_secret),
     change_the_secret_of_cursors=lambda w: w.redis.set(w.keys.cursor_secret, "mine"),
     read_a_key_of_another_prefix=lambda w: w.redis.hgetall("tXest{1}:token:a"),
@@ -363,13 +363,13 @@ async def listen_elsewhere(world: World) -> None:
 
 def expected(table: str) -> dict[str, dict[str, bool]]:
     """Return what a table says: action → user → allowed."""
-    said = {}
+    found = {}
     for line in table.strip().splitlines():
         *words, a, b, c, d, e = line.split()
-        said[" ".join(words).replace("one's", "ones")] = dict(
+        found[" ".join(words).replace("one's", "ones")] = dict(
             zip(USERS, (mark == "x" for mark in (a, b, c, d, e)), strict=True)
         )
-    return said
+    return found
 
 
 class Court:

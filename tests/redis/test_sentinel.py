@@ -76,7 +76,7 @@ class Watched:
             return found
 
     def primary(self) -> RedisServer:
-        """Return whom the Sentinels name."""
+        """Return the primary that the Sentinels name."""
         for port in self._sentinels:  # one may close a connection while it changes its mind
             with suppress(RedisError), connected(f"redis://127.0.0.1:{port}") as sentinel:
                 state: Any = sentinel.sentinel_master(MASTER)

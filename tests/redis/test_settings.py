@@ -1,4 +1,4 @@
-"""What may be said of Redis, and how: addresses, passwords, secrets in files."""
+"""What may be set of Redis, and how: addresses, passwords, secrets in files."""
 
 from __future__ import annotations
 
@@ -136,14 +136,14 @@ def test_every_fault_of_secrets_is_reported_at_once_and_no_secret(
     with pytest.raises(ConfigError) as caught:
         read_settings(ApiSettings)
 
-    said = str(caught.value)
-    assert "REDIS_PASSWORD: REDIS_URL holds a password already" in said
+    message = str(caught.value)
+    assert "REDIS_PASSWORD: REDIS_URL holds a password already" in message
     missing = f"REDIS_SENTINEL_PASSWORD_FILE: No such file or directory: {tmp_path}/none"
-    assert f"REDIS_SENTINEL_PASSWORD: {missing}" in said
-    assert f"INGEST_API_KEYS: INGEST_API_KEYS_FILE: is empty: {tmp_path}/empty" in said
-    assert "CURSOR_SECRET: Value should have at least 32 items" in said
-    assert "hush" not in said
-    assert "a secret" not in said
+    assert f"REDIS_SENTINEL_PASSWORD: {missing}" in message
+    assert f"INGEST_API_KEYS: INGEST_API_KEYS_FILE: is empty: {tmp_path}/empty" in message
+    assert "CURSOR_SECRET: Value should have at least 32 items" in message
+    assert "hush" not in message
+    assert "a secret" not in message
 
 
 def test_a_secret_given_twice_ends_the_start_with_78(
@@ -178,7 +178,7 @@ def test_certificates_are_files_that_can_be_read(given: dict[str, str], complain
         read_settings(ServiceSettings, redis_url="rediss://h", **given)
 
 
-def test_the_embedded_server_is_not_asked_for_the_password_of_another() -> None:
+def test_the_embedded_server_needs_no_password_of_another() -> None:
     children = services(UpSettings(redis_password="x"), Ports(1, 2, None), "unix:///s")
 
     assert {child.env["REDIS_PASSWORD"] for child in children} == {""}

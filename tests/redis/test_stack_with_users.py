@@ -43,9 +43,9 @@ async def test_every_service_works_with_the_rights_of_its_user_and_asks_for_no_o
     assert health["redis"]["ok"] is True
     assert (posted.status_code, keyed.status_code) == (200, 202)
     assert guarded.refused() == []
-    said = "".join(p.output() for some in stack.processes.values() for p in some)
+    output = "".join(p.output() for some in stack.processes.values() for p in some)
     for user in ("fetcher", "aggregator", "api", "ws"):
-        assert password(user) not in said
+        assert password(user) not in output
 
 
 async def cursor(client: httpx.AsyncClient) -> str:
@@ -54,6 +54,6 @@ async def cursor(client: httpx.AsyncClient) -> str:
 
 
 async def fetched(client: httpx.AsyncClient) -> dict[str, Any] | None:
-    """What is told of the pipeline, once a fetcher has told of a source."""
+    """What is reported of the pipeline, once a fetcher has reported a source."""
     health: dict[str, Any] = (await client.get("/health")).json()
     return health if health["sources"]["dexscreener"]["state"] == "ok" else None

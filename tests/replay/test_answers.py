@@ -90,9 +90,9 @@ async def test_a_pool_has_the_same_address_in_dexscreener_and_geckoterminal() ->
         sides = [
             link[f"{side}_token"]["data"]["id"].removeprefix("base_") for side in ("base", "quote")
         ]
-        asked = next(a for a in sides if a != "0x4200000000000000000000000000000000000006")
-        pairs = await it.get(f"/dexscreener/token-pairs/v1/base/{asked}")
-        pools = await it.get(f"{GECKO}/networks/base/tokens/{asked}/pools")
+        token = next(a for a in sides if a != "0x4200000000000000000000000000000000000006")
+        pairs = await it.get(f"/dexscreener/token-pairs/v1/base/{token}")
+        pools = await it.get(f"{GECKO}/networks/base/tokens/{token}/pools")
     theirs = {pair["pairAddress"].lower() for pair in pairs}
     assert theirs == {pool["attributes"]["address"] for pool in pools["data"]}
     assert body["data"][0]["attributes"]["address"] in theirs
@@ -132,7 +132,7 @@ async def test_a_token_without_pools_has_no_pair() -> None:
         assert await it.get(f"/dexscreener/tokens/v1/polygon/{usdc}") == []
 
 
-async def test_pools_of_a_bridged_asset_are_those_of_the_chain_asked() -> None:
+async def test_pools_of_a_bridged_asset_are_those_of_the_chain_requested() -> None:
     async with replay() as it:
         usdc = "0x833589fCD6eDb6E08f4c7C32D4f71b54bdA02913"
         weth = "0x4200000000000000000000000000000000000006"
@@ -157,7 +157,7 @@ async def test_organic_scores_are_in_order() -> None:
     assert scores == sorted(scores, reverse=True)
 
 
-async def test_a_geckoterminal_token_has_pools_only_when_asked() -> None:
+async def test_a_geckoterminal_token_has_pools_only_on_request() -> None:
     async with replay() as it:
         body = await it.get(f"{GECKO}/networks/solana/tokens/{USD1}")
     assert set(body) == {"data"}
@@ -199,7 +199,7 @@ async def test_the_top_pools_are_by_the_volume_of_a_day() -> None:
     assert volumes == sorted(volumes, reverse=True)
 
 
-async def test_the_network_is_included_when_asked_for() -> None:
+async def test_the_network_is_included_on_request() -> None:
     async with replay() as it:
         body = await it.get(f"{GECKO}/networks/trending_pools?include=network")
     networks = {item["id"] for item in body["included"] if item["type"] == "network"}
@@ -312,7 +312,7 @@ async def test_jupiter_times_have_nanoseconds() -> None:
     assert item["symbol"] == "$WIF"
 
 
-async def test_jupiter_lists_have_the_length_asked_and_no_quote_assets() -> None:
+async def test_jupiter_lists_have_the_length_requested_and_no_quote_assets() -> None:
     async with replay(tokens=1000) as it:
         items = await it.get("/jupiter/tokens/v2/toptrending/1h?limit=100")
     assert len(items) == 100
@@ -332,7 +332,7 @@ async def test_thirty_of_twenty_thousand_are_answered_quickly() -> None:
     assert median(spent) < 0.01 * SLOWNESS  # measured: 6 ms
 
 
-async def test_run_serves_until_it_is_asked_to_stop() -> None:
+async def test_run_serves_until_it_is_stopped() -> None:
     stop, port = asyncio.Event(), free_port()
     settings = ReplaySettings(replay_port=port, replay_latency_ms=1)
     running = asyncio.create_task(run(settings, stop))

@@ -35,7 +35,7 @@ def test_the_same_seed_at_the_same_time_is_the_same_market(token: MarketToken, n
     assert [t.address for t in ours.newcomers] == [t.address for t in theirs.newcomers]
 
 
-def test_what_was_asked_before_does_not_matter() -> None:
+def test_earlier_requests_do_not_matter() -> None:
     fresh = Market(1, PAYLOADS, 1000).at(NOON)
     used = Market(1, PAYLOADS, 1000)
     used.at(NOON - 5 * HOUR_MS).rising("all", 50, 0)
@@ -149,7 +149,7 @@ def test_newcomers_trade_from_their_first_minute_until_they_die() -> None:
     assert quiet == []
 
 
-def test_the_size_is_what_was_asked_but_never_less_than_the_recorded() -> None:
+def test_the_size_is_what_was_set_but_never_less_than_the_recorded() -> None:
     assert Market(1, PAYLOADS, 1000).size == 1000
     assert Market(1, PAYLOADS, 0).size == len([t for t in LISTED if t.recorded])
 

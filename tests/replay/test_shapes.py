@@ -137,13 +137,13 @@ async def test_geckoterminal_pools_are_as_recorded_with_every_figure_a_string() 
         bodies = [await it.get(f"{GECKO}/networks/{path}") for path in paths]
     pools = [pool for body in bodies for pool in body["data"]]
     assert {len(body["data"]) for body in bodies} == {20}
-    assert {tuple(body) for body in bodies} == {("data",)}  # nothing included unless asked
+    assert {tuple(body) for body in bodies} == {("data",)}  # nothing included unless requested
     assert misfits(shape_of(pools), shape_of(recorded_pools()), known=NONE) == []
     assert {p["attributes"]["market_cap_usd"] is None for p in pools} == {True, False}
     assert {p["id"].rsplit("_", 1)[0] for p in pools} >= {"eth", "base", "solana"}
 
 
-async def test_geckoterminal_includes_what_is_asked() -> None:
+async def test_geckoterminal_includes_what_is_requested() -> None:
     async with replay(tokens=2000) as it:
         path = f"{GECKO}/networks/solana/new_pools?include=base_token,quote_token,dex"
         body = await it.get(path)

@@ -55,7 +55,7 @@ def test_every_name_of_a_chain_is_its_canonical_id(written: str, canonical: str 
 
 
 @pytest.mark.parametrize("network", [each["id"] for each in NETWORKS])
-def test_each_recorded_network_is_asked_for_under_its_own_name(network: str) -> None:
+def test_each_recorded_network_is_requested_under_its_own_name(network: str) -> None:
     chain = canonical_chain(network)
 
     assert chain in CHAINS

@@ -92,7 +92,7 @@ async def test_a_load_in_the_middle_of_large_commits_ends_in_one_exact_state(
         await reaches(store, 1000)
         writing = asyncio.create_task(write_for_ever(redis, keys, dice))
         for _ in range(5):
-            async with following(redis, keys) as (feed, _told):
+            async with following(redis, keys) as (feed, _listener):
                 await eventually(lambda feed=feed: feed.live, timeout_s=30)  # type: ignore[misc]
                 version = feed.replica.version
                 # Each further commit is checked against its digest; a torn load could not follow.

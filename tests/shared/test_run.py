@@ -109,7 +109,7 @@ async def test_a_job_that_fails_ends_the_others_and_is_named() -> None:
     assert ended == ["other"]
 
 
-async def test_a_job_that_ends_before_it_was_asked_to_is_a_failure() -> None:
+async def test_a_job_that_ends_before_the_stop_is_a_failure() -> None:
     with pytest.raises(JobFailed, match="the job short ended by itself"):
         await run_jobs(asyncio.Event(), {"long": for_ever()}, finishing={"short": at_once()})
 

@@ -68,7 +68,7 @@ class Consumer:
     """What was published, and what is to be done with it."""
 
     batches: list[RawBatch] = field(default_factory=list)
-    committing: Writer | None = None  # commits the acks that are asked for
+    committing: Writer | None = None  # commits the acks that are wanted
 
     def tokens(self) -> list[dict[str, Any]]:
         """Return all tokens that were published, in order."""

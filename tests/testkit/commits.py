@@ -25,8 +25,8 @@ Rows = dict[str, dict[str, Any]]  # id → row, as JSON says it
 
 def token(name: str, chain: str = "solana", **fields: object) -> dict[str, dict[str, object]]:
     """One row to put: `token("A", price=1)` is `{"solana:A": {…}}`."""
-    said = {"token_address": name, "chain": chain, **fields}
-    return {f"{chain}:{name}": said}
+    values = {"token_address": name, "chain": chain, **fields}
+    return {f"{chain}:{name}": values}
 
 
 def alert(i: str, ident: str, level: int) -> bytes:
@@ -166,8 +166,8 @@ class Ledger:
             return {rest: rows[rest]} if rest in rows else {}
         return self.state(epoch, version, rest or None)
 
-    def _top(self, asked: list[str], epoch: str, version: int) -> Rows:
-        sort, window, order, chain, count = asked
+    def _top(self, parts: list[str], epoch: str, version: int) -> Rows:
+        sort, window, order, chain, count = parts
         field = "created_ms" if sort == "newest" else sort + (f"_{window}" if window != "-" else "")
         rows = self.state(epoch, version, None if chain == "*" else chain)
         ranked = sorted(
@@ -184,11 +184,11 @@ class Ledger:
         own = of.removeprefix("token:")
         whole = of != own  # one token
         return [
-            said["i"]
+            entry["i"]
             for v, raw in self.alerts_of_epoch.get(epoch, ())
             if after < v <= upto
-            and (said := msgspec.json.decode(raw))["lvl"] >= least
-            and (said["id"] == own if whole else said["id"].startswith(f"{own}:" if own else ""))
+            and (entry := msgspec.json.decode(raw))["lvl"] >= least
+            and (entry["id"] == own if whole else entry["id"].startswith(f"{own}:" if own else ""))
         ]
 
     def heartbeat(self, ts: int = 0) -> Heartbeat:

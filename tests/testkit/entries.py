@@ -23,7 +23,7 @@ _ADDRESSES: Final = itertools.count(1)
 
 
 def new_address() -> str:
-    """Return a loopback address that nobody has asked from."""
+    """Return a loopback address that no request came from."""
     number = next(_ADDRESSES)
     return f"127.1.{number // 250}.{number % 250 + 1}"
 
@@ -63,13 +63,13 @@ async def connected(
 
 async def read_all(reader: asyncio.StreamReader, until: bytes | None = None) -> bytes:
     """Read to the end, or `until` something has come; a reset is an end."""
-    said = b""
+    received = b""
     with contextlib.suppress(ConnectionResetError, BrokenPipeError):
         while part := await reader.read(65_536):
-            said += part
-            if until is not None and until in said:
+            received += part
+            if until is not None and until in received:
                 break
-    return said
+    return received
 
 
 async def ask(
@@ -142,7 +142,7 @@ def handshake(*headers: str) -> bytes:
 async def upgrade(
     reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *headers: str
 ) -> Answer:
-    """Shake hands on a connection; return the head of what is said to it."""
+    """Shake hands on a connection; return the head of the response."""
     began = time.monotonic()
     writer.write(handshake(*headers))
     async with asyncio.timeout(10):

@@ -59,7 +59,7 @@ class FuzzedServer:
     inputs: int = 0
     warm_kb: int = 0
     grown_kb: int = 0
-    _said: int = field(default=0)
+    _reported: int = field(default=0)
 
     def send(self, *parts: bytes) -> bytes:
         """Send an input; check that the service still answers, and note its memory."""

@@ -46,7 +46,7 @@ def _log_calls() -> Iterator[LogCall]:
             if level == "exception" or fields & _NOT_SHOWN:
                 fields = (fields - _NOT_SHOWN) | {"exception"}
             yield LogCall(
-                str(event.value), _told_by(path), level.replace("exception", "error"),
+                str(event.value), _events_of(path), level.replace("exception", "error"),
                 frozenset(fields),
             )  # fmt: skip
 
@@ -63,7 +63,7 @@ def _calls(path: Path) -> Iterator[ast.Call]:
             yield node
 
 
-def _told_by(path: Path) -> str:
+def _events_of(path: Path) -> str:
     found = [name for name in SERVICES if path in _loaded_by(name)]
     return "any" if found == list(SERVICES) else ", ".join(found)
 

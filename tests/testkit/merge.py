@@ -65,7 +65,7 @@ def pools(
 
 
 def readings(most_pools: int = 3) -> st.SearchStrategy[Reading]:
-    def said(values: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    def stated(values: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
         return st.just(UNSET) | st.none() | values
 
     return st.builds(
@@ -73,18 +73,18 @@ def readings(most_pools: int = 3) -> st.SearchStrategy[Reading]:
         chain=st.just("solana"),
         token_address=st.just(MINT),
         observed_ms=times,
-        token_name=said(texts),
-        protocol=said(texts),
-        created_ms=said(created),
-        price=said(amounts),
-        market_cap=said(amounts),
-        liquidity=said(amounts),
-        volume_24h=said(amounts),
-        price_change_1h=said(percents),
-        price_change_7d=said(percents),
-        transactions_24h=said(counts),
-        buys_24h=said(counts),
-        holders=said(counts),
+        token_name=stated(texts),
+        protocol=stated(texts),
+        created_ms=stated(created),
+        price=stated(amounts),
+        market_cap=stated(amounts),
+        liquidity=stated(amounts),
+        volume_24h=stated(amounts),
+        price_change_1h=stated(percents),
+        price_change_7d=stated(percents),
+        transactions_24h=stated(counts),
+        buys_24h=stated(counts),
+        holders=stated(counts),
         pools=st.lists(pools(), max_size=most_pools, unique_by=lambda p: p.pool_address).map(tuple),
     )
 

@@ -59,9 +59,9 @@ def run_tool(command: list[str], given: bytes = b"", *, cwd: Path | None = None)
         command, input=given, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         timeout=110, check=False,
     )  # fmt: skip
-    said = done.stdout.decode()
-    assert done.returncode == 0, said
-    return said
+    output = done.stdout.decode()
+    assert done.returncode == 0, output
+    return output
 
 
 def free_port() -> int:
@@ -75,7 +75,7 @@ def free_port() -> int:
 def free_port_range(how_many: int) -> int:
     """Return the first of so many loopback ports in a row that were free a moment ago."""
     while True:
-        # Below the ports that the system gives to whoever asks for any.
+        # Below the ports that the system gives to those who want any.
         first = random.randrange(15_000, 30_000)
         with contextlib.suppress(OSError), contextlib.ExitStack() as held:
             for port in range(first, first + how_many):

@@ -73,10 +73,10 @@ class Producer:
         except httpx.HTTPError as error:
             return type(error).__name__
         if answer.status_code != 200:
-            said = answer.json() if answer.headers.get("content-type", "").endswith("json") else {}
-            return f"{answer.status_code} {said.get('code', '')}".rstrip()
-        said = answer.json()
-        fact = (float(number), str(said["epoch"]), int(said["version"]))
+            body = answer.json() if answer.headers.get("content-type", "").endswith("json") else {}
+            return f"{answer.status_code} {body.get('code', '')}".rstrip()
+        body = answer.json()
+        fact = (float(number), str(body["epoch"]), int(body["version"]))
         self.acknowledged[f"solana:{token}"] = fact
         return ""
 

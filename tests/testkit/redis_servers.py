@@ -66,8 +66,8 @@ class RedisServer:
                     return
             except sync_redis.RedisError as error:
                 if self.popen.poll() is not None or time.monotonic() > deadline:
-                    said = (self.folder / "log").read_text(encoding="utf-8")[-2000:]
-                    raise AssertionError(f"{self.url} does not answer: {error}\n{said}") from None
+                    tail = (self.folder / "log").read_text(encoding="utf-8")[-2000:]
+                    raise AssertionError(f"{self.url} does not answer: {error}\n{tail}") from None
             time.sleep(0.01)
 
     def send(self, signum: int) -> None:

@@ -62,8 +62,8 @@ class ReferenceClient:
 
     def resume(self, ident: int = 0) -> dict[str, Any]:
         """Return the message that asks for everything after what is held."""
-        said = {"id": ident, "op": "resume", "e": self.epoch, "topics": dict(self.versions)}
-        return {**said, "watch": self.watch} if "tokens" in self.versions else said
+        message = {"id": ident, "op": "resume", "e": self.epoch, "topics": dict(self.versions)}
+        return {**message, "watch": self.watch} if "tokens" in self.versions else message
 
     def edit(self, ident: int, mode: str, ids: list[str]) -> dict[str, Any]:
         """Edit the watchlist; return the message. What is held of it counts no more.

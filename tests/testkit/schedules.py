@@ -73,7 +73,7 @@ class Play:
         self.checks = 0
         self.checked: dict[str, tuple[str, int]] = {}
         self.now_s = 0.0
-        self.asked = itertools.count(1)
+        self.numbers = itertools.count(1)
         self.session: Session | None = None
         self.connect()
 
@@ -151,7 +151,7 @@ class Play:
             self.connect()
 
     def reload(self) -> None:
-        """A gateway finds its state diverged, and loads it anew under its connections."""
+        """A gateway finds its state diverged, and loads it again under its connections."""
         gateway = self.dice.choice(self.gateways)
         at_once(gateway.feed._load())
         gateway.read_history()
@@ -169,14 +169,14 @@ class Play:
         self.session.greet(None)
         client.connected()
         if client.versions:
-            self.send(client.resume(next(self.asked)))
+            self.send(client.resume(next(self.numbers)))
         missing = [t for t in TOPICS if t not in client.versions and t != "tokens"]
         if missing:
-            self.send({"id": next(self.asked), "op": "sub", "topics": missing})
+            self.send({"id": next(self.numbers), "op": "sub", "topics": missing})
         if "tokens" not in client.versions:
-            self.send(client.edit(next(self.asked), "set", client.watch or self.some_ids()))
+            self.send(client.edit(next(self.numbers), "set", client.watch or self.some_ids()))
         if dice.random() < 0.2:
-            self.send({"id": next(self.asked), "op": "rate", "max_hz": dice.choice([0.5, 2, 9])})
+            self.send({"id": next(self.numbers), "op": "rate", "max_hz": dice.choice([0.5, 2, 9])})
 
     def some_ids(self) -> list[str]:
         return self.dice.sample([*IDS, UNKNOWN], self.dice.randint(0, 6))
@@ -184,18 +184,18 @@ class Play:
     def edit_watchlist(self) -> None:
         if not self.sink.paused:
             mode = self.dice.choice(["set", "add", "add", "remove"])
-            self.send(self.client.edit(next(self.asked), mode, self.some_ids()))
+            self.send(self.client.edit(next(self.numbers), mode, self.some_ids()))
 
     def change_topics(self) -> None:
         if self.sink.paused:
             return
         name = self.dice.choice([t for t in TOPICS if t != "tokens"])
         if self.dice.random() < 0.5:
-            self.send({"id": next(self.asked), "op": "unsub", "topics": [name]})
+            self.send({"id": next(self.numbers), "op": "unsub", "topics": [name]})
             self.read()
             self.client.versions.pop(name, None)
         if not self.sink.paused:
-            self.send({"id": next(self.asked), "op": "sub", "topics": [name]})
+            self.send({"id": next(self.numbers), "op": "sub", "topics": [name]})
 
     def beat(self) -> None:
         self.gateway.world.now += 1000
@@ -206,7 +206,7 @@ class Play:
             if self.client.rx(frame) == RESUME:
                 assert frame["t"] == "hb", ("gap", frame, self.client.versions)
                 if not self.sink.paused:
-                    self.send(self.client.resume(next(self.asked)))
+                    self.send(self.client.resume(next(self.numbers)))
             self.check(frame.get("k"))
         if not self.sink.paused:
             assert self.session is not None
@@ -239,7 +239,7 @@ class Play:
         client = self.client
         lost = client.lost.get(topic, ())
         due = self.ledger.alerts_of(topic, epoch, client.heard_from[topic], version)
-        heard = [said["i"] for said in client.heard[topic]]
+        heard = [alert["i"] for alert in client.heard[topic]]
         must = [i for i in due if not any(a < int(i.split(".")[0]) <= b for a, b in lost)]
         assert [i for i in heard if i in set(must)] == must, (topic, epoch, version)
         assert set(heard) <= set(due), (topic, epoch, version)
@@ -280,7 +280,7 @@ class Play:
         missing = [topic for topic in TOPICS if topic not in client.versions]
         if missing:  # taken away, and then the client had no chance to ask for it again
             assert "tokens" not in missing
-            self.send({"id": next(self.asked), "op": "sub", "topics": missing})
+            self.send({"id": next(self.numbers), "op": "sub", "topics": missing})
             for _ in range(30):
                 self.read()
         self.gateway.beat()

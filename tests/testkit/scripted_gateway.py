@@ -70,18 +70,18 @@ class Visit:
         """Return the next request of a kind; others are passed over."""
         async with asyncio.timeout(5):
             while True:
-                said: dict[str, Any] = json.loads(await self._socket.recv())
-                if said["op"] == op:
-                    return said
+                request: dict[str, Any] = json.loads(await self._socket.recv())
+                if request["op"] == op:
+                    return request
 
     async def serve(self, topics: dict[str, dict[str, Any]]) -> dict[str, Any]:
         """Say hello, wait for `sub`, answer with snapshots; return the request."""
         await self.say(HELLO)
-        asked = await self.hear("sub")
-        starts = dict.fromkeys(asked["topics"], "snap")
-        await self.say({"t": "ok", "id": asked["id"], "topics": starts})
-        await self.say(*[topics[topic] for topic in asked["topics"] if topic in topics])
-        return asked
+        request = await self.hear("sub")
+        starts = dict.fromkeys(request["topics"], "snap")
+        await self.say({"t": "ok", "id": request["id"], "topics": starts})
+        await self.say(*[topics[topic] for topic in request["topics"] if topic in topics])
+        return request
 
     async def close(self, code: int, reason: str = "") -> None:
         await self._socket.close(code, reason)

@@ -14,11 +14,11 @@ Handler = Callable[[str, asyncio.StreamWriter], Awaitable[None]]
 
 
 class Upstream:
-    """Answers GET by path with raw bytes; counts what was asked and how many connections came."""
+    """Answers GET by path with raw bytes; counts calls and connections."""
 
     def __init__(self) -> None:
         self.url = ""
-        self.asked: Counter[str] = Counter()
+        self.calls: Counter[str] = Counter()
         self.headers: list[str] = []
         self.connections = 0
         self.handlers: dict[str, Handler] = {}
@@ -60,7 +60,7 @@ class Upstream:
             while not writer.is_closing():
                 head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
                 path = head.split(" ", 2)[1]
-                self.asked[path.partition("?")[0]] += 1
+                self.calls[path.partition("?")[0]] += 1
                 self.headers.append(head)
                 handler = self.handlers.get(path) or self.handlers.get(path.partition("?")[0])
                 if handler is None:

@@ -33,21 +33,21 @@ class Body:
     source: str
     read: Callable[[bytes, int], ParsedBody]
     records: tuple[bytes, ...]
-    asked: int = 0  # JSON:API: the records before this one are `data`, the others `included`
+    primary: int = 0  # JSON:API: the records before this one are `data`, the others `included`
     around: tuple[bytes, bytes, bytes] = (b"[", b"", b"]")
 
     def __bytes__(self) -> bytes:
         start, middle, end = self.around
         if not middle:
             return start + b",\n".join(self.records) + end
-        data, included = self.records[: self.asked], self.records[self.asked :]
+        data, included = self.records[: self.primary], self.records[self.primary :]
         return start + b",".join(data) + middle + b",".join(included) + end
 
     def with_records(self, at: int, *records: bytes) -> Body:
         """Return the body with these records in place of one."""
-        asked = self.asked + len(records) - 1 if at < self.asked else self.asked
+        primary = self.primary + len(records) - 1 if at < self.primary else self.primary
         return replace(
-            self, asked=asked, records=(*self.records[:at], *records, *self.records[at + 1 :])
+            self, primary=primary, records=(*self.records[:at], *records, *self.records[at + 1 :])
         )
 
     def page(self) -> ParsedBody:
@@ -70,7 +70,7 @@ def _bodies(source: str, document: Document) -> Iterator[Body]:
                 source,
                 geckoterminal.read_page,
                 _dumped([*data, *included]),
-                asked=len(data),
+                primary=len(data),
                 around=(b'{"data":[', b'],"included":[', b"]}"),
             )
     elif source == "jupiter" and isinstance(document, dict):
@@ -116,12 +116,12 @@ def damaged(draw: st.DrawFn, source: str) -> tuple[Body, int, bytes]:
 
 def _few(body: Body, at: int) -> tuple[Body, int]:
     """Keep the record, two neighbours on each side, and all that belong to another list."""
-    low, high = (0, body.asked) if at < body.asked else (body.asked, len(body.records))
+    low, high = (0, body.primary) if at < body.primary else (body.primary, len(body.records))
     first, last = max(low, at - 2), min(high, at + 3)
     kept = (*body.records[:low][:2], *body.records[first:last], *body.records[high:][:6])
     before = min(low, 2)
-    asked = last - first if at < body.asked else before
-    return replace(body, records=kept, asked=asked), before + at - first
+    primary = last - first if at < body.primary else before
+    return replace(body, records=kept, primary=primary), before + at - first
 
 
 def _with_another_value(random: Random, record: bytes) -> bytes:
@@ -151,7 +151,7 @@ def assert_others_are_read(body: Body, at: int, record: bytes) -> ParsedBody:
 
 def _alone(body: Body, at: int, record: bytes) -> ParsedBody:
     """Return what the damaged record would say by itself."""
-    return _page_or_none(replace(body.with_records(at, record), records=(record,), asked=1))
+    return _page_or_none(replace(body.with_records(at, record), records=(record,), primary=1))
 
 
 def _page_or_none(body: Body) -> ParsedBody:

@@ -1,4 +1,4 @@
-"""Alerts on the stream: who hears which, what is told again, what is lost and said to be."""
+"""Alerts on the stream: who gets which, what is sent again, what is lost and reported as lost."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def gateway(ledger: Ledger) -> FakeGateway:
     return FakeGateway(ledger)
 
 
-def told(frames: list[dict[str, Any]]) -> list[str]:
+def alert_ids(frames: list[dict[str, Any]]) -> list[str]:
     return [event["i"] for frame in frames for event in frame.get("ev", ())]
 
 
@@ -55,7 +55,7 @@ def test_a_topic_receives_its_alerts_of_its_level_and_above(
     gateway.follow(ledger.commit(token("A", price=2), alerts=[(A, 1), (B, 2), (A, 3)]))
 
     frames = sink.drain()
-    assert told(frames) == heard
+    assert alert_ids(frames) == heard
     assert all((f["t"], f["k"], f["pv"], f["v"]) == ("ev", topic, 1, 2) for f in frames)
 
 
@@ -67,7 +67,7 @@ def test_a_resume_is_sent_what_it_missed(ledger: Ledger, gateway: FakeGateway) -
 
     frames = sink.drain()
     assert [(f["t"], f["pv"], f["v"]) for f in frames] == [("ev", 2, 4)]
-    assert told(frames) == ["3.1", "4.1"]
+    assert alert_ids(frames) == ["3.1", "4.1"]
 
 
 def test_a_gateway_that_comes_later_sends_what_the_log_holds(ledger: Ledger) -> None:
@@ -77,7 +77,7 @@ def test_a_gateway_that_comes_later_sends_what_the_log_holds(ledger: Ledger) -> 
 
     _, sink = enter(late, "alerts", since=("e1", 1))
 
-    assert told(sink.drain()) == ["2.0", "3.0"]
+    assert alert_ids(sink.drain()) == ["2.0", "3.0"]
 
 
 def test_what_the_log_no_longer_holds_is_reported_as_lost(ledger: Ledger) -> None:
@@ -90,7 +90,7 @@ def test_what_the_log_no_longer_holds_is_reported_as_lost(ledger: Ledger) -> Non
 
     lost, events = sink.drain()
     assert lost == {"t": "lost", "k": "alerts", "from": 1, "to": 2}
-    assert (events["pv"], events["v"], told([events])) == (1, 3, ["3.0"])
+    assert (events["pv"], events["v"], alert_ids([events])) == (1, 3, ["3.0"])
 
 
 def test_when_the_store_cannot_say_everything_before_is_lost(ledger: Ledger) -> None:
@@ -122,7 +122,7 @@ def test_a_load_costs_no_alert(ledger: Ledger, gateway: FakeGateway) -> None:
         ("ev", "alerts", 2),
         ("snap", "all", 2),
     ]
-    assert told(frames) == ["2.0"]
+    assert alert_ids(frames) == ["2.0"]
 
 
 def test_a_new_epoch_starts_the_topic_again(ledger: Ledger, gateway: FakeGateway) -> None:
@@ -135,7 +135,7 @@ def test_a_new_epoch_starts_the_topic_again(ledger: Ledger, gateway: FakeGateway
 
     snap, events = sink.drain()
     assert (snap["t"], snap["e"], snap["rows"]) == ("snap", "e2", [])
-    assert told([events]) == ["2.0"]
+    assert alert_ids([events]) == ["2.0"]
 
 
 def test_a_slow_reader_gets_them_all_in_one_frame(ledger: Ledger, gateway: FakeGateway) -> None:
@@ -160,7 +160,7 @@ def test_an_event_that_is_not_understood_is_passed_over(
 
     _, sink = enter(gateway, "alerts", since=("e1", 0))
 
-    assert told(sink.drain()) == []
+    assert alert_ids(sink.drain()) == []
 
 
 def test_so_many_alerts_are_kept(
@@ -174,7 +174,7 @@ def test_so_many_alerts_are_kept(
 
     lost, events = sink.drain()
     assert (lost["from"], lost["to"]) == (2, 3)
-    assert told([events]) == ["4.0", "5.0", "6.0"]
+    assert alert_ids([events]) == ["4.0", "5.0", "6.0"]
 
 
 async def test_the_history_says_how_far_back_it_is_whole(
@@ -209,8 +209,8 @@ async def test_a_restarted_gateway_replays_from_the_log(
         await writer.commit(alerts=[(A, 3)])
         live = await receive(client, "ev")
 
-    assert told([events]) == ["2.0"]
-    assert told([live]) == ["3.0"]
+    assert alert_ids([events]) == ["2.0"]
+    assert alert_ids([live]) == ["3.0"]
 
 
 async def test_a_log_that_cannot_be_read_holds_nobody_up(

@@ -65,7 +65,7 @@ class Crowd:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def p99_ms(self, writer: Writer) -> float:
-        """Trade for a while; return the 99th percentile of what it took to be told."""
+        """Trade for a while; return the 99th percentile of what it took to arrive."""
         dice, self.waits_s = random.Random(5), []
         until_s = time.monotonic() + SECONDS
         while time.monotonic() < until_s:

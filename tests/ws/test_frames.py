@@ -78,9 +78,9 @@ def test_who_is_in_the_middle_of_a_retired_message_gets_the_rest_in_small_parts(
 
     assert 200 * 1024 < len(first) <= SHARED_PART + 100
     assert max(map(len, rest)) <= PRIVATE_PART + 100
-    said = [unframe(frame)[0] for frame in (first, *rest)]
-    assert [row["id"] for part in said for row in part["rows"]] == [str(n) for n in range(600)]
-    assert [part.get("more", False) for part in said] == [True] * (len(said) - 1) + [False]
+    decoded = [unframe(frame)[0] for frame in (first, *rest)]
+    assert [row["id"] for part in decoded for row in part["rows"]] == [str(n) for n in range(600)]
+    assert [part.get("more", False) for part in decoded] == [True] * (len(decoded) - 1) + [False]
 
 
 entries = st.lists(st.text("ab", max_size=30).map(lambda s: b'"%b"' % s.encode()), max_size=12)
@@ -95,9 +95,9 @@ def test_split_parts_say_the_same_as_the_whole(
     parts = list(diff_parts("all", 1, 2, 0, body, limit=limit))
 
     (whole,) = [unframe(f)[0] for f in diff_parts("all", 1, 2, 0, body, limit=1 << 20)]
-    said = [unframe(frame)[0] for frame in parts]
+    decoded = [unframe(frame)[0] for frame in parts]
     for kind in ("set", "add", "del"):
-        assert [e for part in said for e in part.get(kind, [])] == whole.get(kind, [])
-    assert [part.get("more", False) for part in said] == [True] * (len(said) - 1) + [False]
+        assert [e for part in decoded for e in part.get(kind, [])] == whole.get(kind, [])
+    assert [part.get("more", False) for part in decoded] == [True] * (len(decoded) - 1) + [False]
     # 80 bytes are more than the head; a single entry may be longer than the limit.
     assert all(len(frame) <= max(limit, 33) + 80 for frame in parts)

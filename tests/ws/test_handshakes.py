@@ -88,7 +88,7 @@ async def test_an_origin_can_be_required(start_gateway: StartGateway) -> None:
         (None, None),
     ],
 )
-async def test_the_subprotocol_is_echoed_when_it_is_asked_for(
+async def test_the_subprotocol_is_echoed_when_it_is_offered(
     gateway: LocalGateway, offered: list[str] | None, spoken: str | None
 ) -> None:
     subprotocols = None if offered is None else [Subprotocol(name) for name in offered]
@@ -159,9 +159,9 @@ async def test_health_says_how_it_is(gateway: LocalGateway) -> None:
         await receive(client, "snap")
         answer = await raw.answer(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
 
-    said = json.loads(answer.partition(b"\r\n\r\n")[2])
-    assert (said["epoch"], said["version"], said["token_count"]) == ("e1", 1, 1)
-    assert said["connections"] == 1
+    problem = json.loads(answer.partition(b"\r\n\r\n")[2])
+    assert (problem["epoch"], problem["version"], problem["token_count"]) == ("e1", 1, 1)
+    assert problem["connections"] == 1
 
 
 # -- 64: half a handshake -------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""The hub: who is told what, in which bytes, and what a slow connection costs."""
+"""The hub: who is sent what, in which bytes, and what a slow connection costs."""
 
 from __future__ import annotations
 
@@ -154,7 +154,7 @@ def test_a_resume_gets_what_changed_and_what_was_removed(
     assert [(f["pv"], f["cf"]) for f in frames] == [(1, 2), (1, 2)]
     assert [row["id"] for row in frames[0]["add"]] == ["solana:C"]
     assert frames[0]["del"] == ["solana:A"]
-    assert "add" not in frames[1]  # told even when empty
+    assert "add" not in frames[1]  # sent even when empty
 
 
 @pytest.mark.parametrize("since", [("e0", 1), ("e1", 1)])
@@ -234,7 +234,7 @@ def test_who_asks_while_nothing_is_loaded_is_served_when_it_is(ledger: Ledger) -
     assert how == {"all": "wait", "chain:base": "wait"}
     frames = sink.drain()
     assert kinds(frames) == [("hb", None, 0), ("snap", "chain:base", 1)]
-    assert frames[0]["e"] == "e1"  # what the client said it holds
+    assert frames[0]["e"] == "e1"  # what the client claims to hold
 
 
 @pytest.mark.parametrize(("age_ms", "status"), [(0, "live"), (3_000, "live"), (3_001, "stale")])

@@ -56,28 +56,28 @@ class Recorded:
 
 
 def whole_conversation() -> Recorded:
-    said = Recorded()
-    said.session.greet(None)
-    said.say(op="sub", topics=TOPICS)
-    said.say(op="watch", ids=["solana:A", "solana:B"])
-    said.commit(token("A", price=None, volume_24h=3, stale=True), alerts=[("solana:A", 2)])
-    said.commit(token("C", **ROW))
-    said.commit({}, ["solana:B"])
-    said.say(op="rate", max_hz=0.01)
-    said.commit(token("C", price=2))
-    said.commit(token("C", price=3))
-    said.gateway.world.now += 200_000
-    said.gateway.sweep()
-    said.take()
-    said.say(op="resume", e="e1", topics={"all": 1, LIST: 1, "alerts": 1}, watch=["solana:A"])
-    said.say(op="ping", ts=5)
-    said.say(op="unsub", topics=["all"])
-    said.say(op="sub", topics=["nonsense"])
-    said.gateway.world.age = None
-    said.gateway.beat()
-    said.session.bye()
-    said.take()
-    return said
+    recorded = Recorded()
+    recorded.session.greet(None)
+    recorded.say(op="sub", topics=TOPICS)
+    recorded.say(op="watch", ids=["solana:A", "solana:B"])
+    recorded.commit(token("A", price=None, volume_24h=3, stale=True), alerts=[("solana:A", 2)])
+    recorded.commit(token("C", **ROW))
+    recorded.commit({}, ["solana:B"])
+    recorded.say(op="rate", max_hz=0.01)
+    recorded.commit(token("C", price=2))
+    recorded.commit(token("C", price=3))
+    recorded.gateway.world.now += 200_000
+    recorded.gateway.sweep()
+    recorded.take()
+    recorded.say(op="resume", e="e1", topics={"all": 1, LIST: 1, "alerts": 1}, watch=["solana:A"])
+    recorded.say(op="ping", ts=5)
+    recorded.say(op="unsub", topics=["all"])
+    recorded.say(op="sub", topics=["nonsense"])
+    recorded.gateway.world.age = None
+    recorded.gateway.beat()
+    recorded.session.bye()
+    recorded.take()
+    return recorded
 
 
 def test_what_the_gateway_assembles_is_what_the_structs_say() -> None:
@@ -91,24 +91,24 @@ def test_what_the_gateway_assembles_is_what_the_structs_say() -> None:
 
 
 def test_parts_of_a_split_message_are_what_the_structs_say() -> None:
-    said = Recorded()
-    said.commit({f"solana:{n}": {**ROW, "protocol": "x" * 500} for n in range(700)})
+    recorded = Recorded()
+    recorded.commit({f"solana:{n}": {**ROW, "protocol": "x" * 500} for n in range(700)})
 
-    said.say(op="sub", topics=["all"])
+    recorded.say(op="sub", topics=["all"])
 
-    assert [frame.get("more") for frame in said.frames] == [None, True, True, None]
-    assert [same(frame) for frame in said.frames] == said.frames
+    assert [frame.get("more") for frame in recorded.frames] == [None, True, True, None]
+    assert [same(frame) for frame in recorded.frames] == recorded.frames
 
 
 def test_a_notice_of_lost_alerts_is_what_the_struct_says() -> None:
-    said = Recorded()
-    said.ledger.alerts_floor = 1
-    said.gateway.load()
+    recorded = Recorded()
+    recorded.ledger.alerts_floor = 1
+    recorded.gateway.load()
 
-    said.say(op="resume", e="e1", topics={"alerts": 0})
+    recorded.say(op="resume", e="e1", topics={"alerts": 0})
 
-    assert said.frames[1]["t"] == "lost"
-    assert [same(frame) for frame in said.frames] == said.frames
+    assert recorded.frames[1]["t"] == "lost"
+    assert [same(frame) for frame in recorded.frames] == recorded.frames
 
 
 def test_the_reference_client_knows_nothing_of_the_protocols_module() -> None:

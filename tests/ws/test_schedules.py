@@ -165,7 +165,7 @@ class Play:
             self.read()
         self.gateway.beat()
         self.read()
-        # The rule has no word for topics whose snapshot was never asked for again after a
+        # The rule has no word for topics whose snapshot was never requested again after a
         # resume in the middle of an epoch change: a client subscribes to those it lacks.
         assert self.client.epoch == self.ledger.epoch
         assert self.client.versions == dict.fromkeys(TOPICS, self.ledger.version)

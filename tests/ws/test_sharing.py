@@ -192,8 +192,8 @@ def test_who_rests_and_asks_for_more_is_brought_up_to_date(
 ) -> None:
     sink = FakeSink()
     caller = Session(gateway.hub, sink)
-    for said in ('{"op":"sub","topics":["all"]}', '{"op":"rate","max_hz":0.1}'):
-        caller.receive(said, 0.0)
+    for message in ('{"op":"sub","topics":["all"]}', '{"op":"rate","max_hz":0.1}'):
+        caller.receive(message, 0.0)
     for n in range(3):
         gateway.follow(ledger.commit(token("A", price=n)))
     sink.drain()

@@ -1,4 +1,4 @@
-"""The watchlist: one per connection, edited, resumed with its ids, told to the fetchers."""
+"""The watchlist: one per connection, edited, resumed with its ids, sent to the fetchers."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def gateway(ledger: Ledger) -> FakeGateway:
 
 
 class Caller:
-    """A session, and what it is told."""
+    """A session, and what it is sent."""
 
     def __init__(self, gateway: FakeGateway, room: int = 1 << 30) -> None:
         self.sink = FakeSink(room)
@@ -90,11 +90,11 @@ def test_each_connection_has_its_own(ledger: Ledger, gateway: FakeGateway) -> No
 def test_a_resume_with_its_ids_gets_what_was_missed(ledger: Ledger, gateway: FakeGateway) -> None:
     gateway.follow(ledger.commit(token("A", price=9)))
 
-    said = Caller(gateway).say(
+    answer = Caller(gateway).say(
         op="resume", e="e1", topics={"tokens": 1}, watch=["solana:A", "solana:B"]
     )
 
-    ok, diff = said
+    ok, diff = answer
     assert ok["topics"] == {"tokens": "diff"}
     assert (diff["pv"], diff["v"], [row["id"] for row in diff["add"]]) == (1, 2, ["solana:A"])
 
@@ -146,7 +146,7 @@ def test_while_older_frames_are_on_their_way_the_answer_waits_for_its_snapshot(
     caller = Caller(gateway, room=200)
     caller.say(op="sub", topics=["all"])
     caller.say(op="watch", ids=["solana:A"])
-    gateway.apply(ledger.commit(token("A", price=9, text="x" * 300)))  # not told yet
+    gateway.apply(ledger.commit(token("A", price=9, text="x" * 300)))  # not sent yet
 
     caller.say(op="watch", mode="add", ids=["solana:B"])
     gateway.sweep()
@@ -235,7 +235,7 @@ async def test_a_gateway_reports_its_watchlists_and_token_topics(
         assert (await receive(client, "ok"))["topics"].keys() == {"tokens", "token:base:T1"}
         assert (await ask(client, op="watch", mode="add", ids=["solana:B"]))["t"] == "ok"
 
-        async def told() -> bool:
+        async def is_sent() -> bool:
             client: Any = redis
             found = dict(await client.zrange(keys.watched, 0, -1, withscores=True))
             recent = (time.time() - 60) * 1000
@@ -243,4 +243,4 @@ async def test_a_gateway_reports_its_watchlists_and_token_topics(
                 score > recent for score in found.values()
             )
 
-        await eventually(told)
+        await eventually(is_sent)
