@@ -109,10 +109,13 @@ def test_neither_more_sources_nor_long_ages_push_the_tools_out(
 
 @pytest.mark.parametrize("width", [1440, 1280, 1024, 768, 380])
 def test_nothing_is_cut_off_and_heads_stand_above_their_figures(
-    watched: Watched, width: int
+    watched: Watched, stack: Demo, width: int
 ) -> None:
-    with watched.open(width=width, height=760) as page:
+    changes = {f"price_change_{window}": 888.88 for window in ("5m", "1h", "6h", "24h")}
+    stack.ingest(token(address(82), volume=9e14, **changes), ack=True)  # the widest there are
+    with watched.open(width=width, height=760, motion="reduce") as page:
         until(lambda: phase(page) == "live")
+        until(lambda: page.inner_text(f'[data-id="solana:{address(82)}"]').count("888.88%") >= 1)
         page.keyboard.press("p")
         assert page.evaluate(CUT) == []
         page.click(".dismiss")
