@@ -18,9 +18,10 @@ from typing import Any
 from prometheus_client import CollectorRegistry
 from prometheus_client import Histogram as LibraryHistogram
 
-from services.api.counts import ApiCounts, Routes
-from services.api.edge.answer import TaggedAnswer
+from services.api.counts import ApiCounts
 from services.ws.core.counts import GatewayCounts
+from shared.edge.http.answer import TaggedAnswer
+from shared.edge.http.counts import Routes
 from shared.process.measure import REQUEST_S, Histogram
 
 ROUNDS, CALLS = 1_000, 200

@@ -8,28 +8,29 @@ from importlib.metadata import version
 
 from starlette.types import ASGIApp
 
-from services.api.counts import ApiCounts, Routes
+from services.api.counts import ApiCounts
 from services.api.discover.endpoint import Discover
 from services.api.discover.pages import Pages
 from services.api.discover.pinned_orders import PinnedOrders
 from services.api.documents.files import document_routes
-from services.api.edge.connection import Bounds, serving
-from services.api.edge.middleware import edge
-from services.api.edge.middleware.cache import LISTS
-from services.api.edge.visitors import Visitors
 from services.api.health import Health, Livez, Readyz
 from services.api.ingest.endpoint import Ingest
 from services.api.ingest.outcome_reader import OutcomeReader
 from services.api.ingest.receipts import Receipts
 from services.api.live import Live
 from services.api.metrics import export
-from services.api.routes import build_router
 from services.api.search.endpoint import Search
 from services.api.settings import FINISH_S, ApiSettings
 from services.api.sources import Sources
 from services.api.tokens import TokenEndpoint
 from services.api.webpage import page_routes
 from shared.edge.client_address import Proxies
+from shared.edge.http.connection import Bounds, serving
+from shared.edge.http.counts import Routes
+from shared.edge.http.middleware import edge
+from shared.edge.http.middleware.cache import LISTS
+from shared.edge.http.router import build_router
+from shared.edge.http.visitors import Visitors
 from shared.edge.http_server import HttpServer
 from shared.edge.rates import Costs, Rates
 from shared.errors import ConfigError

@@ -9,14 +9,14 @@ from typing import Any, Final
 
 from starlette.types import Receive, Scope, Send
 
-from services.api.discover.cache import Flights
 from services.api.discover.query import parse_parameters
-from services.api.edge.answer import Answer, json_answer
-from services.api.edge.problem import Problem
 from services.api.live import Live
 from services.api.sources import why_nothing_comes
-from services.api.storage import WARMING_DETAIL, storage
+from shared.edge.http.answer import Answer, json_answer
+from shared.edge.http.problem import Problem
+from shared.edge.http.storage import WARMING_DETAIL, storage
 from shared.keys import SILENCE_S, Keys
+from shared.process.flights import Flights
 from shared.process.loop_watch import LoopWatch
 from shared.redis.connect import Redis
 from shared.sources import POLLED

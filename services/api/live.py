@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from services.api.hints import misspelt
 from services.api.search.name_index import NameIndex
-from services.api.storage import storage, warming
+from shared.edge.http.storage import storage, warming
 from shared.keys import Keys, id_hash
 from shared.redis.connect import Redis
 from shared.state.feed import Feed

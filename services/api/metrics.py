@@ -1,4 +1,4 @@
-"""What the api shows: requests by route, the page cache, refusals, ingest."""
+"""What the api shows: requests, the page cache, ingest."""
 
 from __future__ import annotations
 
@@ -7,31 +7,18 @@ from collections.abc import Iterator
 from prometheus_client.metrics_core import Metric
 
 from services.api.counts import ApiCounts
-from shared.process.metrics import Metrics, counter, gauge, histogram
+from shared.edge.http.metrics import export_http
+from shared.process.metrics import Metrics, counter, histogram
 from shared.state.feed import Feed
 from shared.state.feed_metrics import export_feed
 
 
 def export(metrics: Metrics, counts: ApiCounts, feed: Feed) -> None:
     """Show the numbers that the api keeps."""
+    export_http(metrics, counts)
     export_feed(metrics, feed)
 
     def collect() -> Iterator[Metric]:
-        yield histogram(
-            "http_request_duration_seconds",
-            "Requests by route and class of status, from headers to the answer's last byte; none: "
-            "the client left before there was one.",
-            counts.requests,
-            "route",
-            "status",
-        )
-        yield gauge("http_requests_in_flight", "Requests under way.", counts.inflight)
-        yield counter(
-            "http_problems",
-            "Errors answered, by code (docs/HTTP.md): rate and overloaded are limits.",
-            counts.problems,
-            "code",
-        )
         yield counter(
             "page_cache_hits", "Pages answered from the cache of a version.", counts.cache_hits
         )

@@ -6,10 +6,10 @@ import time
 from collections.abc import Mapping
 from typing import Any, Final, TypeAlias
 
-from services.api.discover.cache import Flights
-from services.api.edge.problem import Problem
-from services.api.storage import storage
+from shared.edge.http.problem import Problem
+from shared.edge.http.storage import storage
 from shared.keys import Keys
+from shared.process.flights import Flights
 from shared.redis.connect import Redis
 from shared.sources import POLLED
 

@@ -10,11 +10,11 @@ from starlette.types import Receive, Scope, Send
 
 from services.api.discover.query import parse_parameters
 from services.api.discover.quoting import parse_quote, quote_rows
-from services.api.edge.answer import json_answer
-from services.api.edge.problem import Problem, clip
 from services.api.hints import did_you_mean, misspelt
-from services.api.storage import storage, warming
 from shared.chains import canonical_chain, split_token_id, token_id
+from shared.edge.http.answer import json_answer
+from shared.edge.http.problem import Problem, clip
+from shared.edge.http.storage import storage, warming
 from shared.keys import Keys
 from shared.merge.explain import explain
 from shared.merge.explained import PoolExplanation

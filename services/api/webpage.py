@@ -17,8 +17,8 @@ from urllib.parse import urlsplit
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from services.api.discover.query import parse_parameters
-from services.api.edge.answer import Answer, Header, NotModified, json_answer, matches
-from services.api.edge.problem import Problem, clip
+from shared.edge.http.answer import Answer, Header, NotModified, json_answer, matches
+from shared.edge.http.problem import Problem, clip
 from shared.sources import POLLED, letters
 
 FOLDER: Final = Path(__file__).parent / "page"

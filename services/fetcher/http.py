@@ -23,10 +23,10 @@ from aiolimiter import AsyncLimiter
 from services.fetcher.breaker import Breaker, State
 from services.fetcher.budget import Budget, burst_of
 from services.fetcher.counts import FetcherCounts
-from services.fetcher.inflate import Inflater
 from services.fetcher.source import Call, Source
 from services.fetcher.waits import requested_wait_s
 from shared.errors import MalformedBody, Resting, SourceError, Throttled, Unavailable
+from shared.inflate import Inflater
 
 CONNECT_S: Final = 2.0
 READ_S: Final = 5.0

@@ -13,9 +13,9 @@ import pytest
 from redis.exceptions import ResponseError
 
 from dexwire.server.up.embedded import EmbeddedServer
-from services.api.edge.problem import Problem
 from services.api.settings import ApiSettings
-from services.api.storage import storage
+from shared.edge.http.problem import Problem
+from shared.edge.http.storage import storage
 from shared.keys import Keys
 from shared.redis.connect import Redis, open_redis
 from tests.testkit.api import Served, consume, serve

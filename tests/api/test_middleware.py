@@ -9,9 +9,9 @@ import pytest
 from starlette.types import Receive, Scope, Send
 
 from services.api.counts import ApiCounts
-from services.api.edge.answer import Answer
-from services.api.edge.middleware import edge
-from services.api.edge.visitors import Visitors
+from shared.edge.http.answer import Answer
+from shared.edge.http.middleware import edge
+from shared.edge.http.visitors import Visitors
 from shared.edge.rates import Rates
 from tests.testkit.wait import eventually
 

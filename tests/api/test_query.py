@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.api.discover.query import DiscoverQuery, parse_discover
-from services.api.edge.problem import Problem
+from shared.edge.http.problem import Problem
 from tests.testkit.api import problem_of
 
 

@@ -13,7 +13,7 @@ import pytest
 from services.aggregator.app import run as run_aggregator
 from services.aggregator.settings import AggregatorSettings
 from services.api.discover.quoting import parse_quote
-from services.api.edge.problem import Problem
+from shared.edge.http.problem import Problem
 from shared.keys import Keys
 from shared.model import PoolReading, Reading, ReadingBatch
 from shared.redis.connect import Redis

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.api.edge.problem import Problem
 from services.api.search.name_index import NameIndex, parse_text
+from shared.edge.http.problem import Problem
 from shared.merge.names import fold, fold_ticker
 from tests.testkit.api import Served, Start
 from tests.testkit.commits import Writer, row

@@ -11,8 +11,8 @@ import httpx
 import pytest
 
 from services.api.app import run
-from services.api.edge.graceful_close import GracefulClose
 from services.api.settings import ApiSettings
+from shared.edge.http.graceful_close import GracefulClose
 from shared.errors import ConfigError
 from tests.testkit.api import SECRET, Launch, RunningApi, consume
 from tests.testkit.commits import Writer, row

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from services.api.edge.answer import matches, weak_tag
+from shared.edge.http.answer import matches, weak_tag
 from tests.testkit.api import Start
 from tests.testkit.commits import Writer, row
 

@@ -1,7 +1,7 @@
 """What the api uses of uvicorn beyond its documentation, held to the version that is installed.
 
 A failure here means: uvicorn has changed. Read its `protocols/http/httptools_impl.py` and
-`server.py`, adapt `services/api/edge/uvicorn_protocol.py` or `shared/edge/http_server.py` and this
+`server.py`, adapt `shared/edge/http/uvicorn_protocol.py` or `shared/edge/http_server.py` and this
 table, run tests/api and tests/limits, then move the bound in packaging/server/pyproject.toml.
 """
 
@@ -25,10 +25,10 @@ from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
-from services.api.edge import uvicorn_protocol
-from services.api.edge.answer import Answer
-from services.api.edge.uvicorn_protocol import UvicornProtocol
 from shared.edge import http_server
+from shared.edge.http import uvicorn_protocol
+from shared.edge.http.answer import Answer
+from shared.edge.http.uvicorn_protocol import UvicornProtocol
 from shared.edge.http_server import HttpServer
 from shared.process.listen import listen
 from tests.testkit.process import ROOT

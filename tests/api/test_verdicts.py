@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import UNSET
 
-from services.api.edge.problem import Problem
 from services.api.ingest.body import BatchVerdict, IngestToken, judge, readings
+from shared.edge.http.problem import Problem
 from shared.model import READING_FIELDS
 
 NESTED = b"[" * 100_000 + b"]" * 100_000

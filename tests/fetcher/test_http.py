@@ -15,9 +15,9 @@ import pytest
 
 from services.fetcher.budget import Budget
 from services.fetcher.http import MAX_BODY, Upstreams, open_client
-from services.fetcher.inflate import Inflater
 from services.fetcher.source import Call, ParsedBody, Source
 from shared.errors import MalformedBody, SourceError, Throttled, Unavailable
+from shared.inflate import Inflater
 from shared.keys import Keys
 from shared.redis.connect import Redis
 from tests.testkit.process import free_port

@@ -24,11 +24,11 @@ from services.api.discover.query import (
     parse_parameters,
 )
 from services.api.discover.quoting import parse_quote
-from services.api.edge.problem import Problem
 from services.api.search.endpoint import PARAMETERS
 from services.api.search.name_index import NameIndex, parse_text
 from services.api.tokens import parse_token
 from shared.chains import split_token_id
+from shared.edge.http.problem import Problem
 from tests.testkit.fuzzing import try_all
 from tests.testkit.mutations import mutated, recombined
 from tests.testkit.process import ROOT

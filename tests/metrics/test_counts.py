@@ -11,6 +11,7 @@ from services.aggregator.intake import Intake
 from services.aggregator.memory import Memory
 from services.api import counts as api
 from services.fetcher import counts as fetcher
+from shared.edge.http.counts import Routes
 from shared.errors import (
     Diverged,
     Fenced,
@@ -70,11 +71,11 @@ def test_values_come_by_one_label_by_several_or_by_none() -> None:
     ],
 )
 def test_a_path_is_counted_by_its_route_alone(path: str, route: str) -> None:
-    assert api.Routes(["/discover", "/tokens/{chain}/{address}"]).name(path) == route
+    assert Routes(["/discover", "/tokens/{chain}/{address}"]).name(path) == route
 
 
 def test_requests_are_kept_by_route_and_class_of_status() -> None:
-    counts = api.ApiCounts(api.Routes(["/discover"]))
+    counts = api.ApiCounts(Routes(["/discover"]))
 
     for path, status in (("/discover", 200), ("/discover", 304), ("/discover", 200), ("/x", 0)):
         counts.answered(path, status, 0.001)

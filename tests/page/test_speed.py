@@ -16,9 +16,9 @@ from playwright.sync_api import Browser
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.typing import Subprotocol
 
-from services.api.edge.answer import json_answer
-from services.api.routes import build_router
 from services.api.webpage import page_routes
+from shared.edge.http.answer import json_answer
+from shared.edge.http.router import build_router
 from shared.edge.http_server import HttpServer
 from shared.process.listen import listen
 from tests.testkit.browser import Watched

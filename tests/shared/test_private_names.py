@@ -3,7 +3,7 @@
 Ruff's SLF001 sees `thing._x`. This sees the rest: what a class inherits and takes from `self` or
 `super()`, methods of theirs that ours replace by accident, imports, `getattr(thing, "_x")` and
 `import_module("theirs._x")`.
-What cannot be done without is in services/api/edge/uvicorn_protocol.py, which a contract test holds
+What cannot be done without is in shared/edge/http/uvicorn_protocol.py, which a contract test holds
 to the installed version (tests/api/test_uvicorn_contract.py).
 """
 
@@ -24,7 +24,7 @@ from tests.testkit.process import ROOT
 
 OURS: Final = ("dexwire", "services", "shared")
 DOCUMENTED: Final = {"os._exit"}  # by Python's own documentation
-INSIDE_UVICORN: Final = "services/api/edge/uvicorn_protocol.py"
+INSIDE_UVICORN: Final = "shared/edge/http/uvicorn_protocol.py"
 _LOOKS_UP: Final = {
     "getattr",
     "setattr",

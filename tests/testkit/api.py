@@ -13,8 +13,8 @@ import msgspec
 
 from services.api.app import ApiParts, build_api, run
 from services.api.discover.query import parse_discover
-from services.api.edge.problem import Problem
 from services.api.settings import ApiSettings
+from shared.edge.http.problem import Problem
 from shared.keys import Keys
 from shared.model import RawBatch
 from shared.redis.connect import Redis, open_redis

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from services.api.discover.filters import RANGES
-from services.api.edge.problem import Problem
+from shared.edge.http.problem import Problem
 from shared.model import WINDOWED, WINDOWS
 
 

@@ -1,9 +1,8 @@
-"""Finished answers by state, and reads that several requests share."""
+"""Finished answers by state."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Hashable
 from typing import Final, Generic, TypeVar
 
 from services.api.live import Stamp
@@ -41,28 +40,3 @@ class VersionCache(Generic[K, V]):
         if len(self._entries) >= self._max:
             del self._entries[next(iter(self._entries))]
         self._entries[key] = value
-
-
-class Flights(Generic[K, V]):
-    """Concurrent requests for one thing share one read; nobody's cancellation ends another's."""
-
-    def __init__(self) -> None:
-        self._flights: dict[K, asyncio.Task[V]] = {}
-
-    async def share(self, key: K, read: Callable[[], Awaitable[V]]) -> V:
-        """Return what the read under way for this key gives, or start it."""
-        flight = self._flights.get(key)
-        if flight is None:
-            flight = asyncio.get_running_loop().create_task(_run(read))
-            self._flights[key] = flight
-            flight.add_done_callback(lambda done: self._land(key, done))
-        return await asyncio.shield(flight)
-
-    def _land(self, key: K, done: asyncio.Task[V]) -> None:
-        del self._flights[key]
-        if not done.cancelled():
-            done.exception()  # seen, even when every waiting request is gone
-
-
-async def _run(read: Callable[[], Awaitable[V]]) -> V:
-    return await read()

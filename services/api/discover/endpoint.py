@@ -10,13 +10,14 @@ from typing import Final
 from starlette.types import Receive, Scope, Send
 
 from services.api.counts import ApiCounts
-from services.api.discover.cache import Flights, VersionCache
+from services.api.discover.cache import VersionCache
 from services.api.discover.pages import Pages
 from services.api.discover.query import DiscoverQuery, parse_discover
-from services.api.edge.answer import Answer, TaggedAnswer
-from services.api.edge.visitors import for_free
 from services.api.live import Live, Stamp
-from services.api.storage import storage
+from shared.edge.http.answer import Answer, TaggedAnswer
+from shared.edge.http.storage import storage
+from shared.edge.http.visitors import for_free
+from shared.process.flights import Flights
 
 _MEMO_MAX_BYTES: Final = 200  # of a query string that is worth remembering
 _ANSWER_S: Final = 1.3  # for all that one page asks of the store, one after the other

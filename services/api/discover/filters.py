@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
-from services.api.edge.problem import Problem, clip
 from services.api.search.name_index import parse_text
+from shared.edge.http.problem import Problem, clip
 from shared.model import WINDOWED
 from shared.state.filters import Bound, Where
 

@@ -20,11 +20,11 @@ from services.api.discover.lists import order_of, still_passing
 from services.api.discover.pinned_orders import PinnedOrders
 from services.api.discover.query import DiscoverQuery, bad_cursor
 from services.api.discover.quoting import quote_rows
-from services.api.edge.answer import TaggedAnswer, weak_tag
-from services.api.edge.problem import Problem
 from services.api.hints import did_you_mean
 from services.api.live import Live, Stamp
-from services.api.storage import storage, warming
+from shared.edge.http.answer import TaggedAnswer, weak_tag
+from shared.edge.http.problem import Problem
+from shared.edge.http.storage import storage, warming
 from shared.keys import id_hash
 from shared.state.replica import Replica
 

@@ -18,9 +18,9 @@ from typing import Any, Final
 from services.api.discover.cursor import HASH_BYTES, epoch_hash, split_hashes
 from services.api.discover.lists import order_of
 from services.api.discover.query import DiscoverQuery
-from services.api.edge.problem import Problem
 from services.api.live import Live
-from services.api.storage import storage, unavailable
+from shared.edge.http.problem import Problem
+from shared.edge.http.storage import storage, unavailable
 from shared.keys import VIEW_MS, Keys
 from shared.redis.connect import Redis
 from shared.redis.script import Script

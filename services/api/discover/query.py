@@ -16,8 +16,8 @@ from services.api.discover import aliases
 from services.api.discover.filters import NO_FILTERS, Filters, follows_window, parse_filters
 from services.api.discover.filters import PARAMETERS as FILTERS
 from services.api.discover.quoting import parse_quote
-from services.api.edge.problem import Problem, clip
 from shared.chains import canonical_chain
+from shared.edge.http.problem import Problem, clip
 from shared.model import SORTS, WINDOWED, WINDOWS, metric_of
 
 LIMIT_MAX: Final = 100

@@ -9,8 +9,8 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from services.api.edge.problem import Problem, clip
 from shared.chain_table import CHAINS
+from shared.edge.http.problem import Problem, clip
 from shared.quotes import NATIVE
 from shared.state.messages import NativePrice
 

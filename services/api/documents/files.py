@@ -7,7 +7,7 @@ from typing import Final
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from services.api.edge.answer import SAFE_HEADERS, Answer, Header, NotModified, matches, weak_tag
+from shared.edge.http.answer import SAFE_HEADERS, Answer, Header, NotModified, matches, weak_tag
 
 # What Swagger UI needs: its own script and style, images within the style, requests to us.
 _PAGE_CSP: Final = (

@@ -17,7 +17,7 @@ from services.api.documents.routes import (
     Parameter,
 )
 from services.api.documents.schemas import ProblemBody
-from services.api.edge.problem import phrase
+from shared.edge.http.problem import phrase
 
 _REF: Final = "#/components/schemas/{name}"
 _HEADERS: Final = {

@@ -17,10 +17,10 @@ from typing import Annotated, Any, Final, TypeAlias
 import msgspec
 from msgspec import UNSET, DecodeError, Meta, Raw, Struct, UnsetType, ValidationError
 
-from services.api.edge.problem import Problem, clip
 from services.api.hints import did_you_mean, misplaced, misspelt
 from services.api.ingest import times
 from shared.chains import canonical_chain, token_id
+from shared.edge.http.problem import Problem, clip
 from shared.model import (
     READING_FIELDS,
     Figures,

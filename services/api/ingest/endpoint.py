@@ -14,9 +14,6 @@ from starlette.types import Receive, Scope, Send
 
 from services.api.counts import ApiCounts
 from services.api.discover.query import parse_parameters
-from services.api.edge.answer import Answer
-from services.api.edge.problem import Problem
-from services.api.edge.visitors import Visitors
 from services.api.ingest.body import BatchVerdict, judge, readings, without_refused
 from services.api.ingest.keyless import is_local
 from services.api.ingest.outcome_reader import OutcomeReader
@@ -24,7 +21,10 @@ from services.api.ingest.polled import judge_polled
 from services.api.ingest.producers import LOCAL, Producer, authenticate
 from services.api.ingest.receipts import BatchReceipt, ReceiptClock, Receipts
 from services.api.live import Committed, Live
-from services.api.storage import storage
+from shared.edge.http.answer import Answer
+from shared.edge.http.problem import Problem
+from shared.edge.http.storage import storage
+from shared.edge.http.visitors import Visitors
 from shared.edge.origins import spellings
 from shared.errors import StoreError
 from shared.model import SCHEMA, RawBatch, ReadingBatch

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from services.api.edge.problem import Problem
 from services.api.ingest.body import AcceptedToken, BatchVerdict
 from services.api.ingest.outcomes import (
     Posted,
@@ -18,8 +17,9 @@ from services.api.ingest.outcomes import (
     reasons_of,
 )
 from services.api.live import Live
-from services.api.storage import storage
 from shared.chains import token_id
+from shared.edge.http.problem import Problem
+from shared.edge.http.storage import storage
 from shared.keys import Keys
 from shared.merge.policy import MergeRules
 from shared.redis.connect import Redis

@@ -13,8 +13,8 @@ from typing import Any, Final, TypeAlias
 import msgspec
 from msgspec import Struct
 
-from services.api.edge.problem import clip
 from services.api.ingest.body import AcceptedToken
+from shared.edge.http.problem import clip
 from shared.merge.explain import explain
 from shared.merge.explained import FieldExplanation
 from shared.merge.policy import MergeRules

@@ -10,7 +10,6 @@ from typing import Final
 
 from msgspec import UNSET, Raw
 
-from services.api.edge.problem import Problem, clip
 from services.api.ingest.body import (
     AcceptedToken,
     BatchVerdict,
@@ -19,6 +18,7 @@ from services.api.ingest.body import (
     malformed,
     parse,
 )
+from shared.edge.http.problem import Problem, clip
 from shared.merge.readings import ReadingError, decode_reading
 from shared.model import READING_FIELDS, Reading
 from shared.sources import is_polled

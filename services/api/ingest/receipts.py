@@ -10,8 +10,8 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any, Final
 
-from services.api.edge.problem import Problem
-from services.api.storage import storage
+from shared.edge.http.problem import Problem
+from shared.edge.http.storage import storage
 from shared.keys import INGEST_SEEN_MS, Keys
 from shared.redis.connect import Redis
 from shared.redis.script import Script

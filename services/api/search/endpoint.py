@@ -16,11 +16,11 @@ from starlette.types import Receive, Scope, Send
 
 from services.api.discover.query import parse_limit, parse_parameters
 from services.api.discover.quoting import parse_quote, quote_rows
-from services.api.edge.answer import TaggedAnswer, weak_tag
-from services.api.edge.problem import Problem
-from services.api.edge.visitors import for_free
 from services.api.live import Live
 from services.api.search.name_index import NameIndex, parse_text
+from shared.edge.http.answer import TaggedAnswer, weak_tag
+from shared.edge.http.problem import Problem
+from shared.edge.http.visitors import for_free
 from shared.state.orders import Orders
 from shared.state.replica import Replica
 

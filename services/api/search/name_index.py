@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Final
 from unicodedata import normalize
 
-from services.api.edge.problem import Problem
 from shared.chains import canonical_chain, split_token_id, token_id
+from shared.edge.http.problem import Problem
 from shared.merge.names import drop_dollar, fold, fold_ticker
 from shared.spellings import canonical_address, spellings
 

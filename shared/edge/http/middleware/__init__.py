@@ -11,35 +11,36 @@ from collections.abc import Callable, Sequence
 
 from starlette.types import ASGIApp, Scope
 
-from services.api.counts import ApiCounts
-from services.api.edge.answer import Answer
-from services.api.edge.middleware.bodies import BodyMiddleware
-from services.api.edge.middleware.cache import CacheMiddleware
-from services.api.edge.middleware.connection import ConnectionMiddleware
-from services.api.edge.middleware.cors import CorsMiddleware, PreflightMiddleware
-from services.api.edge.middleware.headers import DEMO, HeadersMiddleware
-from services.api.edge.middleware.limits import InflightMiddleware, RateMiddleware
-from services.api.edge.middleware.metrics import MetricsMiddleware, StatusMiddleware
-from services.api.edge.visitors import Visitors
+from shared.edge.http.answer import Answer
+from shared.edge.http.counts import HttpCounts
+from shared.edge.http.middleware.bodies import BodyMiddleware
+from shared.edge.http.middleware.cache import CacheMiddleware
+from shared.edge.http.middleware.connection import ConnectionMiddleware
+from shared.edge.http.middleware.cors import CorsMiddleware, PreflightMiddleware
+from shared.edge.http.middleware.headers import DEMO, HeadersMiddleware
+from shared.edge.http.middleware.limits import InflightMiddleware, RateMiddleware
+from shared.edge.http.middleware.metrics import MetricsMiddleware, StatusMiddleware
+from shared.edge.http.visitors import Visitors
 
 
 def edge(
     app: ASGIApp,
     visitors: Visitors,
     *,
-    cached: Callable[[Scope], Answer | None],
+    cached: Callable[[Scope], Answer | None] | None = None,
     origins: Sequence[str] = (),
     max_inflight: int = 512,
     demo: bool = False,
-    counts: ApiCounts | None = None,
+    counts: HttpCounts | None = None,
     draining: Callable[[], bool] = lambda: False,
 ) -> ASGIApp:
     """Return the app behind all of them, put together from the innermost to the outermost."""
-    counts = counts or ApiCounts()
+    counts = counts or HttpCounts()
     app = InflightMiddleware(StatusMiddleware(app), counts, max_inflight)
     if origins:
         app = PreflightMiddleware(app, origins)
-    app = CacheMiddleware(app, cached)
+    if cached is not None:
+        app = CacheMiddleware(app, cached)
     app = RateMiddleware(app, visitors)
     app = BodyMiddleware(app)
     app = ConnectionMiddleware(app, draining)

@@ -7,7 +7,7 @@ from collections.abc import Awaitable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from services.api.edge.middleware.connection import LAST, LINGER_BYTES, LINGER_S
+from shared.edge.http.middleware.connection import LAST, LINGER_BYTES, LINGER_S
 
 
 class BodyMiddleware:

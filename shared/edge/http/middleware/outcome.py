@@ -7,8 +7,8 @@ from typing import Final
 
 from starlette.types import Receive, Scope, Send
 
-from services.api.edge.answer import Answer, problem_answer
-from services.api.edge.problem import Problem
+from shared.edge.http.answer import Answer, problem_answer
+from shared.edge.http.problem import Problem
 
 STATUS: Final = "dexwire.status"  # in the scope: of the answer
 PROBLEM: Final = "dexwire.problem"  # in the scope: the code of the problem that was answered

@@ -16,8 +16,8 @@ from typing import Final
 
 from starlette.types import Scope
 
-from services.api.edge.problem import Problem
 from shared.edge.client_address import Proxies, limit_key
+from shared.edge.http.problem import Problem
 from shared.edge.rates import Costs, Rates
 
 _FORWARDED: Final = b"x-forwarded-for"

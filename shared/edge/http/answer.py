@@ -11,7 +11,7 @@ import msgspec
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from services.api.edge.problem import Problem
+from shared.edge.http.problem import Problem
 
 Header = tuple[bytes, bytes]
 
@@ -38,11 +38,12 @@ class Answer(Response):
         self.background = None
         self.problem = ""  # its code, if it is one
         self.body = body
+        own = list(headers)
         self.raw_headers = [
             (b"content-type", content_type),
             (b"content-length", b"%d" % len(body)),
-            *SAFE_HEADERS,
-            *headers,
+            *_safe_beside(own),
+            *own,
         ]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI
@@ -57,6 +58,12 @@ class Answer(Response):
         )
         body = b"" if scope["method"] == "HEAD" else self.body
         await send({"type": "http.response.body", "body": body})
+
+
+def _safe_beside(own: Iterable[Header]) -> list[Header]:
+    """Return the headers of every answer, without those that an answer has itself."""
+    names = {name for name, _ in own}
+    return [header for header in SAFE_HEADERS if header[0] not in names]
 
 
 class TaggedAnswer:
@@ -81,7 +88,8 @@ class NotModified(Answer):
 
     def __init__(self, headers: Iterable[Header]) -> None:
         super().__init__(304, b"")
-        self.raw_headers = [*SAFE_HEADERS, *headers]
+        own = list(headers)
+        self.raw_headers = [*_safe_beside(own), *own]
 
 
 def problem_answer(problem: Problem) -> Answer:

@@ -7,14 +7,14 @@ from collections.abc import Awaitable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from services.api.counts import ApiCounts
-from services.api.edge.middleware.outcome import PROBLEM, STATUS
+from shared.edge.http.counts import HttpCounts
+from shared.edge.http.middleware.outcome import PROBLEM, STATUS
 
 
 class MetricsMiddleware:
     """The outermost: counts what is noted in the scope."""
 
-    def __init__(self, app: ASGIApp, counts: ApiCounts) -> None:
+    def __init__(self, app: ASGIApp, counts: HttpCounts) -> None:
         self._app = app
         self._counts = counts
 

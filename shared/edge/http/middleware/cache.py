@@ -7,9 +7,9 @@ from typing import Final
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from services.api.edge.answer import Answer
-from services.api.edge.middleware.outcome import answer_with, refuse
-from services.api.edge.problem import Problem
+from shared.edge.http.answer import Answer
+from shared.edge.http.middleware.outcome import answer_with, refuse
+from shared.edge.http.problem import Problem
 
 LISTS: Final = ("/discover", "/tokens")  # one endpoint; others call it /tokens
 _READING: Final = ("GET", "HEAD")

@@ -7,7 +7,7 @@ from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from services.api.edge.answer import Header
+from shared.edge.http.answer import Header
 
 DEMO: Final[Header] = (b"x-dexwire-demo", b"replayed market")
 

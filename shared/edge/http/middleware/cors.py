@@ -7,10 +7,10 @@ from typing import Final
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from services.api.edge.answer import Answer
-from services.api.edge.middleware.headers import with_headers
-from services.api.edge.middleware.limits import PROBES
-from services.api.edge.middleware.outcome import answer_with
+from shared.edge.http.answer import Answer
+from shared.edge.http.middleware.headers import with_headers
+from shared.edge.http.middleware.limits import PROBES
+from shared.edge.http.middleware.outcome import answer_with
 from shared.edge.origins import spellings
 
 _MAX_AGE_S: Final = 600  # of what a preflight is answered

@@ -7,9 +7,9 @@ from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from services.api.edge.answer import Header
-from services.api.edge.middleware.headers import with_headers
-from services.api.edge.middleware.outcome import STATUS
+from shared.edge.http.answer import Header
+from shared.edge.http.middleware.headers import with_headers
+from shared.edge.http.middleware.outcome import STATUS
 
 REFUSALS: Final = "dexwire.refusals"  # in the scope's state: how many its connection got in a row
 REFUSALS_MAX: Final = 20  # then the connection is closed: on the next one they cost the client too

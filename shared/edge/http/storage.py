@@ -9,7 +9,7 @@ from typing import Final
 
 from redis.exceptions import OutOfMemoryError, ReadOnlyError, RedisError
 
-from services.api.edge.problem import Problem
+from shared.edge.http.problem import Problem
 from shared.process.logs import get_logger
 from shared.redis.connect import UNREACHABLE
 

@@ -8,10 +8,10 @@ from typing import Final
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from services.api.counts import ApiCounts
-from services.api.edge.middleware.outcome import refuse
-from services.api.edge.problem import Problem
-from services.api.edge.visitors import Visitors
+from shared.edge.http.counts import HttpCounts
+from shared.edge.http.middleware.outcome import refuse
+from shared.edge.http.problem import Problem
+from shared.edge.http.visitors import Visitors
 
 PROBES: Final = ("/livez", "/readyz")  # a probe never gets a 429
 
@@ -36,7 +36,7 @@ class RateMiddleware:
 class InflightMiddleware:
     """Refuses a request while too many are under way."""
 
-    def __init__(self, app: ASGIApp, counts: ApiCounts, max_inflight: int) -> None:
+    def __init__(self, app: ASGIApp, counts: HttpCounts, max_inflight: int) -> None:
         self._app = app
         self._counts = counts
         self._max_inflight = max_inflight

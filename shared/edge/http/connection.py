@@ -13,13 +13,13 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from services.api.edge.answer import PROBLEM, SAFE_HEADERS
-from services.api.edge.graceful_close import GracefulClose
-from services.api.edge.middleware.connection import LINGER_BYTES, LINGER_S, REFUSALS
-from services.api.edge.problem import Problem
-from services.api.edge.uvicorn_protocol import UvicornProtocol
-from services.api.edge.visitors import Visitors
 from shared.edge.framing import HEAD_MAX, HEADERS_MAX, Framing
+from shared.edge.http.answer import PROBLEM, SAFE_HEADERS
+from shared.edge.http.graceful_close import GracefulClose
+from shared.edge.http.middleware.connection import LINGER_BYTES, LINGER_S, REFUSALS
+from shared.edge.http.problem import Problem
+from shared.edge.http.uvicorn_protocol import UvicornProtocol
+from shared.edge.http.visitors import Visitors
 
 URL_MAX: Final = 8 * 1024  # bytes
 PIPELINED_MAX: Final = 16  # requests that wait behind one; further ones stay unread

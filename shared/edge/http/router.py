@@ -11,9 +11,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from services.api.edge.answer import problem_answer
-from services.api.edge.middleware.outcome import PROBLEM
-from services.api.edge.problem import Problem, clip
+from shared.edge.http.answer import problem_answer
+from shared.edge.http.middleware.outcome import PROBLEM
+from shared.edge.http.problem import Problem, clip
 
 
 def build_router(
