@@ -9,11 +9,14 @@ from services.replay.answers import ErrorAnswer, Json, find_tokens, short, split
 from services.replay.market.market import MarketSnapshot, slice_of
 from services.replay.market.model import MarketToken, PoolState
 from services.replay.market.noise import mix, uniform
+from services.replay.market.signals import boosts as boosts_of
+from services.replay.market.signals import presence
 
 MOST_IDS: Final = 30
 MOST_PAIRS: Final = 30
 _WINDOWS: Final = ("m5", "h1", "h6", "h24")
 _SITE: Final = "https://dexscreener.com"
+_IMAGES: Final = "https://cdn.dexscreener.com"
 _WRONG_PAIR_CHANCE: Final = 0.1
 _RECORDED_SHOWN: Final = 6  # of the thirty profiles or boosts
 
@@ -65,15 +68,56 @@ def render_pair(snapshot: MarketSnapshot, state: PoolState) -> Json:
             "base": short(half / state.price, 0 if half / state.price >= 1000 else 4),
             "quote": short(half / state.quote_price, 4),
         }
-        pair["fdv"] = short(state.price * pool.base.supply, 0)
-        pair["marketCap"] = short(state.price * pool.base.circulating, 0)
+    pair["fdv"] = short(state.price * pool.base.supply, 0)
+    pair["marketCap"] = short(state.price * pool.base.circulating, 0)
     pair["pairCreatedAt"] = state.created_ms
-    info = recordings.info.get((pool.base.chain, pool.base.canonical))
+    info = recordings.info.get(pool.base.id) or _info(snapshot, pool.base)
     if info:
         pair["info"] = info
-    if not pool.base.quote and uniform(pool.base.key ^ 0x71) < 0.08:
-        pair["boosts"] = {"active": 10 * (1 + mix(pool.base.key, 0x71) % 50)}
+    active = _boosts(snapshot, pool.base)
+    if active:
+        pair["boosts"] = {"active": active}
     return pair
+
+
+def _boosts(snapshot: MarketSnapshot, token: MarketToken) -> int:
+    """Return a token's boosts: as recorded, else made up; 0: none."""
+    return snapshot.market.recordings.boosts_of.get(token.id) or boosts_of(token)
+
+
+def _pictures(snapshot: MarketSnapshot, token: MarketToken, picture: str) -> Json:
+    cut = "width=64&height=64&quality=90"
+    stamp = snapshot.now_ms // 300_000 * 300_000
+    return {
+        "imageUrl": f"{_IMAGES}/cms/images/{picture * 4}?{cut}",
+        "header": f"{_IMAGES}/cms/images/{picture}?width=900&height=300",
+        "openGraph": f"{_IMAGES}/token-images/og/{token.chain}/{token.address}?timestamp={stamp}",
+    }
+
+
+def _info(snapshot: MarketSnapshot, token: MarketToken) -> Json | None:
+    """Return what a pair says of its token; socials come in the older or the newer shape."""
+    shown = presence(token)
+    if shown is None:
+        return None
+    socials = [
+        (kind, url)
+        for kind, url in (
+            ("twitter", shown.x),
+            ("telegram", shown.telegram),
+            ("discord", shown.discord),
+        )
+        if url
+    ]
+    return _pictures(snapshot, token, shown.picture) | {
+        "websites": [{"label": "Website", "url": shown.website}],
+        "socials": [
+            {"type": kind, "url": url}
+            if token.key & 1
+            else {"platform": kind, "handle": url.rsplit("/", 1)[-1]}
+            for kind, url in socials
+        ],
+    }
 
 
 def _pairs_of(snapshot: MarketSnapshot, token: MarketToken) -> list[Json]:
@@ -84,7 +128,7 @@ def tokens(snapshot: MarketSnapshot, chain: str, addresses: str) -> list[Json]:
     """Answer /tokens/v1: one pair for each token, now and then not the best one."""
     answer = []
     for token in find_tokens(snapshot, chain, split_ids(addresses, MOST_IDS)):
-        pools = snapshot.market.pools_of(token)
+        pools = snapshot.pools_of(token)
         mine = [pool for pool in pools if pool.base is token] or list(pools)
         if not mine:
             continue
@@ -132,64 +176,71 @@ def search(snapshot: MarketSnapshot, query: str) -> Json:
     for quote in quotes:
         if quote.chain in market.quotes and len(pairs) < MOST_PAIRS:
             moving = snapshot.rising(quote.chain, 2 * MOST_PAIRS, salt=11)
-            pools = [pool for token in moving for pool in market.pools_of(token)]
+            pools = [pool for token in moving for pool in snapshot.pools_of(token)]
             known = market.pools_of(quote)[: MOST_PAIRS // 3]
             for pool in (*known, *(p for p in pools if quote in p.sides)):
                 pairs[pool.key] = render_pair(snapshot, snapshot.state(pool))
     return _wrap(list(pairs.values()))
 
 
-def _promoted(snapshot: MarketSnapshot, recorded: list[Json], salt: int) -> list[Json]:
-    """Return a few recorded entries, taking turns, and the tokens of the moment."""
-    fresh = snapshot.rising("all", MOST_PAIRS - _RECORDED_SHOWN, salt)
+def _promoted(
+    snapshot: MarketSnapshot, recorded: list[Json], tokens: list[MarketToken], salt: int
+) -> list[Json]:
+    """Return a few recorded entries, taking turns, and those of these tokens."""
     entries = {item["tokenAddress"]: item for item in recorded}
     start = (snapshot.now_ms // 60_000 + salt) % max(1, len(recorded))
     shown = (recorded[start:] + recorded[:start])[:_RECORDED_SHOWN]
     chosen = {item["tokenAddress"]: item for item in shown}
-    for token in (*fresh, *snapshot.sweep("all", MOST_PAIRS, 1, salt)):  # the rest fills up
+    for token in tokens:
         chosen.setdefault(token.address, entries.get(token.address) or _profile(snapshot, token))
     return list(chosen.values())[:MOST_PAIRS]
 
 
 def _profile(snapshot: MarketSnapshot, token: MarketToken) -> Json:
-    stamp = snapshot.now_ms // 300_000 * 300_000
-    handle = token.name.replace(" ", "").lower()
+    bits, shown = mix(token.key, 0x73), presence(token)
+    picture = f"{bits:016x}"
     item: Json = {
         "url": f"{_SITE}/{token.chain}/{token.address.lower()}",
         "chainId": token.chain,
         "tokenAddress": token.address,
     }
-    bits = mix(token.key, 0x73)
+    pictures = _pictures(snapshot, token, picture)
     if bits % 8:  # some entries have no picture, some no text
-        item["icon"] = f"{bits:016x}" * 4
-        item["header"] = f"https://cdn.dexscreener.com/cms/images/{bits:016x}?width=900&height=300"
-    address = f"{token.chain}/{token.address}"
-    base = "https://cdn.dexscreener.com/token-images/og"
-    item["openGraph"] = f"{base}/{address}?timestamp={stamp}"
+        item["icon"] = picture * 4
+        item["header"] = pictures["header"]
+    item["openGraph"] = pictures["openGraph"]
     if bits >> 3 & 7:
         item["description"] = f"{token.name} ({token.symbol})"
-    links: tuple[Json, ...] = (
-        {"label": "Website", "url": f"https://{handle}.example"},
-        {"type": "twitter", "url": f"https://x.com/{handle}"},
-        {"url": f"https://{handle}.example/news"},
-    )
-    item["links"] = [link for index, link in enumerate(links) if bits >> (6 + index) & 1]
-    return item
+    if shown:
+        links: tuple[Json, ...] = (
+            {"label": "Website", "url": shown.website},
+            {"type": "twitter", "url": shown.x},
+            {"url": f"{shown.website}/news"},
+        )
+        item["links"] = [link for index, link in enumerate(links) if bits >> (6 + index) & 1]
+    else:
+        item["links"] = []
+    return item | {"cto": bits % 40 == 0}
 
 
 def profiles(snapshot: MarketSnapshot) -> list[Json]:
-    """Answer /token-profiles/latest/v1."""
-    items = _promoted(snapshot, snapshot.market.recordings.profiles, salt=1)
-    return [item | {"cto": item.get("cto", False)} for item in items]
+    """Answer /token-profiles/latest/v1: the tokens of the moment."""
+    fresh = snapshot.rising("all", MOST_PAIRS - _RECORDED_SHOWN, salt=1)
+    rest = snapshot.sweep("all", MOST_PAIRS, 1, salt=1)  # fills up
+    items = _promoted(snapshot, snapshot.market.recordings.profiles, [*fresh, *rest], salt=1)
+    return [{"cto": False} | item for item in items]
 
 
 def boosts(snapshot: MarketSnapshot, *, top: bool) -> list[Json]:
-    """Answer /token-boosts/latest/v1, and /top/v1, which has no `amount`."""
+    """Answer /token-boosts/latest/v1, and /top/v1, which has no `amount`: what is paid for."""
+    salt = 3 if top else 2
+    paid = {t.address: t for t in (*snapshot.newcomers, *snapshot.market.boosted) if boosts_of(t)}
+    tokens = slice_of(list(paid.values()), MOST_PAIRS, snapshot.turn(salt))
+    totals = {token.address: boosts_of(token) for token in tokens}
     answer = []
-    for item in _promoted(snapshot, snapshot.market.recordings.boosts, salt=3 if top else 2):
-        total = item.get("totalAmount") or 10 * (1 + len(item["tokenAddress"]) % 50)
+    for item in _promoted(snapshot, snapshot.market.recordings.boosts, tokens, salt):
         boost = {k: v for k, v in item.items() if k not in {"amount", "cto"}}
-        boost["totalAmount"] = total
+        boost["totalAmount"] = item.get("totalAmount") or totals[item["tokenAddress"]]
         if not top:
             boost["amount"] = item.get("amount") or 10
         answer.append(boost)

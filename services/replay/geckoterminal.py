@@ -9,9 +9,11 @@ from html import escape
 from typing import Final
 
 from services.replay.answers import ErrorAnswer, Json, find_tokens, split_ids
+from services.replay.market import signals
 from services.replay.market.assets import network_of
 from services.replay.market.market import MarketSnapshot
 from services.replay.market.model import WINDOW_MS, Flow, MarketToken, Pool, PoolState
+from services.replay.market.moves import progress
 from services.replay.market.noise import mix, uniform
 from shared.chains import canonical_chain
 
@@ -21,6 +23,7 @@ EVERYWHERE: Final = ""  # in place of a network id
 MOST_PAGES: Final = 10
 LAG_MS: Final = 3000  # it is 2-3 s behind the chain
 _TOP_POOLS: Final = 3
+_PICTURES: Final = "https://assets.geckoterminal.com"
 _NAN_CHANCE: Final = 0.02
 _UNVERIFIED: Final = 0.66  # share of tokens whose market cap it does not know
 
@@ -55,14 +58,19 @@ def _percent(change: float | None) -> str:
     return "0" if change is None else f"{change:.3f}".rstrip("0").rstrip(".")
 
 
-def _counts(flow: Flow) -> Json:
-    few = (flow.buys + 1) // 2, (flow.sells + 1) // 2
-    return {"buys": flow.buys, "sells": flow.sells, "buyers": few[0], "sellers": few[1]}
+def _counts(token: MarketToken, flow: Flow) -> Json:
+    buyers, sellers = signals.distinct(token, flow.buys), signals.distinct(token, flow.sells)
+    return {"buys": flow.buys, "sells": flow.sells, "buyers": buyers, "sellers": sellers}
+
+
+def _text(name: str) -> str:
+    """Return a name as it arrives: escaped for HTML."""
+    return escape(name).replace("&#x27;", "&#39;")
 
 
 def _pool_name(pool: Pool) -> str:
     fee = {"v3": " 0.3%", "v4": " 1%"}.get(pool.labels[0] if pool.labels else "", "")
-    return escape(f"{pool.base.symbol} / {pool.quote.symbol}{fee}")
+    return _text(f"{pool.base.symbol} / {pool.quote.symbol}{fee}")
 
 
 def _flawed(state: PoolState, now_ms: int) -> bool:
@@ -90,6 +98,23 @@ def _prices(snapshot: MarketSnapshot, state: PoolState) -> Json:
     }
 
 
+def _launchpad_details(snapshot: MarketSnapshot, token: MarketToken) -> Json | None:
+    """Return how far a token is on its curve; None without one that is known."""
+    launch, at_ms = token.launch, snapshot.now_ms - LAG_MS
+    if launch is None:
+        return None
+    completed = 0 < launch.completes_ms <= at_ms
+    graduated = 0 < launch.graduates_ms <= at_ms
+    return {
+        "graduation_percentage": round(100 * progress(launch, at_ms), 2),
+        "completed": completed,
+        "completed_at": _iso(launch.completes_ms) if completed else None,
+        "migrated_destination_pool_address": snapshot.pools_of(token, LAG_MS)[0].canonical
+        if graduated
+        else None,
+    }
+
+
 def render_pool(snapshot: MarketSnapshot, pool: Pool, requested: MarketToken | None = None) -> Json:
     """Return one pool; `requested` is the token whose pools were requested."""
     state = snapshot.state(pool, LAG_MS)
@@ -98,10 +123,13 @@ def render_pool(snapshot: MarketSnapshot, pool: Pool, requested: MarketToken | N
         "name": _pool_name(pool),
         "pool_created_at": _iso(state.created_ms),
         "price_change_percentage": {n: _percent(state.changes[n]) for n in WINDOW_MS},
-        "transactions": {n: _counts(state.flows[n]) for n in WINDOW_MS},
+        "transactions": {n: _counts(pool.token, state.flows[n]) for n in WINDOW_MS},
         "volume_usd": {n: amount(state.flows[n].volume) for n in WINDOW_MS},
         "reserve_in_usd": amount(state.liquidity),
     }
+    launch = _launchpad_details(snapshot, pool.token)
+    if launch:
+        attributes["launchpad_details"] = launch
     if requested is not None:
         price = state.price if requested is pool.base else state.quote_price
         attributes["token_price_usd"] = digits(price)
@@ -123,13 +151,20 @@ def _included_token(token: MarketToken) -> Json:
         "type": "token",
         "attributes": {
             "address": token.canonical,
-            "name": escape(token.name),  # as the real one does
-            "symbol": escape(token.symbol),
+            "name": _text(token.name),  # as the real one does
+            "symbol": _text(token.symbol),
             "decimals": token.decimals,
-            "image_url": token.icon or ("missing.png" if mix(token.key, 0x93) & 1 else None),
+            "image_url": _image(token),
             "coingecko_coin_id": token.gecko_id,
         },
     }
+
+
+def _image(token: MarketToken) -> str | None:
+    shown = signals.presence(token)
+    if token.icon or not shown:
+        return token.icon or ("missing.png" if mix(token.key, 0x93) & 1 else None)
+    return f"{_PICTURES}/{shown.picture}"
 
 
 def _include(pools: list[Pool], include: str) -> list[Json]:
@@ -181,7 +216,7 @@ def page_number(text: str) -> int:
 
 
 def _first_pools(snapshot: MarketSnapshot, tokens: list[MarketToken]) -> list[Pool]:
-    pools = (snapshot.market.pools_of(token) for token in tokens)
+    pools = (snapshot.pools_of(token, LAG_MS) for token in tokens)
     return [mine[0] for mine in pools if mine]
 
 
@@ -229,7 +264,7 @@ def token_pools(
     """Answer /networks/{net}/tokens/{addr}/pools, those on whose quote side it is too."""
     number = page_number(page)
     token = _one_token(snapshot, network, address)
-    pools = sorted(snapshot.market.pools_of(token), key=_day_volume(snapshot))
+    pools = sorted(snapshot.pools_of(token, LAG_MS), key=_day_volume(snapshot))
     return _listing(snapshot, pools[(number - 1) * PAGE : number * PAGE], include, token)
 
 
@@ -256,14 +291,17 @@ def render_token(snapshot: MarketSnapshot, token: MarketToken) -> tuple[Json, li
         "volume_usd": {"h24": amount(sum(state.flows["h24"].volume for state in states))},
         "market_cap_usd": None if climbing else _market_cap(token, price),
     }
-    if climbing:
-        item["attributes"]["launchpad_details"] = {
+    launch = _launchpad_details(snapshot, token)
+    if climbing and launch is None:  # a recorded one, of which nobody knows how far it got
+        launch = {
             "graduation_percentage": round(100 * uniform(token.key ^ 0x94), 2),
             "completed": False,
             "completed_at": None,
             "migrated_destination_pool_address": None,
         }
-    top = [] if climbing else [state.pool for state in states[:_TOP_POOLS]]
+    if launch:
+        item["attributes"]["launchpad_details"] = launch
+    top = [state.pool for state in states if not (climbing or state.pool.ends_ms)][:_TOP_POOLS]
     links = [{"id": _pool_id(pool), "type": "pool"} for pool in top]
     item["relationships"] = {"top_pools": {"data": links}}
     return item, top

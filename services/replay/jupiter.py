@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from typing import Final
 
 from services.replay.answers import ErrorAnswer, Json, find_tokens, split_ids
+from services.replay.market import signals
+from services.replay.market.assets import LAUNCHPADS
 from services.replay.market.generated import base58_address
 from services.replay.market.market import MarketSnapshot
 from services.replay.market.model import WINDOW_MS, MarketToken, PoolState
@@ -20,10 +22,12 @@ SEARCHED: Final = 20
 CATEGORIES: Final = ("toporganicscore", "toptraded", "toptrending")
 WINDOWS: Final = {"5m": "m5", "1h": "h1", "6h": "h6", "24h": "h24"}
 _PROGRAM: Final = "TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA"
+_PICTURES: Final = "https://ipfs.io/ipfs"
 _FIRST_BLOCK: Final = 250_000_000
 _MOVING: Final = frozenset(
     {"fdv", "mcap", "usdPrice", "priceBlockId", "liquidity", "updatedAt"}
-    | {"stats5m", "stats1h", "stats6h", "stats24h", "organicScore"}
+    | {"stats5m", "stats1h", "stats6h", "stats24h", "organicScore", "organicScoreLabel"}
+    | {"holderCount"}
 )
 
 
@@ -64,23 +68,39 @@ def _stats(
         bought += flow.volume * (here / flow.trades if flow.trades else 0.0)
     if not buys + sells:
         return {}
-    organic = 0.02 + 0.2 * uniform(token.key ^ 0x83)
-    noise = smooth(token.key ^ 0x84, snapshot.now_ms / 600_000)
+    now_ms = snapshot.now_ms
+    organic = signals.organic_share(token, now_ms)
+    buyers, sellers = signals.distinct(token, buys), signals.distinct(token, sells)
     stats = {
         "priceChange": _change(snapshot, token, states, window),
-        "liquidityChange": 0.8 * noise,
-        "volumeChange": 40 * smooth(token.key ^ 0x85, snapshot.now_ms / 900_000),
+        "holderChange": _holder_change(snapshot, token, window),
+        "liquidityChange": 0.8 * smooth(token.key ^ 0x84, now_ms / 600_000),
+        "volumeChange": 40 * smooth(token.key ^ 0x85, now_ms / 900_000),
         "buyVolume": bought,
         "sellVolume": volume - bought,
         "buyOrganicVolume": bought * organic if buys > 20 else 0.0,
         "sellOrganicVolume": (volume - bought) * organic if buys > 20 else 0.0,
         "numBuys": buys,
         "numSells": sells,
-        "numTraders": 1 + int((buys + sells) * 0.4),
-        "numOrganicBuyers": int(buys * organic * 0.3),
-        "numNetBuyers": int(buys * 0.05),
+        "numTraders": signals.distinct(token, buys + sells),
+        "numOrganicBuyers": int(buyers * organic),
+        "numNetBuyers": buyers - sellers,
     }
     return {name: value for name, value in stats.items() if value}
+
+
+def _holders(snapshot: MarketSnapshot, token: MarketToken, at_ms: int) -> int:
+    """Return how many hold a token; a recorded number is where it stands, and moves a little."""
+    recorded = snapshot.market.recordings.details.get(token.id, {}).get("holderCount")
+    if not recorded:
+        return signals.holders(token, at_ms)
+    return int(recorded * (1 + 0.002 * smooth(token.key ^ 0x87, at_ms / 3_600_000)))
+
+
+def _holder_change(snapshot: MarketSnapshot, token: MarketToken, window: str) -> float:
+    now_ms = snapshot.now_ms
+    before = _holders(snapshot, token, max(token.born_ms, now_ms - WINDOW_MS[window]))
+    return change_pct(_holders(snapshot, token, now_ms), before)
 
 
 def _change(
@@ -93,16 +113,12 @@ def _change(
 
 
 def _fixed(snapshot: MarketSnapshot, token: MarketToken, created_ms: int) -> Json:
-    """Return what does not move: as recorded, else made up in the same shape, without holders.
-
-    The market has trades, from which all other figures follow, but nobody who holds a token: a
-    number of holders would agree with nothing.
-    """
-    details = snapshot.market.recordings.details.get((token.chain, token.canonical))
+    """Return what does not move: as recorded, else made up in the same shape."""
+    details = snapshot.market.recordings.details.get(token.id)
     if details:
         return {name: value for name, value in details.items() if name not in _MOVING}
     bits = mix(token.key, 0x86)
-    first = snapshot.market.pools_of(token)
+    first = snapshot.pools_of(token)
     item: Json = {
         "id": token.address,
         "name": token.name,
@@ -117,21 +133,52 @@ def _fixed(snapshot: MarketSnapshot, token: MarketToken, created_ms: int) -> Jso
             "id": first[-1].address if first else base58_address(bits + 1),
             "createdAt": _iso(created_ms, 0),
         },
-        "audit": {
-            "mintAuthorityDisabled": bool(bits & 3),
-            "freezeAuthorityDisabled": True,
-            "devMints": bits >> 8 & 31,
-        },
-        "organicScoreLabel": ("low", "medium", "high")[bits % 3],
-        "tags": ["verified"] if bits % 3 == 2 else [],
+        "audit": {},
+        "tags": ["verified"] if signals.verified(token) else [],
         "createdAt": _iso(created_ms),
     }
-    if bits % 17 == 0:
-        item["audit"]["isSus"] = True
-    if bits % 3 == 2:
+    if signals.verified(token):
         item["isVerified"] = True
-    if any(pool.curve for pool in first):
-        item["launchpad"] = next(pool.gecko_dex for pool in first if pool.curve)
+    shown = signals.presence(token)
+    if shown:
+        links = {"website": shown.website, "twitter": shown.x, "telegram": shown.telegram}
+        item["icon"] = token.icon or f"{_PICTURES}/{shown.picture}"
+        item |= {name: url for name, url in links.items() if url}
+    return item
+
+
+def _audit(token: MarketToken, now_ms: int) -> Json:
+    """Return what was looked into; `isSus` is there only when it is so."""
+    kept, shares = signals.authorities(token, now_ms), signals.shares(token, now_ms)
+    audit: Json = {
+        "mintAuthorityDisabled": kept.mint is None,
+        "freezeAuthorityDisabled": kept.freeze is None,
+        "topHoldersPercentage": shares.top,
+        "devBalancePercentage": shares.dev,
+        "devMints": signals.dev_mints(token),
+    }
+    if token.key & 1:  # what is not disabled may be missing instead of false
+        audit = {name: value for name, value in audit.items() if value is not False}
+    return audit | ({"isSus": True} if signals.suspicious(token) else {})
+
+
+def _authorities(token: MarketToken, now_ms: int) -> Json:
+    kept = signals.authorities(token, now_ms)
+    both = {"mintAuthority": kept.mint, "freezeAuthority": kept.freeze}
+    return {name: base58_address(key) for name, key in both.items() if key}
+
+
+def _launch(snapshot: MarketSnapshot, token: MarketToken) -> Json:
+    """Return where a token started, and since when it is traded on an exchange."""
+    launch = token.launch
+    if launch is None:
+        dex = next((p.dex for p in snapshot.pools_of(token) if p.curve), None)
+        name = next((pad.name for pad in LAUNCHPADS["solana"] if pad.curve.name == dex), dex)
+        return {"launchpad": name} if name else {}
+    item: Json = {"launchpad": launch.launchpad.name}
+    if 0 < launch.graduates_ms <= snapshot.now_ms:
+        item["graduatedPool"] = snapshot.pools_of(token)[0].address
+        item["graduatedAt"] = _iso(launch.graduates_ms, 0)
     return item
 
 
@@ -140,7 +187,12 @@ def render_token(snapshot: MarketSnapshot, token: MarketToken) -> Json:
     states = snapshot.states(token)
     now_ms = snapshot.now_ms
     item = _fixed(snapshot, token, min((s.created_ms for s in states), default=now_ms))
-    item["organicScore"] = 100 * uniform(token.key ^ 0x88)
+    score = signals.organic_score(token, now_ms)
+    item["organicScore"], item["organicScoreLabel"] = score, signals.score_label(score)
+    item["holderCount"] = _holders(snapshot, token, now_ms)
+    if token.id not in snapshot.market.recordings.details:
+        item["audit"] = _audit(token, now_ms)
+        item |= _authorities(token, now_ms) | _launch(snapshot, token)
     if not unpriced(token):
         price = usd_price(snapshot, token)
         item |= {

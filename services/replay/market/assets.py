@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from services.replay.market.model import MarketToken
+from services.replay.market.model import Dex, Launchpad, MarketToken
 from services.replay.market.noise import key_of
 from shared.chains import source_chain
 from shared.spellings import canonical_address
@@ -25,15 +25,6 @@ class Quote(NamedTuple):
     price: float
     supply: float
     volatility: float
-
-
-class Dex(NamedTuple):
-    """A venue under the names of DexScreener and GeckoTerminal."""
-
-    name: str
-    gecko: str
-    labels: tuple[str, ...] = ()
-    curve: bool = False
 
 
 _SOL = "So11111111111111111111111111111111111111112"
@@ -100,6 +91,8 @@ DEXES: Final[dict[str, tuple[Dex, ...]]] = {
         Dex("raydium", "raydium-clmm", ("CLMM",)),
         Dex("meteora", "meteora-damm-v2", ("DYN2",)),
         Dex("meteoradbc", "meteora-dbc", curve=True),
+        Dex("launchlab", "raydium-launchlab", curve=True),
+        Dex("moonshot", "moonshot", curve=True),
         Dex("pumpfun", "pump-fun", curve=True),
     ),
     "ethereum": (
@@ -116,11 +109,12 @@ DEXES: Final[dict[str, tuple[Dex, ...]]] = {
     "bsc": (
         Dex("pancakeswap", "pancakeswap_v2", ("v2",)),
         Dex("pancakeswap", "pancakeswap-v3-bsc", ("v3",)),
+        Dex("fourmeme", "four-meme", curve=True),
     ),
     "polygon": (Dex("quickswap", "quickswap"), Dex("uniswap", "uniswap_v3_polygon_pos", ("v3",))),
 }
 # Chains of recorded tokens that the tables do not know trade like this.
-CURVES: Final = frozenset({"meteoradbc", "launchlab", "pumpfun", "heaven"})
+CURVES: Final = frozenset({"meteoradbc", "launchlab", "moonshot", "pumpfun", "fourmeme", "heaven"})
 
 
 def network_of(chain: str) -> str:
@@ -143,6 +137,24 @@ def gecko_of_dex(chain: str, name: str, labels: tuple[str, ...]) -> str:
         if dex.labels == labels:
             return dex.gecko
     return known[0].gecko if known else name
+
+
+def _pad(chain: str, name: str, curve: str, exchange: str, suffix: str) -> Launchpad:
+    """Return a launchpad by GeckoTerminal's names of its curve and of where tokens go from it."""
+    return Launchpad(name, dex_of_gecko(chain, curve), dex_of_gecko(chain, exchange), suffix)
+
+
+# Where tokens start on a curve. Zora's and Clanker's of Base are traded on an exchange from their
+# first minute, as are those of all other chains: they have no stage.
+LAUNCHPADS: Final[dict[str, tuple[Launchpad, ...]]] = {
+    "solana": (
+        _pad("solana", "pump.fun", "pump-fun", "pumpswap", "pump"),
+        _pad("solana", "letsbonk.fun", "raydium-launchlab", "raydium", "bonk"),
+        _pad("solana", "met-dbc", "meteora-dbc", "meteora-damm-v2", ""),
+        _pad("solana", "moonshot", "moonshot", "meteora", "moon"),
+    ),
+    "bsc": (_pad("bsc", "four.meme", "four-meme", "pancakeswap_v2", "4444"),),
+}
 
 
 def quote_tokens(

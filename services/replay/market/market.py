@@ -11,7 +11,8 @@ from typing import Any, Final
 from services.replay.market import moves
 from services.replay.market.assets import quote_tokens
 from services.replay.market.generated import generate_pools, generate_token
-from services.replay.market.model import DAY_MS, HOUR_MS, WINDOW_MS, MarketToken, Pool, PoolState
+from services.replay.market.model import DAY_MS, WINDOW_MS, MarketToken, Pool, PoolState
+from services.replay.market.newcomers import STAY_MS, generate_newcomer, newcomer_pools
 from services.replay.market.noise import key_of
 from services.replay.market.recorded import (
     Id,
@@ -20,11 +21,12 @@ from services.replay.market.recorded import (
     recorded_pools,
     recorded_tokens,
 )
+from services.replay.market.signals import boosts
 from shared.spellings import canonical_address
 
 TICK_MS: Final = 1000  # figures of one tick are the same in every answer
 _MAX_NEWCOMERS: Final = 120
-_NEWCOMER_STAY_MS: Final = HOUR_MS  # its last quarter of an hour nobody trades it any more
+_NOTICED_MS: Final = 5_000
 _LEADERS: Final = 60  # tokens that lists are led by, per group
 _TURN_MS: Final = 1000  # lists show another slice of the market this often
 _SALT: Final = 7919  # keeps lists apart that start from neighbouring salts
@@ -68,7 +70,7 @@ class Market:
         self._pools: dict[Id, tuple[Pool, ...]] = self._recorded_pools()
         listed = [t for t in self._by_id.values() if not t.quote and self.pools_of(t)]
         grown = max(0, size - len(listed))
-        self._newcomers = min(_MAX_NEWCOMERS, grown // 4)
+        self._newcomers = min(_MAX_NEWCOMERS, grown // 2)
         for number in range(grown - self._newcomers):
             token = generate_token(key_of(seed, "token", number))
             self._by_id[token.id] = token
@@ -92,11 +94,12 @@ class Market:
         }
 
     def pools_of(self, token: MarketToken) -> tuple[Pool, ...]:
-        """Return the pools that have the token on either side, deepest first."""
+        """Return the pools that ever have the token on either side, deepest first."""
         pools = self._pools.get(token.id)
         if pools is None:
             quotes = self.quotes.get(token.chain)
-            pools = generate_pools(token, quotes) if quotes and not token.quote else ()
+            generate = newcomer_pools if token.born_ms else generate_pools
+            pools = generate(token, quotes) if quotes and not token.quote else ()
             self._pools[token.id] = pools
         return pools
 
@@ -109,18 +112,24 @@ class Market:
             for chain, tokens in sample.items()
         }
 
+    @cached_property
+    def boosted(self) -> tuple[MarketToken, ...]:
+        """The tokens, newcomers aside, that somebody has paid boosts for."""
+        return tuple(token for token in self.listed["all"] if boosts(token))
+
     def _usual_volume(self, token: MarketToken) -> float:
         return sum(pool.volume for pool in self.pools_of(token))
 
     def newcomers(self, now_ms: int) -> list[MarketToken]:
-        """Return the tokens that came within the last hour, newest first.
+        """Return the tokens that came within STAY_MS, newest first.
 
-        One comes each `_NEWCOMER_STAY_MS / n`, and the oldest of them is forgotten.
+        One comes each `STAY_MS / n`, and the oldest of them is forgotten. Sources know of a token
+        some seconds after its birth.
         """
         if not self._newcomers:
             return []
-        step = _NEWCOMER_STAY_MS // self._newcomers
-        newest = now_ms // step
+        step = STAY_MS // self._newcomers
+        newest = (now_ms - _NOTICED_MS) // step
         births = range(newest, newest - self._newcomers, -1)
         for gone in self._alive.keys() - set(births):
             token = self._alive.pop(gone)
@@ -128,8 +137,7 @@ class Market:
             self._pools.pop(token.id, None)
         for birth in births:
             if birth not in self._alive:
-                key = key_of(self.seed, "newcomer", birth)
-                token = generate_token(key, born_ms=birth * step)
+                token = generate_newcomer(self.seed, birth, step)
                 self._alive[birth] = token
                 self._by_id[token.id] = token
         return [self._alive[birth] for birth in births]
@@ -195,9 +203,16 @@ class MarketSnapshot:
             state = self._states[key] = self._compute(pool, self.now_ms - lag_ms)
         return state
 
+    def pools_of(self, token: MarketToken, lag_ms: int = 0) -> tuple[Pool, ...]:
+        """Return the token's pools that are open, deepest first, those on its quote side too."""
+        pools = self.market.pools_of(token)
+        if not token.born_ms:
+            return pools
+        return tuple(pool for pool in pools if pool.created_ms <= self.now_ms - lag_ms)
+
     def states(self, token: MarketToken, lag_ms: int = 0) -> list[PoolState]:
-        """Return the figures of a token's pools, deepest first, those on its quote side too."""
-        return [self.state(pool, lag_ms) for pool in self.market.pools_of(token)]
+        """Return the figures of a token's open pools, deepest first."""
+        return [self.state(pool, lag_ms) for pool in self.pools_of(token, lag_ms)]
 
     def _compute(self, pool: Pool, at_ms: int) -> PoolState:
         created_ms = self.created_ms(pool)

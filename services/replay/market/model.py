@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
 from msgspec import Struct
 
@@ -19,6 +19,35 @@ WINDOW_MS: Final = {
     "h6": 6 * HOUR_MS,
     "h24": DAY_MS,
 }
+
+
+class Dex(NamedTuple):
+    """A venue under the names of DexScreener and GeckoTerminal."""
+
+    name: str
+    gecko: str
+    labels: tuple[str, ...] = ()
+    curve: bool = False
+
+
+class Launchpad(NamedTuple):
+    """Where tokens start on a bonding curve; `name` is Jupiter's, `exchange` where they go."""
+
+    name: str
+    curve: Dex
+    exchange: Dex
+    suffix: str  # of the addresses that it gives out
+
+
+class Launch(Struct, frozen=True, kw_only=True):
+    """The way of a token along its curve; 0: it does not get there."""
+
+    launchpad: Launchpad
+    born_ms: int
+    climb_ms: int  # how long the whole curve takes
+    reach: float = 1.0  # share of the curve at which it stalls
+    completes_ms: int = 0  # all is sold
+    graduates_ms: int = 0  # the exchange's pool opens
 
 
 class MarketToken(Struct, frozen=True, kw_only=True, eq=False):
@@ -41,6 +70,9 @@ class MarketToken(Struct, frozen=True, kw_only=True, eq=False):
     volatility: float  # deviation of the logarithm of the price in the long run
     born_ms: int = 0  # 0: before anything the market remembers
     dies_ms: int = 0  # 0: never; from then on nobody trades it
+    drained_ms: int = 0  # 0: never; from then on next to nothing is left in its pools
+    washed: bool = False  # a few addresses trade with themselves
+    launch: Launch | None = None
     recorded: bool = False
     quote: bool = False  # others are priced in it
     icon: str | None = None
@@ -69,6 +101,12 @@ class Pool(Struct, frozen=True, kw_only=True, eq=False):
     volume: float = 0.0  # of a usual day
     trade: float = 150.0  # mean size of a trade
     created_ms: int = 0
+    ends_ms: int = 0  # 0: never; a curve that is complete is traded no more
+
+    @property
+    def token(self) -> MarketToken:
+        """Return the side that is no quote asset; the base when both are."""
+        return self.quote if self.base.quote and not self.quote.quote else self.base
 
     @property
     def sides(self) -> tuple[MarketToken, MarketToken]:

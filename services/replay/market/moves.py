@@ -12,6 +12,7 @@ from services.replay.market.model import (
     MINUTE_MS,
     WINDOW_MS,
     Flow,
+    Launch,
     MarketToken,
     Pool,
 )
@@ -31,6 +32,7 @@ _SCALES: Final = (
 _SPIKE_MS: Final = 20 * MINUTE_MS
 _SPIKE_CHANCE: Final = 0.01
 _LULL_CHANCE: Final = 0.04  # share of the hours in which nobody trades a token
+_DRAINED: Final = 0.02  # what is left of a price when the liquidity is gone
 
 
 def _spike(token: MarketToken, at_ms: int) -> float:
@@ -56,6 +58,30 @@ def lull(token: MarketToken, hour: int) -> bool:
     return not (token.quote or token.born_ms) and _lull(token.key, hour)
 
 
+def progress(launch: Launch, at_ms: int) -> float:
+    """Return which share of its curve is sold, 0 to 1; 1 not before it is complete.
+
+    It rises with short setbacks. One that stalls gets near its reach and stays there.
+    """
+    if launch.completes_ms and at_ms >= launch.completes_ms:
+        return 1.0
+    part = max(0, at_ms - launch.born_ms) / launch.climb_ms
+    wave = 0.03 * smooth(launch.born_ms ^ 0x17, at_ms / 20_000)
+    if launch.completes_ms:
+        return min(0.995, max(0.0, part + 4 * wave * part * (1 - part)))
+    return min(0.995, max(0.0, launch.reach * (1 - exp(-3 * part)) * (1 + wave)))
+
+
+def curve_ratio(sold: float) -> float:
+    """Return the price at a place of the curve, by that at its end: of constant product."""
+    return ((30 + 85 * sold) / 115) ** 2
+
+
+def drained(token: MarketToken, at_ms: int) -> bool:
+    """Return whether somebody has taken the liquidity."""
+    return 0 < token.drained_ms <= at_ms
+
+
 def last_traded_ms(token: MarketToken, at_ms: int) -> int:
     """Return the last moment up to `at_ms` at which the price could move."""
     if token.dies_ms:
@@ -68,14 +94,28 @@ def last_traded_ms(token: MarketToken, at_ms: int) -> int:
     return hour * HOUR_MS - 1
 
 
-def price(token: MarketToken, at_ms: int) -> float:
-    """Return the token's price in USD; it stands still while nobody trades."""
-    at_ms = last_traded_ms(token, max(at_ms, token.born_ms))
-    walk = sum(
+def _walk(token: MarketToken, at_ms: int) -> float:
+    return sum(
         weight * smooth(token.key + index, at_ms / step)
         for index, (step, weight) in enumerate(_SCALES)
     )
-    return token.price * exp(token.volatility * walk + _spike(token, at_ms))
+
+
+def price(token: MarketToken, at_ms: int) -> float:
+    """Return the token's price in USD; it stands still while nobody trades.
+
+    On a curve it is what the curve says, and where that ends it goes on from there.
+    """
+    at_ms = last_traded_ms(token, max(at_ms, token.born_ms))
+    left = _DRAINED if drained(token, at_ms) else 1.0
+    if token.launch and token.born_ms:
+        sold = progress(token.launch, at_ms)
+        if sold < 1:
+            return token.price * curve_ratio(sold) * left
+        moved = _walk(token, at_ms) - _walk(token, token.launch.completes_ms)
+        return token.price * exp(token.volatility * moved) * left
+    walk = _walk(token, at_ms)
+    return token.price * exp(token.volatility * walk + _spike(token, at_ms)) * left
 
 
 def pool_spread(pool: Pool, at_ms: int) -> float:
@@ -84,25 +124,42 @@ def pool_spread(pool: Pool, at_ms: int) -> float:
 
 
 def liquidity(pool: Pool, at_ms: int, price_ratio: float) -> float:
-    """Return the pool's liquidity; half of it is the token, so it follows the price's root."""
+    """Return the pool's liquidity; half of it is the token, so it follows the price's root.
+
+    That root is also what a curve holds on its way, until it goes to the exchange.
+    """
+    launch = pool.token.launch
+    if pool.curve and launch and 0 < launch.graduates_ms <= at_ms:
+        return 0.0
+    if drained(pool.token, at_ms):
+        return 0.01 + 0.9 * uniform(pool.key ^ 0x23)
+    if pool.curve:
+        return pool.liquidity * sqrt(price_ratio)
     moved = exp(0.08 * smooth(pool.key ^ 0x22, at_ms / (6 * HOUR_MS)))
     return pool.liquidity * moved * sqrt(price_ratio)
+
+
+def _unrest(pool: Pool) -> float:
+    """Return how unevenly a pool is traded: newcomers are all the time, until they die."""
+    return 0.6 if pool.token.born_ms else 1.0
 
 
 def _hour_volume(pool: Pool, hour: int) -> float:
     if any(lull(side, hour) for side in pool.sides):
         return 0.0
-    return pool.volume / 24 * exp(0.5 * normal(pool.key ^ 0x31, hour))
+    return pool.volume / 24 * exp(0.5 * _unrest(pool) * normal(pool.key ^ 0x31, hour))
 
 
 def _hour_share(pool: Pool, hour: int, part: float) -> float:
     """Return which share of an hour's volume was traded in its first `part` (0 to 1), rising."""
     slow, fast = uniform(pool.key ^ 0x32, hour), uniform(pool.key ^ 0x33, hour)
     # The slope, 1 + a cos + b cos, never falls below 0 as a + b <= 0.9.
-    share = part
+    share, unrest = part, _unrest(pool)
     for size, turns, phase in ((0.5 * fast, 1, slow), (0.4 * slow, 12, fast)):
         angle = 2 * pi * phase
-        share += size * (sin(2 * pi * turns * part + angle) - sin(angle)) / (2 * pi * turns)
+        share += (
+            unrest * size * (sin(2 * pi * turns * part + angle) - sin(angle)) / (2 * pi * turns)
+        )
     return share
 
 
@@ -131,13 +188,14 @@ def flows(pool: Pool, start_ms: int, at_ms: int) -> dict[str, Flow]:
     The share of buys is one for all windows, and rounding keeps order, so neither buys nor sells
     can shrink as the window grows. A volume too small for one trade is none.
     """
-    ends_ms = min((side.dies_ms for side in pool.sides if side.dies_ms), default=at_ms)
+    ends = (pool.ends_ms, *(side.dies_ms for side in pool.sides))
+    ends_ms = min((end for end in ends if end), default=at_ms)
     volumes = _volumes(pool, start_ms, min(at_ms, ends_ms))
     if ends_ms < at_ms:  # what was traded before the end leaves one window after the other
         late_ms = at_ms - ends_ms
         for name, length in WINDOW_MS.items():
             volumes[name] *= max(0.0, 1 - late_ms / length)
-    share = 0.5 + 0.06 * smooth(pool.key ^ 0x41, at_ms / (2 * HOUR_MS))
+    share = 0.5 + 0.06 * smooth(pool.key ^ 0x41, at_ms / (2 * HOUR_MS)) + 0.12 * pool.curve
     result, least = {}, Flow()
     for name in WINDOW_MS:
         trades = int(volumes[name] / pool.trade)

@@ -65,7 +65,7 @@ class Recordings(Struct):
     """What the payloads say, decoded once.
 
     `profiles`, `boosts`, `info` and `details` are pieces of the payloads that do not move; they
-    are served as they were recorded.
+    are served as they were recorded. `boosts_of` are the boosts that tokens have in them.
     """
 
     tokens: dict[Id, _TokenFacts] = field(default_factory=dict)
@@ -74,6 +74,7 @@ class Recordings(Struct):
     boosts: list[Json] = field(default_factory=list)
     info: dict[Id, Json] = field(default_factory=dict)
     details: dict[Id, Json] = field(default_factory=dict)
+    boosts_of: dict[Id, int] = field(default_factory=dict)
 
 
 def number(value: str | float | None) -> float:
@@ -125,7 +126,10 @@ def _read_dexscreener(found: Recordings, body: Json | list[Json]) -> None:
             continue
         (found.boosts if "totalAmount" in item else found.profiles).append(item)
         address = item["tokenAddress"]
-        _facts(found, _id(item["chainId"], address), address)
+        token = _id(item["chainId"], address)
+        _facts(found, token, address)
+        if "totalAmount" in item:
+            found.boosts_of.setdefault(token, item["totalAmount"])
 
 
 def _read_pair(found: Recordings, pair: Json) -> None:
@@ -141,6 +145,8 @@ def _read_pair(found: Recordings, pair: Json) -> None:
     base, quote = (found.tokens[side] for side in sides)
     _price(base, usd, liquidity, number(pair.get("fdv")), number(pair.get("marketCap")))
     _price(quote, usd / native if native else 0.0, -0.5, 0.0, 0.0)
+    if "boosts" in pair:
+        found.boosts_of.setdefault(sides[0], pair["boosts"]["active"])
     if "info" in pair:
         found.info.setdefault(sides[0], pair["info"])
     day = pair["txns"]["h24"]
