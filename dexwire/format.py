@@ -82,17 +82,18 @@ def percent(value: float | None) -> str:
 
 
 def age(milliseconds: float | None) -> str:
-    """Return a length of time: `59s`, `5m`, `5h 12m`, `3d 4h`, `1mo 3d`, `2y 10mo`.
+    """Return a length of time: `59s`, `5m 07s`, `5h 12m`, `3d 4h`, `1mo 3d`, `2y 10mo`.
 
-    From an hour on it has the two largest units; the second is left out when it is 0. A month is
-    a twelfth of 365.25 days.
+    It has the two largest units. From an hour on the second is left out when it is 0; seconds
+    behind minutes always have two digits, so that a running age keeps its width. A month is a
+    twelfth of 365.25 days.
     """
     exact = _exact(milliseconds)
     if exact is None:
         return UNKNOWN
     seconds = max(0, int(exact)) // 1000
     if seconds < _HOUR_S:
-        return f"{seconds // 60}m" if seconds >= 60 else f"{seconds}s"
+        return f"{seconds // 60}m {seconds % 60:02}s" if seconds >= 60 else f"{seconds}s"
     size, unit, smaller, smaller_unit = next(each for each in _AGE_UNITS if seconds >= each[0])
     rest = seconds % size // smaller
     return f"{seconds // size}{unit}" + (f" {rest}{smaller_unit}" if rest else "")

@@ -127,9 +127,11 @@ test("a search finds tickers by their begin, names by words, addresses exactly",
   expect(matches(wif, "ekp")).toBe(false);
 });
 
-test("rows that moved, came or left are counted", () => {
+test("rows that passed another one, came or left are counted, not those that were pushed along", () => {
   expect(moved(["a", "b", "c"], ["a", "b", "c"])).toBe(0);
-  expect(moved(["a", "b", "c"], ["b", "a", "c"])).toBe(2);
+  expect(moved(["a", "b", "c"], ["b", "a", "c"])).toBe(1);
+  expect(moved(["a", "b", "c", "d"], ["d", "a", "b", "c"])).toBe(1);
+  expect(moved(["a", "b", "c"], ["x", "a", "b"])).toBe(2);
   expect(moved(["a", "b"], ["a", "c"])).toBe(2);
 });
 

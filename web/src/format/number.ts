@@ -68,14 +68,15 @@ export function percent(value: Maybe): string {
 }
 
 /**
- * A length of time: `59s`, `5m`, `5h 12m`, `3d 4h`, `1mo 3d`, `2y 10mo`. From an hour on it has
- * the two largest units; the second is left out when it is 0.
+ * A length of time: `59s`, `5m 07s`, `5h 12m`, `3d 4h`, `1mo 3d`, `2y 10mo`: the two largest units.
+ * From an hour on the second is left out when it is 0; seconds behind minutes always have two
+ * digits, so that a running age keeps its width.
  */
 export function age(ms: Maybe): string {
   if (!isKnown(ms)) return UNKNOWN;
   const seconds = Math.max(0, Math.floor(ms / 1_000));
   if (seconds < 60) return `${seconds}s`;
-  if (seconds < HOUR_S) return `${Math.floor(seconds / 60)}m`;
+  if (seconds < HOUR_S) return `${Math.floor(seconds / 60)}m ${String(seconds % 60).padStart(2, "0")}s`;
   const [size, unit, smaller, smallerUnit] = AGE_UNITS.find(([least]) => seconds >= least)!;
   const rest = Math.floor((seconds % size) / smaller);
   return `${Math.floor(seconds / size)}${unit}${rest === 0 ? "" : ` ${rest}${smallerUnit}`}`;

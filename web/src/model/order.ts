@@ -75,13 +75,29 @@ export function listedRows(
   return query.depth === "all" ? passing : passing.slice(0, Number(query.depth));
 }
 
-/** Count the rows that the order to come would put elsewhere, or add, or remove. */
+/**
+ * Count the rows that come, leave, or pass another one. A row that is only pushed down by one that
+ * comes in above it has not moved.
+ */
 export function moved(shown: readonly string[], wanted: readonly string[]): number {
   const at = new Map(wanted.map((id, index) => [id, index]));
-  let count = 0;
-  shown.forEach((id, index) => {
-    if (at.get(id) !== index) count += 1;
-    at.delete(id);
-  });
-  return count + at.size;
+  const places = shown.map((id) => at.get(id)).filter((place) => place !== undefined);
+  const stayed = longestRise(places);
+  return places.length - stayed + (shown.length - places.length) + (wanted.length - places.length);
+}
+
+/** The length of the longest rising subsequence: the rows that can stay where they are. */
+function longestRise(places: readonly number[]): number {
+  const ends: number[] = []; // the least last place of a rise of each length
+  for (const place of places) {
+    let low = 0;
+    let high = ends.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (ends[middle]! < place) low = middle + 1;
+      else high = middle;
+    }
+    ends[low] = place;
+  }
+  return ends.length;
 }
