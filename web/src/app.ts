@@ -11,7 +11,9 @@ import { DEFAULTS, formatQuery, isSearch, orderOf, parseQuery, usualSort, type O
 import { Server } from "./model/server";
 import { KeptSet, Store } from "./model/store";
 import { title } from "./model/title";
-import type { COLUMNS } from "./table/columns";
+import { movedTo } from "./model/choice";
+import type { Column } from "./table/columns";
+import { TRENDING } from "./table/head";
 import { Table } from "./table/table";
 
 const AGES_EVERY_MS = 2_000; // how late a row leaves that became too old
@@ -54,6 +56,7 @@ export class App {
       unread: 0,
       panel: "",
       toast: "",
+      fitting: [],
       ...keptLooks(),
     });
     this.looks = new Looks(this.store);
@@ -97,6 +100,10 @@ export class App {
         links: (row) => sourceLinks(this.state.config?.sources ?? [], row),
         selected: () => this.selected,
         open: () => this.state.query.token,
+        choice: () => this.state.columns,
+        hiddenChips: () => this.state.hiddenChips,
+        isCompact: () => this.state.compact,
+        images: () => this.images,
       },
       {
         onOpen: (id) => {
@@ -107,8 +114,29 @@ export class App {
         onCopy: (id) => void this.copyAddress(id),
         onSort: (column) => this.sortBy(column),
         onHover: (resting) => this.rest(resting),
+        onPlace: (key, target) => this.looks.setColumns(movedTo(this.state.columns, key, target)),
+        onColumns: (fitting) => this.store.set({ fitting }),
       },
     );
+    this.refitWhenChosen();
+  }
+
+  /** Draw the list again when other columns, chips or rows are chosen. */
+  private refitWhenChosen(): void {
+    const chosen = () => [this.state.columns, this.state.hiddenChips, this.state.compact];
+    let before = chosen();
+    this.store.listen(() => {
+      const now = chosen();
+      if (now.every((each, at) => each === before[at])) return;
+      before = now;
+      this.table?.refit();
+    });
+  }
+
+  /** Where images of tokens are, as an address of its own; null: there are none. */
+  get images(): string | null {
+    const base = this.state.config?.images_url ?? null;
+    return base === null ? null : new URL(base, location.href).href;
   }
 
   // -- the query ------------------------------------------------------------------------------
@@ -157,10 +185,15 @@ export class App {
     this.changed();
   }
 
-  private sortBy(column: (typeof COLUMNS)[number]): void {
+  /** null: by rank, which is Trending. */
+  private sortBy(column: Column | null): void {
+    const query = this.state.query;
+    if (column === null) {
+      if (TRENDING !== undefined) this.ask({ sort: TRENDING, order: "desc" });
+      return;
+    }
     const sort = column.sort;
     if (sort === undefined) return;
-    const query = this.state.query;
     const same = sort.by === orderOf(query) && (sort.window === undefined || sort.window === query.window);
     const order = same && query.order === "desc" ? "asc" : "desc";
     this.ask({ sort: sort.by, window: sort.window ?? query.window, order });
@@ -182,7 +215,8 @@ export class App {
     this.changed();
   }
 
-  private rest(resting: boolean): void {
+  /** A pointer rests over the rows, or no longer does. */
+  rest(resting: boolean): void {
     if (this.state.paused) return;
     if (resting) this.market?.freeze();
     else if (this.market?.isFrozen) this.market.release();

@@ -2,16 +2,19 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { App } from "../app";
 import { tokenPath } from "../model/query";
-import { hue, initials } from "../table/dom";
+import { markChips, safetyChips } from "../table/chips";
 import { AlertList } from "./alerts";
+import { Avatar, ChipsInWords } from "./chips";
 import type { Detail } from "./detail";
 import { Figures } from "./figures";
+import { Outwards } from "./outward";
 import { Pools } from "./pools";
 import { SourceTable } from "./sources";
 import type { ChromeState } from "./state";
 import { Why } from "./why";
 
 const AGAIN_MS = 5_000;
+const NONE: ReadonlySet<string> = new Set(); // here every chip is shown, also those that are switched off
 
 export function Drawer({ app, id, state }: { app: App; id: string; state: ChromeState }) {
   const [detail, setDetail] = useState<Detail | null>(null);
@@ -49,9 +52,7 @@ export function Drawer({ app, id, state }: { app: App; id: string; state: Chrome
   return (
     <aside class="side drawer" aria-label={`Details of ${ticker}`}>
       <header>
-        <span class="avatar" data-hue={hue(id)} aria-hidden="true">
-          {initials(row?.token_ticker ?? row?.token_name)}
-        </span>
+        <Avatar row={row ?? { id }} images={app.images} />
         <span class="words">
           <h2>{ticker}</h2>
           <span class="muted name">{row?.token_name}</span>
@@ -77,6 +78,13 @@ export function Drawer({ app, id, state }: { app: App; id: string; state: Chrome
           </p>
         )}
         {row !== undefined && <Figures app={app} row={row} />}
+        {row !== undefined && (
+          <section>
+            <h3>Safety and stage</h3>
+            <ChipsInWords chips={[...safetyChips(row, NONE), ...markChips(row, app.market?.now() ?? Date.now(), NONE)]} />
+          </section>
+        )}
+        {row !== undefined && <Outwards row={row} />}
         {detail !== null && row !== undefined && (
           <SourceTable detail={detail} row={row} declared={state.config?.sources ?? []} />
         )}

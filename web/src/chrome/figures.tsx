@@ -3,13 +3,34 @@ import type { App } from "../app";
 import type { Row } from "../client";
 import { WINDOWS } from "../client/messages";
 import * as format from "../format/number";
-import { copies } from "../model/copies";
+import { markChips, percent } from "../table/chips";
 import { trend } from "../table/columns";
+import { Chips } from "./chips";
 import { PriceLine } from "./line";
+
+const NONE: ReadonlySet<string> = new Set(); // chips of every kind
+
+interface ByWindow {
+  field: "price_change" | "volume" | "buy_volume" | "sell_volume" | "organic_volume" | "transactions" | "traders" | "net_buyers";
+  name: string;
+  write(value: number | undefined): string;
+  always?: true; // also while nothing of it is known
+  trends?: true;
+}
+
+const BY_WINDOW: readonly ByWindow[] = [
+  { field: "price_change", name: "Change", write: format.percent, always: true, trends: true },
+  { field: "volume", name: "Volume", write: format.amount, always: true },
+  { field: "buy_volume", name: "Bought", write: format.amount },
+  { field: "sell_volume", name: "Sold", write: format.amount },
+  { field: "organic_volume", name: "Organic", write: format.amount },
+  { field: "transactions", name: "Txns", write: format.count, always: true },
+  { field: "traders", name: "Traders", write: format.count },
+  { field: "net_buyers", name: "Net buyers", write: format.count, trends: true },
+];
 
 export function Figures({ app, row }: { app: App; row: Row }) {
   const address = row.token_address ?? "";
-  const alike = row.same_ticker === undefined ? null : copies(row.token_ticker, row.same_ticker);
   return (
     <>
       <div class="headline">
@@ -29,11 +50,7 @@ export function Figures({ app, row }: { app: App; row: Row }) {
         <span class="badge chain">{row.chain}</span>
         {row.protocol !== undefined && <span class="badge">{row.protocol}</span>}
         {row.stale === true && <span class="badge warn">stale</span>}
-        {alike !== null && (
-          <span class="badge alike" data-first={alike.first} title={alike.title}>
-            {alike.words}
-          </span>
-        )}
+        <Chips chips={markChips(row, app.market?.now() ?? Date.now(), NONE)} />
         <button type="button" class="copy" title={`Copy ${address}`} onClick={() => void app.copyAddress(row.id)}>
           {address.slice(0, 6)}…{address.slice(-6)} <span class="hidden">: </span>
           <u>copy</u>
@@ -55,30 +72,21 @@ export function Figures({ app, row }: { app: App; row: Row }) {
             </tr>
           </thead>
           <tbody>
-            <tr>
-              <th scope="row">Change</th>
-              {WINDOWS.map((window) => (
-                <td key={window} data-trend={trend(row[`price_change_${window}`])} title={format.full(row[`price_change_${window}`])}>
-                  {format.percent(row[`price_change_${window}`]).replace(/^[▲▼] /, "")}
-                </td>
-              ))}
-            </tr>
-            <tr>
-              <th scope="row">Volume</th>
-              {WINDOWS.map((window) => (
-                <td key={window} title={format.full(row[`volume_${window}`])}>
-                  {format.amount(row[`volume_${window}`])}
-                </td>
-              ))}
-            </tr>
-            <tr>
-              <th scope="row">Txns</th>
-              {WINDOWS.map((window) => (
-                <td key={window} title={format.full(row[`transactions_${window}`])}>
-                  {format.count(row[`transactions_${window}`])}
-                </td>
-              ))}
-            </tr>
+            {BY_WINDOW.filter(({ always, field }) => always || WINDOWS.some((window) => row[`${field}_${window}`] !== undefined)).map(
+              ({ field, name, write, trends }) => (
+                <tr key={field}>
+                  <th scope="row">{name}</th>
+                  {WINDOWS.map((window) => {
+                    const value = row[`${field}_${window}`];
+                    return (
+                      <td key={window} data-trend={trends ? trend(value) : undefined} title={format.full(value)}>
+                        {write(value).replace(/^[▲▼] /, "")}
+                      </td>
+                    );
+                  })}
+                </tr>
+              ),
+            )}
           </tbody>
         </table>
       </div>
@@ -91,6 +99,10 @@ export function Figures({ app, row }: { app: App; row: Row }) {
         <Stat name="Sells 24h" value={format.count(row.sells_24h)} full={row.sells_24h} />
         <Stat name="Age" value={format.age(row.created_ms === undefined ? undefined : Date.now() - row.created_ms)} />
         <Stat name="Pools" value={format.count(row.pool_count)} full={row.pool_count} />
+        <Stat name="Top holders" value={percent(row.top_holders_pct)} full={row.top_holders_pct} />
+        <Stat name="Dev" value={percent(row.dev_pct)} full={row.dev_pct} />
+        <Stat name="Organic" value={row.organic_score === undefined ? format.UNKNOWN : row.organic_score.toFixed(0)} full={row.organic_score} />
+        <Stat name="Graduation" value={percent(row.graduation_pct)} full={row.graduation_pct} />
       </dl>
     </>
   );

@@ -10,6 +10,7 @@ const KEYS: [string, string][] = [
   ["p", "hold the order; values still tick"],
   ["c", "copy the address"],
   ["s", "on or off the watchlist"],
+  ["v", "columns, rows and chips"],
   ["Esc", "close"],
   ["?", "this help"],
 ];

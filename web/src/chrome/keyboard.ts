@@ -25,6 +25,9 @@ export function press(app: App, event: KeyboardEvent): boolean {
     case "s":
       if (app.selected !== "") app.star(app.selected);
       return true;
+    case "v":
+      app.open("view");
+      return true;
     case "?":
       app.open("help");
       return true;

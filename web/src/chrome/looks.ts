@@ -1,9 +1,14 @@
 /** How the page looks and sounds, as this browser keeps it. */
-import { keep, kept, type Store } from "../model/store";
+import { readChoice, usualChoice, type Choice } from "../model/choice";
+import { keep, kept, KeptSet, type Store } from "../model/store";
+import { ALL_CHIPS, type ChipKind } from "../table/chips";
+import { COLUMNS } from "../table/columns";
 import { beep } from "./beep";
 import type { ChromeState } from "./state";
 
-type Kept = Pick<ChromeState, "theme" | "palette" | "sound" | "hints">;
+type Kept = Pick<ChromeState, "theme" | "palette" | "sound" | "hints" | "compact" | "columns" | "hiddenChips">;
+
+const chips = new KeptSet("dexwire:hidden_chips", ALL_CHIPS.length);
 
 export function keptLooks(): Kept {
   return {
@@ -11,6 +16,9 @@ export function keptLooks(): Kept {
     palette: kept("dexwire:palette") === "safe" ? "safe" : "classic",
     sound: kept("dexwire:sound") === "on",
     hints: kept("dexwire:hints") !== "dismissed",
+    compact: kept("dexwire:rows") === "compact",
+    columns: readChoice(kept("dexwire:columns"), COLUMNS),
+    hiddenChips: new Set(chips.values),
   };
 }
 
@@ -42,10 +50,35 @@ export class Looks {
     if (sound) beep();
   }
 
+  setCompact(compact: boolean): void {
+    keep("dexwire:rows", compact ? "compact" : "normal");
+    this.store.set({ compact });
+    this.paint();
+  }
+
+  setColumns(columns: Choice): void {
+    keep("dexwire:columns", JSON.stringify(columns));
+    this.store.set({ columns });
+  }
+
+  toggleChip(kind: ChipKind): void {
+    chips.toggle(kind);
+    this.store.set({ hiddenChips: new Set(chips.values) });
+  }
+
+  /** The columns, rows and chips of a first visit. */
+  resetView(): void {
+    for (const kind of [...chips.values]) chips.toggle(kind);
+    this.store.set({ hiddenChips: new Set() });
+    this.setColumns(usualChoice(COLUMNS));
+    this.setCompact(false);
+  }
+
   private paint(): void {
     const root = document.documentElement;
     root.dataset["theme"] = this.store.value.theme;
     root.dataset["palette"] = this.store.value.palette;
+    root.dataset["rows"] = this.store.value.compact ? "compact" : "normal";
   }
 }
 

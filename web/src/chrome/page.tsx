@@ -12,6 +12,7 @@ import { Notice } from "./notice";
 import { TopBar } from "./topbar";
 import { trust, type ChromeState } from "./state";
 import { useApp } from "./use";
+import { View } from "./view";
 
 export function Page({ app }: { app: App }) {
   const state = useApp(app);
@@ -49,21 +50,28 @@ export function Page({ app }: { app: App }) {
         <Filters app={app} state={state} />
         <div class="stage">
           <div class="list" data-phase={trust(state)} data-busy={!state.loaded && state.shown > 0}>
-            {state.hints && <Hints app={app} sources={state.config?.sources ?? []} />}
+            {state.hints && <Hints app={app} state={state} />}
             <div class="pane">
               <div class="table" ref={place} />
               <Notice app={app} state={state} />
               {state.frozen && (state.paused || state.moved > 0) && (
-                <button type="button" class="moved" onClick={() => app.settle()}>
+                <button
+                  type="button"
+                  class="moved"
+                  title="Let the rows go where they belong"
+                  onClick={() => app.settle()}
+                  onPointerLeave={() => app.rest(false)}
+                >
                   {state.paused ? "Paused" : "Order held"}
                   {" · "}
-                  {state.moved === 1 ? "1 row moved" : `${state.moved} rows moved`}
+                  {state.moved} moved
                 </button>
               )}
             </div>
           </div>
           {state.query.token !== "" && <Drawer key={state.query.token} app={app} id={state.query.token} state={state} />}
           {state.panel === "alerts" && <Alerts app={app} state={state} />}
+          {state.panel === "view" && <View app={app} state={state} />}
         </div>
       </main>
       <footer>

@@ -1,6 +1,7 @@
 /** What the chrome around the table shows. */
 import type { Occurrence, Phase, Status } from "../client";
 import type { Problem } from "../model/poller";
+import type { Choice } from "../model/choice";
 import type { DeclaredSource } from "../model/links";
 import type { Named } from "../model/names";
 import type { Query } from "../model/query";
@@ -25,6 +26,7 @@ export interface Config {
   ws_url: string;
   demo: boolean;
   version: string;
+  images_url?: string | null; // base of `{chain}/{address}`; null or absent: there are no images
   sources: DeclaredSource[];
 }
 
@@ -32,7 +34,7 @@ export interface SeenAlert extends Occurrence, Named {
   seenMs: number;
 }
 
-export type Panel = "" | "alerts" | "help";
+export type Panel = "" | "alerts" | "help" | "view";
 
 export interface ChromeState {
   query: Query;
@@ -57,6 +59,10 @@ export interface ChromeState {
   hints: boolean; // the hints of a first visit, until they are dismissed
   theme: "dark" | "light";
   palette: "classic" | "safe";
+  columns: Choice;
+  fitting: readonly string[]; // the columns that there is room for
+  hiddenChips: ReadonlySet<string>; // kinds that are switched off
+  compact: boolean; // rows of one line
   toast: string;
 }
 

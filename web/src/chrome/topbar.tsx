@@ -57,6 +57,21 @@ export function TopBar({ app, state, search }: Props) {
         </button>
         <button
           type="button"
+          class="tool"
+          aria-pressed={state.panel === "view"}
+          aria-label="View: columns, rows and chips"
+          title="Columns, rows and chips (v)"
+          onClick={() => app.open("view")}
+        >
+          <svg viewBox="0 0 20 20" aria-hidden="true">
+            <path d="M3 5.5h7M14.5 5.5H17M3 10h2.5M10 10h7M3 14.5h8M15.5 14.5H17" />
+            <circle cx="12.2" cy="5.5" r="1.8" />
+            <circle cx="7.7" cy="10" r="1.8" />
+            <circle cx="13.2" cy="14.5" r="1.8" />
+          </svg>
+        </button>
+        <button
+          type="button"
           class="tool wide"
           aria-pressed={state.palette === "safe"}
           aria-label="Colours that differ without red and green"
@@ -70,7 +85,7 @@ export function TopBar({ app, state, search }: Props) {
         </button>
         <button
           type="button"
-          class="tool"
+          class="tool wide"
           aria-label={state.theme === "dark" ? "Light colours" : "Dark colours"}
           title="Dark or light"
           onClick={() => app.looks.setTheme(state.theme === "dark" ? "light" : "dark")}

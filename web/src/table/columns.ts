@@ -1,28 +1,27 @@
-/** The table's columns: what each shows of a row and how a click on its head sorts. */
+/** The table's columns: what each shows of a row, how wide it is, and how a click on its head sorts. */
 import type { Row } from "../client";
-import { WINDOWS } from "../client/messages";
+import { SORTS, WINDOWS } from "../client/messages";
 import * as format from "../format/number";
-import type { Sparkline } from "../model/history";
-import { copies } from "../model/copies";
-import type { SourceLink } from "../model/links";
+import type { Choosable } from "../model/choice";
 import type { Sort, Window } from "../model/query";
-import { element, hue, initials, setText, svg } from "./dom";
+import {
+  ageCell,
+  figure,
+  graduationCell,
+  safetyCell,
+  sourcesCell,
+  sparkCell,
+  tokenCell,
+  tradesCell,
+  trend,
+  type Cell,
+} from "./cells";
+import type { Sized } from "./layout";
 
-export interface Shown {
-  window: Window;
-  nowMs: number;
-  sparkline(id: string): Sparkline;
-  links(row: Row): SourceLink[];
-}
+export { trend, type Cell, type Shown } from "./cells";
 
-/** One cell of one row; `update` writes only what differs. */
-export interface Cell {
-  node: HTMLElement;
-  update(row: Row, shown: Shown): void;
-}
-
-export interface Column {
-  key: string;
+export interface Column extends Sized, Choosable {
+  name: string; // where the user chooses columns
   title(window: Window): string;
   hint: string;
   numeric: boolean;
@@ -30,50 +29,27 @@ export interface Column {
   make(): Cell;
 }
 
-/** A number that flashes when what is shown of it changes. */
-function figure(
-  read: (row: Row, shown: Shown) => number | undefined,
-  write: (value: number | undefined) => string,
-  paint?: (node: HTMLElement, value: number | undefined) => void,
-): () => Cell {
-  return () => {
-    const node = element("span", "figure");
-    const text = node.appendChild(document.createTextNode(""));
-    let id = "";
-    let window = "";
-    let before: number | undefined;
-    return {
-      node,
-      update(row, shown) {
-        const value = read(row, shown);
-        const same = row.id === id && shown.window === window;
-        if (same && value === before) return;
-        const changed = setText(text, write(value));
-        paint?.(node, value);
-        node.title = value === undefined ? "unknown" : format.full(value);
-        if (same && changed && value !== undefined && before !== undefined) flash(node, value > before);
-        else delete node.dataset["flash"];
-        id = row.id;
-        window = shown.window;
-        before = value;
-      },
-    };
-  };
+type Windowed = "volume" | "buy_volume" | "sell_volume" | "traders" | "net_buyers";
+
+const FIGURE = { least: 74, grow: 0.8, numeric: true } as const;
+
+/** The sort by a metric, where the server has it. */
+function by(sort: string): { sort?: { by: Sort } } {
+  const known = SORTS.find((each) => each === sort);
+  return known === undefined ? {} : { sort: { by: known } };
 }
 
-/** Light a cell up. The two names of each colour restart the animation without a reflow. */
-function flash(node: HTMLElement, up: boolean): void {
-  const first = up ? "up" : "down";
-  node.dataset["flash"] = node.dataset["flash"] === first ? `${first}2` : first;
-}
-
-function change(window: Window): Column {
+function change(window: Window, leaves: number): Column {
   const field = `price_change_${window}` as const;
   return {
+    ...FIGURE,
     key: `change-${window}`,
+    name: `Change ${window}`,
     title: () => window,
     hint: `Price change in ${window}`,
-    numeric: true,
+    least: 88,
+    leaves,
+    usual: true,
     sort: { by: "price_change", window },
     make: figure(
       (row) => row[field],
@@ -85,174 +61,79 @@ function change(window: Window): Column {
   };
 }
 
-export function trend(value: number | undefined): string {
-  if (value === undefined || Math.abs(value) < 0.005) return "flat";
-  return value > 0 ? "up" : "down";
-}
-
-function tokenCell(): Cell {
-  const node = element("span", "token");
-  const avatar = node.appendChild(element("span", "avatar", { "aria-hidden": "true" }));
-  const words = node.appendChild(element("span", "words"));
-  const first = words.appendChild(element("span", "first"));
-  const ticker = first.appendChild(element("b", "ticker"));
-  const name = first.appendChild(element("span", "name"));
-  const second = words.appendChild(element("span", "second"));
-  const chain = second.appendChild(element("span", "badge chain"));
-  const protocol = second.appendChild(element("span", "badge protocol"));
-  const alike = second.appendChild(element("span", "badge alike"));
-  const address = second.appendChild(
-    element("button", "copy", { type: "button", tabindex: "-1", "data-action": "copy" }),
-  );
+/** A figure of the chosen window. */
+function windowed(field: Windowed, name: string, short: string, hint: string, write: typeof format.amount): Omit<Column, "leaves" | "usual"> {
   return {
-    node,
-    update(row) {
-      setText(avatar, initials(row.token_ticker ?? row.token_name));
-      avatar.dataset["hue"] = String(hue(row.id));
-      setText(ticker, row.token_ticker ?? "?");
-      setText(name, row.token_name ?? "");
-      name.title = row.token_name ?? "";
-      setText(chain, row.chain ?? "");
-      setText(protocol, row.protocol ?? "");
-      protocol.hidden = row.protocol === undefined;
-      alike.hidden = row.same_ticker === undefined;
-      if (row.same_ticker !== undefined) mark(alike, row, row.same_ticker);
-      const full = row.token_address ?? "";
-      if (setText(address, `${full.slice(0, 4)}…${full.slice(-4)}`)) address.title = `Copy ${full}`;
-    },
+    ...FIGURE,
+    ...by(field),
+    key: field.replace("_", "-"),
+    name,
+    title: (window) => `${short} ${window}`,
+    hint,
+    make: figure((row, shown) => row[`${field}_${shown.window}`], write),
   };
 }
 
-function mark(node: HTMLElement, row: Row, alike: NonNullable<Row["same_ticker"]>): void {
-  const { words, title, first } = copies(row.token_ticker, alike);
-  if (!setText(node, words)) return;
-  node.dataset["first"] = String(first);
-  node.title = title;
+function plain(key: string, name: string, hint: string, sort: string, read: (row: Row) => number | undefined, write: typeof format.amount): Omit<Column, "leaves" | "usual"> {
+  return { ...FIGURE, ...by(sort), key, name, title: () => name, hint, make: figure(read, write) };
 }
 
-function tradesCell(): Cell {
-  const node = element("span", "trades");
-  const count = node.appendChild(element("span", "figure"));
-  const bar = node.appendChild(element("span", "split", { "aria-hidden": "true" }));
-  const buys = bar.appendChild(element("i"));
-  return {
-    node,
-    update(row, shown) {
-      const value = row[`transactions_${shown.window}`];
-      setText(count, format.count(value));
-      const { buys_24h: bought, sells_24h: sold } = row;
-      const both = (bought ?? 0) + (sold ?? 0);
-      const known = bought !== undefined && sold !== undefined && both > 0;
-      bar.hidden = !known;
-      if (known) buys.style.width = `${Math.round((bought / both) * 100)}%`;
-      const split = known
-        ? `, 24h: ${format.full(bought)} buys, ${format.full(sold)} sells`
-        : "";
-      node.title = value === undefined ? "unknown" : `${format.full(value)} in ${shown.window}${split}`;
-    },
-  };
-}
+const share = (value: number | null | undefined): string =>
+  typeof value === "number" ? `${value.toFixed(value < 10 ? 1 : 0)}%` : format.UNKNOWN;
+const score = (value: number | null | undefined): string =>
+  typeof value === "number" ? value.toFixed(0) : format.UNKNOWN;
 
-function sparkCell(): Cell {
-  const node = element("span", "spark");
-  const picture = node.appendChild(
-    svg("svg", { viewBox: "0 0 84 24", "aria-hidden": "true", preserveAspectRatio: "none" }),
-  );
-  const path = picture.appendChild(svg("path", {}));
-  let drawn = "";
-  return {
-    node,
-    update(row, shown) {
-      const line = shown.sparkline(row.id);
-      if (line.path === drawn) return;
-      path.setAttribute("d", (drawn = line.path));
-      node.dataset["trend"] = line.trend;
-    },
-  };
-}
+const USUAL = { usual: true } as const;
+const OPTIONAL = { usual: false, leaves: 0 } as const; // added by the user: it stays
+const CHANGE_LEAVES: Record<Window, number> = { "5m": 7, "1h": 1, "6h": 10, "24h": 4 };
 
-function sourcesCell(): Cell {
-  const node = element("span", "sources");
-  let drawn = "";
-  return {
-    node,
-    update(row, shown) {
-      const key = `${row.id} ${row.sources?.join()} ${row.pool_address}`;
-      if (key === drawn) return;
-      drawn = key;
-      node.replaceChildren(
-        ...shown.links(row).map((link) => {
-          const titled = { title: link.url === null ? link.name : `${link.credit}: open this token there` };
-          if (link.url === null) {
-            const plain = element("span", "source", titled);
-            plain.textContent = link.short;
-            return plain;
-          }
-          const anchor = element("a", "source", {
-            ...titled,
-            href: link.url,
-            target: "_blank",
-            rel: "noopener noreferrer",
-            tabindex: "-1",
-            "aria-label": `${row.token_ticker ?? "token"} on ${link.name}`,
-          });
-          anchor.textContent = link.short;
-          return anchor;
-        }),
-      );
-    },
-  };
-}
-
-function ageCell(): Cell {
-  const node = element("span", "figure muted");
-  return {
-    node,
-    update(row, shown) {
-      const created = row.created_ms;
-      if (!setText(node, format.age(created === undefined ? undefined : shown.nowMs - created))) return;
-      node.title = created === undefined ? "unknown" : new Date(created).toISOString();
-    },
-  };
-}
+/** Always there and always first. */
+export const TOKEN: Column = {
+  key: "token",
+  name: "Token",
+  title: () => "Token",
+  hint: "Ticker, name, chain, stage and warnings",
+  numeric: false,
+  least: 176,
+  grow: 2.2,
+  leaves: 0,
+  ...USUAL,
+  make: tokenCell,
+};
 
 export const COLUMNS: readonly Column[] = [
-  { key: "token", title: () => "Token", hint: "Ticker, name, chain, exchange", numeric: false, make: tokenCell },
-  { key: "age", title: () => "Age", hint: "Since the first pool", numeric: true, sort: { by: "newest" }, make: ageCell },
-  { key: "price", title: () => "Price", hint: "In USD", numeric: true, make: figure((row) => row.price, format.price) },
-  { key: "spark", title: () => "Seen", hint: "Prices seen since this page was opened", numeric: false, make: sparkCell },
-  ...WINDOWS.map(change),
+  { ...FIGURE, ...USUAL, key: "age", name: "Age", title: () => "Age", hint: "Since the first pool", least: 68, grow: 0, leaves: 2, sort: { by: "newest" }, make: ageCell },
+  { ...FIGURE, ...USUAL, key: "price", name: "Price", title: () => "Price", hint: "In USD", least: 92, grow: 0.3, leaves: 0, make: figure((row) => row.price, format.price) },
+  { ...USUAL, key: "spark", name: "Seen", title: () => "Seen", hint: "Prices seen since this page was opened", numeric: false, least: 92, grow: 0, leaves: 8, make: sparkCell },
+  { ...USUAL, key: "safety", name: "Safety", title: () => "Safety", hint: "Largest holders, dev, organic score; mint, freeze, verified. A dash or a question mark is unknown", numeric: false, least: 178, grow: 0, leaves: 1, make: safetyCell },
+  ...WINDOWS.map((window) => change(window, CHANGE_LEAVES[window])),
+  { ...windowed("volume", "Volume", "Vol", "Volume in USD", format.amount), ...USUAL, leaves: 0 },
   {
-    key: "volume",
-    title: (window) => `Vol ${window}`,
-    hint: "Volume in USD",
-    numeric: true,
-    sort: { by: "volume" },
-    make: figure((row, shown) => row[`volume_${shown.window}`], format.amount),
-  },
-  {
+    ...FIGURE,
+    ...USUAL,
+    ...by("transactions"),
     key: "trades",
+    name: "Transactions",
     title: (window) => `Txns ${window}`,
     hint: "Transactions, with the split of buys and sells of 24h",
-    numeric: true,
-    sort: { by: "transactions" },
+    least: 78,
+    leaves: 6,
     make: tradesCell,
   },
-  {
-    key: "liquidity",
-    title: () => "Liquidity",
-    hint: "In USD, all pools that count",
-    numeric: true,
-    sort: { by: "liquidity" },
-    make: figure((row) => row.liquidity, format.amount),
-  },
-  {
-    key: "cap",
-    title: () => "Mkt cap",
-    hint: "Market cap in USD",
-    numeric: true,
-    sort: { by: "market_cap" },
-    make: figure((row) => row.market_cap, format.amount),
-  },
-  { key: "sources", title: () => "Sources", hint: "Who reports it; each opens the token there", numeric: false, make: sourcesCell },
+  { ...plain("liquidity", "Liquidity", "In USD, all pools that count", "liquidity", (row) => row.liquidity, format.amount), ...USUAL, leaves: 3 },
+  { ...plain("cap", "Mkt cap", "Market cap in USD", "market_cap", (row) => row.market_cap, format.amount), ...USUAL, leaves: 5 },
+  { ...windowed("traders", "Traders", "Traders", "Distinct traders: never more than there are", format.count), ...OPTIONAL, least: 82 },
+  { ...windowed("net_buyers", "Net buyers", "Net", "Buyers less sellers", format.count), ...OPTIONAL },
+  { ...plain("organic", "Organic", "Organic score, 0 to 100", "organic_score", (row) => row.organic_score, score), ...OPTIONAL },
+  { ...plain("holders", "Holders", "Addresses that hold the token", "holders", (row) => row.holders, format.count), ...OPTIONAL },
+  { ...windowed("buy_volume", "Buy volume", "Buys", "Bought, in USD", format.amount), ...OPTIONAL },
+  { ...windowed("sell_volume", "Sell volume", "Sells", "Sold, in USD", format.amount), ...OPTIONAL },
+  { ...FIGURE, ...OPTIONAL, ...by("graduation_pct"), key: "graduation", name: "Graduation", title: () => "Grad.", hint: "How much of the bonding curve is done", make: graduationCell },
+  { ...plain("top-holders", "Top holders", "Share of the largest holders", "top_holders_pct", (row) => row.top_holders_pct, share), ...OPTIONAL, least: 86 },
+  { ...plain("dev-share", "Dev", "Share of the dev", "dev_pct", (row) => row.dev_pct, share), ...OPTIONAL, least: 62 },
+  { ...USUAL, key: "sources", name: "Sources", title: () => "Sources", hint: "Who reports it; each opens the token there", numeric: false, least: 100, grow: 0, leaves: 9, make: sourcesCell },
 ];
+
+/** Columns that are no figures: a phone has no place for them beside the name. */
+export const WIDE: readonly string[] = ["spark", "safety", "sources"];
+export const BY_KEY: ReadonlyMap<string, Column> = new Map([TOKEN, ...COLUMNS].map((column) => [column.key, column]));

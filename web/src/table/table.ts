@@ -10,11 +10,16 @@ import {
   type VirtualItem,
 } from "@tanstack/virtual-core";
 import type { Row } from "../client";
+import type { Choice } from "../model/choice";
 import type { Sparkline } from "../model/history";
 import type { SourceLink } from "../model/links";
 import { orderOf, type Query } from "../model/query";
-import { COLUMNS, type Cell, type Shown } from "./columns";
+import { hasSafety } from "./chips";
+import { BY_KEY, TOKEN, WIDE, type Column, type Shown } from "./columns";
 import { element, setText } from "./dom";
+import { dragHeads, headCell, rankHead } from "./head";
+import { fit, fitPhone, tokenLeast, type Layout } from "./layout";
+import { makeRow, type DrawnRow } from "./row";
 
 export interface TableSource {
   query(): Query;
@@ -27,28 +32,30 @@ export interface TableSource {
   links(row: Row): SourceLink[];
   selected(): string;
   open(): string;
+  choice(): Choice;
+  hiddenChips(): ReadonlySet<string>;
+  isCompact(): boolean;
+  images(): string | null;
 }
 
 export interface TableActions {
   onOpen(id: string): void;
   onStar(id: string): void;
   onCopy(id: string): void;
-  onSort(column: (typeof COLUMNS)[number]): void;
+  /** A click on a column's head; null: on that of the ranks. */
+  onSort(column: Column | null): void;
   onHover(resting: boolean): void;
-}
-
-interface DrawnRow {
-  node: HTMLElement;
-  rank: HTMLElement;
-  star: HTMLButtonElement;
-  cells: Cell[];
-  row: Row | undefined;
-  top: number;
-  window: string;
+  onPlace(column: string, target: string): void;
+  /** Which columns there is room for now. */
+  onColumns(keys: readonly string[]): void;
 }
 
 const OVERSCAN = 6;
-const AGES_EVERY_MS = 10_000;
+const COMPACT_TOKEN = 40; // pixels more for the name: its chips stand beside it
+const COMPACT_SAFETY = 216; // its chips stand in one line
+const AGES_EVERY_MS = 1_000; // the ages of rows in view
+const ALL_EVERY_MS = 10_000; // everything else that is of the clock
+const PHONE = matchMedia("(max-width: 720px)"); // as in the style sheet
 
 export class Table {
   readonly scroller: HTMLElement;
@@ -58,9 +65,13 @@ export class Table {
   private readonly virtual: Virtualizer<HTMLElement, HTMLElement>;
   private known = new Set<string>(); // ids of the last drawing, to tell who is new
   private frame = 0;
-  private agedAt = 0;
+  private redrawnAt = 0;
   private shape = "";
   private headHeight = 36;
+  private columns: readonly Column[] = [];
+  private slots: readonly string[] = []; // columns beside the name on a phone
+  private laidOut = "";
+  private width = 0; // of what is in view; reading it costs a layout
 
   constructor(
     root: HTMLElement,
@@ -71,7 +82,6 @@ export class Table {
       role: "grid",
       tabindex: "0",
       "aria-label": "Tokens",
-      "aria-colcount": String(COLUMNS.length + 1),
     });
     this.head = this.scroller.appendChild(element("div", "row head", { role: "row", "aria-rowindex": "1" }));
     this.body = this.scroller.appendChild(element("div", "rows", { role: "rowgroup" }));
@@ -79,8 +89,11 @@ export class Table {
     this.virtual = new Virtualizer<HTMLElement, HTMLElement>(this.options(0));
     this.virtual._didMount();
     this.virtual._willUpdate();
+    this.width = this.scroller.clientWidth;
     this.listen();
+    this.layOut();
     this.drawHead();
+    setInterval(() => document.hidden || this.invalidate(), AGES_EVERY_MS);
   }
 
   /** Draw at the next frame. */
@@ -101,6 +114,67 @@ export class Table {
   /** Bring a row into view. */
   reveal(index: number): void {
     this.virtual.scrollToIndex(index, { align: "auto" });
+  }
+
+  /** Other columns, chips or rows were chosen, or the list has another width. */
+  refit(): void {
+    this.width = this.scroller.clientWidth;
+    this.layOut();
+    this.headHeight = this.head.offsetHeight;
+    this.virtual.measure();
+    this.invalidate();
+  }
+
+  /** Choose the columns that there is room for; rows are made again only when those differ. */
+  private layOut(): void {
+    const { window } = this.source.query();
+    const phone = PHONE.matches;
+    const compact = this.source.isCompact();
+    const layout = phone ? this.fitPhone(window) : this.fit(window, compact);
+    const safety = layout.keys.includes("safety");
+    const laidOut = `${layout.keys.join()} ${layout.template} ${phone} ${compact}`;
+    if (laidOut === this.laidOut) return;
+    this.laidOut = laidOut;
+    this.columns = layout.keys.map((key) => BY_KEY.get(key)!);
+    this.shape = "";
+    for (const { node } of this.rows.values()) node.remove();
+    this.rows.clear();
+    const { style, dataset } = this.scroller;
+    style.setProperty("--columns", layout.template);
+    style.setProperty("--least", `${layout.least}px`);
+    dataset["layout"] = phone ? "phone" : layout.tight ? "tight" : "roomy";
+    dataset["rows"] = compact ? "compact" : safety ? "safety" : "plain";
+    this.scroller.setAttribute("aria-colcount", String(this.columns.length + 1));
+    this.actions.onColumns(layout.keys);
+  }
+
+  private fit(window: string, compact: boolean): Layout {
+    const { width } = this;
+    this.slots = [];
+    const token = { ...TOKEN, least: compact ? TOKEN.least + COMPACT_TOKEN : tokenLeast(width) };
+    const sized = this.chosen().map((column) => ({
+      ...column,
+      least: compact && column.key === "safety" ? COMPACT_SAFETY : column.least,
+      leaves: column.key === `change-${window}` ? 1 : column.leaves,
+    }));
+    return fit([token, ...sized], width);
+  }
+
+  private fitPhone(window: string): Layout {
+    const chosen = this.chosen();
+    const added = chosen.filter(({ usual }) => !usual).map(({ key }) => key);
+    const keys = chosen.map(({ key }) => key);
+    this.slots = fitPhone(keys, window, added, WIDE);
+    const safety = keys.includes("safety") && !this.source.isCompact() ? ["safety"] : [];
+    return { keys: ["token", ...this.slots, ...safety], template: "", least: 0, tight: true };
+  }
+
+  private chosen(): Column[] {
+    const { order, shown } = this.source.choice();
+    const chips = hasSafety(this.source.hiddenChips());
+    return order
+      .filter((key) => shown.includes(key) && (key !== "safety" || chips))
+      .map((key) => BY_KEY.get(key)!);
   }
 
   /** How high a row is now; the style sheet decides. */
@@ -134,19 +208,20 @@ export class Table {
     });
     this.head.addEventListener("click", (event) => {
       const key = (event.target as HTMLElement).closest<HTMLElement>("[data-sort]")?.dataset["sort"];
-      const column = COLUMNS.find((each) => each.key === key);
-      if (column !== undefined) this.actions.onSort(column);
+      if (key !== undefined) this.actions.onSort(BY_KEY.get(key) ?? null);
     });
+    dragHeads(this.head, (column, target) => this.actions.onPlace(column, target));
     // A mouse that rests is about to click; a finger is not over anything.
     this.body.addEventListener("pointerenter", (event) => {
       if (event.pointerType === "mouse") this.actions.onHover(true);
     });
-    this.body.addEventListener("pointerleave", () => this.actions.onHover(false));
-    new ResizeObserver(() => {
-      this.headHeight = this.head.offsetHeight;
-      this.virtual.measure();
-      this.invalidate();
-    }).observe(this.scroller);
+    this.body.addEventListener("pointerleave", (event) => {
+      // The button that says what moved lies over the rows: it must not leave under the pointer.
+      const over = event.relatedTarget;
+      if (over instanceof Element && over.closest(".moved") !== null) return;
+      this.actions.onHover(false);
+    });
+    new ResizeObserver(() => this.refit()).observe(this.scroller);
   }
 
   private drawHead(): void {
@@ -155,13 +230,15 @@ export class Table {
     if (shape === this.shape) return;
     this.shape = shape;
     const focused = (document.activeElement as HTMLElement | null)?.dataset?.["sort"];
-    const rank = element("span", "cell rank", { role: "columnheader", "data-col": "rank" });
-    rank.textContent = "#";
-    this.head.replaceChildren(rank, ...COLUMNS.map((column) => headCell(column, query)));
+    this.head.replaceChildren(
+      rankHead(query),
+      ...this.columns.map((column) => headCell(column, query, this.slots)),
+    );
     if (focused !== undefined) this.head.querySelector<HTMLElement>(`[data-sort="${focused}"]`)?.focus();
   }
 
   private draw(): void {
+    this.layOut();
     this.drawHead();
     const ids = this.source.shown();
     this.virtual.setOptions(this.options(ids.length));
@@ -172,17 +249,20 @@ export class Table {
     const shown: Shown = {
       window: this.source.query().window,
       nowMs,
+      hiddenChips: this.source.hiddenChips(),
+      images: this.source.images(),
       sparkline: (id) => this.source.sparkline(id),
       links: (row) => this.source.links(row),
     };
-    const aging = nowMs - this.agedAt > AGES_EVERY_MS;
-    if (aging) this.agedAt = nowMs;
+    const look = `${shown.window} ${shown.images} ${[...shown.hiddenChips].join()}`;
+    const all = Math.abs(nowMs - this.redrawnAt) > ALL_EVERY_MS;
+    if (all) this.redrawnAt = nowMs;
     const inView = new Set<string>();
     for (const item of this.virtual.getVirtualItems()) {
       const id = ids[item.index];
       if (id === undefined) continue;
       inView.add(id);
-      this.drawRow(id, item, shown, aging);
+      this.drawRow(id, item, shown, look, all);
     }
     for (const [id, drawn] of this.rows) {
       if (inView.has(id)) continue;
@@ -195,12 +275,12 @@ export class Table {
     else this.scroller.setAttribute("aria-activedescendant", selected);
   }
 
-  private drawRow(id: string, item: VirtualItem, shown: Shown, aging: boolean): void {
+  private drawRow(id: string, item: VirtualItem, shown: Shown, look: string, all: boolean): void {
     const row = this.source.row(id);
     if (row === undefined) return;
     let drawn = this.rows.get(id);
     if (drawn === undefined) {
-      drawn = makeRow(id);
+      drawn = makeRow(id, this.columns, this.slots);
       this.rows.set(id, drawn);
       if (this.known.size > 0 && !this.known.has(id)) drawn.node.classList.add("arriving");
       this.body.append(drawn.node);
@@ -219,66 +299,14 @@ export class Table {
     drawn.node.classList.toggle("selected", this.source.selected() === id);
     drawn.node.classList.toggle("opened", this.source.open() === id);
     drawn.node.classList.toggle("left", !this.source.isListed(id));
-    if (drawn.row === row && drawn.window === shown.window && !aging) return;
+    if (drawn.row === row && drawn.look === look && !all) {
+      for (const cell of drawn.cells) if (cell.ages) cell.update(row, shown);
+      return;
+    }
     drawn.node.classList.toggle("stale", row.stale === true);
     drawn.node.setAttribute("aria-selected", String(this.source.open() === id));
     for (const cell of drawn.cells) cell.update(row, shown);
     drawn.row = row;
-    drawn.window = shown.window;
+    drawn.look = look;
   }
-}
-
-let made = 0;
-
-function makeRow(id: string): DrawnRow {
-  const node = element("div", "row", { role: "row", "data-id": id, id: `row-${++made}` });
-  const lead = node.appendChild(element("span", "cell lead", { role: "gridcell", "data-col": "rank" }));
-  const star = lead.appendChild(
-    element("button", "star", {
-      type: "button",
-      tabindex: "-1",
-      "data-action": "star",
-      "aria-pressed": "false",
-      "aria-label": "On the watchlist",
-      title: "Watch this token",
-    }),
-  );
-  star.textContent = "★";
-  const rank = lead.appendChild(element("span", "rank"));
-  const cells = COLUMNS.map((column) => {
-    const box = node.appendChild(
-      element("span", column.numeric ? "cell numeric" : "cell", { role: "gridcell", "data-col": column.key }),
-    );
-    const cell = column.make();
-    box.append(cell.node);
-    return cell;
-  });
-  return { node, rank, star, cells, row: undefined, top: -1, window: "" };
-}
-
-function headCell(column: (typeof COLUMNS)[number], query: Query): HTMLElement {
-  const node = element("span", column.numeric ? "cell numeric" : "cell", {
-    role: "columnheader",
-    "data-col": column.key,
-    title: column.hint,
-  });
-  const title = column.title(query.window);
-  if (column.sort === undefined) {
-    node.textContent = title;
-    return node;
-  }
-  const active =
-    column.sort.by === orderOf(query) &&
-    (column.sort.window === undefined || column.sort.window === query.window);
-  // "newest first" is the youngest age first.
-  const falling = (query.order === "desc") !== (column.sort.by === "newest");
-  node.setAttribute("aria-sort", active ? (falling ? "descending" : "ascending") : "none");
-  const button = node.appendChild(
-    element("button", "", { type: "button", "data-sort": column.key }),
-  );
-  // Beside the title, on the side away from the figures' edge, so that the title stays above it.
-  const arrow = button.appendChild(element("i", "arrow", { "aria-hidden": "true" }));
-  arrow.textContent = active ? (falling ? "↓" : "↑") : "";
-  button.appendChild(element("span", "title")).textContent = title;
-  return node;
 }
