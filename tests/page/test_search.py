@@ -135,7 +135,7 @@ def test_an_address_restores_search_and_limits_and_back_undoes_them(
         until(lambda: order(page) == ids(49, 48))
         page.select_option(".limit:has-text('Volume') select", "1000")
         page.wait_for_selector(".notice >> text=is called “limited”")
-        page.click(".notice >> text=Without limits")
+        page.click(".notice >> text=Without filters")
         until(lambda: order(page) == ids(49, 48) and "min_liquidity" not in page.url)
         page.go_back()
         page.go_back()

@@ -167,11 +167,6 @@ export class App {
     this.ask({ ...DEFAULTS, token });
   }
 
-  /** Ask for the same without limits on figures and age. */
-  dropLimits(): void {
-    this.ask({ minLiquidity: null, minVolume: null, maxAgeHours: null });
-  }
-
   private show(query: Query): void {
     const before = this.state.query;
     this.store.set({ query });

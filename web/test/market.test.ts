@@ -1,6 +1,7 @@
 /** Where rows come from, against stand-ins for WebSocket and fetch. */
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { Row } from "../src/client";
+import { NO_FILTERS } from "../src/model/filters";
 import { Market } from "../src/model/market";
 import { DEFAULTS, type Query } from "../src/model/query";
 import { KeptSet } from "../src/model/store";
@@ -74,7 +75,7 @@ afterEach(() => {
 
 test("rows within limits are requested, followed by their ids, and leave with the diff", async () => {
   tokens = [row("a", 5, 90), row("b", 5, 80)];
-  const one = market({ minLiquidity: 50 });
+  const one = market({ filters: { ...NO_FILTERS, limits: { min_liquidity: 50 } } });
   Socket.last.open();
   await vi.advanceTimersByTimeAsync(10);
   expect(one.shown()).toEqual(["b", "a"]);
@@ -88,7 +89,7 @@ test("rows within limits are requested, followed by their ids, and leave with th
 
 test("of two views of a row the later is shown, whichever way it came", async () => {
   tokens = [row("a", 5, 90)];
-  const one = market({ minLiquidity: 50 });
+  const one = market({ filters: { ...NO_FILTERS, limits: { min_liquidity: 50 } } });
   Socket.last.open();
   await vi.advanceTimersByTimeAsync(10);
   Socket.last.watched([row("a", 7, 97)], 7);
@@ -105,7 +106,7 @@ test("of two views of a row the later is shown, whichever way it came", async ()
 
 test("a row that comes to meet the limits is there with the next answer", async () => {
   tokens = [row("a", 5, 90)];
-  const one = market({ minLiquidity: 50 });
+  const one = market({ filters: { ...NO_FILTERS, limits: { min_liquidity: 50 } } });
   Socket.last.open();
   await vi.advanceTimersByTimeAsync(10);
   tokens = [row("a", 5, 90), row("c", 8, 60)];

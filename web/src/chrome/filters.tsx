@@ -1,18 +1,18 @@
 import type { App } from "../app";
-import { amount as money } from "../format/number";
 import { WINDOWS } from "../client/messages";
+import { limitWords } from "../model/figures";
+import { limited } from "../model/filters";
 import { DEFAULTS, DEPTHS, formatQuery, type Depth, type Query } from "../model/query";
 import type { ChromeState } from "./state";
 
 const CHIPS = 6; // further chains are in the menu behind them
 const AMOUNTS = [1_000, 10_000, 50_000, 100_000, 1_000_000];
-const AGES: [number, string][] = [
-  [1, "1 hour"],
-  [6, "6 hours"],
-  [24, "1 day"],
-  [168, "1 week"],
-  [720, "30 days"],
-];
+const AGES = [60, 360, 1_440, 10_080, 43_200]; // minutes
+const QUICK = [
+  { limit: "min_liquidity", label: "Liquidity", options: AMOUNTS, sign: "≥" },
+  { limit: "min_volume", label: "Volume", options: AMOUNTS, sign: "≥" },
+  { limit: "max_age_minutes", label: "Age", options: AGES, sign: "≤" },
+] as const;
 
 export function Filters({ app, state }: { app: App; state: ChromeState }) {
   const { query } = state;
@@ -53,30 +53,18 @@ export function Filters({ app, state }: { app: App; state: ChromeState }) {
         )}
       </div>
       <div class="limits">
-        <Limit
-          label="Liquidity"
-          wrong={state.problem?.param === "min_liquidity"}
-          value={query.minLiquidity}
-          options={AMOUNTS.map((amount) => [amount, `≥ ${money(amount).replace(".00", "")}`])}
-          write={(value) => `≥ ${money(value)}`}
-          onPick={(minLiquidity) => app.ask({ minLiquidity })}
-        />
-        <Limit
-          label="Volume"
-          wrong={state.problem?.param === "min_volume"}
-          value={query.minVolume}
-          options={AMOUNTS.map((amount) => [amount, `≥ ${money(amount).replace(".00", "")}`])}
-          write={(value) => `≥ ${money(value)}`}
-          onPick={(minVolume) => app.ask({ minVolume })}
-        />
-        <Limit
-          label="Age"
-          wrong={state.problem?.param === "max_age_minutes"}
-          value={query.maxAgeHours}
-          options={AGES.map(([hours, words]) => [hours, `≤ ${words}`])}
-          write={(value) => `≤ ${value} hours`}
-          onPick={(maxAgeHours) => app.ask({ maxAgeHours })}
-        />
+        {QUICK.map(({ limit, label, options, sign }) => (
+          <Limit
+            key={limit}
+            label={label}
+            sign={sign}
+            wrong={state.problem?.param === limit}
+            limit={limit}
+            value={query.filters.limits[limit] ?? null}
+            options={options}
+            onPick={(value) => app.ask({ filters: limited(query.filters, limit, value) })}
+          />
+        ))}
         <label class="limit">
           <span>Show</span>
           <select value={query.depth} onChange={(event) => app.ask({ depth: event.currentTarget.value as Depth })}>
@@ -129,16 +117,17 @@ function Chip({ on, onClick, children }: { on: boolean; onClick(): void; childre
 
 interface LimitProps {
   label: string;
+  sign: string;
+  limit: (typeof QUICK)[number]["limit"];
   value: number | null;
-  options: [number, string][];
-  write(value: number): string;
+  options: readonly number[];
   onPick(value: number | null): void;
   wrong: boolean; // the server does not take it
 }
 
 /** A limit with usual values; one that came with the address is offered too. */
-function Limit({ label, value, options, write, onPick, wrong }: LimitProps) {
-  const unusual = value !== null && !options.some(([usual]) => usual === value);
+function Limit({ label, sign, limit, value, options, onPick, wrong }: LimitProps) {
+  const offered = value === null || options.includes(value) ? options : [value, ...options];
   return (
     <label class="limit">
       <span>{label}</span>
@@ -149,10 +138,9 @@ function Limit({ label, value, options, write, onPick, wrong }: LimitProps) {
         onChange={(event) => onPick(event.currentTarget.value === "" ? null : Number(event.currentTarget.value))}
       >
         <option value="">any</option>
-        {unusual && <option value={String(value)}>{write(value)}</option>}
-        {options.map(([usual, words]) => (
-          <option key={usual} value={String(usual)}>
-            {words}
+        {offered.map((each) => (
+          <option key={each} value={String(each)}>
+            {sign} {limitWords(limit === "max_age_minutes" ? "minutes" : "usd", each)}
           </option>
         ))}
       </select>

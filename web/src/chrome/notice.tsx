@@ -1,5 +1,6 @@
 import type { App } from "../app";
-import { isLimited, isSearch } from "../model/query";
+import { isFiltering, NO_FILTERS } from "../model/filters";
+import { isSearch } from "../model/query";
 import type { Problem } from "../model/poller";
 import { isFiltered } from "./filters";
 import type { ChromeState } from "./state";
@@ -65,13 +66,13 @@ function NothingFound({ app, state }: { app: App; state: ChromeState }) {
   const among = query.starred ? "on your watchlist" : known === undefined ? "here" : `among ${known.toLocaleString("en")} tokens`;
   return (
     <div class="notice">
-      <b>{isSearch(query.q) ? `Nothing ${among} is called “${query.q.trim()}”` : `No token ${among} is within these limits`}</b>
+      <b>{isSearch(query.q) ? `Nothing ${among} is called “${query.q.trim()}”` : `No token ${among} is within these filters`}</b>
       {isSearch(query.q) && <p>Search looks for a whole address, the beginning of a ticker, and beginnings of words of a name.</p>}
-      {isLimited(query) && <p>What is not known of a token is within no limit.</p>}
+      {isFiltering(query.filters) && <p>What is not known of a token is within no limit.</p>}
       <span class="choices">
-        {isLimited(query) && (
-          <button type="button" onClick={() => app.dropLimits()}>
-            Without limits
+        {isFiltering(query.filters) && (
+          <button type="button" onClick={() => app.ask({ filters: NO_FILTERS })}>
+            Without filters
           </button>
         )}
         {query.chain !== "" && (

@@ -1,5 +1,6 @@
 /** Which rows are shown, and in which order. Pure. */
 import type { Row } from "../client";
+import { passing } from "./filters";
 import { fold, foldTicker } from "./fold";
 import { hasWindow, isPolled, orderOf, type Order, type Query, type Window } from "./query";
 
@@ -30,14 +31,10 @@ export function sorted(rows: Iterable<Row>, query: Query): Row[] {
   return known.map((each) => each.row);
 }
 
-/** Whether a row passes the query's limits. Unknown passes none, as on the server. */
-export function passes(row: Row, query: Query, nowMs: number): boolean {
-  if (query.chain !== "" && row.chain !== query.chain) return false;
-  if (query.minLiquidity !== null && !(row.liquidity! >= query.minLiquidity)) return false;
-  const volume = row[`volume_${query.window}`];
-  if (query.minVolume !== null && !(volume! >= query.minVolume)) return false;
-  if (query.maxAgeHours === null) return true;
-  return nowMs - row.created_ms! <= query.maxAgeHours * 3_600_000;
+/** The test that a row of the query must pass. Unknown passes no limit, as on the server. */
+export function passes(query: Query, nowMs: number): (row: Row) => boolean {
+  const filtered = passing(query.filters, query.window, nowMs);
+  return (row) => (query.chain === "" || row.chain === query.chain) && filtered(row);
 }
 
 /**
@@ -56,7 +53,8 @@ export function matches(row: Row, wanted: string): boolean {
 
 /** The watchlist's rows that a query shows, in order. */
 export function starredRows(kept: Row[], query: Query, nowMs: number): Row[] {
-  const found = kept.filter((row) => matches(row, query.q) && passes(row, query, nowMs));
+  const pass = passes(query, nowMs);
+  const found = kept.filter((row) => matches(row, query.q) && pass(row));
   return sorted(found, query);
 }
 
@@ -71,8 +69,9 @@ export function listedRows(
   const given = ids !== null && (!isPolled(query) || orderOf(query) === "match");
   const live = ids === null ? [...rows.values()] : ids.map(newest).filter((row) => row !== undefined);
   const ordered = given ? live : sorted(live, query);
-  const passing = ordered.filter((row) => passes(row, query, nowMs) && (exact || matches(row, query.q)));
-  return query.depth === "all" ? passing : passing.slice(0, Number(query.depth));
+  const pass = passes(query, nowMs);
+  const found = ordered.filter((row) => pass(row) && (exact || matches(row, query.q)));
+  return query.depth === "all" ? found : found.slice(0, Number(query.depth));
 }
 
 /**

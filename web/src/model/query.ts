@@ -1,10 +1,12 @@
 /** What the page shows, all of it in the address, so that a link or a reload shows the same. */
 
 import { ALL, ANY_CHAIN, NO_WINDOW, SORTS, WINDOWED, WINDOWS, type LIST_SIZES } from "../client/messages";
+import type { Window } from "./figures";
+import { followsWindow, isFiltering, NO_FILTERS, parseFilters, putFilters, type Filters } from "./filters";
 
 export const DEPTHS = ["50", "100", "200", "all"] as const satisfies readonly (`${(typeof LIST_SIZES)[number]}` | "all")[];
 export type Sort = (typeof SORTS)[number];
-export type Window = (typeof WINDOWS)[number];
+export type { Window };
 export type Depth = (typeof DEPTHS)[number];
 /** `match`: the best match of the words first, as `/search` orders them. */
 export type Order = Sort | "match";
@@ -16,9 +18,7 @@ export interface Query {
   chain: string; // "" is every chain
   depth: Depth;
   q: string;
-  minLiquidity: number | null; // USD
-  minVolume: number | null; // USD, in the chosen window
-  maxAgeHours: number | null;
+  filters: Filters;
   starred: boolean;
   token: string; // the id whose drawer is open, or ""
 }
@@ -34,9 +34,7 @@ export const DEFAULTS: Query = {
   chain: "",
   depth: "100",
   q: "",
-  minLiquidity: null,
-  minVolume: null,
-  maxAgeHours: null,
+  filters: NO_FILTERS,
   starred: false,
   token: "",
 };
@@ -57,9 +55,7 @@ export function parseQuery(search: string): Query {
     chain: /^[a-z0-9_-]{1,32}$/.test(given.get("chain") ?? "") ? given.get("chain")! : "",
     depth: oneOf(DEPTHS, given.get("show"), DEFAULTS.depth),
     q,
-    minLiquidity: amount(given.get("min_liquidity")),
-    minVolume: amount(given.get("min_volume")),
-    maxAgeHours: amount(given.get("max_age_hours")),
+    filters: parseFilters(given),
     starred: given.get("starred") === "1",
     token: (given.get("token") ?? "").slice(0, 192),
   };
@@ -77,9 +73,7 @@ export function formatQuery(query: Query): string {
   put("chain", query.chain, "");
   put("show", query.depth, DEFAULTS.depth);
   put("q", query.q, "");
-  put("min_liquidity", text(query.minLiquidity), "");
-  put("min_volume", text(query.minVolume), "");
-  put("max_age_hours", text(query.maxAgeHours), "");
+  putFilters(params, query.filters);
   put("starred", query.starred ? "1" : "", "");
   put("token", query.token, "");
   const search = params.toString();
@@ -96,25 +90,20 @@ export function isSearch(q: string): boolean {
   return q.replace(/^[\s$]+/, "").trim() !== "";
 }
 
-/** Whether a figure or the age is limited. */
-export function isLimited(query: Query): boolean {
-  return query.minLiquidity !== null || query.minVolume !== null || query.maxAgeHours !== null;
-}
-
 /**
  * The order in force. The best match first is what `/search` knows, of all chains and without
- * limits; with any of them the most liquid comes first, as among equal matches.
+ * filters; with any of them the most liquid comes first, as among equal matches.
  */
 export function orderOf(query: Query): Order {
   if (query.sort !== "match") return query.sort;
   if (!isSearch(query.q)) return DEFAULTS.sort;
-  return query.chain === "" && !isLimited(query) && !query.starred ? "match" : "liquidity";
+  return query.chain === "" && !isFiltering(query.filters) && !query.starred ? "match" : "liquidity";
 }
 
 /** Whether only the server knows the rows: the stream has no topic of them. */
 export function isPolled(query: Query): boolean {
   if (query.starred) return false;
-  return isSearch(query.q) || (isLimited(query) && query.depth !== "all");
+  return isSearch(query.q) || (isFiltering(query.filters) && query.depth !== "all");
 }
 
 /** The stream's topic of a query: a list, or everything there is. */
@@ -145,13 +134,11 @@ export function wanted(query: Query): Wanted {
   }
   const params = new URLSearchParams({ sort, order: query.order });
   const fromServer = !query.starred;
-  if (hasWindow(sort) || (fromServer && query.minVolume !== null)) params.set("window", query.window);
+  if (hasWindow(sort) || (fromServer && followsWindow(query.filters))) params.set("window", query.window);
   if (query.chain !== "") params.set("chain", query.chain);
   if (fromServer) {
     if (isSearch(query.q)) params.set("q", query.q);
-    if (query.minLiquidity !== null) params.set("min_liquidity", text(query.minLiquidity));
-    if (query.minVolume !== null) params.set("min_volume", text(query.minVolume));
-    if (query.maxAgeHours !== null) params.set("max_age_minutes", text(query.maxAgeHours * 60));
+    putFilters(params, query.filters);
   }
   return { path: `/discover?${params}`, rows: depth };
 }
@@ -164,12 +151,4 @@ export function tokenPath(id: string): string {
 
 function oneOf<T extends string>(known: readonly T[], given: string | null, usual: T): T {
   return known.find((word) => word === given) ?? usual;
-}
-
-function amount(given: string | null): number | null {
-  return given !== null && /^\d{1,15}(\.\d{1,6})?$/.test(given) ? Number(given) : null;
-}
-
-function text(value: number | null): string {
-  return value === null ? "" : String(Number(value.toFixed(6)));
 }
