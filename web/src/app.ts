@@ -3,10 +3,12 @@ import type { Row } from "./client";
 import { WATCHED } from "./client/messages";
 import { Inbox } from "./chrome/inbox";
 import { keptLooks, Looks } from "./chrome/looks";
-import type { ChromeState, Panel } from "./chrome/state";
+import type { ChromeState, Panel, SheetOf } from "./chrome/state";
+import { curl } from "./model/curl";
 import { NO_LINE } from "./model/history";
 import { sourceLinks } from "./model/links";
 import { Market } from "./model/market";
+import { Presets, queryOf, type Preset } from "./model/presets";
 import { DEFAULTS, formatQuery, isSearch, orderOf, parseQuery, usualSort, type Order, type Query } from "./model/query";
 import { Server } from "./model/server";
 import { KeptSet, Store } from "./model/store";
@@ -22,6 +24,7 @@ export class App {
   readonly store: Store<ChromeState>;
   readonly looks: Looks;
   private readonly inbox: Inbox;
+  private readonly presets = new Presets();
   readonly starred = new KeptSet("dexwire:starred", WATCHED);
   market: Market | null = null;
   private table: Table | null = null;
@@ -55,6 +58,8 @@ export class App {
       alerts: [],
       unread: 0,
       panel: "",
+      sheet: "",
+      presets: this.presets.all,
       toast: "",
       fitting: [],
       ...keptLooks(),
@@ -165,6 +170,52 @@ export class App {
   reset(): void {
     const { token } = this.state.query;
     this.ask({ ...DEFAULTS, token });
+  }
+
+  // -- presets --------------------------------------------------------------------------------
+  showPreset(preset: Preset): void {
+    this.ask(queryOf(preset, this.state.query));
+    this.say(preset.name);
+  }
+
+  /** Show the preset of a key, from 1. */
+  showNumber(number: number): void {
+    const preset = this.state.presets[number - 1];
+    if (preset !== undefined) this.showPreset(preset);
+  }
+
+  /** Keep the view under a name; return whether it could be. */
+  savePreset(name: string): boolean {
+    const saved = this.presets.save(name, this.state.query);
+    this.say(saved ? `Saved as ${name.trim()}` : "There is no room for another preset");
+    this.store.set({ presets: this.presets.all });
+    return saved;
+  }
+
+  /** Return whether the name could be had. */
+  renamePreset(preset: Preset, name: string): boolean {
+    const renamed = this.presets.rename(preset, name);
+    if (!renamed) this.say("That name is taken or empty");
+    this.store.set({ presets: this.presets.all });
+    return renamed;
+  }
+
+  removePreset(preset: Preset): void {
+    this.presets.remove(preset);
+    this.store.set({ presets: this.presets.all });
+  }
+
+  /** Copy the requests for what a query shows, as commands. */
+  async copyCurl(query: Query): Promise<void> {
+    await this.copy(curl(location.origin, query), "Copied as curl");
+  }
+
+  openSheet(sheet: SheetOf): void {
+    this.store.set({ sheet });
+  }
+
+  closeSheet(): void {
+    this.store.set({ sheet: "" });
   }
 
   private show(query: Query): void {

@@ -1,18 +1,9 @@
 import type { App } from "../app";
 import { WINDOWS } from "../client/messages";
-import { limitWords } from "../model/figures";
-import { limited } from "../model/filters";
 import { DEFAULTS, DEPTHS, formatQuery, type Depth, type Query } from "../model/query";
 import type { ChromeState } from "./state";
 
 const CHIPS = 6; // further chains are in the menu behind them
-const AMOUNTS = [1_000, 10_000, 50_000, 100_000, 1_000_000];
-const AGES = [60, 360, 1_440, 10_080, 43_200]; // minutes
-const QUICK = [
-  { limit: "min_liquidity", label: "Liquidity", options: AMOUNTS, sign: "≥" },
-  { limit: "min_volume", label: "Volume", options: AMOUNTS, sign: "≥" },
-  { limit: "max_age_minutes", label: "Age", options: AGES, sign: "≤" },
-] as const;
 
 export function Filters({ app, state }: { app: App; state: ChromeState }) {
   const { query } = state;
@@ -53,18 +44,6 @@ export function Filters({ app, state }: { app: App; state: ChromeState }) {
         )}
       </div>
       <div class="limits">
-        {QUICK.map(({ limit, label, options, sign }) => (
-          <Limit
-            key={limit}
-            label={label}
-            sign={sign}
-            wrong={state.problem?.param === limit}
-            limit={limit}
-            value={query.filters.limits[limit] ?? null}
-            options={options}
-            onPick={(value) => app.ask({ filters: limited(query.filters, limit, value) })}
-          />
-        ))}
         <label class="limit">
           <span>Show</span>
           <select value={query.depth} onChange={(event) => app.ask({ depth: event.currentTarget.value as Depth })}>
@@ -112,39 +91,6 @@ function Chip({ on, onClick, children }: { on: boolean; onClick(): void; childre
     <button type="button" class="chip" aria-pressed={on} onClick={onClick}>
       {children}
     </button>
-  );
-}
-
-interface LimitProps {
-  label: string;
-  sign: string;
-  limit: (typeof QUICK)[number]["limit"];
-  value: number | null;
-  options: readonly number[];
-  onPick(value: number | null): void;
-  wrong: boolean; // the server does not take it
-}
-
-/** A limit with usual values; one that came with the address is offered too. */
-function Limit({ label, sign, limit, value, options, onPick, wrong }: LimitProps) {
-  const offered = value === null || options.includes(value) ? options : [value, ...options];
-  return (
-    <label class="limit">
-      <span>{label}</span>
-      <select
-        class={value === null ? "" : "on"}
-        aria-invalid={wrong}
-        value={value === null ? "" : String(value)}
-        onChange={(event) => onPick(event.currentTarget.value === "" ? null : Number(event.currentTarget.value))}
-      >
-        <option value="">any</option>
-        {offered.map((each) => (
-          <option key={each} value={String(each)}>
-            {sign} {limitWords(limit === "max_age_minutes" ? "minutes" : "usd", each)}
-          </option>
-        ))}
-      </select>
-    </label>
   );
 }
 

@@ -7,6 +7,8 @@ const KEYS: [string, string][] = [
   ["j  k", "next and previous row"],
   ["Enter", "open the selected row"],
   ["/", "search"],
+  ["f", "filters"],
+  ["1", "to 9: the presets"],
   ["p", "hold the order; values still tick"],
   ["c", "copy the address"],
   ["s", "on or off the watchlist"],

@@ -3,6 +3,10 @@ import type { App } from "../app";
 
 /** Act on a key that is not typed into something; return whether it was one of ours. */
 export function press(app: App, event: KeyboardEvent): boolean {
+  if (/^[1-9]$/.test(event.key)) {
+    app.showNumber(Number(event.key));
+    return true;
+  }
   switch (event.key) {
     case "j":
     case "ArrowDown":
@@ -24,6 +28,9 @@ export function press(app: App, event: KeyboardEvent): boolean {
       return true;
     case "s":
       if (app.selected !== "") app.star(app.selected);
+      return true;
+    case "f":
+      app.openSheet("list");
       return true;
     case "v":
       app.open("view");

@@ -10,8 +10,10 @@ import type { DeclaredSource } from "../model/links";
 import { orderOf } from "../model/query";
 import { Notice } from "./notice";
 import { TopBar } from "./topbar";
+import { Sheet } from "./sheet";
 import { trust, type ChromeState } from "./state";
 import { useApp } from "./use";
+import { Active, ManagePresets, Views } from "./views";
 import { View } from "./view";
 
 export function Page({ app }: { app: App }) {
@@ -22,6 +24,7 @@ export function Page({ app }: { app: App }) {
   useEffect(() => {
     const onKey = (event: KeyboardEvent) => {
       if (event.ctrlKey || event.metaKey || event.altKey) return;
+      if (document.querySelector("dialog[open]") !== null) return; // its keys are its own
       const at = event.target as HTMLElement;
       if (at.matches("input, select, textarea")) {
         if (event.key === "Escape") at.blur();
@@ -48,6 +51,13 @@ export function Page({ app }: { app: App }) {
       <main>
         <h1 class="hidden">Tokens on decentralised exchanges, live</h1>
         <Filters app={app} state={state} />
+        <Views app={app} state={state} />
+        <Active
+          filters={state.query.filters}
+          window={state.query.window}
+          refused={state.problem?.param ?? ""}
+          onChange={(filters) => app.ask({ filters })}
+        />
         <div class="stage">
           <div class="list" data-phase={trust(state)} data-busy={!state.loaded && state.shown > 0}>
             {state.hints && <Hints app={app} state={state} />}
@@ -78,6 +88,17 @@ export function Page({ app }: { app: App }) {
         <span class="counted">{counted(state)}</span>
         <Credits sources={state.config?.sources ?? []} />
       </footer>
+      {state.panel === "presets" && <ManagePresets app={app} state={state} />}
+      {state.sheet === "list" && (
+        <Sheet
+          app={app}
+          state={state}
+          title="Filters"
+          query={state.query}
+          stages={null}
+          onApply={(query) => app.ask({ ...query, token: app.state.query.token })}
+        />
+      )}
       {state.panel === "help" && <Help app={app} state={state} />}
       <div class="toast" role="status" aria-live="polite" data-shown={state.toast !== ""}>
         {state.toast}

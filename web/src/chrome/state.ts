@@ -4,6 +4,7 @@ import type { Problem } from "../model/poller";
 import type { Choice } from "../model/choice";
 import type { DeclaredSource } from "../model/links";
 import type { Named } from "../model/names";
+import type { Preset } from "../model/presets";
 import type { Query } from "../model/query";
 
 export interface SourceHealth {
@@ -34,7 +35,9 @@ export interface SeenAlert extends Occurrence, Named {
   seenMs: number;
 }
 
-export type Panel = "" | "alerts" | "help" | "view";
+export type Panel = "" | "alerts" | "help" | "view" | "presets";
+/** Whose filters the sheet shows; "": it is closed. */
+export type SheetOf = "" | "list";
 
 export interface ChromeState {
   query: Query;
@@ -56,6 +59,8 @@ export interface ChromeState {
   unread: number;
   sound: boolean;
   panel: Panel;
+  sheet: SheetOf;
+  presets: readonly Preset[];
   hints: boolean; // the hints of a first visit, until they are dismissed
   theme: "dark" | "light";
   palette: "classic" | "safe";

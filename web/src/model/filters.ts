@@ -179,7 +179,8 @@ function limitsOf(limits: Limits, name: FigureName): [number | undefined, number
   return [limits[`min_${name}`], limits[`max_${name}`]];
 }
 
-function textOf(row: Row, field: string): string {
+/** Return a row's field that is a text, "" when it has none. */
+export function textOf(row: Row, field: string): string {
   const value = (row as unknown as Record<string, unknown>)[field];
   return typeof value === "string" ? value : "";
 }

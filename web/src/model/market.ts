@@ -5,6 +5,7 @@
  */
 import { DiscoverStream, type Occurrence, type Row, type Status, type TopicState } from "../client";
 import { ALERTS, WATCHLIST } from "../client/messages";
+import { textOf } from "./filters";
 import { Poller, type Answer, type Problem, type PageRequest } from "./poller";
 import { Followed } from "./followed";
 import { Frozen } from "./frozen";
@@ -151,11 +152,22 @@ export class Market {
 
   /** Chains of the rows at hand, the most frequent first. */
   chains(): string[] {
+    return this.words("chain");
+  }
+
+  /** How many tokens of the watchlist a query shows. */
+  starredTotal(query: Query): number {
+    return starredRows(this.starredRows(), query, this.now()).length;
+  }
+
+  /** Words of a field that rows at hand have, the most frequent first. */
+  words(field: "launchpad" | "protocol" | "chain"): string[] {
     const counts = new Map<string, number>();
     for (const row of this.source().rows.values()) {
-      if (row.chain !== undefined) counts.set(row.chain, (counts.get(row.chain) ?? 0) + 1);
+      const word = textOf(row, field);
+      if (word !== "") counts.set(word, (counts.get(word) ?? 0) + 1);
     }
-    return [...counts].sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1)).map(([name]) => name);
+    return [...counts].sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1)).map(([word]) => word);
   }
 
   /** Forget the order: time, stars or figures changed what passes. */

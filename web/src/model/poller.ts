@@ -62,11 +62,9 @@ export class Poller {
   private failures = 0;
   private overdue = false; // a request was due while the page was hidden
 
-  constructor(private readonly events: PollerEvents) {
-    if (typeof document !== "undefined") {
-      document.addEventListener("visibilitychange", () => this.onVisible());
-    }
-  }
+  private readonly look = () => this.onVisible();
+
+  constructor(private readonly events: PollerEvents) {}
 
   /** Send a request, after a pause in which it may still change. */
   start(request: PageRequest, afterMs = 0): void {
@@ -74,6 +72,7 @@ export class Poller {
     this.request = request;
     this.failures = 0;
     this.overdue = false;
+    if (typeof document !== "undefined") document.addEventListener("visibilitychange", this.look);
     this.timer = setTimeout(() => void this.run(request), afterMs);
   }
 
@@ -81,6 +80,7 @@ export class Poller {
   stop(): void {
     clearTimeout(this.timer);
     this.abort?.abort();
+    if (typeof document !== "undefined") document.removeEventListener("visibilitychange", this.look);
     this.request = this.abort = null;
   }
 

@@ -1,0 +1,171 @@
+/** The presets, the filters in force, and what can be done with the view as it is. */
+import { useState } from "preact/hooks";
+import type { App } from "../app";
+import { activeFilters, NO_FILTERS, type Filters } from "../model/filters";
+import { isShown, NAME_MAX, searchOf, type Preset } from "../model/presets";
+import { closeAround, Dialog } from "./dialog";
+import type { ChromeState } from "./state";
+
+const KEYS = 9; // presets that a key shows
+
+export function Views({ app, state }: { app: App; state: ChromeState }) {
+  const { query, presets } = state;
+  return (
+    <div class="views">
+      <Funnel active={activeFilters(query.filters, query.window).length} onClick={() => app.openSheet("list")} />
+      <div class="presets" role="group" aria-label="Presets">
+        {presets.map((preset, place) => (
+          <button
+            key={`${preset.own} ${preset.name}`}
+            type="button"
+            class="preset"
+            aria-pressed={isShown(preset, query)}
+            title={place < KEYS ? `Key ${place + 1}` : undefined}
+            onClick={() => app.showPreset(preset)}
+          >
+            {place < KEYS && <kbd aria-hidden="true">{place + 1}</kbd>}
+            {preset.name}
+          </button>
+        ))}
+      </div>
+      <button type="button" class="preset more" aria-label="Save preset" title="Save, rename, share" onClick={() => app.open("presets")}>
+        <svg viewBox="0 0 16 16" aria-hidden="true">
+          <path d="M8 3.5v9M3.5 8h9" />
+        </svg>
+        <span>Save preset</span>
+      </button>
+    </div>
+  );
+}
+
+interface FunnelProps {
+  active: number; // filters in force
+  onClick(): void;
+}
+
+/** Opens the sheet. */
+export function Funnel({ active, onClick }: FunnelProps) {
+  return (
+    <button type="button" class={active > 0 ? "chip funnel on" : "chip funnel"} aria-haspopup="dialog" title="Filters (f)" onClick={onClick}>
+      <svg viewBox="0 0 16 16" aria-hidden="true">
+        <path d="M2 4h12M4.5 8h7M6.5 12h3" />
+      </svg>
+      Filters{active > 0 && <b>{active}</b>}
+    </button>
+  );
+}
+
+interface ActiveProps {
+  filters: Filters;
+  window: ChromeState["query"]["window"];
+  refused: string; // the parameter that the server does not take
+  onChange(filters: Filters): void;
+  keep?: Filters; // what a reset leaves
+}
+
+/** The filters in force, each with a button that removes it. */
+export function Active({ filters, window, refused, onChange, keep = NO_FILTERS }: ActiveProps) {
+  const active = activeFilters(filters, window);
+  if (active.length === 0) return null;
+  return (
+    <ul class="active" aria-label="Filters in force">
+      {active.map(({ key, words, params, without }) => (
+        <li key={key}>
+          <button
+            type="button"
+            class="chip on"
+            aria-label={`Remove the filter ${words}`}
+            aria-invalid={params.includes(refused)}
+            onClick={() => onChange(without)}
+          >
+            {words} <span aria-hidden="true">×</span>
+          </button>
+        </li>
+      ))}
+      {active.length > 1 && (
+        <li>
+          <button type="button" class="clear" onClick={() => onChange(keep)}>
+            Remove all
+          </button>
+        </li>
+      )}
+    </ul>
+  );
+}
+
+/** Save the view, share it, and rename or remove what was saved. */
+export function ManagePresets({ app, state }: { app: App; state: ChromeState }) {
+  const own = state.presets.filter((preset) => preset.own);
+  const first = state.presets.length - own.length;
+  return (
+    <Dialog class="help manage" label="Presets" onClose={() => app.state.panel === "presets" && app.open("")}>
+      <header>
+        <h2>Presets</h2>
+        <button type="button" class="close" aria-label="Close the presets" onClick={(event) => closeAround(event.currentTarget)}>
+          ×
+        </button>
+      </header>
+      <Save app={app} />
+      <p class="choices">
+        <button type="button" class="plain" onClick={() => void app.copy(location.origin + location.pathname + searchOf(state.query), "Link copied")}>
+          Copy link
+        </button>
+        <button type="button" class="plain" onClick={() => void app.copyCurl(state.query)}>
+          Copy as curl
+        </button>
+      </p>
+      <h3>Your own</h3>
+      {own.length === 0 && <p class="muted">None yet. A preset is what you see now: filters, sort, window and chain. This browser keeps it.</p>}
+      <ol class="own" aria-label="Your own presets">
+        {own.map((preset, place) => (
+          <Own key={preset.name} app={app} preset={preset} number={first + place + 1} />
+        ))}
+      </ol>
+    </Dialog>
+  );
+}
+
+function Save({ app }: { app: App }) {
+  const [name, setName] = useState("");
+  return (
+    <form
+      class="save"
+      onSubmit={(event) => {
+        event.preventDefault();
+        if (app.savePreset(name)) setName("");
+      }}
+    >
+      <input
+        type="text"
+        aria-label="Name of this preset"
+        placeholder="Name of this preset"
+        maxLength={NAME_MAX}
+        value={name}
+        onInput={(event) => setName(event.currentTarget.value)}
+      />
+      <button type="submit" class="primary" disabled={name.trim() === ""}>
+        Save
+      </button>
+    </form>
+  );
+}
+
+function Own({ app, preset, number }: { app: App; preset: Preset; number: number }) {
+  return (
+    <li>
+      {number <= KEYS ? <kbd title={`Key ${number}`}>{number}</kbd> : <kbd>–</kbd>}
+      <input
+        type="text"
+        aria-label={`Name of ${preset.name}`}
+        maxLength={NAME_MAX}
+        defaultValue={preset.name}
+        onChange={(event) => {
+          if (!app.renamePreset(preset, event.currentTarget.value)) event.currentTarget.value = preset.name;
+        }}
+      />
+      <button type="button" class="plain" onClick={() => app.removePreset(preset)} aria-label={`Delete ${preset.name}`}>
+        Delete
+      </button>
+    </li>
+  );
+}
