@@ -11,6 +11,7 @@ from typing import Annotated, Final, Literal, TypeAlias
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 from dexwire.stream import topics
+from shared.links import IMAGE_LONGEST, IMAGE_PATTERN, LINK_LONGEST, LINK_PATTERN
 
 SCHEMA: Final = 1
 
@@ -28,6 +29,18 @@ Kind: TypeAlias = Literal[
     "trades",  # count, added up over pools
     "side",  # of the trades: count, goes with them
     "holders",  # count
+    "assurance",  # true or false; where sources differ, false
+    "share",  # percent of the supply, 0 to 100; where sources differ, the larger
+    "mints",  # count; where sources differ, the larger
+    "score",  # 0 to 100
+    "traders",  # count of people, who are not added up over pools
+    "net",  # count, below 0 too
+    "split",  # USD: parts of a volume, of one source
+    "boosts",  # count
+    "stage",  # of a launch
+    "progress",  # percent of a launch, 0 to 100
+    "image",  # address
+    "links",  # addresses by kind
     "row",  # what the row says of itself
 ]
 # The one definition of the row's fields, in the order in which they are shown: first what a person
@@ -55,6 +68,26 @@ ROW: Final[dict[str, Kind]] = {
     "buys_24h": "side",
     "sells_24h": "side",
     "holders": "holders",
+    "mint_revoked": "assurance",
+    "freeze_revoked": "assurance",
+    "top_holders_pct": "share",
+    "dev_pct": "share",
+    "dev_mints": "mints",
+    "organic_score": "score",
+    "verified": "assurance",
+    **{f"traders_{window}": "traders" for window in WINDOWS},
+    **{f"net_buyers_{window}": "net" for window in WINDOWS},
+    **{f"buy_volume_{window}": "split" for window in WINDOWS},
+    **{f"sell_volume_{window}": "split" for window in WINDOWS},
+    **{f"organic_volume_{window}": "split" for window in WINDOWS},
+    "boosts": "boosts",
+    "launchpad": "text",
+    "stage": "stage",
+    "graduation_pct": "progress",
+    "graduated_ms": "time",
+    "links": "links",
+    "image": "image",
+    "flags": "row",
     "sources": "row",
     "stale": "row",
     "observed_ms": "row",
@@ -67,6 +100,17 @@ def fields_of(*kinds: Kind) -> tuple[str, ...]:
     """Return the row's fields of these kinds, in the order of the row."""
     return tuple(name for name, kind in ROW.items() if kind in kinds)
 
+
+# What is said of a token beside names and figures: its safety, its people, its launch, its links.
+# `suspicious` is one of the row's flags; the others follow from its fields.
+SIGNAL_FIELDS: Final = (
+    *fields_of(
+        "assurance", "share", "mints", "score", "traders", "net", "split", "boosts", "stage",
+        "progress", "links", "image",
+    ),
+    "graduated_ms",
+    "suspicious",
+)  # fmt: skip
 
 # Index name → the row field that gives its score. Names are those of the Redis keys `index:<name>`.
 METRICS: Final[dict[str, str]] = {
@@ -85,12 +129,38 @@ Count = Annotated[int, Meta(ge=0, lt=10**15)]
 Millis = Annotated[int, Meta(ge=0, lt=10**15)]
 Text = Annotated[str, Meta(min_length=1, max_length=128)]
 Address = Annotated[str, Meta(min_length=1, max_length=256)]  # shared.spellings.LONGEST
+Share = Annotated[float, Meta(ge=0, le=100)]  # percent of a whole
+NetCount = Annotated[int, Meta(gt=-(10**15), lt=10**15)]
+ImageUrl = Annotated[str, Meta(max_length=IMAGE_LONGEST, pattern=IMAGE_PATTERN)]
+LinkUrl = Annotated[str, Meta(max_length=LINK_LONGEST, pattern=LINK_PATTERN)]
+Stage: TypeAlias = Literal["curve", "completed", "graduated"]
+
+
+class Links(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """Addresses that a token's maker names, by kind; http or https."""
+
+    website: LinkUrl | None = None
+    x: LinkUrl | None = None
+    telegram: LinkUrl | None = None
+    discord: LinkUrl | None = None
+    instagram: LinkUrl | None = None
+    tiktok: LinkUrl | None = None
+    other: LinkUrl | None = None
+
+
+LINK_KINDS: Final = Links.__struct_fields__
 
 MaybeAmount: TypeAlias = Amount | UnsetType | None
 MaybePercent: TypeAlias = Percent | UnsetType | None
 MaybeCount: TypeAlias = Count | UnsetType | None
 MaybeMillis: TypeAlias = Millis | UnsetType | None
 MaybeText: TypeAlias = Text | UnsetType | None
+MaybeBool: TypeAlias = bool | UnsetType | None
+MaybeShare: TypeAlias = Share | UnsetType | None
+MaybeNet: TypeAlias = NetCount | UnsetType | None
+MaybeStage: TypeAlias = Stage | UnsetType | None
+MaybeImage: TypeAlias = ImageUrl | UnsetType | None
+MaybeLinks: TypeAlias = Links | UnsetType | None
 
 
 def is_posted(source: str) -> bool:
@@ -115,6 +185,7 @@ class PoolReading(Struct, frozen=True, kw_only=True, omit_defaults=True):
     `against_unknown`: the pool's other token is no known quote asset (shared/quotes.py), so its
     figures in USD are only as good as that token's own price. None also when nobody knows.
     `other_liquidity`: USD of that other token in the pool, a part of `liquidity`.
+    `traders_…`: at least so many different people traded in it.
     """
 
     pool_address: Address
@@ -141,6 +212,10 @@ class PoolReading(Struct, frozen=True, kw_only=True, omit_defaults=True):
     transactions_24h: Count | None = None
     buys_24h: Count | None = None
     sells_24h: Count | None = None
+    traders_5m: Count | None = None
+    traders_1h: Count | None = None
+    traders_6h: Count | None = None
+    traders_24h: Count | None = None
 
 
 class Seen(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -181,12 +256,49 @@ class Figures(Seen, frozen=True, kw_only=True, omit_defaults=True):
     buys_24h: MaybeCount = UNSET
     sells_24h: MaybeCount = UNSET
     holders: MaybeCount = UNSET
+    mint_revoked: MaybeBool = UNSET
+    freeze_revoked: MaybeBool = UNSET
+    top_holders_pct: MaybeShare = UNSET
+    dev_pct: MaybeShare = UNSET
+    dev_mints: MaybeCount = UNSET
+    organic_score: MaybeShare = UNSET
+    verified: MaybeBool = UNSET
+    traders_5m: MaybeCount = UNSET
+    traders_1h: MaybeCount = UNSET
+    traders_6h: MaybeCount = UNSET
+    traders_24h: MaybeCount = UNSET
+    net_buyers_5m: MaybeNet = UNSET
+    net_buyers_1h: MaybeNet = UNSET
+    net_buyers_6h: MaybeNet = UNSET
+    net_buyers_24h: MaybeNet = UNSET
+    buy_volume_5m: MaybeAmount = UNSET
+    buy_volume_1h: MaybeAmount = UNSET
+    buy_volume_6h: MaybeAmount = UNSET
+    buy_volume_24h: MaybeAmount = UNSET
+    sell_volume_5m: MaybeAmount = UNSET
+    sell_volume_1h: MaybeAmount = UNSET
+    sell_volume_6h: MaybeAmount = UNSET
+    sell_volume_24h: MaybeAmount = UNSET
+    organic_volume_5m: MaybeAmount = UNSET
+    organic_volume_1h: MaybeAmount = UNSET
+    organic_volume_6h: MaybeAmount = UNSET
+    organic_volume_24h: MaybeAmount = UNSET
+    boosts: MaybeCount = UNSET
+    launchpad: MaybeText = UNSET
+    stage: MaybeStage = UNSET
+    graduation_pct: MaybeShare = UNSET
+    graduated_ms: MaybeMillis = UNSET
+    links: MaybeLinks = UNSET
+    image: MaybeImage = UNSET
+    suspicious: MaybeBool = UNSET
 
 
 class Reading(Figures, frozen=True, kw_only=True, omit_defaults=True):
     """What one source saw of one token at one time; what belongs to one pool is in `pools`."""
 
     pools: tuple[PoolReading, ...] = ()
+    # Exchanges that launches move on to, in which the token is seen to trade.
+    moved_to: tuple[Text, ...] = ()
 
 
 # Every token-wide field a reading may carry, in row order.

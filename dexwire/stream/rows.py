@@ -5,7 +5,13 @@
 
 from __future__ import annotations
 
-from typing import Final, Required, TypedDict
+from typing import Final, Literal, Required, TypeAlias, TypedDict
+
+# Of a launch: on its bonding curve, sold out there and not yet moved on, trading on an exchange.
+Stage: TypeAlias = Literal["curve", "completed", "graduated"]
+Flag: TypeAlias = Literal[
+    "boosted", "copycat", "drained", "freezable", "mintable", "suspicious", "thin"
+]
 
 
 class SameTicker(TypedDict):
@@ -14,6 +20,18 @@ class SameTicker(TypedDict):
     count: int
     oldest: bool
     most_liquid: bool
+
+
+class Links(TypedDict, total=False):
+    """Addresses that the token's maker names, by kind; http or https."""
+
+    website: str
+    x: str
+    telegram: str
+    discord: str
+    instagram: str
+    tiktok: str
+    other: str
 
 
 class Row(TypedDict, total=False):
@@ -51,6 +69,41 @@ class Row(TypedDict, total=False):
     buys_24h: int
     sells_24h: int
     holders: int
+    mint_revoked: bool
+    freeze_revoked: bool
+    top_holders_pct: float
+    dev_pct: float
+    dev_mints: int
+    organic_score: float
+    verified: bool
+    traders_5m: int
+    traders_1h: int
+    traders_6h: int
+    traders_24h: int
+    net_buyers_5m: int
+    net_buyers_1h: int
+    net_buyers_6h: int
+    net_buyers_24h: int
+    buy_volume_5m: float
+    buy_volume_1h: float
+    buy_volume_6h: float
+    buy_volume_24h: float
+    sell_volume_5m: float
+    sell_volume_1h: float
+    sell_volume_6h: float
+    sell_volume_24h: float
+    organic_volume_5m: float
+    organic_volume_1h: float
+    organic_volume_6h: float
+    organic_volume_24h: float
+    boosts: int
+    launchpad: str
+    stage: Stage
+    graduation_pct: float
+    graduated_ms: int
+    links: Links
+    image: str
+    flags: list[Flag]
     sources: list[str]
     stale: bool
     observed_ms: int
@@ -92,6 +145,41 @@ class Patch(TypedDict, total=False):
     buys_24h: int | None
     sells_24h: int | None
     holders: int | None
+    mint_revoked: bool | None
+    freeze_revoked: bool | None
+    top_holders_pct: float | None
+    dev_pct: float | None
+    dev_mints: int | None
+    organic_score: float | None
+    verified: bool | None
+    traders_5m: int | None
+    traders_1h: int | None
+    traders_6h: int | None
+    traders_24h: int | None
+    net_buyers_5m: int | None
+    net_buyers_1h: int | None
+    net_buyers_6h: int | None
+    net_buyers_24h: int | None
+    buy_volume_5m: float | None
+    buy_volume_1h: float | None
+    buy_volume_6h: float | None
+    buy_volume_24h: float | None
+    sell_volume_5m: float | None
+    sell_volume_1h: float | None
+    sell_volume_6h: float | None
+    sell_volume_24h: float | None
+    organic_volume_5m: float | None
+    organic_volume_1h: float | None
+    organic_volume_6h: float | None
+    organic_volume_24h: float | None
+    boosts: int | None
+    launchpad: str | None
+    stage: Stage | None
+    graduation_pct: float | None
+    graduated_ms: int | None
+    links: Links | None
+    image: str | None
+    flags: list[Flag] | None
     sources: list[str] | None
     stale: bool | None
     observed_ms: int | None

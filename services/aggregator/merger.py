@@ -16,6 +16,7 @@ from services.aggregator.tickers import Tickers
 from shared.chains import split_token_id
 from shared.merge.policy import MergeRules
 from shared.merge.rules import Merged, merge_token
+from shared.merge.signals import is_copycat
 from shared.state.replica import Replica
 
 _encode_json: Final = msgspec.json.encode
@@ -61,6 +62,8 @@ class Merger:
         mark = self.tickers.mark(token)
         if mark is not None:
             merged.values["same_ticker"] = mark
+            if is_copycat(mark):
+                merged.values["flags"] = sorted((*merged.values.get("flags", ()), "copycat"))
         before = _decode_json(self.replica.rows[token]) if known else None
         if before is not None:
             before.pop("rv", None)

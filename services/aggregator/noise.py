@@ -30,12 +30,15 @@ class NoiseFloors(Struct, frozen=True, kw_only=True):
     change_points: float = 0.01  # percentage points
     spread: float = 0.05
     spread_points: float = 0.1  # percentage points
+    parts: float = 0.02  # parts of a volume, and people: they decide no rank to a thousandth
+    net: float = 0.1  # net buyers
+    net_count: float = 2
+    score_points: float = 1.0  # of 100
+    share_points: float = 0.5  # percentage points of the supply, or of a curve
     observed_ms: int = 30_000  # rides along with any other change; alone only past this
 
 
-NO_FLOORS: Final = NoiseFloors(
-    price=0, sums=0, change=0, change_points=0, spread=0, spread_points=0, observed_ms=0
-)
+NO_FLOORS: Final = NoiseFloors(**dict.fromkeys(NoiseFloors.__struct_fields__, 0))
 
 
 class RowDiff(Struct, frozen=True):
@@ -52,6 +55,10 @@ def _table(floors: NoiseFloors) -> dict[str, tuple[float, float]]:
         **dict.fromkeys(_SUMS, (floors.sums, 0.0)),
         **dict.fromkeys(fields_of("change"), (floors.change, floors.change_points)),
         "price_spread_pct": (floors.spread, floors.spread_points),
+        **dict.fromkeys(fields_of("traders", "split"), (floors.parts, 0.0)),
+        **dict.fromkeys(fields_of("net"), (floors.net, floors.net_count)),
+        **dict.fromkeys(fields_of("score"), (0.0, floors.score_points)),
+        **dict.fromkeys(fields_of("share", "progress"), (0.0, floors.share_points)),
     }
 
 

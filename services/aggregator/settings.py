@@ -50,7 +50,9 @@ class AggregatorSettings(WindowSettings, MergeSettings):
     noise_price_pct: float = Field(default=0.01, ge=0, le=10)
     """A price change below this share of the committed value is not committed."""
     noise_sums_pct: float = Field(default=0.1, ge=0, le=10)
-    """The same for volume, liquidity, market cap and counts."""
+    """The same for volume, liquidity, market cap and counts; 20 times as much for buy, sell and
+    organic volume and for traders, 100 times for net buyers.
+    """
     alert_price_windows: Windows = ("5m", "1h")
     """Windows over which price alerts are judged. Empty: no such alerts."""
     alert_price_pct: Levels = (5, 10, 20, 50)
@@ -68,7 +70,10 @@ class AggregatorSettings(WindowSettings, MergeSettings):
 
     def noise_floors(self) -> NoiseFloors:
         """Return the noise floors as the merger takes them."""
-        return NoiseFloors(price=self.noise_price_pct / 100, sums=self.noise_sums_pct / 100)
+        sums = self.noise_sums_pct / 100
+        return NoiseFloors(
+            price=self.noise_price_pct / 100, sums=sums, parts=20 * sums, net=100 * sums
+        )
 
     def alert_rules(self) -> AlertRules:
         """Return the rules as the alert book takes them."""

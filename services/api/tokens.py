@@ -126,7 +126,8 @@ def describe(stored: Fields, now_ms: int, rules: MergeRules) -> dict[str, Any]:
 
 def _aged(reading: SourceReading, now_ms: int) -> dict[str, Any]:
     """Return a source's fields, each with its age; a source's age is that of its newest word."""
-    times = [held.observed_ms for held in reading.fields.values()]
+    fields = {**reading.fields, **reading.signals}
+    times = [held.observed_ms for held in fields.values()]
     times += [pool.observed_ms for pool in reading.pools.values()]
     observed_ms = max(times, default=0)
     return {
@@ -138,7 +139,7 @@ def _aged(reading: SourceReading, now_ms: int) -> dict[str, Any]:
                 "observed_ms": held.observed_ms,
                 "age_ms": max(0, now_ms - held.observed_ms),
             }
-            for name, held in reading.fields.items()
+            for name, held in fields.items()
         },
     }
 

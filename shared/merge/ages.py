@@ -52,6 +52,10 @@ def find_ages(readings: Mapping[str, SourceReading], now_ms: int, rules: MergeRu
                 elif observed_ms != summed:
                     times.add(observed_ms)
                     summed = max(summed, observed_ms)
+        if reading.signals:
+            seen = {each.observed_ms for each in reading.signals.values() if each.value is not None}
+            times |= seen
+            summed = max(summed, max(seen, default=_NEVER))
         fresh_until[source] = max(priced + rules.price_stale_ms, summed + rules.sums_stale_ms)
     if not times:
         return None

@@ -25,6 +25,10 @@ def confirms(
             return False
         if not _same_fields(before.fields, after.fields, fresh_ms):
             return False
+    if after.signals is not before.signals and not _same_fields(
+        before.signals, after.signals, fresh_ms
+    ):
+        return False
     if after.pools is before.pools:
         return True
     return _same_pools(before.pools, after.pools, fresh_ms, rules.price_stale_ms)
@@ -43,8 +47,11 @@ def _same_fields(
         old = before[name]
         if old is not new and (old.value != new.value or old.observed_ms <= fresh_ms):
             return False
-    born, known = after.get("created_ms"), before.get("created_ms")
-    return born is known or known is None or not _comes_true(born and born.value, known.observed_ms)
+    for name in ("created_ms", "graduated_ms"):
+        time, known = after.get(name), before.get(name)
+        if time is not known and known and _comes_true(time and time.value, known.observed_ms):
+            return False
+    return True
 
 
 def _same_pools(

@@ -12,9 +12,14 @@ from typing import Final
 from shared.merge.ages import PRICE_FIELDS
 from shared.merge.pools import SUMMED, Cutoffs
 from shared.merge.readings import DEAD_LIQUIDITY, SourceReading
+from shared.model import fields_of
 
 # What a drained source is not believed in. The liquidity itself is: that there is none is news.
-DISBELIEVED: Final = PRICE_FIELDS | frozenset(SUMMED) - {"liquidity"}
+DISBELIEVED: Final = (
+    PRICE_FIELDS
+    | frozenset(SUMMED) - {"liquidity"}
+    | frozenset(fields_of("traders", "net", "split"))
+)
 
 
 def is_drained(reading: SourceReading, cut: Cutoffs) -> bool:
@@ -46,4 +51,5 @@ def believe(readings: Mapping[str, SourceReading], cut: Cutoffs) -> Mapping[str,
 
 def _without(reading: SourceReading) -> SourceReading:
     kept = {name: stamped for name, stamped in reading.fields.items() if name not in DISBELIEVED}
-    return SourceReading(kept, reading.pools)
+    signals = {name: s for name, s in reading.signals.items() if name not in DISBELIEVED}
+    return SourceReading(kept, reading.pools, signals)

@@ -11,13 +11,13 @@ from collections.abc import Iterator, Mapping
 from shared.merge.ages import find_ages
 from shared.merge.explain_pools import explain_pools
 from shared.merge.explain_price import PriceExplainer
+from shared.merge.explain_signals import SignalExplainer
 from shared.merge.explain_sums import SumExplainer
 from shared.merge.explained import Claim, Explanation, FieldExplanation, Passed
 from shared.merge.explainer import Explainer
-from shared.merge.names import shown
 from shared.merge.policy import MergeRules
 from shared.merge.readings import SourceReading, is_dead, pool_created_ms, token_created_ms
-from shared.merge.rules import SHOWN_TEXTS, choose_text, examine, find_created
+from shared.merge.rules import SHOWN_TEXTS, choose_text, examine, find_created, read_text
 from shared.model import ROW_FIELDS
 
 __all__ = ["Explanation", "explain"]
@@ -37,6 +37,7 @@ def explain(readings: Mapping[str, SourceReading], now_ms: int, rules: MergeRule
     found = dict(rest.fields())
     found |= PriceExplainer(readings, case, now_ms, rules).fields()
     found |= SumExplainer(readings, case, now_ms, rules).fields()
+    found |= SignalExplainer(readings, case, now_ms, rules).fields()
     return Explanation(
         fields={name: found[name] for name in ROW_FIELDS if name in found},
         pools=explain_pools(readings, case, now_ms, rules),
@@ -93,7 +94,7 @@ class _TextExplainer(Explainer):
             stamped = self._readings[source].fields.get(field)
             if stamped is not None and isinstance(stamped.value, str):
                 claim = Claim(source, stamped.value, stamped.observed_ms)
-                yield claim, shown(field, stamped.value)
+                yield claim, read_text(field, stamped.value)
 
     def _text(self, field: str) -> FieldExplanation:
         rule = f"the first to report one: {', '.join(self._rules.name_order)}"

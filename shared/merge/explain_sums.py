@@ -126,7 +126,7 @@ def _why(reason: Reason, claim: Claim, taken: Claim | None) -> str:
 
 
 def _number(claim: Claim) -> str:
-    return "unknown" if isinstance(claim.value, str) else number(claim.value)
+    return "unknown" if isinstance(claim.value, str | dict) else number(claim.value)
 
 
 def _figure(view: PoolView, field: str) -> object:

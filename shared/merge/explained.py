@@ -6,7 +6,7 @@ from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
-from shared.merge.readings import Scalar
+from shared.merge.readings import Value
 from shared.merge.verdicts import Reason
 from shared.model import PoolReading
 
@@ -29,7 +29,7 @@ class Passed(Struct, frozen=True, kw_only=True, omit_defaults=True):
     source: str
     pool: str | None = None
     pools: int | None = None
-    value: Scalar
+    value: Value
     observed_ms: int
     age_ms: int
     reason: Reason
@@ -43,7 +43,7 @@ class FieldExplanation(Struct, frozen=True, kw_only=True, omit_defaults=True):
     of a sum or a mean.
     """
 
-    value: Scalar | bool | list[str] = None
+    value: Value | list[str] = None
     source: str | None = None  # of several: joined with "+"
     pool: str | None = None
     pools: int | None = None
@@ -78,7 +78,7 @@ class Claim(Struct, frozen=True):
     """What somebody gives for a field; `pools`: a sum over so many."""
 
     source: str
-    value: Scalar
+    value: Value
     observed_ms: int
     pool: str | None = None
     pools: int | None = None

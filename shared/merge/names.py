@@ -13,7 +13,12 @@ from typing import Final
 
 from shared.merge.joiners import EMOJI_STYLE, JOINERS, is_tag, keep_joiners
 
-LONGEST: Final = {"token_name": 64, "token_ticker": 24, "protocol": 64}  # characters
+LONGEST: Final = {
+    "token_name": 64,
+    "token_ticker": 24,
+    "protocol": 64,
+    "launchpad": 64,
+}  # characters
 _MARKS: Final = 3  # on one letter; no language needs more, and towers of them hide other rows
 
 # Not of the classes below and yet nothing to see: fillers, a blank Braille cell, selectors that

@@ -56,7 +56,7 @@ class PriceCandidate(Struct, frozen=True):
             if field in self.withheld:
                 return None
             value, observed_ms = getattr(self.view.pool, field, None), self.view.observed_ms
-        if value is None or isinstance(value, str):
+        if value is None or isinstance(value, str | dict):
             return None
         # No price is 0, and none falls by more than all of itself.
         true = value >= -100 if field in CHANGES else value > 0

@@ -6,8 +6,9 @@ the readings, nor their repetition, nor where a window ended, nor a restart can 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import copysign
-from typing import Final, TypeAlias, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 import msgspec
 from msgspec import UNSET, MsgspecError, Raw, Struct
@@ -16,10 +17,20 @@ from msgspec.structs import astuple, replace
 from shared.chains import canonical_chain
 from shared.errors import PipelineError
 from shared.merge.policy import MergeRules
-from shared.model import READING_FIELDS, PoolReading, Reading
+from shared.model import (
+    LINK_KINDS,
+    READING_FIELDS,
+    SIGNAL_FIELDS,
+    Figures,
+    Links,
+    PoolReading,
+    Reading,
+    Seen,
+)
 from shared.spellings import canonical_address
 
-Scalar: TypeAlias = str | int | float | None
+Scalar: TypeAlias = str | int | float | bool | None
+Value: TypeAlias = Scalar | dict[str, str]  # links by kind
 
 # No token on a decentralised exchange is older than Ethereum's first block (2015-07-30). What is
 # below is a time in seconds, or nonsense.
@@ -39,7 +50,7 @@ class ReadingError(PipelineError):
 class Stamped(Struct, frozen=True, array_like=True, gc=False):
     """A field's value and when the source saw it; None says "no longer known"."""
 
-    value: Scalar
+    value: Value
     observed_ms: int
 
 
@@ -54,31 +65,42 @@ class StampedPool(Struct, frozen=True, array_like=True, gc=False):
 class SourceReading(Struct, frozen=True, omit_defaults=True, gc=False):
     """All that one source says of one token: fields by name, pools by address.
 
+    `signals` are apart from the other fields, because most tokens have none and every merge looks
+    at the fields. What is said of a stage is kept for each stage on its own, as `stage.<stage>`;
+    `stage` itself says when all of it was withdrawn. Likewise each exchange that the token was seen
+    to have moved on to, as `moved_to.<exchange>`.
+
     Its JSON is the value in `reading:<id>`: `{"fields":{"price":[1.5,1790000000000]},
-    "pools":{"<address>":[{"pool_address":…},1790000000000,1789999998000]}}`.
+    "pools":{"<address>":[{"pool_address":…},1790000000000,1789999998000]},
+    "signals":{"stage.curve":["curve",1790000000000]}}`.
     """
 
     fields: dict[str, Stamped] = {}
     pools: dict[str, StampedPool] = {}
+    signals: dict[str, Stamped] = {}
 
 
 T = TypeVar("T", bound=Struct)
 _EMPTY: Final = SourceReading()
+_GIVEN: Final = slice(len(Seen.__struct_fields__), len(Figures.__struct_fields__))
+_SIGNALS: Final = frozenset(SIGNAL_FIELDS)
+MOVED_TO: Final = "moved_to."
 _reading_decoder: Final = msgspec.json.Decoder(Reading)
 _stored_decoder: Final = msgspec.json.Decoder(SourceReading)
 # Sorted keys: equal readings have equal bytes, whatever order they came in.
 _stored_encoder: Final = msgspec.json.Encoder(order="deterministic")
 _pool_encoder: Final = msgspec.json.Encoder()
+_value_encoder: Final = msgspec.json.Encoder(order="deterministic")
 
 
 # -- reading one message --------------------------------------------------------------------------
 def decode_reading(raw: bytes | Raw, received_ms: int) -> Reading:
     """Return one token of a batch, strictly checked and in canonical form.
 
-    A time of observation in the future becomes `received_ms`; a time of creation in the future is
-    not known. A pool whose address cannot be one is left out; of a pool that is there twice the
-    deeper is kept. Raises ReadingError: `malformed` (not JSON), `invalid` (type or range), `chain`,
-    `address`.
+    A time of observation in the future becomes `received_ms`; a time of creation or graduation in
+    the future is not known. A pool whose address cannot be one is left out; of a pool that is there
+    twice the deeper is kept. Raises ReadingError: `malformed` (not JSON), `invalid` (type or
+    range), `chain`, `address`.
     """
     try:
         reading = _reading_decoder.decode(raw)
@@ -93,15 +115,18 @@ def decode_reading(raw: bytes | Raw, received_ms: int) -> Reading:
     if address is None:
         raise ReadingError("address", repr(reading.token_address[:64]))
     reading = _without_negative_zero(reading)
-    created_ms = reading.created_ms
+    created_ms, graduated_ms = reading.created_ms, reading.graduated_ms
     if isinstance(created_ms, int) and created_ms > received_ms:
         created_ms = UNSET
+    if isinstance(graduated_ms, int) and graduated_ms > received_ms:
+        graduated_ms = UNSET
     return replace(
         reading,
         chain=chain,
         token_address=address,
         observed_ms=min(reading.observed_ms, received_ms),
         created_ms=created_ms,
+        graduated_ms=graduated_ms,
         pools=_canonical_pools(chain, reading.pools, received_ms) if reading.pools else (),
     )
 
@@ -145,60 +170,108 @@ def merge_reading(before: SourceReading | None, reading: Reading) -> SourceReadi
     held = _EMPTY if before is None else before
     at_ms = reading.observed_ms
     fields: dict[str, Stamped] | None = None
-    for name in READING_FIELDS:
-        value: Scalar | msgspec.UnsetType = getattr(reading, name)
+    signals: dict[str, Stamped] | None = None
+    # 60 fields of which most are not given: at the speed of C.
+    for name, value in zip(READING_FIELDS, astuple(reading)[_GIVEN], strict=True):
         if value is UNSET:
+            continue
+        if name in _SIGNALS:
+            key, stated = _stored(name, value)
+            old = held.signals.get(key)
+            if old is None or _newer_value(stated, at_ms, old):
+                if signals is None:
+                    signals = dict(held.signals)
+                signals[key] = Stamped(stated, at_ms)
             continue
         old = held.fields.get(name)
         if old is None or _newer_value(value, at_ms, old):
             if fields is None:
                 fields = dict(held.fields)
             fields[name] = Stamped(value, at_ms)
+    for exchange in reading.moved_to:
+        key = f"{MOVED_TO}{exchange}"
+        old = held.signals.get(key)
+        if old is None or at_ms > old.observed_ms:
+            signals = dict(held.signals) if signals is None else signals
+            signals[key] = Stamped(exchange, at_ms)
+    pools = _with_pools(held.pools, reading) if reading.pools else held.pools
+    if fields is None and signals is None and pools is held.pools:
+        return held
+    return SourceReading(
+        held.fields if fields is None else fields,
+        pools,
+        held.signals if signals is None else signals,
+    )
+
+
+def _stored(name: str, value: Any) -> tuple[str, Value]:  # noqa: ANN401 - a field's value
+    """Return under which name a signal is kept, and as what."""
+    if name == "stage" and value is not None:
+        return f"stage.{value}", value
+    if type(value) is Links:
+        urls = ((kind, getattr(value, kind)) for kind in LINK_KINDS)
+        return name, {kind: url for kind, url in urls if url is not None} or None
+    return name, value
+
+
+def _with_pools(known: dict[str, StampedPool], reading: Reading) -> dict[str, StampedPool]:
+    """Return the pools after a reading; the same ones when it is nothing new."""
     pools: dict[str, StampedPool] | None = None
+    at_ms = reading.observed_ms
     for pool in reading.pools:
         address = pool.pool_address
-        known = held.pools if pools is None else pools
-        old_pool, new_pool = known.get(address), StampedPool(pool, at_ms)
+        old_pool, new_pool = (
+            known.get(address) if pools is None else pools.get(address),
+            StampedPool(pool, at_ms),
+        )
         joined = new_pool if old_pool is None else _join(old_pool, new_pool)
         if joined is not old_pool:
             if pools is None:
-                pools = dict(held.pools)
+                pools = dict(known)
             pools[address] = joined
-    if fields is None and pools is None:
-        return held
-    return SourceReading(
-        held.fields if fields is None else fields, held.pools if pools is None else pools
-    )
+    return known if pools is None else pools
 
 
 def merge(a: SourceReading, b: SourceReading) -> SourceReading:
     """Return what one source says after both; `a` itself when `b` adds nothing."""
-    fields = {
-        name: new
-        for name, new in b.fields.items()
-        if (old := a.fields.get(name)) is None or _newer_value(new.value, new.observed_ms, old)
-    }
+    fields, signals = _newer(a.fields, b.fields), _newer(a.signals, b.signals)
     pools = {}
     for address, pool in b.pools.items():
         held = a.pools.get(address)
         joined = pool if held is None else _join(held, pool)
         if joined is not held:
             pools[address] = joined
-    if not fields and not pools:
+    if not fields and not pools and not signals:
         return a
-    return SourceReading({**a.fields, **fields}, {**a.pools, **pools})
+    return SourceReading({**a.fields, **fields}, {**a.pools, **pools}, {**a.signals, **signals})
 
 
-def _newer_value(value: Scalar, observed_ms: int, old: Stamped) -> bool:
+def _newer(held: Mapping[str, Stamped], other: Mapping[str, Stamped]) -> dict[str, Stamped]:
+    """Return what of the other is newer than what is held."""
+    return {
+        name: new
+        for name, new in other.items()
+        if (old := held.get(name)) is None or _newer_value(new.value, new.observed_ms, old)
+    }
+
+
+def _newer_value(value: Value, observed_ms: int, old: Stamped) -> bool:
     if observed_ms != old.observed_ms:
         return observed_ms > old.observed_ms
     return value != old.value and _value_key(value) > _value_key(old.value)
 
 
-def _value_key(value: Scalar) -> tuple[int, float, str]:
-    """Order two values of one time: null is the least, then numbers, then text."""
+def _value_key(value: Value) -> tuple[int, float, str]:
+    """Order two values of one time: null is the least, then numbers, then text.
+
+    Of true and false, false is the greater: of what keeps people safe it is the worse.
+    """
     if value is None:
         return (0, 0, "")
+    if isinstance(value, bool):
+        return (1, not value, "")
+    if isinstance(value, dict):
+        return (2, 0, _value_encoder.encode(value).decode())
     return (2, 0, value) if isinstance(value, str) else (1, value, "")
 
 
@@ -246,7 +319,7 @@ def prune(reading: SourceReading, now_ms: int, rules: MergeRules) -> SourceReadi
         kept[oldest] = reading.pools[oldest]
         if len(kept) == len(reading.pools):
             return reading
-    return SourceReading(reading.fields, kept)
+    return SourceReading(reading.fields, kept, reading.signals)
 
 
 def is_dead(pool: PoolReading) -> bool:

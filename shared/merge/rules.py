@@ -12,6 +12,7 @@ from typing import Any, Final, TypeAlias
 
 from msgspec import Struct
 
+from shared.launchpads import canonical_launchpad
 from shared.merge.ages import Ages, find_ages
 from shared.merge.consensus import Consensus
 from shared.merge.drained import believe
@@ -52,6 +53,8 @@ from shared.merge.prices import (
     spread_pct,
 )
 from shared.merge.readings import SourceReading, pool_created_ms, token_created_ms
+from shared.merge.signals import Signals, choose_signals, find_drained, find_suspicious, flags_of
+from shared.merge.stages import find_graduated, find_stage
 from shared.model import ROW_FIELDS, fields_of
 
 Values: TypeAlias = Mapping[str, Any]  # by field
@@ -62,6 +65,10 @@ FROM_ONE_SOURCE: Final = fields_of("side")
 FIGURES: Final = frozenset(fields_of("sum", "trades", "side", "holders"))
 SHOWN_TEXTS: Final = fields_of("text")
 _LARGEST: Final = frozenset(LARGEST)
+# The row in its order, around what most rows have little of.
+_SIGNALS: Final = ROW_FIELDS[ROW_FIELDS.index("holders") + 1 : ROW_FIELDS.index("flags")]
+_HEAD: Final = ROW_FIELDS[: ROW_FIELDS.index("holders") + 1]
+_TAIL: Final = ("sources", "stale", "observed_ms")
 POOLS: Final = ""  # stands for the sums over pools among the sources that give figures
 
 
@@ -175,6 +182,7 @@ def merge_token(
         row["created_ms"] = created_ms
     _set_price(row, case)
     row.update(choose_figures(fresh_figures(case))[0])
+    signals = _signals(readings, case, row)
     if case.best is not None:
         row["pool_address"] = case.best.view.pool.pool_address
     if case.union.sums:
@@ -182,7 +190,9 @@ def merge_token(
     row["sources"] = case.ages.sources
     row["stale"] = case.ages.stale
     row["observed_ms"] = case.ages.newest_ms
-    values: dict[str, Any] = {name: row[name] for name in ROW_FIELDS if name in row}
+    values: dict[str, Any] = {name: row[name] for name in _HEAD if name in row}
+    values |= signals
+    values |= {name: row[name] for name in _TAIL}
     return Merged(values, case.ages.next_ms, dead=False)
 
 
@@ -202,10 +212,16 @@ def choose_text(
     for source in case.ranked:
         stamped = readings[source].fields.get(field)
         if stamped is not None and isinstance(stamped.value, str):
-            text = shown(field, stamped.value)
+            text = read_text(field, stamped.value)
             if text is not None:
                 return source, text, stamped.observed_ms
     return None
+
+
+def read_text(field: str, text: str) -> str | None:
+    """Return a name, ticker, protocol or launchpad as the row has it; None: nothing can be seen."""
+    seen = shown(field, text)
+    return canonical_launchpad(seen) if field == "launchpad" and seen else seen
 
 
 def find_created(readings: Mapping[str, SourceReading], rules: MergeRules) -> int | None:
@@ -219,6 +235,38 @@ def find_created(readings: Mapping[str, SourceReading], rules: MergeRules) -> in
             born = [pool_created_ms(pool) for pool in reading.pools.values()]
             true += [created_ms for created_ms in born if created_ms is not None]
     return min(true) if true else None
+
+
+# -- signals --------------------------------------------------------------------------------------
+def find_signals(case: Case) -> Signals:
+    """Return what is known of a token's safety, people and links, and whose it is."""
+    return choose_signals(case.believed, case.ranked, case.union.sums, case.ages.cut)
+
+
+def _signals(
+    readings: Mapping[str, SourceReading], case: Case, row: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the signals in the order of the row, then its flags but for `copycat`."""
+    found = find_signals(case).values
+    launchpad: str | None = row.get("launchpad")
+    suspicious = False
+    if launchpad is not None or any(reading.signals for reading in readings.values()):
+        stage = find_stage(readings, launchpad, case.ages.cut)
+        if stage is not None:
+            found["stage"] = stage.stage
+            graduated = find_graduated(readings) if stage.stage == "graduated" else None
+            if graduated is not None:
+                found["graduated_ms"] = graduated[0]
+        if launchpad is not None:
+            found["launchpad"] = launchpad
+        suspicious = find_suspicious(readings) is not None
+    signals = {name: found[name] for name in _SIGNALS if name in found} if found else found
+    drained = bool(find_drained(readings, case.believed, case.pools))
+    thin = case.pick is not None and case.pick.label.endswith(":thin")
+    flags = flags_of(signals, drained=drained, suspicious=suspicious, thin=thin)
+    if flags:
+        signals["flags"] = flags
+    return signals
 
 
 # -- the price and what goes with it --------------------------------------------------------------

@@ -24,5 +24,8 @@ Reason: TypeAlias = Literal[
     "quote_side",  # it describes the other token of the pool
     "impossible",  # no price is 0, nothing falls by more than 100 %
     "later",  # of creations the earliest counts
+    "safer",  # of what keeps people safe the worse stands
+    "weaker",  # better evidence says otherwise
+    "no_curve",  # launches of this kind have no stages
     "unreadable",  # a name of which nothing can be seen
 ]

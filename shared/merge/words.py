@@ -44,7 +44,7 @@ def dead_words(pool: PoolReading) -> str:
 def drained_words(source: str, reading: SourceReading) -> str:
     """Return why a source that knows of no liquidity says nothing of price and trades."""
     left = reading.fields["liquidity"].value
-    assert not isinstance(left, str)  # noqa: S101 - a drained source's is a number
+    assert not isinstance(left, str | dict)  # noqa: S101 - a drained source's is a number
     words = f"{source} itself says that {number(left)} USD of liquidity is left"
     return f"{words}: nobody can trade at its price"
 

@@ -183,6 +183,7 @@ def test_a_dead_pool_sets_nothing_and_adds_nothing() -> None:
         "id": f"solana:{MINT}",
         "token_address": MINT,
         "chain": "solana",
+        "flags": ["drained"],
         "sources": ["dexscreener"],
         "stale": False,
         "observed_ms": T0,

@@ -7,6 +7,7 @@ from typing import Any, get_args, get_type_hints
 import pytest
 from msgspec import UnsetType
 
+from dexwire.stream import rows
 from dexwire.stream.rows import Patch, Row
 from services.aggregator.noise import NoiseFloors, _table
 from services.api.documents import schemas
@@ -18,14 +19,23 @@ from shared.model import (
     READING_FIELDS,
     ROW,
     ROW_FIELDS,
+    SIGNAL_FIELDS,
     Figures,
     Kind,
+    Links,
     MaybeAmount,
+    MaybeBool,
     MaybeCount,
+    MaybeImage,
+    MaybeLinks,
     MaybeMillis,
+    MaybeNet,
     MaybePercent,
+    MaybeShare,
+    MaybeStage,
     MaybeText,
     PoolReading,
+    Stage,
     fields_of,
 )
 
@@ -39,6 +49,18 @@ GIVEN: dict[Kind, Any] = {
     "trades": MaybeCount,
     "side": MaybeCount,
     "holders": MaybeCount,
+    "assurance": MaybeBool,
+    "share": MaybeShare,
+    "mints": MaybeCount,
+    "score": MaybeShare,
+    "traders": MaybeCount,
+    "net": MaybeNet,
+    "split": MaybeAmount,
+    "boosts": MaybeCount,
+    "stage": MaybeStage,
+    "progress": MaybeShare,
+    "links": MaybeLinks,
+    "image": MaybeImage,
 }
 SHOWN: dict[Kind, Any] = {
     "text": str,
@@ -50,6 +72,18 @@ SHOWN: dict[Kind, Any] = {
     "trades": int,
     "side": int,
     "holders": int,
+    "assurance": bool,
+    "share": float,
+    "mints": int,
+    "score": float,
+    "traders": int,
+    "net": int,
+    "split": float,
+    "boosts": int,
+    "stage": rows.Stage,
+    "progress": float,
+    "links": rows.Links,
+    "image": str,
 }
 DOCUMENTED: dict[Kind, Any] = {
     "time": schemas.Millis | UnsetType,
@@ -60,9 +94,24 @@ DOCUMENTED: dict[Kind, Any] = {
     "trades": schemas.Count,
     "side": schemas.Count,
     "holders": schemas.Count,
+    "assurance": schemas.Known,
+    "share": schemas.Share,
+    "mints": schemas.Count,
+    "score": schemas.Score,
+    "traders": schemas.Count,
+    "net": schemas.Net,
+    "split": schemas.Usd,
+    "boosts": schemas.Count,
+    "stage": Stage | UnsetType,
+    "progress": schemas.Share,
+    "links": Links | UnsetType,
 }
-# A pool of every source is a pool of one token: nobody counts its holders, or seven days.
-NOT_OF_POOLS = {"token_name", "token_ticker", "price_change_7d", "holders"}
+# A pool of every source is a pool of one token: nobody counts its holders, or seven days. Of what
+# is said beside figures a pool knows who traded in it.
+NOT_OF_POOLS = {
+    "token_name", "token_ticker", "price_change_7d", "holders", "launchpad",
+    *({*SIGNAL_FIELDS} - {*fields_of("traders")}),
+}  # fmt: skip
 
 
 def hints(of: type) -> dict[str, Any]:
@@ -71,7 +120,7 @@ def hints(of: type) -> dict[str, Any]:
 
 def test_readings_and_posts_carry_every_field_that_is_not_the_row_s_own() -> None:
     given = fields_of(*GIVEN)
-    assert given == READING_FIELDS
+    assert (*given, "suspicious") == READING_FIELDS
     assert set(given) | set(SHORT_NAMES) < set(IngestToken.__struct_fields__)
     assert {name: hints(Figures)[name] for name in given} == {n: GIVEN[ROW[n]] for n in given}
 
@@ -99,10 +148,11 @@ def test_the_documented_row_has_every_field_and_its_unit() -> None:
 
 
 def test_every_field_has_one_rule_and_every_figure_a_floor() -> None:
-    ruled = [*SHOWN_TEXTS, "created_ms", *PRICE_FIELDS, *FIGURES]
+    ruled = [*SHOWN_TEXTS, "created_ms", *PRICE_FIELDS, *FIGURES, *SIGNAL_FIELDS]
     assert sorted(ruled) == sorted(READING_FIELDS)
     floors = {*_table(NoiseFloors())} - {"price_spread_pct"}
-    assert floors == set(READING_FIELDS) - {*SHOWN_TEXTS, "created_ms"}
+    exact = {*fields_of("text", "time", "stage", "assurance", "mints", "boosts", "links", "image")}
+    assert floors == set(READING_FIELDS) - exact - {"suspicious"}
     assert set(METRICS.values()) < set(ROW_FIELDS)
 
 

@@ -9,10 +9,11 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from dexwire.stream.rows import Flag
 from services.api.ingest.body import SOURCE_PATTERN, TOKENS_MAX, IngestToken, Rejection
 from services.api.ingest.outcomes import Unchanged
 from shared.merge.explained import FieldExplanation, Role
-from shared.model import PoolReading
+from shared.model import Links, PoolReading, Stage
 
 Usd: TypeAlias = Annotated[float, Meta(description="USD")] | UnsetType
 Native: TypeAlias = (
@@ -20,6 +21,10 @@ Native: TypeAlias = (
 )
 Percent: TypeAlias = Annotated[float, Meta(description="percent")] | UnsetType
 Count: TypeAlias = Annotated[int, Meta(ge=0)] | UnsetType
+Net: TypeAlias = Annotated[int, Meta(description="may be below 0")] | UnsetType
+Known: TypeAlias = Annotated[bool, Meta(description="absent when unknown")] | UnsetType
+Share: TypeAlias = Annotated[float, Meta(ge=0, le=100, description="percent")] | UnsetType
+Score: TypeAlias = Annotated[float, Meta(ge=0, le=100)] | UnsetType
 Millis: TypeAlias = Annotated[int, Meta(ge=0, description="Unix milliseconds")]
 Epoch: TypeAlias = Annotated[str, Meta(description="changes when versions start over")]
 Version: TypeAlias = Annotated[int, Meta(ge=0, description="(epoch, version) names one state")]
@@ -69,6 +74,41 @@ class Row(Struct, frozen=True, kw_only=True):
     buys_24h: Count = UNSET
     sells_24h: Count = UNSET
     holders: Count = UNSET
+    mint_revoked: Known = UNSET
+    freeze_revoked: Known = UNSET
+    top_holders_pct: Share = UNSET
+    dev_pct: Share = UNSET
+    dev_mints: Count = UNSET
+    organic_score: Score = UNSET
+    verified: Known = UNSET
+    traders_5m: Count = UNSET
+    traders_1h: Count = UNSET
+    traders_6h: Count = UNSET
+    traders_24h: Count = UNSET
+    net_buyers_5m: Net = UNSET
+    net_buyers_1h: Net = UNSET
+    net_buyers_6h: Net = UNSET
+    net_buyers_24h: Net = UNSET
+    buy_volume_5m: Usd = UNSET
+    buy_volume_1h: Usd = UNSET
+    buy_volume_6h: Usd = UNSET
+    buy_volume_24h: Usd = UNSET
+    sell_volume_5m: Usd = UNSET
+    sell_volume_1h: Usd = UNSET
+    sell_volume_6h: Usd = UNSET
+    sell_volume_24h: Usd = UNSET
+    organic_volume_5m: Usd = UNSET
+    organic_volume_1h: Usd = UNSET
+    organic_volume_6h: Usd = UNSET
+    organic_volume_24h: Usd = UNSET
+    boosts: Count = UNSET
+    launchpad: str | UnsetType = UNSET
+    stage: Stage | UnsetType = UNSET
+    graduation_pct: Share = UNSET
+    graduated_ms: Millis | UnsetType = UNSET
+    links: Links | UnsetType = UNSET
+    image: Annotated[str, Meta(description="https")] | UnsetType = UNSET
+    flags: Annotated[list[Flag], Meta(description="sorted")] | UnsetType = UNSET
     sources: list[str] | UnsetType = UNSET
     stale: Annotated[bool, Meta(description="no source has seen it lately")] | UnsetType = UNSET
     observed_ms: Millis | UnsetType = UNSET

@@ -9,13 +9,14 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import msgspec
-from msgspec import UNSET, Raw, Struct
+from msgspec import UNSET, Raw, Struct, UnsetType
 from pydantic import PositiveInt, SecretStr
 from pydantic_settings import SettingsConfigDict
 
+from services.fetcher import signals
 from services.fetcher.pools import reading_id
 from services.fetcher.settings import HttpUrl, PerMinute, Seconds, SourceSettings
 from services.fetcher.source import Call, Discovery, ParsedBody, Refresh, Source, SourceSpec
@@ -62,14 +63,29 @@ class WireStats(Struct, frozen=True, rename="camel"):
     price_change: MaybeNumber = UNSET
     buy_volume: MaybeNumber = UNSET
     sell_volume: MaybeNumber = UNSET
+    buy_organic_volume: MaybeNumber = UNSET
+    sell_organic_volume: MaybeNumber = UNSET
     num_buys: MaybeNumber = UNSET
     num_sells: MaybeNumber = UNSET
+    num_traders: MaybeNumber = UNSET
+    num_net_buyers: MaybeNumber = UNSET
 
 
 class WireFirstPool(Struct, frozen=True, rename="camel"):
     """The first pool of a token; its time has nanoseconds or whole seconds."""
 
     created_at: str | None = None
+
+
+class WireAudit(Struct, frozen=True, rename="camel"):
+    """What was found out about a token; `isSus` counts by being there, whatever it says."""
+
+    is_sus: Raw = Raw()
+    mint_authority_disabled: bool | None = None
+    freeze_authority_disabled: bool | None = None
+    top_holders_percentage: MaybeNumber = UNSET
+    dev_balance_percentage: MaybeNumber = UNSET
+    dev_mints: MaybeNumber = UNSET
 
 
 class WireToken(Struct, frozen=True, rename="camel"):
@@ -84,6 +100,22 @@ class WireToken(Struct, frozen=True, rename="camel"):
     liquidity: MaybeNumber = UNSET
     holder_count: MaybeNumber = UNSET
     launchpad: FreeText = None
+    graduated_at: str | None = None
+    graduated_pool: Raw = Raw()  # an address; of some an object
+    audit: WireAudit | None = None
+    mint_authority: FreeText = None  # the address of who may mint, while there is one
+    freeze_authority: FreeText = None
+    organic_score: MaybeNumber = UNSET
+    is_verified: bool | None = None
+    tags: list[str] | None = None
+    icon: FreeText = None
+    website: FreeText = None
+    twitter: FreeText = None
+    telegram: FreeText = None
+    discord: FreeText = None
+    instagram: FreeText = None
+    tiktok: FreeText = None
+    other_url: FreeText = None
     first_pool: WireFirstPool | None = None
     stats_5m: WireStats | None = msgspec.field(name="stats5m", default=None)
     stats_1h: WireStats | None = msgspec.field(name="stats1h", default=None)
@@ -105,6 +137,9 @@ _PRICES: Final = msgspec.json.Decoder(dict[str, Raw])
 _TOKEN: Final = msgspec.json.Decoder(WireToken)
 _PRICE: Final = msgspec.json.Decoder(WirePrice | None)
 _NO_STATS: Final = WireStats()
+_LINKS: Final = (
+    "website", "twitter", "telegram", "discord", "instagram", "tiktok", "other_url",
+)  # fmt: skip
 
 
 # -- from the wire to readings --------------------------------------------------------------------
@@ -170,6 +205,9 @@ def _token_reading(token: WireToken, observed_ms: int) -> Reading:
     m5, h1 = token.stats_5m or _NO_STATS, token.stats_1h or _NO_STATS
     h6, h24 = token.stats_6h or _NO_STATS, token.stats_24h or _NO_STATS
     pool = token.first_pool or WireFirstPool()
+    launchpad = signals.launchpad(token.launchpad)
+    windows = {"5m": token.stats_5m, "1h": token.stats_1h}
+    windows |= {"6h": token.stats_6h, "24h": token.stats_24h}
     return Reading(
         chain=CHAIN,
         token_address=token.id,
@@ -198,7 +236,51 @@ def _token_reading(token: WireToken, observed_ms: int) -> Reading:
         buys_24h=maybe(h24.num_buys, count),
         sells_24h=maybe(h24.num_sells, count),
         holders=maybe(token.holder_count, count),
+        launchpad=launchpad,
+        stage="graduated" if _has_graduated(token) else UNSET,
+        graduated_ms=given(iso_ms(token.graduated_at)),
+        links=signals.by_kind({name: getattr(token, name) for name in _LINKS}),
+        image=signals.image(token.icon),
+        **_safety(token),
+        **_people(windows),
     )
+
+
+def _has_graduated(token: WireToken) -> bool:
+    return iso_ms(token.graduated_at) is not None or signals.is_present(token.graduated_pool)
+
+
+def _safety(token: WireToken) -> dict[str, Any]:
+    """Return what the audit found. Verification is left out where there is none: so it can go."""
+    audit = token.audit or WireAudit()
+    verified = True if "verified" in (token.tags or ()) else token.is_verified
+    return {
+        "mint_revoked": signals.revoked(audit.mint_authority_disabled, token.mint_authority),
+        "freeze_revoked": signals.revoked(audit.freeze_authority_disabled, token.freeze_authority),
+        "top_holders_pct": maybe(audit.top_holders_percentage, signals.share),
+        "dev_pct": maybe(audit.dev_balance_percentage, signals.share),
+        "dev_mints": maybe(audit.dev_mints, count),
+        "organic_score": maybe(token.organic_score, signals.share),
+        "verified": verified,
+        "suspicious": UNSET if token.audit is None else signals.is_present(audit.is_sus) or None,
+    }
+
+
+def _people(windows: Mapping[str, WireStats | None]) -> dict[str, Any]:
+    """Return who traded, by window. A statistic that is missing in a window is not known there."""
+    found: dict[str, Any] = {}
+    for window, stats in windows.items():
+        if stats is None:
+            continue
+        organic = both(stats.buy_organic_volume, stats.sell_organic_volume, amount)
+        found |= {
+            f"traders_{window}": count(signals.or_none(stats.num_traders)),
+            f"net_buyers_{window}": signals.net(signals.or_none(stats.num_net_buyers)),
+            f"buy_volume_{window}": amount(signals.or_none(stats.buy_volume)),
+            f"sell_volume_{window}": amount(signals.or_none(stats.sell_volume)),
+            f"organic_volume_{window}": None if isinstance(organic, UnsetType) else organic,
+        }
+    return found
 
 
 # -- what is requested, how often -----------------------------------------------------------------

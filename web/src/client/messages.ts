@@ -88,6 +88,17 @@ export interface Limits {
   in_bytes?: number;
 }
 
+/** Addresses that the token's maker names, by kind; http or https. */
+export interface Links {
+  discord?: string;
+  instagram?: string;
+  other?: string;
+  telegram?: string;
+  tiktok?: string;
+  website?: string;
+  x?: string;
+}
+
 /** So many alerts between two versions are no longer available. */
 export interface Lost {
   t: "lost";
@@ -123,15 +134,39 @@ export interface Ok {
 
 /** The changed fields of one token; None: the field became unknown. */
 export interface Patch {
+  boosts?: number | null;
+  buy_volume_1h?: number | null;
+  buy_volume_24h?: number | null;
+  buy_volume_5m?: number | null;
+  buy_volume_6h?: number | null;
   buys_24h?: number | null;
   chain?: string | null;
   created_ms?: number | null;
+  dev_mints?: number | null;
+  dev_pct?: number | null;
   fdv?: number | null;
+  flags?: ("boosted" | "copycat" | "drained" | "freezable" | "mintable" | "suspicious" | "thin")[] | null;
+  freeze_revoked?: boolean | null;
+  graduated_ms?: number | null;
+  graduation_pct?: number | null;
   holders?: number | null;
   id: string;
+  image?: string | null;
+  launchpad?: string | null;
+  links?: Links | null;
   liquidity?: number | null;
   market_cap?: number | null;
+  mint_revoked?: boolean | null;
+  net_buyers_1h?: number | null;
+  net_buyers_24h?: number | null;
+  net_buyers_5m?: number | null;
+  net_buyers_6h?: number | null;
   observed_ms?: number | null;
+  organic_score?: number | null;
+  organic_volume_1h?: number | null;
+  organic_volume_24h?: number | null;
+  organic_volume_5m?: number | null;
+  organic_volume_6h?: number | null;
   pool_address?: string | null;
   pool_count?: number | null;
   price?: number | null;
@@ -145,16 +180,27 @@ export interface Patch {
   protocol?: string | null;
   rv?: number | null;
   same_ticker?: SameTicker | null;
+  sell_volume_1h?: number | null;
+  sell_volume_24h?: number | null;
+  sell_volume_5m?: number | null;
+  sell_volume_6h?: number | null;
   sells_24h?: number | null;
   sources?: string[] | null;
+  stage?: "completed" | "curve" | "graduated" | null;
   stale?: boolean | null;
   token_address?: string | null;
   token_name?: string | null;
   token_ticker?: string | null;
+  top_holders_pct?: number | null;
+  traders_1h?: number | null;
+  traders_24h?: number | null;
+  traders_5m?: number | null;
+  traders_6h?: number | null;
   transactions_1h?: number | null;
   transactions_24h?: number | null;
   transactions_5m?: number | null;
   transactions_6h?: number | null;
+  verified?: boolean | null;
   volume_1h?: number | null;
   volume_24h?: number | null;
   volume_5m?: number | null;
@@ -186,15 +232,39 @@ export interface Resume {
 
 /** One token, merged from all sources. */
 export interface Row {
+  boosts?: number;
+  buy_volume_1h?: number;
+  buy_volume_24h?: number;
+  buy_volume_5m?: number;
+  buy_volume_6h?: number;
   buys_24h?: number;
   chain?: string;
   created_ms?: number;
+  dev_mints?: number;
+  dev_pct?: number;
   fdv?: number;
+  flags?: ("boosted" | "copycat" | "drained" | "freezable" | "mintable" | "suspicious" | "thin")[];
+  freeze_revoked?: boolean;
+  graduated_ms?: number;
+  graduation_pct?: number;
   holders?: number;
   id: string;
+  image?: string;
+  launchpad?: string;
+  links?: Links;
   liquidity?: number;
   market_cap?: number;
+  mint_revoked?: boolean;
+  net_buyers_1h?: number;
+  net_buyers_24h?: number;
+  net_buyers_5m?: number;
+  net_buyers_6h?: number;
   observed_ms?: number;
+  organic_score?: number;
+  organic_volume_1h?: number;
+  organic_volume_24h?: number;
+  organic_volume_5m?: number;
+  organic_volume_6h?: number;
   pool_address?: string;
   pool_count?: number;
   price?: number;
@@ -208,16 +278,27 @@ export interface Row {
   protocol?: string;
   rv?: number;
   same_ticker?: SameTicker;
+  sell_volume_1h?: number;
+  sell_volume_24h?: number;
+  sell_volume_5m?: number;
+  sell_volume_6h?: number;
   sells_24h?: number;
   sources?: string[];
+  stage?: "completed" | "curve" | "graduated";
   stale?: boolean;
   token_address?: string;
   token_name?: string;
   token_ticker?: string;
+  top_holders_pct?: number;
+  traders_1h?: number;
+  traders_24h?: number;
+  traders_5m?: number;
+  traders_6h?: number;
   transactions_1h?: number;
   transactions_24h?: number;
   transactions_5m?: number;
   transactions_6h?: number;
+  verified?: boolean;
   volume_1h?: number;
   volume_24h?: number;
   volume_5m?: number;
