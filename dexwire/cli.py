@@ -14,7 +14,7 @@ from dexwire.terminal.commands import add_commands
 
 # What dexwire-server brings; a test compares the names with its commands.
 SERVER_COMMANDS: Final = (
-    "up", "verify", "config", "doctor", "fetcher", "aggregator", "api", "ws", "replay",
+    "up", "verify", "config", "doctor", "fetcher", "aggregator", "api", "ws", "images", "replay",
     "redis-users", "backup", "restore",
 )  # fmt: skip
 

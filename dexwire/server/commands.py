@@ -19,6 +19,7 @@ SERVICES: Final = {
     "aggregator": "Merge readings and commit them to Redis; one is active, others stand by.",
     "api": "Serve pages over HTTP and take readings from producers.",
     "ws": "Stream snapshots and diffs over WebSocket.",
+    "images": "Serve images of tokens, fetched and made small.",
     "replay": "Stand in for the upstream APIs with a replayed market.",
 }
 _OPERATE: Final = "Operate"
@@ -57,11 +58,12 @@ def up(
     ] = None,
     api_port: Annotated[int | None, typer.Option(help="Default 8000; 0: any free port.")] = None,
     ws_port: Annotated[int | None, typer.Option(help="Default 8001; 0: any free port.")] = None,
+    images_port: Annotated[int | None, typer.Option(help="Default 8002, else a free one.")] = None,
     replay_port: Annotated[
         int | None, typer.Option(help="Default 8010, else a free one (with --demo).")
     ] = None,
     host: Annotated[
-        str | None, typer.Option(help="Address of api and stream. Default 127.0.0.1.")
+        str | None, typer.Option(help="Address of api, stream and images. Default 127.0.0.1.")
     ] = None,
     data_dir: Annotated[
         Path | None,
@@ -82,8 +84,10 @@ def up(
             redis_url=redis_url,
             api_host=host,
             ws_host=host,
+            images_host=host,
             api_port=api_port,
             ws_port=ws_port,
+            images_port=images_port,
             replay_port=replay_port,
             data_dir=data_dir,
         )
@@ -108,7 +112,7 @@ def verify(
 
 def config(
     service: Annotated[
-        Literal["fetcher", "aggregator", "api", "ws", "replay", "up"] | None,
+        Literal["fetcher", "aggregator", "api", "ws", "images", "replay", "up"] | None,
         typer.Argument(help="Only what this one reads."),
     ] = None,
     *,

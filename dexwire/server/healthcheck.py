@@ -29,6 +29,7 @@ class Probe(NamedTuple):
 PROBES: Final = {
     "api": Probe("API_PORT", 8000, "/readyz"),
     "ws": Probe("WS_PORT", 8001, "/readyz"),
+    "images": Probe("IMAGES_PORT", 8002, "/readyz"),
     "replay": Probe("REPLAY_PORT", 8010, "/health"),
     "fetcher": Probe("METRICS_PORT", 9101, "/readyz"),
     "aggregator": Probe("METRICS_PORT", 9102, "/readyz"),

@@ -7,13 +7,14 @@ from typing import Literal
 
 from pydantic import Field, SecretStr
 
-from shared.process.settings import HostName, ServiceSettings
+from shared.process.settings import HostName, ImagesModeSettings
 
 DEMO_PREFIX = "demo:"
 DEMO_REPLAY_PORT = 8010
+IMAGES_PORT = 8002
 
 
-class UpSettings(ServiceSettings):
+class UpSettings(ImagesModeSettings):
     """What the supervisor decides; a port of 0 means any free one."""
 
     api_host: HostName = "127.0.0.1"
@@ -28,6 +29,12 @@ class UpSettings(ServiceSettings):
     """Unset: the api's own addresses; else the gateway reads it."""
     ws_public_url: str | None = None
     """Unset: the stream's port on the page's own host; else the api reads it."""
+    images_host: HostName = "127.0.0.1"
+    """Address on which the image service listens."""
+    images_port: int | None = Field(default=None, ge=0, le=65535)
+    """Port on which the image service listens. Unset: 8002, else a free one."""
+    images_public_url: str | None = None
+    """Unset: the images' port on the page's own host; else the api reads it."""
     replay_port: int | None = Field(default=None, ge=0, le=65535)
     """Port of the replayed market. Unset: 8010, else a free one."""
     replay_tokens: int | None = Field(default=None, ge=1, le=20_000)

@@ -142,7 +142,12 @@ def _readers(api: ApiParts, discover: Discover) -> dict[str, ASGIApp]:
     """Return what answers GET, by path."""
     settings, redis, keys, live = api.settings, api.redis, api.keys, api.live
     return {
-        **page_routes(settings.ws_public_url, version("dexwire"), demo=settings.demo),
+        **page_routes(
+            settings.ws_public_url,
+            version("dexwire"),
+            images_url=settings.images_url,
+            demo=settings.demo,
+        ),
         **dict.fromkeys(LISTS, discover),
         "/search": Search(live, api.visitors.paying),
         **document_routes(),

@@ -11,31 +11,45 @@ from pydantic import AfterValidator, Field, SecretStr, field_validator
 from services.api.ingest.keyless import is_loopback
 from services.api.ingest.producers import Producer, parse_producers
 from shared.process.merge_settings import MergeSettings
-from shared.process.settings import EdgeSettings, HostName, Origins
+from shared.process.settings import EdgeSettings, HostName, ImagesModeSettings, Origins
 
 FINISH_S: Final = 10  # what a request under way may still take once the end was requested
 _CLOSE_S: Final = 2.0  # for all that follows
 
 
 def _check_stream(url: str) -> str:
+    if not _is_place(url, {"ws", "wss"}):
+        raise ValueError("must be wss://host/ws, /ws (same host and port) or :8001/ws (same host)")
+    return url
+
+
+def _check_images(url: str) -> str:
+    if not _is_place(url, {"http", "https"}) or url.endswith("/"):
+        raise ValueError(
+            "must be https://host/images, /images (same host and port) or :8002/images (same host)"
+        )
+    return url
+
+
+def _is_place(url: str, schemes: set[str]) -> bool:
+    """Return whether this is an absolute address, or a path of the page's own host."""
     parts = urlsplit(f"//host{url}" if url.startswith(":") else url)
-    absolute = parts.scheme in {"ws", "wss"} and bool(parts.hostname)
+    absolute = parts.scheme in schemes and bool(parts.hostname)
     relative = not parts.scheme and parts.path.startswith("/") and not url.startswith("//")
     try:
         usable = (absolute or relative) and (parts.port is None or parts.port > 0)
     except ValueError:
         usable = False
-    if not usable or not _STREAM.match(url):
-        raise ValueError("must be wss://host/ws, /ws (same host and port) or :8001/ws (same host)")
-    return url
+    return usable and _PLACE.match(url) is not None
 
 
-_STREAM: Final = re.compile(r"\A[A-Za-z0-9:/._\[\]-]+\Z")  # it is written into a header
+_PLACE: Final = re.compile(r"\A[A-Za-z0-9:/._\[\]-]+\Z")  # it is written into a header
 Seconds = Annotated[float, Field(gt=0, le=3600)]
 StreamUrl = Annotated[str, AfterValidator(_check_stream)]
+ImagesUrl = Annotated[str, AfterValidator(_check_images)]
 
 
-class ApiSettings(MergeSettings, EdgeSettings):
+class ApiSettings(MergeSettings, EdgeSettings, ImagesModeSettings):
     """Settings of the HTTP API."""
 
     api_host: HostName = "127.0.0.1"
@@ -46,6 +60,10 @@ class ApiSettings(MergeSettings, EdgeSettings):
     """Browsers of these other origins may read. Empty: none."""
     ws_public_url: StreamUrl = ":8001/ws"
     """Where browsers reach the stream: wss://host/ws, /ws behind a proxy, :8001/ws on this host."""
+    images_public_url: ImagesUrl = ":8002/images"
+    """Where browsers get images: https://host/images, /images behind a proxy, :8002/images on this
+    host.
+    """
     ingest_api_keys: SecretStr = SecretStr("")
     """Who may post: <id>.<secret> or <id>.sha256:<hex of sha256(secret)>; an id may have two keys.
     <id>:polled.<secret> is a fetcher's (FETCHER_API_KEY). Without any other key see
@@ -105,6 +123,11 @@ class ApiSettings(MergeSettings, EdgeSettings):
     def local_posts(self) -> bool:
         """Whether programs of this machine may post without a key."""
         return self.ingest_without_keys == "local" and is_loopback(self.api_host)
+
+    @property
+    def images_url(self) -> str | None:
+        """Where browsers get images; None when they are off."""
+        return None if self.images_mode == "off" else self.images_public_url
 
     def producers(self) -> tuple[Producer, ...]:
         """Return the keys that may post."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -83,15 +84,15 @@ def accepts_gzip(accept_encoding: bytes) -> bool:
 
 
 class IndexPage:
-    """`GET /`: the page, under a policy that lets it read this host and its own stream only."""
+    """`GET /`: the page, under a policy that lets it read this host, its stream and images only."""
 
-    def __init__(self, body: bytes, ws_url: str) -> None:
+    def __init__(self, body: bytes, ws_url: str, images_url: str | None) -> None:
         self._file = PageFile(body, _TYPES[".html"], b"no-cache")
-        self._ws_url = ws_url
+        self._ws_url, self._images_url = ws_url, images_url
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, whatever the parameters: they are the page's own."""
-        policy = content_policy(self._ws_url, _header(scope, b"host"))
+        policy = content_policy(self._ws_url, self._images_url, _header(scope, b"host"))
         await self._file.answer(scope, policy)(scope, receive, send)
 
 
@@ -111,18 +112,20 @@ class Assets:
 
 
 class PageConfig:
-    """`GET /config.json`: where the stream is, what is shown, and whose data it is."""
+    """`GET /config.json`: where stream and images are, and whose data is shown."""
 
-    def __init__(self, ws_url: str, version: str, *, demo: bool) -> None:
-        self._ws_url, self._version, self._demo = ws_url, version, demo
+    def __init__(self, ws_url: str, images_url: str | None, version: str, *, demo: bool) -> None:
+        self._ws_url, self._images_url = ws_url, images_url
+        self._version, self._demo = version, demo
         self._sources = described_sources()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer with the stream's address as the asking browser reaches it."""
+        """Answer with the addresses of stream and images as this browser reaches them."""
         parse_parameters(scope["query_string"], ())
-        ws_url = stream_url(self._ws_url, _header(scope, b"host"))
+        host, images_url = _header(scope, b"host"), self._images_url
         content = {
-            "ws_url": ws_url,
+            "ws_url": reached_url(self._ws_url, host),
+            "images_url": None if images_url is None else reached_url(images_url, host),
             "demo": self._demo,
             "version": self._version,
             "sources": self._sources,
@@ -147,43 +150,51 @@ def described_sources() -> list[dict[str, Any]]:
     ]
 
 
-def page_routes(ws_url: str, version: str, *, demo: bool) -> dict[str, ASGIApp]:
+def page_routes(
+    ws_url: str, version: str, *, images_url: str | None, demo: bool
+) -> dict[str, ASGIApp]:
     """Return the endpoints of the page, by path. Reads the files once."""
     index = (FOLDER / "index.html").read_bytes()
     files = {path.name: _asset(path) for path in sorted((FOLDER / "assets").iterdir())}
     return {
-        "/": IndexPage(index, ws_url),
+        "/": IndexPage(index, ws_url, images_url),
         "/assets/{name}": Assets(files),
-        "/config.json": PageConfig(ws_url, version, demo=demo),
+        "/config.json": PageConfig(ws_url, images_url, version, demo=demo),
     }
 
 
-def stream_url(ws_url: str, host: bytes) -> str:
+def reached_url(url: str, host: bytes) -> str:
     """Return what the page opens: absolute, or a path below its own origin.
 
     `:8001/ws` is another port of the host that the page came from; the page completes
     `//host:port/path` with its own scheme.
     """
-    if not ws_url.startswith(":"):
-        return ws_url
+    if not url.startswith(":"):
+        return url
     found = _HOST.match(host)
     name = found[1].decode() if found else "127.0.0.1"
-    return f"//{name}{ws_url}"
+    return f"//{name}{url}"
 
 
-def content_policy(ws_url: str, host: bytes) -> bytes:
-    """Return the page's Content-Security-Policy: our own files, and the stream by its address."""
-    parts = urlsplit(stream_url(ws_url, host))
-    connect = "'self'"
-    if parts.netloc:
-        schemes = [parts.scheme] if parts.scheme else ["ws", "wss"]
-        # A policy cannot name an IPv6 address (CSP 3, "host-source"): any host of the scheme then.
-        source = "" if parts.netloc.startswith("[") else f"//{parts.netloc}"
-        connect += "".join(f" {scheme}:{source}" for scheme in schemes)
+def content_policy(ws_url: str, images_url: str | None, host: bytes) -> bytes:
+    """Return the page's Content-Security-Policy: our own files, stream and images."""
+    connect = _sources(ws_url, ("ws", "wss"), host)
+    images = "" if images_url is None else _sources(images_url, ("http", "https"), host)
     return (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
-        f"connect-src {connect}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        f"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:{images}; "
+        f"connect-src 'self'{connect}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     ).encode()
+
+
+def _sources(url: str, schemes: Sequence[str], host: bytes) -> str:
+    """Return what a policy calls an address, nothing for a path of our own origin."""
+    parts = urlsplit(reached_url(url, host))
+    if not parts.netloc:
+        return ""
+    # A policy cannot name an IPv6 address (CSP 3, "host-source"): any host of the scheme then.
+    source = "" if parts.netloc.startswith("[") else f"//{parts.netloc}"
+    named = [parts.scheme] if parts.scheme else schemes
+    return "".join(f" {scheme}:{source}" for scheme in named)
 
 
 def _asset(path: Path) -> PageFile:

@@ -38,6 +38,7 @@ METRICS_PORTS: Final = {
     "api": 9103,
     "ws": 9104,
     "replay": 9105,
+    "images": 9106,
 }
 
 
@@ -121,7 +122,7 @@ class ServiceSettings(SecretsFromFiles):
     """Address on which each service shows its metrics, and answers /livez and /readyz."""
     metrics_port: int | None = Field(default=None, ge=0, le=65_530)
     """Port of the metrics; 0: none. Unset: fetcher 9101, aggregator 9102, api 9103, ws 9104, replay
-    9105, unless it is taken. For `dexwire up`: the first of five, in this order.
+    9105, images 9106, unless it is taken. For `dexwire up`: the first of six, in this order.
     """
     include_quote_assets: bool = False
     """SOL, WETH, USDC and the other quote assets in the list too."""
@@ -178,6 +179,20 @@ class WindowSettings(ServiceSettings):
     """Longest that a reading waits for company before it is committed; the stream's `hello` says
     it.
     """
+
+
+class ImagesModeSettings(ServiceSettings):
+    """Settings of the service that serves images, and of the one that says where they are."""
+
+    images: Literal["fetch", "made", "off"] | None = None
+    """Images of tokens. fetch: from the addresses that the sources give. made: drawn here, nothing
+    is fetched. off: none. Unset: made in a demo, else fetch.
+    """
+
+    @property
+    def images_mode(self) -> Literal["fetch", "made", "off"]:
+        """What holds."""
+        return self.images or ("made" if self.demo else "fetch")
 
 
 class EdgeSettings(ServiceSettings):

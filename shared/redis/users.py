@@ -43,7 +43,7 @@ class RedisUser:
 def redis_users(prefix: str = "") -> tuple[RedisUser, ...]:
     """Return the table for a key prefix."""
     keys = Keys(_GLOB.sub(r"\\\1", prefix))
-    services = (_fetcher(keys), _aggregator(keys), _api(keys), _ws(keys))
+    services = (_fetcher(keys), _aggregator(keys), _api(keys), _ws(keys), _images(keys))
     return (*services, _admin(keys, services))
 
 
@@ -109,6 +109,10 @@ def _ws(keys: Keys) -> RedisUser:
         writes=(keys.watched, keys.reverted),
         subscribes=(keys.state_changes,),
     )  # fmt: skip
+
+
+def _images(keys: Keys) -> RedisUser:
+    return RedisUser(name="images", commands=(*CONNECT, "exists", "hget"), reads=(keys.token("*"),))
 
 
 def _admin(keys: Keys, services: Iterable[RedisUser]) -> RedisUser:

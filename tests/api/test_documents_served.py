@@ -26,7 +26,8 @@ def routes_of(app: Any) -> set[tuple[str, str]]:  # noqa: ANN401 - the router be
     }
 
 
-FOR_PEOPLE = files.document_routes().keys() | page_routes("", "", demo=False).keys()
+PAGE = page_routes("", "", images_url=None, demo=False)
+FOR_PEOPLE = files.document_routes().keys() | PAGE.keys()
 
 
 async def test_every_route_is_documented(start: Start) -> None:

@@ -22,7 +22,7 @@ from tests.testkit.process import ROOT, run_tool
 FILE: Final = ROOT / "docker-compose.yml"
 PLAN: Final[dict[str, Any]] = yaml.safe_load(FILE.read_text(encoding="utf-8"))
 SERVICES: Final[dict[str, dict[str, Any]]] = PLAN["services"]
-OURS: Final = ("fetcher", "aggregator", "api", "ws")
+OURS: Final = ("fetcher", "aggregator", "api", "ws", "images")
 PUBLISHING: Final = ("caddy", "prometheus", "grafana")
 ONE_SHOT: Final = {"users", "admin"}
 DRAIN_S: Final = 15
@@ -89,13 +89,13 @@ def test_only_what_people_look_at_has_a_port_and_that_on_this_machine_alone(name
     assert SERVICES[name].get("ports", []) == published.get(name, [])
 
 
-def test_only_fetchers_and_what_has_a_port_have_a_way_out() -> None:
+def test_only_what_fetches_and_what_has_a_port_have_a_way_out() -> None:
     closed = {name for name, network in PLAN["networks"].items() if (network or {}).get("internal")}
     assert closed == {"edge", "internal"}
     outside = {
         name for name, service in SERVICES.items() if not closed.issuperset(networks(service))
     }
-    assert outside == {"fetcher", *PUBLISHING}
+    assert outside == {"fetcher", "images", *PUBLISHING}
 
 
 def test_prometheus_meets_every_service_in_the_network_without_a_way_out_alone() -> None:
@@ -118,7 +118,7 @@ def test_the_proxy_s_network_is_none_that_an_engine_gives_to_others(pool: str) -
         assert not ip_network(each).overlaps(ip_network(pool)), each
 
 
-@pytest.mark.parametrize("name", ["api", "ws"])
+@pytest.mark.parametrize("name", ["api", "ws", "images"])
 def test_forwarded_addresses_are_believed_from_the_proxy_s_network_alone(name: str) -> None:
     subnet = PLAN["networks"]["edge"]["ipam"]["config"][0]["subnet"]
     assert SERVICES[name]["environment"]["TRUSTED_PROXIES"] == subnet
@@ -142,7 +142,9 @@ def test_nothing_reaches_the_engine_or_writes_to_the_machine(name: str) -> None:
 @our_service
 def test_a_service_sees_its_own_password_only(name: str) -> None:
     service = SERVICES[name]
-    assert service["volumes"] == [f"keys-{name}:/run/keys:ro"]
+    keys, *others = service["volumes"]
+    assert keys == f"keys-{name}:/run/keys:ro"
+    assert others == (["images-data:/state"] if name == "images" else [])
     assert service["environment"]["REDIS_URL"] == f"redis://{name}@redis:6379/0"
     assert service["environment"]["REDIS_PASSWORD_FILE"] == "/run/keys/redis_password"
 

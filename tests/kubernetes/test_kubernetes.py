@@ -22,7 +22,8 @@ from tests.testkit.wait import eventually
 
 FOLDER = ROOT / "deploy/kubernetes"
 BUILDS = ("base", "overlays/redis", "overlays/example")
-SERVICES = ("fetcher", "aggregator", "api", "ws")
+SERVICES = ("fetcher", "aggregator", "api", "ws", "images")
+LISTENING = {"api", "ws", "images"}  # on a port of their own
 VERSIONS = ("1.30", "1.37")  # the oldest that it is for, the newest whose schemas are here
 STOP_S = 15  # within which a service ends, docs/ARCHITECTURE.md
 
@@ -97,7 +98,7 @@ def test_every_pod_passes_the_restricted_standard(build: str) -> None:
 @pytest.mark.parametrize("service", SERVICES)
 def test_probes_ask_the_service_itself_and_readiness_more_than_liveness(service: str) -> None:
     spec = container(service)
-    port = "http" if service in {"api", "ws"} else "metrics"
+    port = "http" if service in LISTENING else "metrics"
 
     def checked(probe: str) -> tuple[str, str]:
         return spec[probe]["httpGet"]["path"], spec[probe]["httpGet"]["port"]
@@ -113,7 +114,7 @@ def test_a_pod_has_the_time_that_its_end_takes(service: str) -> None:
     hook = container(service).get("lifecycle", {}).get("preStop", {}).get("sleep", {})
     waits = hook.get("seconds", 0)
 
-    assert waits == (5 if service in {"api", "ws"} else 0)
+    assert waits == (5 if service in LISTENING else 0)
     assert pod(service)["terminationGracePeriodSeconds"] >= waits + STOP_S + 5
 
 
@@ -143,7 +144,7 @@ def test_api_and_ws_scale_by_themselves_and_leave_the_number_to_that() -> None:
         assert cpu == ["cpu"]
     connections, _ = scalers["dexwire-ws"]["spec"]["metrics"]
     assert connections["pods"]["metric"] == {"name": "dexwire_ws_connections"}
-    for name in ("dexwire-fetcher", "dexwire-aggregator"):
+    for name in ("dexwire-fetcher", "dexwire-aggregator", "dexwire-images"):
         assert of_kind("Deployment")[name]["spec"]["replicas"] == 2
 
 
@@ -255,7 +256,7 @@ def test_everybody_finds_redis_under_one_name() -> None:
     assert inside["selector"]["app.kubernetes.io/name"] == "dexwire-redis"
 
 
-def test_one_name_serves_pages_and_stream() -> None:
+def test_one_name_serves_pages_stream_and_images() -> None:
     (ingress,) = of_kind("Ingress", "overlays/example").values()
     services = of_kind("Service", "overlays/example")
     for path in ingress["spec"]["rules"][0]["http"]["paths"]:
@@ -270,7 +271,7 @@ async def test_a_running_service_answers_its_probes(
 ) -> None:
     ports = {"http": free_port(), "metrics": free_port()}
     env = {"METRICS_PORT": str(ports["metrics"])}
-    if service in {"api", "ws"}:
+    if service in LISTENING:
         env[f"{service.upper()}_PORT"] = str(ports["http"])
     process = spawn_service(service, env=env)
 

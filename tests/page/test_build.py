@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from services.api.webpage import FOLDER, content_policy, stream_url
+from services.api.webpage import FOLDER, content_policy, reached_url
 from tests.testkit.process import ROOT, require
 
 WEB = ROOT / "web"
@@ -52,5 +52,18 @@ def test_the_lock_file_names_no_registry() -> None:
 def test_the_page_may_reach_its_own_host_and_its_stream_only(
     setting: str, host: bytes, url: str, connect: str
 ) -> None:
-    assert stream_url(setting, host) == url
-    assert f"connect-src {connect}" in content_policy(setting, host).decode()
+    assert reached_url(setting, host) == url
+    assert f"connect-src {connect}" in content_policy(setting, None, host).decode()
+
+
+@pytest.mark.parametrize(
+    ("setting", "images"),
+    [
+        (":8002/images", "'self' data: http://dex.example:8002 https://dex.example:8002;"),
+        ("/images", "'self' data:;"),
+        ("https://i.example/images", "'self' data: https://i.example;"),
+        (None, "'self' data:;"),
+    ],
+)
+def test_the_page_loads_images_from_our_own_service_only(setting: str | None, images: str) -> None:
+    assert f"img-src {images}" in content_policy("/ws", setting, b"dex.example").decode()

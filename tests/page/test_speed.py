@@ -133,7 +133,7 @@ def speed_stack() -> Iterator[str]:
     stopping = asyncio.Event()
 
     async def main() -> None:
-        page: dict[str, Any] = dict(page_routes(f":{ws}/ws", "test", demo=False))
+        page: dict[str, Any] = dict(page_routes(f":{ws}/ws", "test", images_url=None, demo=False))
         page["/health"] = json_answer(200, {"status": "ok", "sources": {}})
         page["/discover"] = json_answer(
             200, {"epoch": "", "version": 0, "tokens": [], "total": ROWS}

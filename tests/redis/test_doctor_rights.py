@@ -17,7 +17,7 @@ from shared.redis.connect import Redis, open_redis
 from shared.redis.users import redis_users
 from tests.testkit.redis_servers import Guarded, password
 
-SERVICES = ("fetcher", "aggregator", "api", "ws")
+SERVICES = ("fetcher", "aggregator", "api", "ws", "images")
 
 
 @asynccontextmanager

@@ -16,7 +16,7 @@ from tests.testkit.blocks import built_names
 from tests.testkit.process import ROOT, Process
 
 Spawn = Callable[..., Process]
-USERS = ("fetcher", "aggregator", "api", "ws", "admin")
+USERS = ("fetcher", "aggregator", "api", "ws", "images", "admin")
 
 
 def test_it_writes_an_acl_file_and_keeps_the_passwords_it_has_made(

@@ -39,7 +39,7 @@ from tests.testkit.commits import Writer, row
 from tests.testkit.market import reading
 from tests.testkit.redis_servers import Guarded, password
 
-USERS: Final = ("fetcher", "aggregator", "api", "ws", "admin")
+USERS: Final = ("fetcher", "aggregator", "api", "ws", "images", "admin")
 
 # What the services do, in the order of their work.        fetcher aggregator api ws admin
 SERVICES: Final = """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,44 +9,12 @@ import pytest
 
 from shared.redis.address import RedisAddress
 from shared.redis.connect import UNREACHABLE, open_redis
+from tests.testkit.certificates import Authority
 from tests.testkit.process import Process, free_port, require
 from tests.testkit.redis_servers import RedisServer
 from tests.testkit.stack import Stack
 
 Start = Callable[..., RedisServer]
-
-
-class Authority:
-    """A certificate authority of our own, with a certificate for 127.0.0.1 and one for a client."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        folder.mkdir()
-        self.ca = self._path("ca.pem")
-        self._openssl("req", "-x509", "-subj", "/CN=our own", *self._key("ca"), "-out", self.ca)
-        self.server, self.server_key = self._issue("server")
-        self.client, self.client_key = self._issue("client")
-
-    def _issue(self, name: str) -> tuple[str, str]:
-        certificate = self._path(f"{name}.pem")
-        self._openssl(
-            "req", "-x509", "-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1",
-            "-addext", "basicConstraints=critical,CA:FALSE", "-CA", self.ca,
-            "-CAkey", self._path("ca.key"), *self._key(name), "-out", certificate,
-        )  # fmt: skip
-        return certificate, self._path(f"{name}.key")
-
-    def _key(self, name: str) -> tuple[str, ...]:
-        curve = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
-        return (*curve, "-days", "2", "-keyout", self._path(f"{name}.key"))
-
-    def _path(self, name: str) -> str:
-        return str(self._folder / name)
-
-    @staticmethod
-    def _openssl(*args: str) -> None:
-        done = subprocess.run([require("openssl"), *args], capture_output=True, check=False)
-        assert done.returncode == 0, done.stderr.decode()
 
 
 @pytest.fixture

@@ -35,7 +35,7 @@ class Stack:
         self, spawn: Callable[..., Process], environ: Callable[[str], Mapping[str, str]]
     ) -> None:
         self._spawn, self._environ = spawn, environ
-        self._ports = Ports(free_port(), free_port(), free_port())
+        self._ports = Ports(free_port(), free_port(), free_port(), free_port())
         settings = UpSettings(demo=True, replay_tokens=MARKET)
         chosen = services(settings, self._ports, "")
         self._env = {service.name: dict(service.env) for service in chosen}
@@ -154,7 +154,7 @@ def demo_stack(folder: Path, *, metrics_port: int = 0) -> Iterator[Demo]:
 
     It sees nothing of the developer's environment.
     """
-    ports = ("--api-port", "0", "--ws-port", "0", "--replay-port", "0")
+    ports = ("--api-port", "0", "--ws-port", "0", "--replay-port", "0", "--images-port", "0")
     process = Process(
         [sys.executable, "-m", "dexwire", "up", "--demo", *ports],
         {**kept_environ(), "METRICS_PORT": str(metrics_port)},

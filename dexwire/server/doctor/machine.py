@@ -50,8 +50,10 @@ def settings(found: ConfigReport) -> Result:
     return ok("settings", f"{len(found.settings)} read, {changed} not at their default")
 
 
-async def port(name: str, host: str, number: int, running: Running | None) -> Result:
-    """Judge whether a port is free, or held by a dexwire."""
+async def port(
+    name: str, host: str, number: int, running: Running | None, *, needed: bool = True
+) -> Result:
+    """Judge whether a port is free, or held by a dexwire; without `needed` another will do."""
     check, variable = f"{name} port", f"{name.upper()}_PORT"
     if not number:
         return ok(check, "any free one")
@@ -61,7 +63,8 @@ async def port(name: str, host: str, number: int, running: Running | None) -> Re
         ours = running is not None and f":{number}" in f"{running.api} {running.ws}"
         if ours or await _is_ours(host, number):
             return ok(check, f"{number} is held by a dexwire")
-        return fail(check, str(taken), f"stop what holds it, or set {variable} to a free one")
+        fix = f"stop what holds it, or set {variable} to a free one"
+        return (fail if needed else warn)(check, str(taken), fix)
     return ok(check, f"{number} is free on {host}")
 
 
@@ -169,6 +172,19 @@ def data_folder(found: UpSettings, running: Running | None) -> Result:
         seen = f"{folder}: {free >> 20} MiB free"
         return warn("data folder", seen, "free at least 1 GiB; an append-only file grows")
     return ok("data folder", f"{folder}{', in use by a dexwire' if running else ''}")
+
+
+def images_folder(folder: Path | None) -> Result:
+    """Judge the folder of the images that are fetched."""
+    if folder is None:
+        return ok("images folder", "none: images are kept in memory")
+    place = folder
+    while not place.exists():
+        place = place.parent
+    if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
+        fix = "set IMAGES_DIR to a folder that can be written"
+        return warn("images folder", f"{place} is not writable: images are kept in memory", fix)
+    return ok("images folder", str(folder))
 
 
 def leftovers(*, clean: bool, parent: Path | None = None) -> Result:

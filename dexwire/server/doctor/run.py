@@ -27,6 +27,7 @@ from dexwire.server.settings import UpSettings
 from dexwire.terminal.address import client_for
 from services.api.settings import ApiSettings
 from services.fetcher.settings import FetcherSettings
+from services.images.settings import ImagesSettings, folder_of
 from services.ws.settings import WsSettings
 from shared.errors import ConfigError, NewerStore
 from shared.process.settings import UNREADABLE, read_settings
@@ -94,6 +95,11 @@ async def examine(redis_url: str | None, *, upstream: bool, clean: bool) -> Asyn
     running = find_running(up.data_dir or DEFAULT_FOLDER)
     yield await machine.port("api", api.api_host, api.api_port, running)
     yield await machine.port("ws", ws.ws_host, ws.ws_port, running)
+    images = _or_default(ImagesSettings)
+    if images.images_mode != "off":
+        host, number = images.images_host, images.images_port
+        yield await machine.port("images", host, number, running, needed=False)
+        yield machine.images_folder(folder_of(images))
     yield machine.open_files(ws)
     yield machine.embedded_server(needed=not up.redis_url)
     yield machine.proxies(api, ws)

@@ -30,7 +30,7 @@ from dexwire.server.up.supervisor import Service, Supervisor, next_delay_s
 from dexwire.stream.messages import PATH
 from shared.errors import ConfigError, StoreError
 
-NAMES: Final = ("replay", "aggregator", "fetcher", "api", "ws")
+NAMES: Final = ("replay", "aggregator", "fetcher", "api", "ws", "images")
 SERVER_STOP_S: Final = 1.5  # what is left of the 15 s when every service had to be killed
 _RESTARTS_CHECKED_S: Final = 0.2
 # Every token is polled again within a few seconds, up to what two cores can merge.
@@ -56,6 +56,10 @@ def services(settings: UpSettings, ports: Ports, redis_url: str) -> list[Service
     }
     if settings.ws_public_url is None:  # the page finds the stream on the host it came from
         own["api"]["WS_PUBLIC_URL"] = f":{ports.ws}{PATH}"
+    if ports.images is not None:
+        own["images"] = {"IMAGES_HOST": settings.images_host, "IMAGES_PORT": str(ports.images)}
+        if settings.images_public_url is None:
+            own["api"]["IMAGES_PUBLIC_URL"] = f":{ports.images}/images"
     if settings.ws_origins is None:  # the page that the api serves may open a stream
         hosts = dict.fromkeys((reachable(settings.api_host), "127.0.0.1", "localhost"))
         own["ws"]["WS_ORIGINS"] = ",".join(origin("http", host, ports.api) for host in hosts)

@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from dexwire.server.settings import DEMO_REPLAY_PORT, UpSettings
+from dexwire.server.settings import DEMO_REPLAY_PORT, IMAGES_PORT, UpSettings
 from dexwire.server.start import STARTED_BY
 from dexwire.server.up.net import take_port
 from shared.errors import CannotListen
@@ -20,11 +20,15 @@ _LOCAL: Final = "127.0.0.1"
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """Where services listen; all were free when they were checked. `replay` only in a demo."""
+    """Where services listen; all were free when they were checked.
+
+    `replay` only in a demo, `images` unless they are off.
+    """
 
     api: int
     ws: int
     replay: int | None
+    images: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +64,18 @@ def choose_ports(settings: UpSettings) -> Ports:
         fix = f"choose another: {_way_out(wanted, taken.values())}"
         raise CannotListen(str(error), fix=fix) from None
     if settings.demo and "replay" not in found:
-        found["replay"] = _default_replay(others)
-    return Ports(found["api"], found["ws"], found.get("replay"))
+        found["replay"] = _default_port("replay", _LOCAL, DEMO_REPLAY_PORT, others)
+        others.add(found["replay"])
+    if settings.images_mode != "off" and "images" not in found:
+        found["images"] = _default_port("images", settings.images_host, IMAGES_PORT, others)
+    return Ports(found["api"], found["ws"], found.get("replay"), found.get("images"))
 
 
 def metrics_ports(settings: UpSettings) -> dict[str, int]:
     """Return each service's port where one was chosen: that one and those after it."""
     first = settings.metrics_port
-    names = [name for name in METRICS_PORTS if settings.demo or name != "replay"]
+    absent = {"replay": not settings.demo, "images": settings.images_mode == "off"}
+    names = [name for name in METRICS_PORTS if not absent.get(name)]
     return {name: port for port, name in enumerate(names, start=first)} if first else {}
 
 
@@ -87,17 +95,19 @@ def _wanted_ports(settings: UpSettings) -> list[_WantedPort]:
     ]
     if settings.demo and settings.replay_port is not None:
         wanted.append(_WantedPort("replay", _LOCAL, settings.replay_port))
+    if settings.images_mode != "off" and settings.images_port is not None:
+        wanted.append(_WantedPort("images", settings.images_host, settings.images_port))
     return wanted
 
 
-def _default_replay(others: Collection[int]) -> int:
-    """Return the replay's own port, or any free one when it is taken."""
-    if DEMO_REPLAY_PORT not in others:
+def _default_port(service: str, host: str, port: int, others: Collection[int]) -> int:
+    """Return a service's own port, or any free one when it is taken."""
+    if port not in others:
         try:
-            return take_port(_LOCAL, DEMO_REPLAY_PORT, "replay", others)
+            return take_port(host, port, service, others)
         except CannotListen:
             pass
-    return take_port(_LOCAL, 0, "replay", others)
+    return take_port(host, 0, service, others)
 
 
 # -- what to type instead --------------------------------------------------------------------------
