@@ -100,6 +100,7 @@ async def _query(prometheus: httpx.AsyncClient, target: dict[str, Any]) -> list[
 @contextlib.asynccontextmanager
 async def _demo(folder: Path) -> AsyncIterator[Running]:
     options = ["--demo", "--api-port", "0", "--ws-port", "0", "--replay-port", "0"]
+    options += ["--images-port", "0"]
     command = [sys.executable, "-m", "dexwire", "up", *options]
     async with _process(command, folder, {"METRICS_PORT": str(FIRST_PORT)}) as log:
         async with asyncio.timeout(_READY_S):

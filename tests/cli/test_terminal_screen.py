@@ -23,7 +23,7 @@ from tests.testkit.terminal import Terminal, shown
 from tests.testkit.wait import eventually, happening
 
 Open = Callable[..., Terminal]
-FREE = ("--api-port", "0", "--ws-port", "0")
+FREE = ("--api-port", "0", "--ws-port", "0", "--images-port", "0")
 NOWHERE = "http://127.0.0.1:1"
 OFFLINE = {f"{name}_URL": NOWHERE for name in ("DEXSCREENER", "JUPITER", "GECKOTERMINAL")}
 NO_SOURCE = "no source answers; is this machine online?"
@@ -55,7 +55,7 @@ async def test_a_person_sees_steps_addresses_and_the_end(terminal: Open) -> None
     shown = re.sub(r"\d\d:\d\d:\d\d", "HH:MM:SS", re.sub(r"\d+\.\d s", "N s", shown))
     assert re.sub(r"(\w+-server), in", "SERVER, in", shown).splitlines() == [
         "  ✓ embedded server SERVER, in memory only",
-        "  ✓ services        replay, aggregator, fetcher, api, ws",
+        "  ✓ services        replay, aggregator, fetcher, api, ws, images",
         "  ✓ tokens          ready after N s",
         "  DEMO: replayed market, not live data",
         "",
@@ -68,7 +68,7 @@ async def test_a_person_sees_steps_addresses_and_the_end(terminal: Open) -> None
         "  stop      Ctrl-C",
         "",
         "^C",
-        "HH:MM:SS  dexwire     stopping replay, aggregator, fetcher, api, ws",
+        "HH:MM:SS  dexwire     stopping replay, aggregator, fetcher, api, ws, images",
         "HH:MM:SS  dexwire     stopped",
     ]
     assert "\x1b[" in demo.raw

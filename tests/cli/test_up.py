@@ -22,7 +22,7 @@ from tests.testkit.process import ROOT, Process, free_port
 from tests.testkit.wait import eventually
 
 Spawn = Callable[..., Process]
-FREE = ("--api-port", "0", "--ws-port", "0")
+FREE = ("--api-port", "0", "--ws-port", "0", "--images-port", "0")
 DEMO = ("--demo", *FREE, "--replay-port", "0")
 
 
@@ -52,8 +52,8 @@ def alive(pids: set[int]) -> set[int]:
     return found
 
 
-async def all_started(process: Process, how_many: int = 6) -> set[int]:
-    """The demo's children: five services and the embedded server."""
+async def all_started(process: Process, how_many: int = 7) -> set[int]:
+    """The demo's children: six services and the embedded server."""
     await eventually(lambda: len(children(process.pid)) >= how_many, timeout_s=20)
     return children(process.pid)
 
@@ -111,7 +111,13 @@ async def test_its_embedded_server_comes_back_when_it_dies(spawn_dexwire: Spawn)
 
 
 @pytest.mark.parametrize(
-    ("service", "option"), [("api", "--api-port"), ("ws", "--ws-port"), ("replay", "--replay-port")]
+    ("service", "option"),
+    [
+        ("api", "--api-port"),
+        ("ws", "--ws-port"),
+        ("replay", "--replay-port"),
+        ("images", "--images-port"),
+    ],
 )
 def test_a_busy_port_is_one_line_with_what_to_type_instead(
     spawn_dexwire: Spawn, busy_port: int, service: str, option: str
@@ -131,7 +137,7 @@ def test_a_busy_port_is_one_line_with_what_to_type_instead(
 
 def others(option: str) -> list[str]:
     """Options for the other ports, so that only one is wrong."""
-    options = ["--api-port", "--ws-port", "--replay-port"]
+    options = ["--api-port", "--ws-port", "--replay-port", "--images-port"]
     return [word for other in options if other != option for word in (other, "0")]
 
 
@@ -220,7 +226,7 @@ async def test_a_bad_setting_of_a_service_ends_everything_with_78(spawn_dexwire:
     assert "replay     | dexwire: wrong setting: REPLAY_SEED: " in process.output()
 
 
-@pytest.mark.parametrize("service", ["fetcher", "aggregator", "api", "ws"])
+@pytest.mark.parametrize("service", ["fetcher", "aggregator", "api", "ws", "images"])
 def test_a_single_service_without_redis_url_says_what_to_set(
     spawn_dexwire: Spawn, service: str
 ) -> None:
@@ -253,8 +259,10 @@ def test_version_and_help_answer(spawn_dexwire: Spawn) -> None:
 
 
 # -- what the services get -------------------------------------------------------------------------
-def environments(settings: UpSettings, replay: int | None = None) -> dict[str, dict[str, str]]:
-    ports = Ports(api=1, ws=2, replay=replay)
+def environments(
+    settings: UpSettings, replay: int | None = None, images: int | None = None
+) -> dict[str, dict[str, str]]:
+    ports = Ports(api=1, ws=2, replay=replay, images=images)
     return {s.name: dict(s.env) for s in services(settings, ports, "unix:///x")}
 
 
@@ -304,6 +312,15 @@ def test_a_demo_says_so_to_everybody_and_points_the_fetcher_at_the_replay() -> N
     assert env["replay"]["REPLAY_TOKENS"] == "20000"
     assert env["fetcher"]["FETCH_REPLAY_URL"] == "http://127.0.0.1:3"
     assert env["fetcher"]["FETCH_RATE_FACTOR"] == "33.0"
+
+
+def test_the_api_is_given_where_the_images_are() -> None:
+    env = environments(UpSettings(), images=4)
+
+    assert env["images"]["IMAGES_PORT"] == "4"
+    assert env["api"]["IMAGES_PUBLIC_URL"] == ":4/images"
+    assert "IMAGES_PUBLIC_URL" not in environments(UpSettings(images_public_url="/i"))["api"]
+    assert "images" not in environments(UpSettings(images="off"))
 
 
 def test_the_demo_asks_faster_the_larger_its_market() -> None:

@@ -159,7 +159,7 @@ async def test_the_rows_are_the_same_whether_readings_are_published_or_posted(
 async def test_a_demo_whose_fetcher_posts_needs_nothing_but_the_setting(
     spawn_dexwire: Spawn,
 ) -> None:
-    ports = ("--api-port", "0", "--ws-port", "0", "--replay-port", "0")
+    ports = ("--api-port", "0", "--ws-port", "0", "--replay-port", "0", "--images-port", "0")
     up = spawn_dexwire("up", "--demo", *ports, env={"FETCHER_DELIVERY": "ingest"})
     await eventually(lambda: "ready after" in up.output(), timeout_s=60)
     running = find_running(DEFAULT_FOLDER)

@@ -17,7 +17,18 @@ from tests.testkit.process import Process
 from tests.testkit.wait import eventually
 
 Spawn = Callable[..., Process]
-DEMO = ("up", "--demo", "--api-port", "0", "--ws-port", "0", "--replay-port", "0")
+DEMO = (
+    "up",
+    "--demo",
+    "--api-port",
+    "0",
+    "--ws-port",
+    "0",
+    "--replay-port",
+    "0",
+    "--images-port",
+    "0",
+)
 
 
 async def get(origin: str, path: str) -> Any:  # noqa: ANN401 - JSON
