@@ -9,10 +9,10 @@ import asyncio
 import time
 import zlib
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 import httpx
 
@@ -29,6 +29,8 @@ from services.images.errors import (
 )
 from services.images.network import Network, open_client
 from shared.inflate import Inflater
+
+T = TypeVar("T")
 
 REDIRECTS_MAX: Final = 3
 URL_MAX: Final = 2_048  # characters; a row's has 512, a redirect's may have more
@@ -94,8 +96,12 @@ class Fetcher:
         """Close all connections."""
         await self._client.aclose()
 
-    async def fetch(self, address: str) -> bytes:
-        """Return a file that begins as an image of a format that we take. Raises NoImage."""
+    async def fetch(self, address: str, use: Callable[[bytes], Awaitable[T]]) -> T:
+        """Fetch a file that begins as an image of a format that we take; return what `use` makes
+        of it, within the same turn: files that wait to be decoded are as few as fetches.
+
+        Raises NoImage.
+        """  # noqa: D205
         url, left_s = _parse(address), self._limits.total_s
         for _ in range(REDIRECTS_MAX + 1):
             self._network.check(url)
@@ -103,8 +109,8 @@ class Fetcher:
                 began_s = time.monotonic()
                 found = await self._within(url, left_s)
                 left_s -= time.monotonic() - began_s
-            if isinstance(found, bytes):
-                return found
+                if isinstance(found, bytes):
+                    return await use(found)
             url = found
         raise NoImage(REDIRECTS, f"more than {REDIRECTS_MAX} redirects")
 

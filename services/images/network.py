@@ -99,7 +99,15 @@ class Network:
         permitted = [text for text, one in parsed if one is not None and self.permits(one)]
         if found and not permitted:
             raise NoImage(PRIVATE, f"{host} has no public address")
-        return permitted[:_TRIED]
+        return _of_each_family(permitted)[:_TRIED]
+
+
+def _of_each_family(addresses: Sequence[str]) -> list[str]:
+    """Return addresses with the first of each family in front: one of them may have no way out."""
+    first: dict[bool, str] = {}
+    for one in addresses:
+        first.setdefault(":" in one, one)
+    return list(dict.fromkeys([*first.values(), *addresses]))
 
 
 class PublicTransport(httpx.AsyncBaseTransport):

@@ -112,7 +112,7 @@ class Pictures:
     async def _fetch(self, name: str, address: str) -> Picture:
         began_s = time.monotonic()
         try:
-            body = await self._workers.small(await self._fetcher.fetch(address))
+            body = await self._fetcher.fetch(address, self._workers.small)
         except NoImage as error:
             self._counts.fetches[error.reason] += 1
             if not error.ours:
