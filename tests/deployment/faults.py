@@ -17,7 +17,13 @@ DRAIN_S: Final = 15.0
 TAKEOVER_S: Final = 2.5  # of the lease; what a client notices is a window and a commit more
 EQUAL_S: Final = 40.0  # on a busy machine; the time it took is printed
 _LOOK_S: Final = 0.3  # comparing hundreds of rows of each client is work; clients need the time
-_ROLLED: Final = ("api", "ws", "fetcher", "aggregator")  # those that can have two replicas
+_ROLLED: Final = (
+    "api",
+    "ws",
+    "images",
+    "fetcher",
+    "aggregator",
+)  # those that can have two replicas
 # Its issue 7546: a post that was never sent is answered 502 and not tried elsewhere.
 _KNOWN: Final = "Caddy up to 2.11.1 refuses a post whose replica has just gone; newer ones do not"
 _LEASE_WORDS: Final = ("lease_taken", "lease_released", "term_ended")

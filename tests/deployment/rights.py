@@ -18,6 +18,8 @@ _FORBIDDEN: Final = (
     ("api", ("PUBLISH", "state_changes", "forged")),
     ("ws", ("SET", "state:meta", "1")),
     ("ws", ("CONFIG", "GET", "*")),
+    ("images", ("HSET", "token:solana:x", "price", "1")),
+    ("images", ("GET", "cursor:secret")),
     ("admin", ("HSET", "token:solana:x", "price", "1")),
 )
 

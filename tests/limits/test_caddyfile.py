@@ -30,6 +30,7 @@ def test_the_file_is_valid_as_it_is_and_with_everything_set(tmp_path: Path) -> N
         SITE_ADDRESS="dexwire.example.org",
         API_UPSTREAM="api.internal 80",
         WS_UPSTREAM="ws.internal 81",
+        IMAGES_UPSTREAM="images.internal 82",
         FRONT_PROXIES="10.0.0.0/8 fd00::/8",
     )
 
