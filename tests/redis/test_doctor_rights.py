@@ -50,7 +50,7 @@ async def test_an_operator_sees_that_all_users_may_do_what_they_need(guarded: Gu
     found = await judged(guarded, "root")
 
     assert found.verdict == "ok"
-    assert found.seen == "as they should be: fetcher, aggregator, api, ws, admin"
+    assert found.seen == "as they should be: fetcher, aggregator, api, ws, images, admin"
 
 
 @pytest.mark.parametrize(

@@ -37,8 +37,14 @@ def test_it_writes_an_acl_file_and_keeps_the_passwords_it_has_made(
     again = spawn_dexwire(*command)
     assert again.wait(30) == 0
 
-    assert set(made) == {"redis_fetcher", "redis_aggregator", "redis_api", "redis_ws"}
-    assert len({text for text in made.values() if len(text) == 44}) == 4
+    assert set(made) == {
+        "redis_fetcher",
+        "redis_aggregator",
+        "redis_api",
+        "redis_ws",
+        "redis_images",
+    }
+    assert len({text for text in made.values() if len(text) == 44}) == 5
     assert (tmp_path / "users.acl").read_text(encoding="utf-8") == acl
     assert acl.startswith("user default reset off ~* &* +@all\n")
     for user in USERS:
