@@ -176,7 +176,7 @@ async def test_a_body_that_ends_early_is_none(served: ServedImages, internet: In
         ("https://user:password@cdn.example:{port}/", "bad_url"),
         ("http://cdn.example:{port}/", "bad_url"),
         ("file:///etc/passwd", "bad_url"),
-        ("https:///a", "bad_url"),
+        ("https://cdn.example:99999/", "bad_url"),
         ("https://nowhere.example:{port}/", "unreachable"),
     ],
 )

@@ -12,6 +12,7 @@ from services.images.errors import NoImage
 from services.images.made import drawn
 from services.images.workers import Workers
 from tests.testkit.images import Internet, ServedImages, Start, opened, picture
+from tests.testkit.wait import PATIENCE_S
 
 
 # -- answers ---------------------------------------------------------------------------------------
@@ -156,7 +157,7 @@ async def test_a_file_that_breaks_the_decoder_gets_nothing(
     monkeypatch: pytest.MonkeyPatch, job: str, detail: str
 ) -> None:
     monkeypatch.setattr(workers, "_COMMAND", hostile(job))
-    pool = Workers(1)
+    pool = Workers(1, answer_s=PATIENCE_S)  # the bound on processor time counts, however late
     try:
         try:
             found = (await pool.small(b"file")).decode()

@@ -58,7 +58,7 @@ take the tokens that are due                                x - - - - -
 drop the tokens nobody names                                x - - - - -
 take named tokens                                           x - - - - -
 read what is hot                                            x - - - - -
-read who gives a price                                      x x - x - -
+read who gives a price                                      x x - x x -
 write a source's status                                     x - - - - -
 take the lease                                              - x - - - -
 renew the lease                                             - x - - - -
