@@ -51,6 +51,7 @@ class Leases:
         if wait_ms:
             return min(LOOK_S, wait_ms / 1_000)
         work = asyncio.ensure_future(cycle())
+        work.add_done_callback(_look_at)
         try:
             if await self._kept(key, token, lease, started, work):
                 await work
@@ -83,3 +84,9 @@ class Leases:
                 log.warning("job_lease_lost", key=key)
                 return False
         return True
+
+
+def _look_at(work: asyncio.Future[None]) -> None:
+    """Look at how a cycle ended; nobody waits for one whose lease was lost."""
+    if not work.cancelled():
+        work.exception()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import subprocess
@@ -164,6 +165,28 @@ async def test_a_cycle_whose_lease_is_taken_is_cancelled(redis: Redis, keys: Key
 
     assert await redis.get(key) == b"someone else"
     assert await asyncio.wait_for(holder, 2) >= 0
+
+
+async def test_a_cycle_that_fails_after_its_lease_was_taken_is_no_unhandled_error(
+    redis: Redis, keys: Keys, caplog: pytest.LogCaptureFixture
+) -> None:
+    key, cancelled = keys.fetch_job("s", "j"), asyncio.Event()
+
+    async def cycle() -> None:
+        try:
+            await asyncio.sleep(3600)
+        except asyncio.CancelledError:
+            cancelled.set()
+            raise RedisError("the store does not answer its last message") from None
+
+    holder = asyncio.ensure_future(Leases(redis).run(key, 0.1, cycle))
+    await eventually(lambda: redis.exists(key))
+    await redis.set(key, "someone else")
+    await asyncio.wait_for(holder, 4)
+    gc.collect()
+
+    assert cancelled.is_set()
+    assert "never retrieved" not in caplog.text
 
 
 async def test_a_cycle_stops_before_its_lease_ends_when_the_store_is_silent(
