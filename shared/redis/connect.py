@@ -197,13 +197,25 @@ def _tls(address: RedisAddress, place: RedisPlace) -> dict[str, Any]:
     return {name: path for name, path in files.items() if path is not None}
 
 
+async def _ping(client: Redis) -> None:
+    """Return when the server answers, one that cannot write to its disk too.
+
+    It refuses PING as it refuses writes, but reads go on, and a service waits for writes itself.
+    """
+    try:
+        await client.ping()
+    except redis.exceptions.ResponseError as error:
+        if not str(error).startswith("MISCONF"):
+            raise
+
+
 async def wait_for_redis(client: Redis, address: RedisAddress | str) -> None:
     """Return once the server answers; one log line when it does not, one when it does."""
     where = public_url(str(address))
     delay_s, waiting = 0.05, False
     while True:
         try:
-            await client.ping()
+            await _ping(client)
         except UNREACHABLE as error:
             if not waiting:
                 log.warning("redis_unreachable", url=where, error=str(error)[:200])
