@@ -17,6 +17,7 @@ from shared.keys import Keys
 from shared.model import PoolReading, Reading, ReadingBatch
 from shared.redis.connect import Redis
 from tests.testkit.api import Served, Start
+from tests.testkit.proxy import proxy
 from tests.testkit.wait import eventually
 
 CASES = Path(__file__).parent.parent / "cases"
@@ -75,6 +76,28 @@ async def test_what_the_row_shows_is_not_mentioned(served: Served) -> None:
 
     assert answer["accepted"] == 1
     assert answer["unchanged"] == []
+
+
+@pytest.mark.usefixtures("served")
+async def test_a_commit_that_came_by_the_log_after_a_silence_is_shown(
+    redis_url: str, start: Start
+) -> None:
+    """The feed of the api was half-open for longer than its copy is vouched for."""
+    async with proxy(redis_url) as link:
+        behind = await start(redis_url=link.url)
+        await eventually(lambda: behind.api.live.stamp is not None, timeout_s=10)
+        link.freeze()
+        answer = await eventually(lambda: first_answer(behind), timeout_s=20)
+
+    assert answer["unchanged"] == []
+
+
+async def first_answer(served: Served) -> dict[str, Any] | None:
+    """Post a new token; None: it was refused, since connections do not answer."""
+    body = {"source": "mybot", "tokens": [{"token_address": "New", "price": 1.5}]}
+    answer = await served.client.post("/ingest?ack=commit", json=body)
+    content: dict[str, Any] = answer.json()
+    return content if answer.status_code == 200 else None
 
 
 async def test_a_value_below_the_noise_floor_is_unchanged_with_the_reason(served: Served) -> None:

@@ -39,7 +39,10 @@ class OutcomeReader:
 
     def rows(self, verdict: BatchVerdict) -> Mapping[str, bytes]:
         """Return the rows of a batch's tokens as they are now, by id; none while warming."""
-        rows = self._live.replica.rows if self._live.stamp is not None else {}
+        return self._copied(verdict) if self._live.stamp is not None else {}
+
+    def _copied(self, verdict: BatchVerdict) -> Mapping[str, bytes]:
+        rows = self._live.replica.rows
         ids = (_id_of(token) for token in verdict.accepted)
         return {wanted: rows[wanted] for wanted in ids if wanted in rows}
 
@@ -48,10 +51,11 @@ class OutcomeReader:
     ) -> list[Unchanged]:
         """Return what the list does not show of a batch that was committed just now.
 
-        `before`: its `rows` before it was published. The commit is in this process's copy. Without
-        the store the reasons cannot be read; the outcome then lacks them.
+        `before`: its `rows` before it was published. The commit is in this process's copy, also
+        where it came by the log after a silence, and nobody vouches for the copy yet. Without the
+        store the reasons cannot be read; the outcome then lacks them.
         """
-        after = self.rows(verdict)
+        after = self._copied(verdict)
         found: list[Unchanged] = []
         for start in range(0, len(verdict.accepted), _CHUNK):
             part = verdict.accepted[start : start + _CHUNK]
