@@ -28,7 +28,7 @@ FUZZ_SECONDS ?= 600
 AND_MARKED = $(if $(MARKED), and $(MARKED))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run verify test test-containers model fuzz chaos bench deploy-check observe check page format documents audit dist lock compile-locks lock-check clean
+.PHONY: help setup demo run verify test test-containers model fuzz chaos chaos-faults crowd bench deploy-check observe check page format documents audit dist lock compile-locks lock-check clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,7 +57,13 @@ model: $(DEV_STAMP) ## the stream's model check, long: MODEL_SCHEDULES random sc
 fuzz: $(DEV_STAMP) ## damaged inputs for every parser, FUZZ_SECONDS for each; ARGS="-k cursor" for one of them
 	FUZZ_SECONDS=$(FUZZ_SECONDS) FUZZ_MUTATIONS=$(FUZZ_MUTATIONS) $(BIN)/python -m pytest tests/fuzz -n auto -rP $(ARGS)
 
-chaos: $(DEV_STAMP) ## 200 clients under kills and failovers, slow readers beside healthy ones; in full
+chaos: $(DEV_STAMP) ## audit a whole deployment under faults: CHAOS_SECONDS (1800), CHAOS_SEED (random)
+	$(BIN)/python -m tests.chaos.auditor $(ARGS)
+
+chaos-faults: $(DEV_STAMP) ## whether the auditor catches each of nine deliberate faults in the product
+	$(BIN)/python -m tests.chaos.faults $(ARGS)
+
+crowd: $(DEV_STAMP) ## 200 clients under kills and failovers, slow readers beside healthy ones; in full
 	CHAOS=full $(BIN)/python -m pytest tests/chaos tests/ws/test_crowd.py -rP $(ARGS)
 
 bench: $(DEV_STAMP) ## every benchmark beside its peers; writes docs/BENCHMARKS.md (ARGS="discover" runs one)

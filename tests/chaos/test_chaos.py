@@ -1,6 +1,6 @@
 """Many clients while everything under them dies in turn: in the end all hold what the store does.
 
-In short form by default; `make chaos` (CHAOS=full) is the long one.
+In short form by default; `make crowd` (CHAOS=full) is the long one.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Readers that never read beside readers that do: what they hold, and what the others feel.
 
-In short form by default; `make chaos` (CHAOS=full) is the long one, with its bound on latency.
+In short form by default; `make crowd` (CHAOS=full) is the long one, with its bound on latency.
 """
 
 from __future__ import annotations

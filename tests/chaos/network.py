@@ -1,0 +1,77 @@
+"""Links that can go half-open, in front of the store, and narrow ones, in front of a gateway."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator
+from typing import Final
+
+from tests.testkit.proxy import Proxy
+
+_NARROW_BYTES: Final = 4_096
+_NARROW_PAUSE_S: Final = 0.02  # after each read: 200 kB a second at the most
+
+
+class Link(Proxy):
+    """A proxy that closes a connection for which nobody listens behind it."""
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # asyncio calls this, and complains of a cancelled one when the loop ends.
+        with contextlib.suppress(OSError, asyncio.CancelledError):
+            await super()._serve(reader, writer)
+        writer.close()
+
+
+@contextlib.asynccontextmanager
+async def link(target_url: str) -> AsyncIterator[Link]:
+    """Run a link in front of a Redis URL."""
+    it = Link(target_url)
+    server = await asyncio.start_server(it._serve, "127.0.0.1", 0)
+    it.url = f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}/0"
+    try:
+        yield it
+    finally:
+        server.close()
+        for flowing in it._open | it._frozen:
+            flowing.set()
+
+
+@contextlib.asynccontextmanager
+async def narrow(port: int) -> AsyncIterator[int]:
+    """Serve a loopback port over sockets with tiny buffers, read slowly; yield the new port."""
+
+    async def pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError):
+            while data := await source.read(_NARROW_BYTES):
+                sink.write(data)
+                await sink.drain()
+                await asyncio.sleep(_NARROW_PAUSE_S)
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        ends = [writer]
+        try:
+            raw = socket.socket()
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _NARROW_BYTES)
+            raw.setblocking(False)  # noqa: FBT003 - the socket's own signature
+            with contextlib.suppress(OSError, asyncio.CancelledError):
+                await asyncio.get_running_loop().sock_connect(raw, ("127.0.0.1", port))
+                there, out = await asyncio.open_connection(sock=raw, limit=_NARROW_BYTES)
+                ends.append(out)
+                pumps = [
+                    asyncio.create_task(pump(*way)) for way in ((reader, out), (there, writer))
+                ]
+                await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
+                for task in pumps:
+                    task.cancel()
+                await asyncio.gather(*pumps, return_exceptions=True)
+        finally:
+            for end in ends:
+                end.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, limit=_NARROW_BYTES)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()

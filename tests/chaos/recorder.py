@@ -1,0 +1,137 @@
+"""Reads the store past everything that is audited: the log, the channel, rows, times to live."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import re
+from typing import Any, Final
+
+from redis.exceptions import RedisError
+
+from shared.keys import Keys
+from shared.redis.connect import open_redis
+from tests.chaos.findings import Findings
+from tests.chaos.history import History, State
+from tests.chaos.pending import Pending
+
+_LOOK_S: Final = 0.5
+_AGAIN_S: Final = 0.05
+_BATCH: Final = 500
+_SAMPLE: Final = 25  # rows that are compared with the history in one transaction
+_COMPARE_S: Final = 2.0
+# Keys that docs/DATA.md gives a life; all of these have a time to live.
+_MORTAL: Final = re.compile(
+    r"ingest:(seen|rate):|view:|aggregator:lease|state:reverted|fetch:(job|bucket|hold):"
+)
+
+
+class Recorder:
+    """Feeds the history, and holds the store itself to it."""
+
+    def __init__(
+        self, url: str, prefix: str, history: History, findings: Findings, pending: Pending
+    ) -> None:
+        self._url, self.keys = url, Keys(prefix)
+        self._history, self._findings, self._pending = history, findings, pending
+        self._logged: dict[str, int] = {}
+        self._cursor = 0  # of a scan that goes round and round
+
+    async def run(self) -> None:
+        """Follow for ever; cancel it to end."""
+        while True:
+            client: Any = open_redis(self._url, timeout_s=5)
+            try:
+                await self._follow(client)
+            except (RedisError, OSError):
+                await asyncio.sleep(_AGAIN_S)
+            finally:
+                await client.aclose()
+
+    async def _follow(self, client: Any) -> None:  # noqa: ANN401 - redis-py's types
+        async with client.pubsub(ignore_subscribe_messages=True) as channel:
+            await channel.subscribe(self.keys.state_changes)
+            await self._read_log(client)
+            while True:
+                message = await channel.get_message(timeout=_LOOK_S)
+                if message is None or not self._history.take(message["data"]):
+                    await self._read_log(client)
+
+    async def _read_log(self, client: Any) -> None:  # noqa: ANN401 - redis-py's types
+        """Take what was logged since the last look: versions without a hole."""
+        while True:
+            epoch = (await client.hget(self.keys.meta, "epoch") or b"").decode()
+            after = self._logged.get(epoch, 0)
+            pipe = client.pipeline(transaction=True)
+            pipe.hget(self.keys.meta, "epoch")
+            pipe.xrange(self.keys.log, f"({after}-0", "+", count=_BATCH)
+            again, entries = await pipe.execute()
+            if (again or b"").decode() != epoch or not epoch:
+                return
+            for ident, entry in entries:
+                version = int(ident.partition(b"-")[0])
+                if version != after + 1:
+                    detail = f"{epoch}: {version} follows {after}"
+                    self._findings.wrong("the log has every version", detail)
+                after = self._logged[epoch] = version
+                self._findings.count("commits read from state:log")
+                self._history.take(entry[b"m"])
+            if len(entries) < _BATCH:
+                return
+
+    async def compare(self) -> None:
+        """Compare stored rows with the history, for ever."""
+        dice = random.Random(1)
+        client: Any = open_redis(self._url, timeout_s=5)
+        try:
+            while True:
+                await asyncio.sleep(_COMPARE_S)
+                with contextlib.suppress(RedisError, OSError):
+                    await self._compare_rows(client, dice)
+                    await self._compare_lives(client)
+        finally:
+            await client.aclose()
+
+    async def _compare_rows(self, client: Any, dice: random.Random) -> None:  # noqa: ANN401
+        now = self._history.now
+        if now is None:
+            return
+        known = [*now.rows, *now.commit.get("del", ())]
+        idents = dice.sample(known, min(_SAMPLE, len(known)))
+        pipe = client.pipeline(transaction=True)
+        pipe.hmget(self.keys.meta, ["epoch", "version", "digest", "tokens"])
+        for ident in idents:
+            pipe.hgetall(self.keys.token(ident))
+        (epoch, version, digest, tokens), *rows = await pipe.execute()
+        if epoch is None:
+            return
+        held = {
+            i: {k.decode(): v for k, v in row.items()} for i, row in zip(idents, rows, strict=True)
+        }
+        said = (digest.decode(), int(tokens))
+        self._pending.add(
+            epoch.decode(), int(version), lambda state: self._judge_rows(state, held, said)
+        )
+
+    def _judge_rows(
+        self, state: State, held: dict[str, dict[str, bytes]], said: tuple[str, int]
+    ) -> None:
+        self._findings.count("stored rows", len(held))
+        at = f"{state.epoch} {state.version}"
+        if said != (state.commit["digest"], len(state.rows)):
+            self._findings.wrong("state:meta says what was committed", f"{at}: {said}")
+        for ident, fields in held.items():
+            true = state.rows[ident].fields if ident in state.rows else {}
+            if fields != true:
+                self._findings.wrong("the store holds what was committed", f"{at}: {ident}")
+
+    async def _compare_lives(self, client: Any) -> None:  # noqa: ANN401 - redis-py's types
+        self._cursor, found = await client.scan(
+            self._cursor, match=f"{self.keys.prefix}*", count=400
+        )
+        mortal = [k.decode() for k in found if _MORTAL.match(k.decode()[len(self.keys.prefix) :])]
+        for key in mortal:
+            self._findings.count("keys with a life")
+            if await client.pttl(key) == -1:  # -2: it has ended meanwhile
+                self._findings.wrong("every key that has a life ends", key)
