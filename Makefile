@@ -63,8 +63,8 @@ chaos: $(DEV_STAMP) ## audit a whole deployment under faults: CHAOS_SECONDS (180
 chaos-faults: $(DEV_STAMP) ## whether the auditor catches each of nine deliberate faults in the product
 	$(BIN)/python -m tests.chaos.faults $(ARGS)
 
-crowd: $(DEV_STAMP) ## 200 clients under kills and failovers, slow readers beside healthy ones; in full
-	CHAOS=full $(BIN)/python -m pytest tests/chaos tests/ws/test_crowd.py -rP $(ARGS)
+crowd: $(DEV_STAMP) ## 200 clients under kills and failovers, slow readers, 10,000 connections at once; in full
+	CHAOS=full $(BIN)/python -m pytest tests/chaos/test_chaos.py tests/ws/test_crowd.py tests/limits/test_crowds.py -rP $(ARGS)
 
 bench: $(DEV_STAMP) ## every benchmark beside its peers; writes docs/BENCHMARKS.md (ARGS="discover" runs one)
 	$(BIN)/python -m bench $(ARGS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 
 from tests.testkit.entries import (
     SECRET,
@@ -22,6 +23,7 @@ from tests.testkit.entries import (
 )
 from tests.testkit.wait import eventually
 
+CROWD = 10_000 if os.environ.get("CHAOS") == "full" else 1_000
 BODY = b'{"source":"mybot","tokens":[{"token_address":"Abc","price":1}]}'
 
 
@@ -218,7 +220,7 @@ async def test_a_foreign_origin_is_403_through_every_entry(entry: Entry) -> None
     assert (await head(entry.ws, handshake("Origin: https://evil.example"))).status == 403
 
 
-async def test_a_thousand_connections_at_once_are_all_answered(stack: Edge) -> None:
+async def test_very_many_connections_at_once_are_all_answered(stack: Edge) -> None:
     entry = stack.entries["bare"]
 
     async def knock(source: str) -> int:
@@ -227,7 +229,7 @@ async def test_a_thousand_connections_at_once_are_all_answered(stack: Edge) -> N
             return answer.status
 
     sources = [new_address() for _ in range(250)]
-    answers = await asyncio.gather(*(knock(sources[n % 250]) for n in range(1_000)))
+    answers = await asyncio.gather(*(knock(sources[n % 250]) for n in range(CROWD)))
 
     print({status: answers.count(status) for status in sorted(set(answers))})
     assert set(answers) <= {101, 503}

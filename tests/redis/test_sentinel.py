@@ -1,10 +1,14 @@
-"""Three real Sentinels, a primary, two replicas: primaries are killed under load (F3, F4)."""
+"""Three real Sentinels, a primary, two replicas: primaries are killed under load (F3, F4).
+
+All of them know our users only: each service has its own, and the Sentinels have one more.
+"""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,36 +16,56 @@ from redis.exceptions import RedisError
 
 from shared.keys import Keys
 from shared.redis.address import RedisAddress
+from shared.redis.users import acl_lines, redis_users
 from tests.testkit.load import Load
 from tests.testkit.process import Process, free_port
-from tests.testkit.redis_servers import RedisServer, connected
+from tests.testkit.redis_servers import RedisServer, connected, password, sha256
 from tests.testkit.stack import Stack
 from tests.testkit.wait import eventually
 
 Start = Callable[..., RedisServer]
 MASTER = "dexwire"
+ROOT = "the-tests-own"
 DOWN_MS = 800  # of silence; then the Sentinels agree and promote
+
+
+def users_file() -> str:
+    """Return an ACL file of our users, and of `root`: the test, the Sentinels, the replicas."""
+    hashes = {user.name: sha256(password(user.name)) for user in redis_users()}
+    root = f"user root on #{sha256(ROOT)} ~* &* +@all"
+    return "\n".join([*acl_lines("", hashes), root, ""])
 
 
 class Watched:
     """Three Sentinels over three servers, the first of which is primary to begin with."""
 
-    def __init__(self, start: Start) -> None:
+    def __init__(self, start: Start, folder: Path) -> None:
         self._start = start
+        self._users = folder / "users.acl"
+        self._users.write_text(users_file(), encoding="utf-8")
         ports = [free_port() for _ in range(3)]
         first = f"127.0.0.1 {ports[0]}"
         self.servers = [self._server(ports[0])]
         self.servers += [self._server(port, replicaof=first) for port in ports[1:]]
         self._sentinels = [free_port() for _ in range(3)]
-        hosts = ",".join(f"127.0.0.1:{port}" for port in self._sentinels)
-        self.url = f"redis+sentinel://{hosts}/{MASTER}/0"
+        self._hosts = ",".join(f"127.0.0.1:{port}" for port in self._sentinels)
         self._first = first
         self._cut_off: RedisServer | None = None
 
     def _server(self, port: int, **options: str) -> RedisServer:
         given = {"port": str(port), "bind": "127.0.0.1", "save": '""', **options}
+        given |= {"aclfile": str(self._users), "masteruser": "root", "masterauth": ROOT}
         given["repl-diskless-sync-delay"] = "0"
-        return self._start(f"server-{port}", given, url=f"redis://127.0.0.1:{port}")
+        return self._start(f"server-{port}", given, url=f"redis://root:{ROOT}@127.0.0.1:{port}")
+
+    def address(self, user: str) -> RedisAddress:
+        """Return where a user finds the primary."""
+        url = f"redis+sentinel://{user}@{self._hosts}/{MASTER}/0"
+        return RedisAddress(url=url, password=ROOT if user == "root" else password(user))
+
+    def environ(self, user: str) -> dict[str, str]:
+        """Return the settings of a service, under its own user."""
+        return {"REDIS_URL": self.address(user).url, "REDIS_PASSWORD": password(user)}
 
     async def watch(self) -> None:
         """Start the Sentinels once the replicas are in step; wait until they know each other."""
@@ -53,6 +77,8 @@ class Watched:
                 "sentinel": f"monitor {MASTER} {self._first} 2",
                 "Sentinel": f"down-after-milliseconds {MASTER} {DOWN_MS}",
                 "SENTINEL": f"failover-timeout {MASTER} 1000",
+                "sentineL": f"auth-user {MASTER} root",
+                "sentinEL": f"auth-pass {MASTER} {ROOT}",
             }
             url = f"redis://127.0.0.1:{port}"
             self._start(f"sentinel-{port}", rules, url=url, sentinel=True)
@@ -130,11 +156,11 @@ class Watched:
 
 @pytest.mark.timeout(240)
 async def test_killed_primaries_cost_seconds_and_nothing_that_was_acknowledged(
-    start_server: Start, spawn_dexwire: Callable[..., Process]
+    start_server: Start, spawn_dexwire: Callable[..., Process], tmp_path: Path
 ) -> None:
-    watched = Watched(start_server)
-    address = RedisAddress(url=watched.url)
-    stack = Stack(spawn_dexwire, lambda _: {"REDIS_URL": watched.url})
+    watched = Watched(start_server, tmp_path)
+    address = watched.address("root")
+    stack = Stack(spawn_dexwire, watched.environ)
     stack.start("aggregator", "aggregator", "api", "ws")
     await watched.watch()
 
@@ -152,7 +178,7 @@ async def test_killed_primaries_cost_seconds_and_nothing_that_was_acknowledged(
             await eventually(load.equal, timeout_s=30)
 
             promoted = watched.primary()
-            second, behind = await eventually(lambda: watched.left_behind(20), timeout_s=30)
+            second, behind = await eventually(lambda: watched.left_behind(100), timeout_s=60)
             snaps = [follower.state.snaps["all"] for follower in load.followers]
             second.kill()
             killed = time.monotonic()
