@@ -60,7 +60,7 @@ fuzz: $(DEV_STAMP) ## damaged inputs for every parser, FUZZ_SECONDS for each; AR
 chaos: $(DEV_STAMP) ## audit a whole deployment under faults: CHAOS_SECONDS (1800), CHAOS_SEED (random)
 	$(BIN)/python -m tests.chaos.auditor $(ARGS)
 
-chaos-faults: $(DEV_STAMP) ## whether the auditor catches each of nine deliberate faults in the product
+chaos-faults: $(DEV_STAMP) ## whether the auditor catches each deliberate fault in the product
 	$(BIN)/python -m tests.chaos.faults $(ARGS)
 
 crowd: $(DEV_STAMP) ## 200 clients under kills and failovers, slow readers, 10,000 connections at once; in full

@@ -25,6 +25,7 @@ from shared.redis.connect import open_redis
 from shared.state.store import Store
 from tests.chaos.alerts import AlertLaws
 from tests.chaos.deployment import PREFIX, Deployment
+from tests.chaos.faults.catalogue import MISTAKES
 from tests.chaos.findings import Findings
 from tests.chaos.followers import TOPICS, Follower, Following, Program
 from tests.chaos.history import History
@@ -33,11 +34,12 @@ from tests.chaos.network import narrow
 from tests.chaos.pages import Reading, read_pages, walk_lists
 from tests.chaos.pending import Pending
 from tests.chaos.plan import Fault, make_plan
-from tests.chaos.producers import Acknowledged, Producer, jump
+from tests.chaos.producers import Acknowledged, Producer, Unacknowledged
 from tests.chaos.recorder import Recorder
 from tests.testkit.process import kept_environ
 
 READY_S: Final = 90.0
+REST_S: Final = 5.0  # at the end of a run
 EQUAL_S: Final = 45.0  # after the last fault, until everything is where the store is
 READY_TOKENS: Final = 30
 
@@ -66,10 +68,11 @@ class Auditor:
         self._seed, self._seconds = seed, seconds
         self.findings = Findings()
         self.deployment = Deployment(folder, fault)
-        self.plan = make_plan(seed, seconds)
+        self._fault = fault
+        self.plan = plan_of(seed, seconds, fault)
         self.injector = Injector(self.deployment, self.findings.now_s)
         self.findings.faults = self.injector.recent
-        history = History(self.findings.reporter("versions"), self.findings.now_s)
+        history = History(self.findings.reporter("versions"), time.monotonic)
         self.history = history
         self.pending = Pending(self.findings, history)
         self.alerts = AlertLaws(self.findings, history)
@@ -89,14 +92,25 @@ class Auditor:
             self.findings.begin()
             judges = (self.recorder.compare(), self._watch_processes(), self._judge_often())
             async with _alongside(*judges, *self._users(), *(f.run() for f in self.followers)):
-                await self.injector.play(self.plan)
-                await asyncio.sleep(max(0.0, self._seconds - 5 - self.findings.now_s()))
-                await self._come_to_rest()
+                if await self._play():
+                    await self._come_to_rest()
             self.pending.look()
             self.alerts.look(final=True)
         self._read_logs()
         self.findings.count("versions", self.history.commits)
         return Outcome(self._seed, self._seconds, self.plan, self.findings, self.injector)
+
+    async def _play(self) -> bool:
+        """Let the plan happen; False: a deliberate fault was caught before its end."""
+        playing = asyncio.create_task(self.injector.play(self.plan))
+        while not playing.done() or self.findings.now_s() < self._seconds - REST_S:
+            if self._fault and self.findings.violations:
+                playing.cancel()
+                await asyncio.wait({playing})
+                return False
+            await asyncio.sleep(0.2)
+        await playing
+        return True
 
     def _hire(self, slow: str) -> None:
         on = Following(self.findings, self.history, self.pending, self.alerts)
@@ -116,7 +130,8 @@ class Auditor:
         jobs += [walk_lists(apis, seed * 10 + 5 + n, on) for n in range(2)]
         jobs += [program.run() for program in self.programs]
         jobs.append(self.programs[0].watch_view())
-        jobs.append(jump(apis, seed, range(4), excused, self.findings))
+        others = Unacknowledged(apis, excused, self.findings, seed)
+        jobs += [others.jump(4), others.pass_by()]
         sizes = (
             ("mine0", 40, (1, 5), 0.3),
             ("mine1", 40, (1, 20), 0.5),
@@ -244,6 +259,11 @@ async def _alongside(*jobs: Coroutine[Any, Any, None]) -> Any:  # noqa: ANN401 -
             task.cancel()
 
 
+def plan_of(seed: int, seconds: float, fault: str) -> list[Fault]:
+    """Return a run's plan: of every kind, or of what brings a deliberate fault to light."""
+    return make_plan(seed, seconds, MISTAKES[fault].kinds) if fault else make_plan(seed, seconds)
+
+
 def run(seed: int, seconds: float, *, fault: str = "", folder: Path | None = None) -> Outcome:
     """Audit for so long by the plan of this seed."""
     for name in os.environ.keys() - kept_environ().keys():
@@ -263,7 +283,8 @@ def main() -> int:
     given.add_argument("--folder", type=Path, help="where to leave the logs")
     chosen = given.parse_args()
     seed = random.randrange(10_000) if chosen.seed is None else int(chosen.seed)
-    print(f"seed {seed}, {chosen.seconds:g} s, {len(make_plan(seed, chosen.seconds))} faults")
+    plan = plan_of(seed, float(chosen.seconds), chosen.fault)
+    print(f"seed {seed}, {chosen.seconds:g} s, {len(plan)} faults")
     outcome = run(seed, float(chosen.seconds), fault=chosen.fault, folder=chosen.folder)
     print(outcome.report())
     return 1 if outcome.findings.violations else 0

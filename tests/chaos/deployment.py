@@ -19,15 +19,15 @@ from tests.testkit.full_disk import append_only_file, server_with_a_disk
 from tests.testkit.process import ROOT, Process, free_port, kept_environ
 
 PREFIX: Final = "audit:"
-DEAD_AFTER_S: Final = 45
+DEAD_AFTER_S: Final = 30
 ALERT_COOLDOWN_S: Final = 20
 _MARKET: Final = 60  # recorded tokens and some more
 # Small windows, small commits, figures that grow old and tokens that die while one looks.
 _AGGREGATOR: Final = {
     "WINDOW_MS": "150",
     "COMMIT_FIELDS": "300",
-    "PRICE_STALE_S": "15",
-    "SUMS_STALE_S": "25",
+    "PRICE_STALE_S": "12",
+    "SUMS_STALE_S": "20",
     "DEAD_AFTER_S": str(DEAD_AFTER_S),
     "ALERT_PRICE_WINDOWS": "5m",  # which is fifteen seconds here
     "ALERT_VOLUME_WINDOWS": "5m",

@@ -53,7 +53,8 @@ def main() -> None:
     alerts = importlib.import_module("services.aggregator.alerts")
     alerts.WINDOW_MS["5m"] = ALERT_WINDOW_MS
     if given.fault:
-        importlib.import_module("tests.chaos.faults.catalogue").apply(given.fault)
+        catalogue = importlib.import_module("tests.chaos.faults.catalogue")
+        catalogue.apply(given.fault, given.service)
     sys.argv = ["dexwire", given.service]
     importlib.import_module("dexwire.__main__").main()
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 FIRST_S: Final = 3.0  # of load before the first fault
@@ -11,6 +13,7 @@ PAUSE_S: Final = (1.5, 5.0)  # between the beginnings of two faults
 # What was acknowledged outlives a store that loses it as long as one aggregator does that knows it
 # (docs/DATA.md, "Redis addresses"): these two do not come close to each other.
 APART_S: Final = 12.0
+_DRAWS: Final = 50  # until one fits beside those before
 DAY_MS: Final = 86_400_000
 
 
@@ -64,23 +67,27 @@ LOSES: Final = {"tear_store", "empty_store"}
 _OF_THE_STORE: Final = {name for name, kind in KINDS.items() if kind.targets == ("store",)}
 
 
-def make_plan(seed: int, seconds: float) -> list[Fault]:
+def make_plan(
+    seed: int, seconds: float, kinds: Mapping[str, Kind] = MappingProxyType(KINDS)
+) -> list[Fault]:
     """Return the faults of a run, in order; two of the store never happen at one time."""
     dice = random.Random(seed)
     plan: list[Fault] = []
     at = FIRST_S
     while at < seconds - LAST_S:
-        fault = _draw(dice, at)
-        while not _fits(fault, plan):
-            fault = _draw(dice, at)
-        plan.append(fault)
+        fault = _draw(dice, at, kinds)
+        for _ in range(_DRAWS):
+            if _fits(fault, plan):
+                plan.append(fault)
+                break
+            fault = _draw(dice, at, kinds)
         at = round(at + dice.uniform(*PAUSE_S), 1)
     return plan
 
 
-def _draw(dice: random.Random, at_s: float) -> Fault:
-    name = dice.choices(list(KINDS), [kind.weight for kind in KINDS.values()])[0]
-    kind = KINDS[name]
+def _draw(dice: random.Random, at_s: float, kinds: Mapping[str, Kind]) -> Fault:
+    name = dice.choices(list(kinds), [kind.weight for kind in kinds.values()])[0]
+    kind = kinds[name]
     lasts_s = round(dice.uniform(*kind.lasts_s), 1)
     return Fault(at_s, name, dice.choice(kind.targets), lasts_s, dice.choice(kind.amounts))
 

@@ -138,8 +138,8 @@ class Producer:
             {"token_address": name, "price": price, "liquidity": 5_000, "volume_24h": 10 * price}
             for name, price in prices.items()
         ]
+        posted_ms = int(time.time() * 1000)  # a repeat keeps the first time of receipt
         for _ in range(1 + _REPEATS):
-            posted_ms = int(time.time() * 1000)
             answer = await self._once(client, dice.choice(self.apis), tokens, key)
             if answer is not None:
                 self._note(prices, answer, posted_ms)
@@ -188,27 +188,44 @@ class Producer:
         self.acknowledged.note(shown, answer, posted_ms)
 
 
-async def jump(
-    apis: list[str], seed: int, numbers: range, excused: Callable[[str], bool], findings: Findings
-) -> None:
-    """Post steady prices of a few tokens that double now and then, for the law of alerts."""
-    dice = random.Random(seed)
-    prices = dict.fromkeys((f"{JUMPERS.partition(':')[2]}{n}" for n in numbers), 1.0)
-    steady = dict.fromkeys(prices, 0)
-    async with httpx.AsyncClient(timeout=_TIMEOUT_S) as client:
-        while True:
-            for name in prices:
-                steady[name] += 1
-                if steady[name] > 40 + dice.randrange(40):
-                    prices[name] *= dice.choice((2.5, 2.5, 0.3))
-                    steady[name] = 0
-                prices[name] *= 1.001  # or nothing would say that it was observed
-            tokens = [{"token_address": name, "price": price} for name, price in prices.items()]
-            api = dice.choice(apis)
-            try:
-                await client.post(f"{api}/ingest", json={"source": "jumper", "tokens": tokens})
-            except httpx.HTTPError as error:
-                if not excused(api):
-                    detail = f"{type(error).__name__} from {api}"
-                    findings.wrong("an api that runs answers", detail)
-            await asyncio.sleep(0.5)
+@dataclass
+class Unacknowledged:
+    """Posts without waiting for a commit."""
+
+    apis: list[str]
+    excused: Callable[[str], bool]
+    findings: Findings
+    seed: int
+
+    async def jump(self, count: int) -> None:
+        """Post steady prices of a few tokens that jump now and then, for the law of alerts."""
+        dice = random.Random(self.seed)
+        prices = {f"{JUMPERS.partition(':')[2]}{n}": 1.0 for n in range(count)}
+        steady = dict.fromkeys(prices, 0)
+        async with httpx.AsyncClient(timeout=_TIMEOUT_S) as client:
+            while True:
+                for name in prices:
+                    steady[name] += 1
+                    if steady[name] > 40 + dice.randrange(40):
+                        prices[name] *= dice.choice((2.5, 2.5, 0.3))
+                        steady[name] = 0
+                    prices[name] *= 1.001  # or nothing would say that it was observed
+                await self._post(client, dice.choice(self.apis), prices)
+                await asyncio.sleep(0.5)
+
+    async def pass_by(self) -> None:
+        """Post tokens that nobody posts again: they grow old and are removed."""
+        dice = random.Random(self.seed)
+        async with httpx.AsyncClient(timeout=_TIMEOUT_S) as client:
+            for number in itertools.count():
+                await self._post(client, dice.choice(self.apis), {f"Once{number}": 1.5})
+                await asyncio.sleep(0.7)
+
+    async def _post(self, client: httpx.AsyncClient, api: str, prices: dict[str, float]) -> None:
+        tokens = [{"token_address": name, "price": price} for name, price in prices.items()]
+        try:
+            await client.post(f"{api}/ingest", json={"source": "others", "tokens": tokens})
+        except httpx.HTTPError as error:
+            if not self.excused(api):
+                detail = f"{type(error).__name__} from {api}"
+                self.findings.wrong("an api that runs answers", detail)

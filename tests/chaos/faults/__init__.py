@@ -1,0 +1,1 @@
+"""Deliberate faults in the product that the auditor must catch: `python -m tests.chaos.faults`."""
