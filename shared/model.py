@@ -113,12 +113,25 @@ SIGNAL_FIELDS: Final = (
 )  # fmt: skip
 
 # Index name → the row field that gives its score. Names are those of the Redis keys `index:<name>`.
+_INDEXED: Final = ("volume", "price_change", "transactions")  # of each window
 METRICS: Final[dict[str, str]] = {
-    **{f"{kind}_{window}": f"{kind}_{window}" for kind in WINDOWED for window in WINDOWS},
+    **{f"{kind}_{window}": f"{kind}_{window}" for kind in _INDEXED for window in WINDOWS},
     "liquidity": "liquidity",
     "market_cap": "market_cap",
     "created": "created_ms",
 }
+# What lists are ordered by, and the row field that gives its score. The store has no index of what
+# is here alone: such lists are read from a copy of the rows (docs/decisions/0030).
+RANKED: Final[dict[str, str]] = {
+    **METRICS,
+    **{f"traders_{window}": f"traders_{window}" for window in WINDOWS},
+    "holders": "holders",
+    "organic_score": "organic_score",
+    "graduation_pct": "graduation_pct",
+    "graduated": "graduated_ms",
+}
+# The name of each window's trending order, which is computed from several fields → the window.
+TRENDING: Final[dict[str, str]] = {f"trending_{window}": window for window in WINDOWS}
 SORTS: Final[tuple[str, ...]] = topics.SORTS
 
 # A float64 holds integers exactly below 2^53; 1e15 leaves room and no honest figure is above it.
@@ -169,7 +182,7 @@ def is_posted(source: str) -> bool:
 
 
 def metric_of(sort: str, window: str) -> str:
-    """Return the index name of a sort and window, both already validated."""
+    """Return the name of an order (of RANKED or TRENDING); sort and window are validated."""
     if sort == "newest":
         return "created"
     return f"{sort}_{window}" if sort in WINDOWED else sort

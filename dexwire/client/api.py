@@ -118,12 +118,9 @@ class Api:
         path = f"/tokens/{quote(chain, safe='')}/{quote(address, safe='')}"
         return await self._get(path, dict[str, Any], {"quote": quoted_in})
 
-    async def search(
-        self, query: str, limit: int | None, quoted_in: str | None = None
-    ) -> list[QuotedRow]:
+    async def search(self, parameters: Mapping[str, object]) -> list[QuotedRow]:
         """Return the rows that `/search` finds."""
-        found = await self._get("/search", _Found, {"q": query, "limit": limit, "quote": quoted_in})
-        return found.tokens
+        return (await self._get("/search", _Found, parameters)).tokens
 
     async def health(self) -> dict[str, Any]:
         """Return `/health`; one that says `down` is an answer too."""

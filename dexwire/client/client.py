@@ -112,6 +112,7 @@ class Client:
         order: Order | None = None,
         chain: str | None = None,
         quote: str | None = None,
+        explain: bool = False,
         **filters: Unpack[PageFilters],
     ) -> AsyncIterator[QuotedRow]:
         """Iterate over a list, page by page; `limit` tokens, all of them without.
@@ -120,9 +121,9 @@ class Client:
         on the way. Raises Problem (410 `cursor_expired` when the walk was idle too long),
         Unreachable, Malformed.
         """
-        given = {"sort": sort, "window": window, "order": order, "chain": chain, **filters}
-        given |= {"quote": quote}
-        return self._walk(given, limit)
+        given = {"sort": sort, "window": window, "order": order, "chain": chain, "quote": quote}
+        given["explain"] = "1" if explain else None
+        return self._walk({**given, **_named(filters)}, limit)
 
     async def _walk(
         self, given: Mapping[str, object], limit: int | None
@@ -143,22 +144,34 @@ class Client:
         limit: int | None = None,
         cursor: str | None = None,
         quote: str | None = None,
+        explain: bool = False,
         **filters: Unpack[PageFilters],
     ) -> Page:
-        """Return one page with the exact state (epoch, version) that it is of."""
-        given = {"sort": sort, "window": window, "order": order, "chain": chain, **filters}
-        given |= {"quote": quote}
-        return await self._api.page({**given, "limit": limit, "cursor": cursor}, Page)
+        """Return one page with the exact state (epoch, version) that it is of.
+
+        `limit=0` counts: there is a `total` and no row.
+        """
+        given = {"sort": sort, "window": window, "order": order, "chain": chain, "quote": quote}
+        given["explain"] = "1" if explain else None
+        more = {"limit": limit, "cursor": cursor, **_named(filters)}
+        return await self._api.page({**given, **more}, Page)
 
     async def token(self, chain: str, address: str, *, quote: str | None = None) -> dict[str, Any]:
         """Return everything known of one token. Raises Problem: 404 `unknown_token`."""
         return await self._api.token(chain, address, quote)
 
     async def search(
-        self, query: str, *, limit: int | None = None, quote: str | None = None
+        self,
+        query: str,
+        *,
+        limit: int | None = None,
+        window: Window | None = None,
+        quote: str | None = None,
+        **filters: Unpack[PageFilters],
     ) -> list[QuotedRow]:
         """Return tokens by address, ticker or name. Raises Problem."""
-        return await self._api.search(query, limit, quote)
+        given = {"limit": limit, "window": window, "quote": quote, **_named(filters)}
+        return await self._api.search({**given, "q": query})
 
     async def health(self) -> dict[str, Any]:
         """Return what `/health` says, whatever its status."""
@@ -186,3 +199,8 @@ class Client:
             ack=ack == "commit",
             idempotency_key=idempotency_key,
         )
+
+
+def _named(filters: PageFilters) -> dict[str, object]:
+    """Return filters by the api's names: `not` cannot be the name of an argument."""
+    return {name.removesuffix("_"): value for name, value in filters.items()}

@@ -5,8 +5,9 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, TypedDict, cast
+from typing import Any, Final, TypedDict, cast
 
+from dexwire.stream.figures import AGES, WINDOWED_FIGURES
 from dexwire.stream.rows import Row
 from dexwire.stream.topics import (
     ALL,
@@ -21,6 +22,7 @@ from dexwire.stream.topics import (
     chain_topic,
     list_topic,
 )
+from dexwire.stream.trending import score_of
 
 
 class Filters(TypedDict, total=False):
@@ -38,23 +40,61 @@ class Filters(TypedDict, total=False):
     max_price_change: float
     min_transactions: float
     max_transactions: float
+    min_traders: float
+    max_traders: float
+    min_net_buyers: float
+    max_net_buyers: float
+    min_buy_volume: float
+    max_buy_volume: float
+    min_sell_volume: float
+    max_sell_volume: float
+    min_organic_volume: float
+    max_organic_volume: float
+    min_fdv: float
+    max_fdv: float
+    min_price_change_7d: float
+    max_price_change_7d: float
+    min_holders: float
+    max_holders: float
+    min_top_holders_pct: float
+    max_top_holders_pct: float
+    min_dev_pct: float
+    max_dev_pct: float
+    min_dev_mints: float
+    max_dev_mints: float
+    min_organic_score: float
+    max_organic_score: float
+    min_boosts: float
+    max_boosts: float
+    min_graduation_pct: float
+    max_graduation_pct: float
     min_age_minutes: float
     max_age_minutes: float
+    min_graduated_minutes: float
+    max_graduated_minutes: float
 
 
 class PageFilters(Filters, total=False):
     """What pages can be filtered by beside that: exact words, which live views do not know.
 
-    `protocol` and `source` are names, `q` words of ticker and name.
+    `has`, `not_` and `stage` are words joined by commas, `launchpad`, `protocol` and `source` are
+    names, `q` words of ticker and name.
     """
 
+    has: str
+    not_: str
+    stage: str
+    launchpad: str
     protocol: str
     source: str
     q: str
 
 
+_TIMES: Final = {"newest": "created_ms", "graduated": "graduated_ms"}  # sorts by the time of …
+
+
 def score_field(sort: str, window: str) -> str:
-    """Return the row's field that a sort and window look at.
+    """Return the row's field that a sort and window look at; `trending_…` is computed of several.
 
     Raises ValueError when there is no such one.
     """
@@ -62,8 +102,8 @@ def score_field(sort: str, window: str) -> str:
         raise ValueError(f"sort must be one of {', '.join(SORTS)}, not {sort!r}")
     if window not in WINDOWS:
         raise ValueError(f"window must be one of {', '.join(WINDOWS)}, not {window!r}")
-    if sort == "newest":
-        return "created_ms"
+    if sort in _TIMES:
+        return _TIMES[sort]
     return f"{sort}_{window}" if sort in WINDOWED else sort
 
 
@@ -120,29 +160,35 @@ class Ranking:
 
     def rank(self, rows: Iterable[Row], now_ms: float) -> list[Row]:
         """Return the rows that are shown, in order. Rows without the figure are not."""
-        name = score_field(self.sort, self.window)
         bounds = [self._bound(key, value) for key, value in self.filters]
         kept = []
         for row in rows:
             values = cast("dict[str, Any]", row)
-            if name in values and all(_within(values, bound, now_ms) for bound in bounds):
-                kept.append((values[name], row["id"], row))
+            score = self.score(row)
+            if score is not None and all(_within(values, bound, now_ms) for bound in bounds):
+                kept.append((score, row["id"], row))
         pick = heapq.nlargest if self.order == "desc" else heapq.nsmallest
         return [row for _, _, row in pick(self.limit, kept, key=lambda entry: entry[:2])]
+
+    def score(self, row: Row) -> float | None:
+        """Return what a row is ordered by, None when it is not in the list."""
+        if self.sort == "trending":
+            return score_of(row, self.window) or None
+        return cast("dict[str, Any]", row).get(score_field(self.sort, self.window))
 
     def _bound(self, key: str, value: float) -> tuple[str, bool, float]:
         """Return (field, whether it is a lower bound, bound)."""
         kind, _, name = key.partition("_")
-        if name in WINDOWED:
+        if name in WINDOWED_FIGURES:
             name = f"{name}_{self.window}"
         return name, kind == "min", value
 
 
 def _within(row: dict[str, Any], bound: tuple[str, bool, float], now_ms: float) -> bool:
     name, lower, value = bound
-    if name == "age_minutes":
-        created_ms = row.get("created_ms")
-        figure = None if created_ms is None else (now_ms - created_ms) / 60_000
+    if name in AGES:
+        at_ms = row.get(AGES[name])
+        figure = None if at_ms is None else (now_ms - at_ms) / 60_000
     else:
         figure = row.get(name)
     if figure is None:

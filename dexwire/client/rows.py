@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import TypedDict, cast
 
 from dexwire.stream.rows import Patch, Row
 
 
+class Trending(TypedDict):
+    """Why a row has its place in a list by `trending`: its score is the sum of its parts."""
+
+    window: str
+    score: int
+    parts: dict[str, int]
+
+
 class QuotedRow(Row, total=False):
-    """A row as pages and searches give it: with `quote` also in its chain's own coin."""
+    """A row as pages and searches give it: with `quote` also in its chain's own coin.
+
+    With `explain`, pages sorted by `trending` say what its place is made of.
+    """
 
     price_native: float
     market_cap_native: float
+    trending: Trending
 
 
 def patched(row: Row, patch: Patch) -> Row:

@@ -5,7 +5,18 @@ from __future__ import annotations
 from typing import Final, Literal, TypeAlias, get_args
 
 Sort: TypeAlias = Literal[
-    "volume", "liquidity", "market_cap", "price_change", "transactions", "newest"
+    "volume",
+    "liquidity",
+    "market_cap",
+    "price_change",
+    "transactions",
+    "newest",
+    "trending",
+    "traders",
+    "holders",
+    "organic_score",
+    "graduation_pct",
+    "graduated",
 ]
 Window: TypeAlias = Literal["5m", "1h", "6h", "24h"]
 Order: TypeAlias = Literal["desc", "asc"]
@@ -13,7 +24,8 @@ Order: TypeAlias = Literal["desc", "asc"]
 SORTS: Final[tuple[Sort, ...]] = get_args(Sort)
 WINDOWS: Final[tuple[Window, ...]] = get_args(Window)
 ORDERS: Final[tuple[Order, ...]] = get_args(Order)
-WINDOWED: Final = ("volume", "price_change", "transactions")  # sorts that have a figure a window
+# Sorts that have a figure a window.
+WINDOWED: Final = ("volume", "price_change", "transactions", "trending", "traders")
 LIST_SIZES: Final = (10, 25, 50, 100, 200)
 LEVELS: Final = (1, 2, 3, 4)  # of alerts
 

@@ -13,9 +13,11 @@ from rich.console import Console
 from dexwire.client import Client, Page, Row
 from dexwire.client.ranking import Ranking
 from dexwire.output import print_json
+from dexwire.stream.figures import WINDOWED_FIGURES
 from dexwire.stream.topics import WINDOWED
 from dexwire.terminal.table import BANNER, Paper, rows_table
 
+_WINDOWED: Final = frozenset((*WINDOWED, *WINDOWED_FIGURES))
 _WIDE: Final = 240  # of what nobody looks at through a terminal: nothing has to leave
 
 
@@ -26,6 +28,7 @@ async def query(
     cursor: str | None,
     *,
     quote: str | None = None,
+    explain: bool = False,
     every: bool,
     as_json: bool,
 ) -> int:
@@ -33,7 +36,8 @@ async def query(
     rows: list[Row] = []
     last: Page | None = None
     async with client:
-        async for page in _pages(client, ranking, filters, cursor, quote):
+        given = {**filters, "quote": quote, "explain": explain}
+        async for page in _pages(client, ranking, given, cursor):
             if as_json:
                 print_json(msgspec.json.encode(page))
             rows += page.tokens
@@ -49,21 +53,19 @@ async def query(
 async def _pages(
     client: Client,
     ranking: Ranking,
-    filters: Mapping[str, Any],
+    given: Mapping[str, Any],
     cursor: str | None,
-    quote: str | None,
 ) -> AsyncIterator[Page]:
-    figures = {ranking.sort, *(name.partition("_")[2] for name in filters)}
+    figures = {ranking.sort, *(name.partition("_")[2] for name in given)}
     while True:
         page = await client.page(
             sort=ranking.sort,
-            window=ranking.window if figures.intersection(WINDOWED) else None,
+            window=ranking.window if figures.intersection(_WINDOWED) else None,
             order=ranking.order,
             chain=ranking.chain,
             limit=ranking.limit,
             cursor=cursor,
-            quote=quote,
-            **filters,
+            **given,
         )
         yield page
         cursor = page.next_cursor

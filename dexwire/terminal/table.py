@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final, cast
+from typing import Any, Final, TypeAlias, cast
 
 from rich.table import Table
 from rich.text import Text
@@ -19,6 +19,8 @@ from dexwire.terminal.columns import Column, drawn, line
 
 BANNER: Final = "DEMO: replayed market, not live data"
 FLASH_S: Final = 0.8  # a changed figure stays coloured for so long
+# Title, field, how it is written, when it leaves a narrow table, least width.
+_Figure: TypeAlias = tuple[str, str, Callable[[float | None], str], int, int]
 _STATUS_STYLE: Final = {"live": "green", "stale": "yellow", "resync": "yellow"}
 
 
@@ -75,13 +77,18 @@ def rows_table(
     What is too wide leaves by column, the least important one first, and no figure is cut.
     """
     sorted_by = score_field(ranking.sort, ranking.window)
+    if ranking.sort == "trending":  # which no row has as a field
+        rows = [cast("Row", {**row, sorted_by: ranking.score(row)}) for row in rows]
     mark = " ▾" if ranking.order == "desc" else " ▴"
     columns = [
         Column("#", [Text(str(n)) for n, _ in enumerate(rows, start=1)], leaves=10, style="dim"),
         Column("token", [_name(row) for row in rows], leaves=0, cut=True, left=True),
         Column("chain", [Text(row.get("chain", fmt.UNKNOWN)) for row in rows], leaves=8, left=True),
     ]
-    for title, name, write, leaves, least in _figures(ranking.window, now_ms, quote):
+    figures = _figures(ranking.window, now_ms, quote)
+    if all(name != sorted_by for _, name, *_ in figures):
+        figures = (*figures[:1], _ranked_by(ranking, sorted_by, now_ms), *figures[1:])
+    for title, name, write, leaves, least in figures:
         cells = [_cell(row, name, write, flashes, now_ms) for row in rows]
         marked = name == sorted_by
         columns.append(Column(title + mark * marked, cells, 0 if marked else leaves, least))
@@ -89,9 +96,7 @@ def rows_table(
     return drawn(shown, ["dim" if row.get("stale") else "" for row in rows], paper.width)
 
 
-def _figures(
-    window: str, now_ms: float, quote: str | None
-) -> tuple[tuple[str, str, Callable[[float | None], str], int, int], ...]:
+def _figures(window: str, now_ms: float, quote: str | None) -> tuple[_Figure, ...]:
     """Return (title, field, how it is written, when it leaves, least width) of every figure."""
     native = f"in {quote}" if quote else ""
     return (
@@ -102,8 +107,29 @@ def _figures(
         ("liquidity", "liquidity", fmt.amount, 4, 6),
         ("mcap", "market_cap", fmt.amount, 5, 6),
         (f"txns {window}", f"transactions_{window}", fmt.count, 9, 5),
-        ("age", "created_ms", lambda at: fmt.age(None if at is None else now_ms - at), 6, 7),
+        ("age", "created_ms", _since(now_ms), 6, 7),
     )
+
+
+def _ranked_by(ranking: Ranking, field: str, now_ms: float) -> _Figure:
+    """Return the figure of a sort whose figure is not shown otherwise."""
+    title, write = {
+        "trending": (f"trending {ranking.window}", fmt.count),
+        "traders": (f"traders {ranking.window}", fmt.count),
+        "holders": ("holders", fmt.count),
+        "organic_score": ("organic", _whole),
+        "graduation_pct": ("curve %", _whole),
+        "graduated": ("graduated", _since(now_ms)),
+    }[ranking.sort]
+    return title, field, write, 0, 6
+
+
+def _since(now_ms: float) -> Callable[[float | None], str]:
+    return lambda at: fmt.age(None if at is None else now_ms - at)
+
+
+def _whole(figure: float | None) -> str:
+    return fmt.UNKNOWN if figure is None else f"{figure:.0f}"
 
 
 def status_line(

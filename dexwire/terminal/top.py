@@ -30,11 +30,18 @@ _KEYS: Final[dict[str, Sort]] = {
     "p": "price_change",
     "t": "transactions",
     "n": "newest",
+    "r": "trending",
+    "d": "traders",
+    "h": "holders",
+    "s": "organic_score",
+    "c": "graduation_pct",
+    "g": "graduated",
 }
 _HELP: Final = (
-    "v volume  l liquidity  m mcap  p change  t txns  n newest  w window  o order  q quit"
+    "r trending  v volume  l liquidity  m mcap  p change  t txns  d traders  h holders  "
+    "s organic  n newest  c curve  g graduated  w window  o order  q quit"
 )
-_SHORT_HELP: Final = "vlmptn sort  w window  o order  q quit"
+_SHORT_HELP: Final = f"{''.join(_KEYS)} sort  w window  o order  q quit"
 _CHROME_LINES: Final = 5  # banner, status, header, help, and the last line
 
 

@@ -1,4 +1,4 @@
-"""What a filtered list asks of its rows, and the columns of words that it needs. Pure."""
+"""What a filtered list requires of its rows, and the columns of words that it needs. Pure."""
 
 from __future__ import annotations
 
@@ -12,15 +12,25 @@ import numpy.typing as npt
 _COMPACT_AT: Final = 1_024  # distinct values; below it nothing is gained
 
 Mask = npt.NDArray[np.bool_]
+Slots = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Bound:
     """A range of one figure, both ends included. What is not known is in no range."""
 
-    column: str  # an index name (shared.model.METRICS) or "price"
+    column: str  # of shared.state.columns.FIGURES
     least: float | None = None
     most: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """One of these words has to be in a field; or, not `wanted`, none of them. Unknown has none."""
+
+    column: str  # of shared.state.columns.WORDS
+    any_of: tuple[str, ...]  # as the column's reader gives them
+    wanted: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +38,7 @@ class Where:
     """Everything that a row must be; an empty one is passed by all rows."""
 
     bounds: tuple[Bound, ...] = ()
-    protocol: str | None = None  # case-folded
-    source: str | None = None
+    words: tuple[Words, ...] = ()
 
 
 class Tags:
@@ -43,9 +52,12 @@ class Tags:
         self._compact_at = _COMPACT_AT
 
     def put(self, slot: int, value: bytes) -> None:
-        """Take over a row's value, as JSON."""
+        """Take over a row's value, as JSON; null: it has none."""
         code = self._code_of.get(value)
         if code is None:
+            if value == b"null":
+                self._codes[slot] = -1
+                return
             if len(self._words) >= self._compact_at:
                 self._compact()
             code = self._code_of[value] = len(self._words)
@@ -60,10 +72,10 @@ class Tags:
         """Make room for more rows."""
         self._codes = np.concatenate([self._codes, np.full(more, -1, dtype=np.int32)])
 
-    def having(self, word: str, used: int) -> Mask:
-        """Return which of the first `used` rows have this word."""
-        wanted = [code for code, words in enumerate(self._words) if word in words]
-        return np.isin(self._codes[:used], wanted)
+    def having(self, any_of: tuple[str, ...], rows: slice | Slots) -> Mask:
+        """Return which of these rows have one of the words."""
+        wanted = [not words.isdisjoint(any_of) for words in self._words]
+        return np.array([*wanted, False])[self._codes[rows]]  # code -1 is the last
 
     def _compact(self) -> None:
         """Drop what no row has any more; else values that come and go would pile up."""

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
+from typing import cast
 from urllib.parse import quote
 
 import pytest
 
+from dexwire.client.ranking import Ranking
+from dexwire.stream.rows import Row
+from dexwire.stream.topics import SORTS, WINDOWED, WINDOWS
 from services.api.settings import ApiSettings
 from shared.keys import Keys
-from shared.model import SORTS, WINDOWED, WINDOWS, metric_of
 from shared.redis.connect import Redis
 from tests.testkit.api import Start
 from tests.testkit.commits import Writer, row
@@ -43,12 +47,16 @@ async def test_every_sort_window_and_order_of_all_chains_and_of_one_is_that_of_t
     await writer.begin()
     rows = [row(n, chain="solana" if n % 3 else "base") for n in range(30)]
     rows[7]["liquidity"] = rows[9]["liquidity"]  # a tie
+    for n, made in enumerate(rows):
+        made |= {f"traders_{window}": 30 + n for window in WINDOWS}
+        made |= {"holders": n % 11, "organic_score": n, "graduation_pct": 90 - n, "graduated_ms": n}
     version = await writer.commit(rows)
     served = await start()
     await served.follows(version)
 
+    scored = cast("list[Row]", rows)
     for sort, window in LISTS:
-        field = {"newest": "created_ms"}.get(sort, metric_of(sort, window or "-"))
+        score = partial(Ranking.score, Ranking(sort=sort, window=window or "24h"))
         for order in ("desc", "asc"):
             for chain in (None, "solana"):
                 given = {"sort": sort, "order": order, "limit": "100"}
@@ -56,8 +64,8 @@ async def test_every_sort_window_and_order_of_all_chains_and_of_one_is_that_of_t
                 given |= {"chain": chain} if chain else {}
                 page = (await served.client.get("/discover", params=given)).json()
                 expected = sorted(
-                    (r for r in rows if chain in (None, r["chain"])),
-                    key=lambda r: (r[field], r["id"]),
+                    (r for r in scored if chain in (None, r["chain"])),
+                    key=lambda r: (score(r), r["id"]),
                     reverse=order == "desc",
                 )
                 assert [t["id"] for t in page["tokens"]] == [r["id"] for r in expected], given
@@ -93,7 +101,7 @@ async def test_a_chain_that_nobody_knows_is_an_empty_list(writer: Writer, start:
     [
         "sort=foo",
         "sort=volume&sort=volume",
-        "limit=0",
+        "limit=101",
         "cursor=-1",
         "foo=1",
         "sort=%zz",

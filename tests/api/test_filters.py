@@ -10,86 +10,128 @@ from urllib.parse import urlencode
 import msgspec
 import pytest
 
+from dexwire.stream.figures import (
+    AGES,
+    FACTS,
+    FIGURES,
+    FLAGS,
+    MARKS,
+    SIGNED,
+    STAGES,
+    WINDOWED_FIGURES,
+)
+from dexwire.stream.topics import SORTS
+from dexwire.stream.trending import score_of
 from services.api.discover.query import parse_discover
-from shared.model import WINDOWED, metric_of
+from shared.model import RANKED, WINDOWED, WINDOWS, metric_of
 from tests.testkit.api import Start, problem_of
 from tests.testkit.commits import Writer, row
 
-FIGURES = ("price", "liquidity", "market_cap", "volume", "price_change", "transactions")
 CHAINS = ("solana", "base", "ethereum")
 PROTOCOLS = ("raydium", "pump.fun", "uniswap", "Orca")
 SOURCES = ("dexscreener", "jupiter", "geckoterminal", "ingest:mybot")
+LAUNCHPADS = ("pump.fun", "Moonshot", "believe")
 NAMES = ("Pepe Coin", "Baby Pepe", "Dog wif hat", "狗狗币 coin", "COIN", None)
 TICKERS = ("PEPE", "$PEPE", "WIF", "COIN", "B.O.B", None)
+BOUNDS = ("0", "1", "2.5", "50", "1000", "0.0005")
 Rng = random.Random
 
 
 def made_up(rng: Rng, number: int) -> dict[str, Any]:
-    """A row in which every figure may be unknown, and many are equal."""
+    """A row in which everything may be unknown, and many figures are equal."""
     made = row(number, chain=rng.choice(CHAINS))
-    for name in made:
-        if name.startswith(FIGURES):
+    for figure in FIGURES:
+        for name in fields_of(figure):
             made[name] = rng.choice((0, 1, 2.5, 1_000, rng.randrange(100), rng.random() / 1_000))
-    made["price_change_5m"] = rng.choice((-50.5, -1, 0, 3))
+            if figure in SIGNED and rng.random() < 0.4:
+                made[name] = -made[name]
     made["transactions_5m"] = rng.randrange(5)
-    made["created_ms"] = row(0)["created_ms"] + rng.randrange(-200, 200) * 30_000
+    for field in AGES.values():
+        made[field] = row(0)["created_ms"] + rng.randrange(-200, 200) * 30_000
+    made |= {fact: rng.random() < 0.5 for fact in (*FACTS, "stale")}
+    made["flags"] = rng.sample(FLAGS, rng.randint(1, 3))
+    made["stage"], made["launchpad"] = rng.choice(STAGES), rng.choice(LAUNCHPADS)
     made["protocol"] = rng.choice(PROTOCOLS)
     made["sources"] = rng.sample(SOURCES, rng.randint(1, 3))
     made["token_name"], made["token_ticker"] = rng.choice(NAMES), rng.choice(TICKERS)
-    dropped = rng.sample(sorted(made), rng.randrange(8))
+    dropped = rng.sample(sorted(made), rng.randrange(30))
     kept = {"id", "token_address", "chain", "sources", "observed_ms"}
     return {k: v for k, v in made.items() if v is not None and (k in kept or k not in dropped)}
 
 
+def fields_of(figure: str) -> list[str]:
+    if figure in AGES:
+        return []
+    windowed = figure in WINDOWED_FIGURES
+    return [f"{figure}_{window}" for window in WINDOWS] if windowed else [figure]
+
+
 def random_query(rng: Rng) -> dict[str, str]:
-    sort = rng.choice(("volume", "liquidity", "market_cap", "price_change", "newest"))
+    sort = rng.choice(SORTS)
     query = {"sort": sort, "order": rng.choice(("asc", "desc")), "limit": "100"}
     for figure in rng.sample(FIGURES, rng.randrange(4)):
         for end in rng.sample(("min", "max"), rng.randint(1, 2)):
-            bound = rng.choice(("0", "1", "2.5", "50", "1000", "0.0005"))
-            query[f"{end}_{figure}"] = f"-{bound}" if figure == "price_change" else bound
-    for end in rng.sample(("min", "max"), rng.randrange(3)):
-        query[f"{end}_age_minutes"] = rng.choice(("0", "30", "60.5", "1500000"))
+            bounds = ("0", "30", "60.5", "1500000") if figure in AGES else BOUNDS
+            sign = "-" if figure in SIGNED and rng.random() < 0.8 else ""
+            query[f"{end}_{figure}"] = sign + rng.choice(bounds)
     optional: dict[str, Callable[[], str]] = {
         "chain": lambda: rng.choice((*CHAINS, "nowhere")),
         "protocol": lambda: rng.choice((*PROTOCOLS, "RAYDIUM", "nothing")),
         "source": lambda: rng.choice((*SOURCES, "ingest:other")),
         "q": lambda: rng.choice(("pepe", "PEPE", "$pep", "c", "coin pe", "狗", "Token00007", "zz")),
+        "has": lambda: ",".join(rng.sample(MARKS, rng.randint(1, 2))),
+        "not": lambda: ",".join(rng.sample(MARKS, rng.randint(1, 3))),
+        "stage": lambda: ",".join(rng.sample(STAGES, rng.randint(1, 2))),
+        "launchpad": lambda: rng.choice((*LAUNCHPADS, "PUMP.FUN", "nothing")),
     }
     for name in rng.sample(sorted(optional), rng.randrange(3)):
         query[name] = optional[name]()
-    windowed = sort in WINDOWED or any(name[4:] in WINDOWED for name in query)
+    windowed = sort in WINDOWED or any(name[4:] in WINDOWED_FIGURES for name in query)
     if windowed and rng.random() < 0.7:
-        query["window"] = rng.choice(("5m", "1h", "6h", "24h"))
+        query["window"] = rng.choice(WINDOWS)
     return query
 
 
 def passes(made: dict[str, Any], query: dict[str, str], as_of_ms: int) -> bool:
     """The oracle: what the documents say, row by row."""
     window = query.get("window", "24h")
-    for figure in FIGURES:
+    for figure in {name[4:] for name in query if name.startswith(("min_", "max_"))}:
         low, high = query.get(f"min_{figure}"), query.get(f"max_{figure}")
-        if not low and not high:
-            continue
-        value = made.get(f"{figure}_{window}" if figure in WINDOWED else figure)
+        value = value_of(made, figure, window, as_of_ms)
         if value is None:
             return False
         if (low and value < float(low)) or (high and value > float(high)):
             return False
-    low, high = query.get("min_age_minutes"), query.get("max_age_minutes")
-    if low or high:
-        if "created_ms" not in made:
-            return False
-        age_ms = max(0, as_of_ms - made["created_ms"])
-        if (low and age_ms < float(low) * 60_000) or (high and age_ms > float(high) * 60_000):
-            return False
-    if "protocol" in query and made.get("protocol", "").lower() != query["protocol"].lower():
+    true = {*made.get("flags", ()), *(fact for fact in FACTS if made.get(fact))}
+    if "has" in query and not true.issuperset(query["has"].split(",")):
         return False
+    if "not" in query and not true.isdisjoint(query["not"].split(",")):
+        return False
+    if "stage" in query and made.get("stage", "unknown") not in query["stage"].split(","):
+        return False
+    for name in ("protocol", "launchpad"):
+        if name in query and made.get(name, "").lower() != query[name].lower():
+            return False
     if "source" in query and query["source"] not in made["sources"]:
         return False
     if query.get("chain", made["chain"]) != made["chain"]:
         return False
     return "q" not in query or is_named(made, query["q"])
+
+
+def value_of(made: dict[str, Any], figure: str, window: str, as_of_ms: int) -> float | None:
+    if figure not in AGES:
+        return made.get(f"{figure}_{window}" if figure in WINDOWED_FIGURES else figure)
+    at = made.get(AGES[figure])
+    return None if at is None else max(0, as_of_ms - at) / 60_000
+
+
+def score(made: dict[str, Any], query: dict[str, str]) -> float | None:
+    """What a row is ordered by; None: it is not in the list."""
+    window = query.get("window", "24h")
+    if query["sort"] == "trending":
+        return score_of(made, window) or None
+    return made.get(RANKED[metric_of(query["sort"], window)])
 
 
 def is_named(made: dict[str, Any], text: str) -> bool:
@@ -125,17 +167,15 @@ async def test_2000_random_queries_equal_a_brute_force_over_the_whole_store(
         await served.follows(version)
         stored = [served.api.live.replica.rows[i] for i in served.api.live.replica.rows]
         everything = [decoded(raw) for raw in stored]
-        for _ in range(100):
+        for number in range(100):
             query = random_query(rng)
             page = (await served.client.get("/discover", params=query)).json()
-            field = {"newest": "created_ms"}.get(
-                query["sort"], metric_of(query["sort"], query.get("window", "24h"))
-            )
             expected = sorted(
                 (
-                    (made[field], made["id"])
+                    (value, made["id"])
                     for made in everything
-                    if field in made and passes(made, query, page["as_of_ms"])
+                    if passes(made, query, page["as_of_ms"])
+                    and (value := score(made, query)) is not None
                 ),
                 reverse=query["order"] == "desc",
             )
@@ -144,6 +184,11 @@ async def test_2000_random_queries_equal_a_brute_force_over_the_whole_store(
             found_in_all += len(shown)
             if shown != wanted[:100] or page["total"] != len(wanted):
                 differences.append((query, shown, wanted))
+            if number % 10 == 0:
+                count = (
+                    await served.client.get("/discover", params={**query, "limit": "0"})
+                ).json()
+                assert (count["total"], count["tokens"]) == (len(wanted), [])
 
     assert differences == []
     assert found_in_all > 5_000  # most queries find something
@@ -226,7 +271,19 @@ async def test_age_is_counted_to_the_time_of_the_page_itself(writer: Writer, sta
         ),
         (b"max_price_change=--1", "bad_number", "max_price_change"),
         (b"max_age_minutes=-1", "bad_number", "max_age_minutes"),
-        (b"min_holders=1", "unknown_parameter", "min_holders"),
+        (b"min_stars=1", "unknown_parameter", "min_stars"),
+        (b"max_net_buyers=+1", "bad_number", "max_net_buyers"),
+        (b"min_holders=-1", "bad_number", "min_holders"),
+        (b"has=", "bad_has", "has"),
+        (b"has=safe", "bad_has", "has"),
+        (b"has=verified,", "bad_has", "has"),
+        (b"not=drained,%20thin", "bad_not", "not"),
+        (b"stage=Curve", "bad_stage", "stage"),
+        (b"launchpad=", "bad_launchpad", "launchpad"),
+        (b"explain=1", "bad_explain", "explain"),
+        (b"sort=trending&explain=yes", "bad_explain", "explain"),
+        (b"limit=0&cursor=20", "bad_limit", "limit"),
+        (b"sort=holders&window=1h", "bad_window", "window"),
         (b"min_price=1&min_price=1", "repeated_parameter", "min_price"),
         (b"protocol=", "bad_protocol", "protocol"),
         (b"protocol=" + b"x" * 129, "bad_protocol", "protocol"),

@@ -73,7 +73,8 @@ def test_every_filter_is_documented() -> None:
     discover = next(operation for operation in OPERATIONS if operation.path == "/discover")
     names = [parameter.name for parameter in discover.parameters]
 
-    assert names == ["sort", "window", "order", "chain", "limit", "cursor", *PARAMETERS, "quote"]
+    paging = ["sort", "window", "order", "chain", "limit", "cursor"]
+    assert names == [*paging, *PARAMETERS, "quote", "explain"]
 
 
 def test_every_code_that_is_raised_is_documented() -> None:

@@ -53,6 +53,8 @@ DISCOVER = (
     b"sort=price_change&window=1h&min_price_change=-12.5&max_price_change=1000.25",
     b"min_liquidity=10000&max_age_minutes=60&min_age_minutes=0&min_volume=5",
     b"protocol=Raydium&source=ingest:mybot&q=%24doge%20coin&quote=native",
+    b"sort=trending&window=1h&explain=1&has=verified,mint_revoked&not=suspicious&limit=0",
+    b"stage=curve,completed&launchpad=Pump.fun&min_net_buyers=-5&max_graduated_minutes=60",
     b"sortBy=marketCap&timeframe=h24&direction=ASC&pageSize=5&network=eth&search=cat",
     b"sort=volume_1h&offset=40&maxPrice=0.000000000001&quote=WETH",
     b"q=%F0%9F%90%B6+%E2%80%8D+%EF%BC%A1&chain=BSC",
@@ -97,6 +99,11 @@ DOCUMENTED = frozenset(
 )  # fmt: skip
 
 
+PARAMETER_OF = {
+    "stage": "stage", "launchpad": "launchpad", "protocol": "protocol", "sources": "source",
+}  # fmt: skip
+
+
 def refusal(problem: Problem) -> str:
     """Check a problem; return its code."""
     assert problem.status == 400
@@ -125,9 +132,12 @@ def written(query: DiscoverQuery) -> bytes:
         "chain": query.chain,
         "cursor": query.cursor or query.offset,
         "quote": query.quote,
-        "protocol": filters.protocol,
-        "source": filters.source,
         "q": filters.text,
+        **{
+            PARAMETER_OF[each.column]: ",".join(each.any_of)
+            for each in filters.words
+            if each.column in PARAMETER_OF
+        },
     }
     return urlencode({n: v for n, v in given.items() if v is not None}, quote_via=quote).encode()
 
@@ -137,8 +147,10 @@ def discover(raw: bytes) -> str:
     again = parse_discover(written(query))
     for name in ("sort", "order", "limit", "chain", "cursor", "offset", "quote"):
         assert getattr(again, name) == getattr(query, name)
-    for name in ("protocol", "source", "text"):
-        assert getattr(again.filters, name) == getattr(query.filters, name)
+    assert again.filters.text == query.filters.text
+    assert again.filters.words == tuple(
+        each for each in query.filters.words if each.column in PARAMETER_OF
+    )
     assert len(query.binding()) == 8
     query.filters.where(1_790_000_000_000)
     return "filtered" if query.filters else "plain"
@@ -152,7 +164,7 @@ NAMES.put("ethereum:0xc02aaa39b223fe8d0a0e5c4f27ead9083c756cc2", "Doge Coin", "$
 def search(raw: bytes) -> str:
     given = parse_parameters(raw, PARAMETERS)
     text, limit = parse_text(given.get("q", "")), parse_limit(given.get("limit"))
-    assert 1 <= limit <= 100
+    assert 0 <= limit <= 100
     parse_quote(given.get("quote"))
     assert parse_text(text) == text
     return "found" if len(NAMES.find(text)) else "nothing"

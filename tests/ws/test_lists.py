@@ -221,3 +221,23 @@ def test_a_slow_reader_gets_one_folded_diff_with_the_order(
     assert (frame["pv"], frame["v"], frame["cf"]) == (12, 32, 20)
     assert names(frame["ids"])[0] == "T0"
     assert [row["id"] for row in frame["add"]] == ["solana:T0"]
+
+
+def test_a_trending_list_follows_everything_that_its_score_is_made_of(ledger: Ledger) -> None:
+    traded: dict[str, Any] = {
+        "volume_1h": 50_000,
+        "liquidity": 20_000,
+        "created_ms": 0,
+        "observed_ms": 0,
+    }
+    for n in range(12):
+        ledger.commit(token(f"T{n}", traders_1h=100 + n, **traded))
+    gateway = FakeGateway(ledger)
+    _, sink = enter(gateway, "list:trending:1h:desc:*:10")
+    assert names(only(sink.drain())["ids"]) == [f"T{n}" for n in range(11, 1, -1)]
+
+    gateway.follow(ledger.commit(token("T0", net_buyers_1h=50)))
+    assert names(only(sink.drain())["ids"])[0] == "T0"
+
+    gateway.follow(ledger.commit(token("T0", flags=["drained"])))
+    assert names(only(sink.drain())["ids"])[0] == "T11"

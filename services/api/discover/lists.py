@@ -24,6 +24,14 @@ def order_of(live: Live, replica: Replica, query: DiscoverQuery) -> list[str]:
     )
 
 
+def count_of(live: Live, replica: Replica, query: DiscoverQuery) -> int:
+    """Return the length of a query's whole list, without ordering it."""
+    filters = query.filters
+    among = None if filters.text is None else live.names.naming(filters.text)
+    where = filters.where(replica.committed_ms)
+    return replica.orders.count(query.metric, where, query.chain, among=among)
+
+
 def still_passing(
     live: Live, replica: Replica, query: DiscoverQuery, ids: Sequence[str]
 ) -> frozenset[str]:

@@ -16,7 +16,8 @@ from services.api.discover.cursor import (
     encode_cursor,
     epoch_hash,
 )
-from services.api.discover.lists import order_of, still_passing
+from services.api.discover.explaining import explain_rows
+from services.api.discover.lists import count_of, order_of, still_passing
 from services.api.discover.pinned_orders import PinnedOrders
 from services.api.discover.query import DiscoverQuery, bad_cursor
 from services.api.discover.quoting import quote_rows
@@ -26,6 +27,7 @@ from shared.edge.http.answer import TaggedAnswer, weak_tag
 from shared.edge.http.problem import Problem
 from shared.edge.http.storage import storage, warming
 from shared.keys import id_hash
+from shared.model import METRICS
 from shared.state.replica import Replica
 
 EXAMINED_MAX: Final = 5_000  # entries that one page of a walk looks at
@@ -57,7 +59,7 @@ class Pages:
         self, query: DiscoverQuery, paying: Callable[[], AbstractContextManager[None]] = nullcontext
     ) -> tuple[Stamp, TaggedAnswer]:
         """Return a page of the live order and the state it is of. Raises Problem."""
-        if query.chain is None and not query.filters and query.quote is None:
+        if _is_stored(query):
             found = await self._read_store(query)
         else:
             replica = await self._live.exact()
@@ -69,7 +71,8 @@ class Pages:
                 str(found.next_offset) if query.offset else await self._start(query, found)
             )
         body = encode_page(found, next_cursor)
-        tag = weak_tag(found.epoch.encode(), *found.rows)
+        shown = found.rows if query.limit else [b"%d" % found.total]
+        tag = weak_tag(found.epoch.encode(), *shown)
         return (found.epoch, found.version), TaggedAnswer(body, tag)
 
     async def next_page(self, query: DiscoverQuery, address: str = "") -> TaggedAnswer:
@@ -163,7 +166,7 @@ class Pages:
         elif not over:
             next_position = cursor.position + examined
         state = (replica.epoch, replica.version, replica.committed_ms)
-        rows, native = quote_rows([replica.rows[i] for i in ids], query.quote, replica.native)
+        rows, native = rows_of(replica, query, ids)
         return Slice(*state, rows, ids, part.total, None, native), part.version, next_position
 
     def _present(
@@ -187,25 +190,40 @@ class Pages:
 
 def slice_order(live: Live, replica: Replica, query: DiscoverQuery) -> Slice:
     """Return the part of the replica's own order that a query asks for. Raises Problem."""
-    order = order_of(live, replica, query)
-    if not order and query.chain is not None:
+    order: Sequence[str] = order_of(live, replica, query) if query.limit else ()
+    total = len(order) if query.limit else count_of(live, replica, query)
+    if not total and query.chain is not None:
         meant = live.meant_chain(query.chain)
         if meant is not None:
             detail = did_you_mean(query.chain, meant)
             raise Problem(400, "bad_chain", detail, param="chain")
     end = query.offset + query.limit
     ids = order[query.offset : end]
-    rows, native = quote_rows([replica.rows[i] for i in ids], query.quote, replica.native)
+    rows, native = rows_of(replica, query, ids)
     return Slice(
         replica.epoch,
         replica.version,
         replica.committed_ms,
         rows,
         ids,
-        len(order),
+        total,
         end if end < len(order) else None,
         native,
     )
+
+
+def rows_of(
+    replica: Replica, query: DiscoverQuery, ids: Sequence[str]
+) -> tuple[list[bytes], bytes | None]:
+    """Return rows (JSON) as a query wants them shown, and the prices that they are quoted in."""
+    rows, native = quote_rows([replica.rows[i] for i in ids], query.quote, replica.native)
+    return explain_rows(rows, ids, query, replica.orders) if query.explain else rows, native
+
+
+def _is_stored(query: DiscoverQuery) -> bool:
+    """Return whether the store itself has the list, so that it is read there."""
+    narrowed = query.chain is not None or query.filters or query.limit == 0
+    return query.metric in METRICS and query.quote is None and not narrowed
 
 
 def encode_page(page: Slice, next_cursor: str | None, *, order_version: int | None = None) -> bytes:

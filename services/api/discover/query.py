@@ -44,10 +44,11 @@ class DiscoverQuery:
     offset: int = 0  # a plain integer cursor
     cursor: str | None = None  # an opaque one, not yet checked
     quote: str | None = None  # in what rows are quoted beside USD
+    explain: bool = False  # whether rows show the parts of their trending score
 
     @property
     def metric(self) -> str:
-        """The name of the index that this list is ordered by."""
+        """The name of the order of this list (shared.model.metric_of)."""
         return metric_of(self.sort, self.window)
 
     @property
@@ -57,7 +58,7 @@ class DiscoverQuery:
     def binding(self) -> bytes:
         """Return the 8 bytes that bind a cursor to this list.
 
-        `limit` and `quote` are left out: a walker may change how pages look on the way.
+        `limit`, `quote` and `explain` are left out: how pages look may change on the way.
         """
         text = f"{self.sort}:{self.window}:{self.order}:{self.chain or '*'}"
         if self.filters:
@@ -91,7 +92,10 @@ def parse_parameters(
     return found
 
 
-_DISCOVER: Final = ("sort", "window", "order", "chain", "limit", "cursor", "quote", *FILTERS)
+_DISCOVER: Final = (
+    *("sort", "window", "order", "chain", "limit", "cursor", "quote", "explain"),
+    *FILTERS,
+)
 
 
 def parse_discover(query_string: bytes) -> DiscoverQuery:
@@ -113,6 +117,9 @@ def _parse_list(given: Mapping[str, str], *, lenient: bool) -> DiscoverQuery:
     if unused and not lenient:
         detail = f"neither sort={sort} nor a filter has a window here"
         raise Problem(400, "bad_window", detail, param="window")
+    limit = parse_limit(given.get("limit"))
+    if limit == 0 and "cursor" in given:
+        raise Problem(400, "bad_limit", "limit=0 counts a list: leave cursor out", param="limit")
     offset, cursor = _cursor(given.get("cursor"))
     return DiscoverQuery(
         sort=sort,
@@ -120,21 +127,38 @@ def _parse_list(given: Mapping[str, str], *, lenient: bool) -> DiscoverQuery:
         order=_one_of("order", given.get("order", "desc"), ("desc", "asc")),
         chain=_chain(given.get("chain")),
         filters=parse_filters(given, window),
-        limit=parse_limit(given.get("limit")),
+        limit=limit,
         offset=offset,
         cursor=cursor,
         quote=parse_quote(given.get("quote")),
+        explain=_explain(given, sort),
     )
 
 
+def parse_window(given: Mapping[str, str]) -> str:
+    """Parse the `window` of filters, which has to be of one of them. Raises Problem 400."""
+    window = _one_of("window", given.get("window", "24h"), WINDOWS)
+    if "window" in given and not follows_window(given):
+        raise Problem(400, "bad_window", "no filter has a window here", param="window")
+    return window
+
+
 def parse_limit(text: str | None) -> int:
-    """Parse `limit`: 1 to LIMIT_MAX. Raises Problem 400."""
+    """Parse `limit`: 0, which only counts, to LIMIT_MAX. Raises Problem 400."""
     if text is None:
         return LIMIT_DEFAULT
-    limit = int(text) if len(text) <= 3 and _DIGITS.fullmatch(text) else 0
-    if not 1 <= limit <= LIMIT_MAX:
-        raise Problem(400, "bad_limit", f"limit must be 1 to {LIMIT_MAX}", param="limit")
+    limit = int(text) if len(text) <= 3 and _DIGITS.fullmatch(text) else -1
+    if not 0 <= limit <= LIMIT_MAX:
+        raise Problem(400, "bad_limit", f"limit must be 0 to {LIMIT_MAX}", param="limit")
     return limit
+
+
+def _explain(given: Mapping[str, str], sort: str) -> bool:
+    explain = _one_of("explain", given.get("explain", "0"), ("0", "1")) == "1"
+    if explain and sort != "trending":
+        detail = "explain=1 shows the parts of a trending score: it needs sort=trending"
+        raise Problem(400, "bad_explain", detail, param="explain")
+    return explain
 
 
 def _decode(raw: bytes, param: str | None) -> str:

@@ -106,7 +106,7 @@ def _refused() -> Json:
         ),
         "pm.test('code', () => pm.expect(pm.response.json().code).to.eql('bad_limit'));",
     ]
-    url = _url("/discover", [{"key": "limit", "value": "0"}])
+    url = _url("/discover", [{"key": "limit", "value": "101"}])
     return {
         "name": "discover: refused",
         "request": {"method": "GET", "header": [], "url": url},

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from dexwire.stream.figures import FIGURES, MARKS, SIGNED, STAGES, WINDOWED_FIGURES
 from services.api.discover import filters, query
 from services.api.documents import schemas
 from services.api.ingest.endpoint import BATCH_ID
 from services.api.search import name_index as texts
-from shared.model import SORTS, WINDOWS
+from shared.model import SORTS, WINDOWED, WINDOWS
 
 Schema = dict[str, Any]
 JSON: Final = "application/json"
@@ -68,9 +69,11 @@ _ADDRESS: Final = _text("[A-Za-z0-9-][A-Za-z0-9_.:/<>, +-]{0,255}", 256)
 _Q: Final[Schema] = {"type": "string", "minLength": 1, "maxLength": texts.TEXT_MAX}
 _LIMIT: Final = Parameter(
     "limit",
-    {"type": "integer", "minimum": 1, "maximum": query.LIMIT_MAX, "default": query.LIMIT_DEFAULT},
-    "Rows of a page.",
+    {"type": "integer", "minimum": 0, "maximum": query.LIMIT_MAX, "default": query.LIMIT_DEFAULT},
+    "Rows of a page; 0: the `total` alone.",
 )
+_WINDOW: Final = _words(*reversed(WINDOWS), default="24h")
+_WINDOWED: Final = tuple(dict.fromkeys((*WINDOWED, *WINDOWED_FIGURES)))
 _QUOTE: Final = Parameter(
     "quote",
     {"type": "string", "minLength": 1, "maxLength": 16},
@@ -85,24 +88,67 @@ _UNITS: Final = {
     "price": "USD",
     "liquidity": "USD",
     "market_cap": "USD",
+    "fdv": "USD",
     "volume": "USD, in the window",
     "price_change": "percent, in the window",
     "transactions": "count, in the window",
+    "traders": "count of people, in the window",
+    "net_buyers": "count, in the window; below zero: more sold",
+    "buy_volume": "USD, in the window",
+    "sell_volume": "USD, in the window",
+    "organic_volume": "USD, in the window",
+    "price_change_7d": "percent",
+    "holders": "count",
+    "top_holders_pct": "percent of the supply",
+    "dev_pct": "percent of the supply",
+    "dev_mints": "count",
+    "organic_score": "0 to 100",
+    "boosts": "count",
+    "graduation_pct": "percent of the curve",
     "age_minutes": "minutes since `created_ms`, at `as_of_ms`",
+    "graduated_minutes": "minutes since `graduated_ms`, at `as_of_ms`",
 }
 
 
 def _ranges() -> tuple[Parameter, ...]:
     found = []
-    for figure, unit in _UNITS.items():
-        schema = _text(filters.SIGNED if figure == "price_change" else filters.NUMBER)
+    for figure in FIGURES:
+        schema = _text(filters.SIGNED_NUMBER if figure in SIGNED else filters.NUMBER)
         for end, word in (("min", "least"), ("max", "most")):
-            found.append(Parameter(f"{end}_{figure}", schema, f"At {word} so much: {unit}."))
+            description = f"At {word} so much: {_UNITS[figure]}."
+            found.append(Parameter(f"{end}_{figure}", schema, description))
     return tuple(found)
 
 
+def _list_of(words: tuple[str, ...]) -> Schema:
+    one = f"({'|'.join(words)})"
+    return _text(f"{one}(,{one})*")
+
+
+_NAME: Final[Schema] = {"type": "string", "minLength": 1, "maxLength": filters.NAME_MAX}
+_FILTERED: Final = (
+    *_ranges(),
+    Parameter(
+        "has", _list_of(MARKS), "Tokens of which all of these are known.", example="verified"
+    ),
+    Parameter(
+        "not",
+        _list_of(MARKS),
+        "Tokens of which none of these is known.",
+        example="suspicious,drained",
+    ),
+    Parameter("stage", _list_of(STAGES), "Tokens in one of these stages.", example="curve"),
+    Parameter("launchpad", _NAME, "Tokens of one launchpad, in any case.", example="pump.fun"),
+    Parameter(
+        "protocol", _NAME, "Tokens of one exchange or launchpad, in any case.", example="raydium"
+    ),
+    Parameter("source", _text(filters.SOURCE), "Tokens that this source speaks of."),
+)
 _QUERY: Final = ("unknown_parameter", "repeated_parameter", "bad_encoding")
-_FILTERS: Final = ("bad_number", "bad_protocol", "bad_source", "bad_q")
+_FILTERS: Final = (
+    *("bad_number", "bad_has", "bad_not", "bad_stage", "bad_launchpad", "bad_protocol"),
+    *("bad_source", "bad_q"),
+)
 _STORE: Final = ("storage_unavailable", "overloaded")
 _READ: Final = ("warming", *_STORE)
 _FULL: Final = ("storage_full", "storage_readonly")
@@ -125,7 +171,7 @@ _DISCOVER: Final = Operation(
         400: (
             *_QUERY,
             *("bad_sort", "bad_window", "bad_order", "bad_chain", "bad_limit", "bad_cursor"),
-            "bad_quote",
+            *("bad_quote", "bad_explain"),
             *_FILTERS,
         ),
         410: ("cursor_expired",),
@@ -135,6 +181,7 @@ _DISCOVER: Final = Operation(
     description=(
         "A token is in the list when the figure that sorts it is known, and every filter "
         "passes: both ends of a range are included, and what is unknown is in no range. "
+        "`has` takes what is known to be so, `not` also what is unknown. "
         "Figures with a window follow `window`. Names of similar systems are taken too: `sortBy`, "
         "`timeframe`, `period`, `offset`, `minVolume`, `sort=marketcap`, `sort=volume_24h` and the "
         "like. See docs/HTTP.md and docs/COMING_FROM.md."
@@ -143,8 +190,8 @@ _DISCOVER: Final = Operation(
         Parameter("sort", _words(*SORTS, default="volume"), "What the list is ordered by."),
         Parameter(
             "window",
-            _words(*reversed(WINDOWS), default="24h"),
-            "Of volume, price_change and transactions, in `sort` and in filters.",
+            _WINDOW,
+            f"Of {', '.join(_WINDOWED[:-1])} and {_WINDOWED[-1]}, in `sort` and in filters.",
         ),
         Parameter("order", _words("desc", "asc", default="desc"), "Its direction."),
         Parameter("chain", _CHAIN, "Tokens of one chain.", example="solana"),
@@ -154,16 +201,14 @@ _DISCOVER: Final = Operation(
             _text(_OPAQUE),
             "`nextCursor` of the page before; or a number of rows to pass over.",
         ),
-        *_ranges(),
-        Parameter(
-            "protocol",
-            {"type": "string", "minLength": 1, "maxLength": filters.PROTOCOL_MAX},
-            "Tokens of one exchange or launchpad, in any case.",
-            example="raydium",
-        ),
-        Parameter("source", _text(filters.SOURCE), "Tokens that this source speaks of."),
+        *_FILTERED,
         Parameter("q", _Q, "Tokens that `/search` would find.", example="pepe"),
         _QUOTE,
+        Parameter(
+            "explain",
+            _words("0", "1", default="0"),
+            "1: rows show the parts of their trending score; with `sort=trending`.",
+        ),
     ),
     tagged=True,
 )
@@ -181,14 +226,21 @@ OPERATIONS: Final = (
         "search",
         "Tokens by address, ticker and name",
         {200: schemas.SearchPage},
-        {400: (*_QUERY, "bad_q", "bad_limit", "bad_quote"), 429: ("rate",), 503: _READ},
+        {
+            400: (*_QUERY, "bad_limit", "bad_window", "bad_quote", *_FILTERS),
+            429: ("rate",),
+            503: _READ,
+        },
         description=(
             "The best first: a whole address or id, the exact ticker, a ticker that begins so, "
-            "names of which words begin so; within each by liquidity."
+            "names of which words begin so; within each by liquidity. Filters are those of "
+            "`/discover`."
         ),
         parameters=(
             Parameter("q", _Q, "What to look for.", required=True, example="wif"),
             _LIMIT,
+            Parameter("window", _WINDOW, "Of figures that have one, in filters."),
+            *_FILTERED,
             _QUOTE,
         ),
         tagged=True,

@@ -122,6 +122,31 @@ class QuotedRow(Row, frozen=True, kw_only=True):
     market_cap_native: Native = UNSET
 
 
+class TrendingParts(Struct, frozen=True, kw_only=True):
+    """What a trending score is the sum of; absent: nothing is known of it."""
+
+    traders: int | UnsetType = UNSET
+    net_buyers: int | UnsetType = UNSET
+    organic: int | UnsetType = UNSET
+    turnover: int | UnsetType = UNSET
+    pace: int | UnsetType = UNSET
+    age: Annotated[int, Meta(le=0)] | UnsetType = UNSET
+
+
+class Trending(Struct, frozen=True, kw_only=True):
+    """Why a row has its place in a list by `trending` (docs/DATA.md)."""
+
+    window: str
+    score: Annotated[int, Meta(ge=0, le=10_000)]
+    parts: TrendingParts
+
+
+class ListedRow(QuotedRow, frozen=True, kw_only=True):
+    """A row of a list; with `explain` the parts of its trending score."""
+
+    trending: Trending | UnsetType = UNSET
+
+
 class NativePrice(Struct, frozen=True, kw_only=True):
     """The price of a chain's own coin."""
 
@@ -144,7 +169,7 @@ class Page(Struct, frozen=True, kw_only=True):
         Annotated[int, Meta(description="of the order that a walk goes through")] | UnsetType
     ) = UNSET
     as_of_ms: Millis
-    tokens: list[QuotedRow]
+    tokens: list[ListedRow]
     nextCursor: str | None  # noqa: N815 - the name on the wire
     total: Annotated[int, Meta(ge=0, description="tokens of the whole list, filters applied")]
     native_prices: NativePrices = UNSET

@@ -14,7 +14,9 @@ from typing import Any, Final
 import msgspec
 from starlette.types import Receive, Scope, Send
 
-from services.api.discover.query import parse_limit, parse_parameters
+from services.api.discover.filters import NO_FILTERS, Filters, parse_filters
+from services.api.discover.filters import PARAMETERS as FILTERS
+from services.api.discover.query import parse_limit, parse_parameters, parse_window
 from services.api.discover.quoting import parse_quote, quote_rows
 from services.api.live import Live
 from services.api.search.name_index import NameIndex, parse_text
@@ -24,7 +26,7 @@ from shared.edge.http.visitors import for_free
 from shared.state.orders import Orders
 from shared.state.replica import Replica
 
-PARAMETERS: Final = ("q", "limit", "quote")
+PARAMETERS: Final = ("q", "limit", "window", "quote", *(name for name in FILTERS if name != "q"))
 MATCHES: Final = ("address", "ticker", "ticker_prefix", "words")  # as the tiers of name_index.Found
 _MARK: Final = b'"same_ticker":'
 _NO: Final = (0.0, None)
@@ -44,19 +46,30 @@ class Search:
         given = parse_parameters(scope["query_string"], PARAMETERS)
         if "q" not in given:
             raise Problem(400, "bad_q", "q is what to search for", param="q")
-        text, limit = parse_text(given["q"]), parse_limit(given.get("limit"))
+        text, limit = parse_text(given.pop("q")), parse_limit(given.get("limit"))
         quote = parse_quote(given.get("quote"))
+        filters = parse_filters(given, parse_window(given))
         replica = await self._live.exact()
         with self._paying(scope):
-            page = TaggedAnswer(*hits(self._live.names, replica, text, limit, quote))
+            found = hits(self._live.names, replica, text, limit, quote=quote, filters=filters)
+        page = TaggedAnswer(*found)
         await page.for_request(scope)(scope, receive, send)
 
 
 def hits(
-    names: NameIndex, replica: Replica, text: str, limit: int, quote: str | None = None
+    names: NameIndex,
+    replica: Replica,
+    text: str,
+    limit: int,
+    *,
+    quote: str | None = None,
+    filters: Filters = NO_FILTERS,
 ) -> tuple[bytes, bytes]:
     """Return the answer's JSON and its tag."""
     found = names.find(text)
+    if filters:
+        where = filters.where(replica.committed_ms)
+        found = found.among(replica.orders.those_passing(found.ids(), where))
     marks = Marks(names, replica.orders)
     best: list[tuple[str, str]] = []  # ids, and how they were found
     for tier, match in zip(found.tiers(), MATCHES, strict=True):
@@ -65,7 +78,9 @@ def hits(
             best += [(i, match) for i in replica.orders.greatest(tier, "liquidity", room)]
     shown, prices = quote_rows([replica.rows[i] for i, _ in best], quote, replica.native)
     rows = [_hit(row, *each, marks) for row, each in zip(shown, best, strict=True)]
-    return encode_hits(replica, rows, len(found), prices), weak_tag(replica.epoch.encode(), *rows)
+    shown = rows if limit else [b"%d" % len(found)]
+    tag = weak_tag(replica.epoch.encode(), *shown)
+    return encode_hits(replica, rows, len(found), prices), tag
 
 
 class Marks:

@@ -94,6 +94,14 @@ class Found:
         """Return the sets, the best first."""
         return (self.by_address, self.by_ticker, self.by_prefix, self.by_words)
 
+    def ids(self) -> list[str]:
+        """Return all of them, in no order."""
+        return [token for tier in self.tiers() for token in tier]
+
+    def among(self, ids: frozenset[str]) -> Found:
+        """Return those that are among these."""
+        return Found(*(tier & ids for tier in self.tiers()))
+
 
 @dataclass(frozen=True, slots=True)
 class _Called:

@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 from functools import cached_property
+from typing import Final
 
+from dexwire.stream.trending import fields_of
 from services.ws.core.alerts import Event, events_of
-from shared.model import METRICS
+from shared.model import RANKED, TRENDING
 from shared.state.replica import Change
+
+# A field's label cannot be part of a JSON string, where its quotes would be escaped.
+_LABELS: Final = {
+    metric: tuple(b'"%b":' % field.encode() for field in fields)
+    for metric, fields in (
+        *((metric, (field,)) for metric, field in RANKED.items()),
+        *((metric, fields_of(window)) for metric, window in TRENDING.items()),
+    )
+}
 
 
 class News:
@@ -61,9 +72,11 @@ class News:
         change, own = self.change, "" if chain is None else f"{chain}:"
         if any(ident.startswith(own) for ident in (*self.adds, *change.dels)):
             return True
-        # A field's label cannot be part of a JSON string, where its quotes would be escaped.
-        label = b'"%b":' % METRICS[metric].encode()
-        return any(label in raw and ident.startswith(own) for ident, raw in change.sets)
+        labels = _LABELS[metric]
+        return any(
+            ident.startswith(own) and any(label in raw for label in labels)
+            for ident, raw in change.sets
+        )
 
 
 def _chain_of(ident: str) -> str:
