@@ -44,7 +44,10 @@ class Diff(Struct, frozen=True, kw_only=True, tag_field="event", tag="diff"):
 
 
 class Alert(Struct, frozen=True, kw_only=True, tag_field="event", tag="alert"):
-    """Something happened to one token. `change` is in percent, `level` 1 to 4."""
+    """Something happened to one token. `change` is in percent, `level` 1 to 4.
+
+    `kind`: `price` and `volume` moved; `listed` and `graduated` have neither figures nor level.
+    """
 
     topic: str
     version: int

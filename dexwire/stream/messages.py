@@ -106,7 +106,7 @@ class Delta(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="t"
 
 
 class Occurrence(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One alert as an `ev` carries it."""
+    """One alert as an `ev` carries it. `listed` and `graduated` have neither figures nor level."""
 
     i: Annotated[str, Meta(pattern=r"^[0-9]{1,16}(\.|$)")]
     type: str

@@ -28,6 +28,8 @@ ORDERS: Final[tuple[Order, ...]] = get_args(Order)
 WINDOWED: Final = ("volume", "price_change", "transactions", "trending", "traders")
 LIST_SIZES: Final = (10, 25, 50, 100, 200)
 LEVELS: Final = (1, 2, 3, 4)  # of alerts
+NAMED: Final = ("listed", "graduated")  # alerts without a level, which a topic may name …
+ONLY_NAMED: Final = ("listed",)  # … and which of them come on no other topic: they are many
 
 ALL: Final = "all"
 WATCHLIST: Final = "tokens"
@@ -53,11 +55,16 @@ def list_topic(sort: str, window: str, order: str, chain: str | None, size: int)
     return f"list:{sort}:{of}:{order}:{chain or ANY_CHAIN}:{size}"
 
 
-def alerts_topic(level: int = 1, *, chain: str | None = None, ident: str | None = None) -> str:
-    """Return the topic of alerts of at least a level: of all, of a chain, or of a token."""
+def alerts_topic(
+    level: int = 1, *, chain: str | None = None, ident: str | None = None, kind: str = ""
+) -> str:
+    """Return the topic of alerts of at least a level, or of one of NAMED only.
+
+    They are of all, of a chain, or of a token.
+    """
     of = f":{token_topic(ident)}" if ident else f":{chain}" if chain else ""
-    least = f":L{level}" if level > LEVELS[0] else ""
-    return f"{ALERTS}{of}{least}"
+    which = f":{kind}" if kind else f":L{level}" if level > LEVELS[0] else ""
+    return f"{ALERTS}{of}{which}"
 
 
 def is_alerts(topic: str) -> bool:

@@ -120,12 +120,14 @@ def _token(row: dict[str, Any], names: Mapping[str, str]) -> str:
 
 
 def _alert(alert: Alert, names: Mapping[str, str]) -> str:
+    name = names.get(alert.token_id, alert.token_id)
+    if alert.change is None:  # listed, graduated: nothing moved
+        return f"{alert.topic}  {alert.kind}  {name}"
     window = f" {alert.window}" if alert.window else ""
     level = f"  level {alert.level}" if alert.level is not None else ""
     moved = f"{fmt.price(alert.before)} → {fmt.price(alert.after)}"
     if alert.kind != "price":
         moved = f"{fmt.amount(alert.before)} → {fmt.amount(alert.after)}"
     return (
-        f"{alert.topic}  {alert.kind}{window} {fmt.percent(alert.change)}"
-        f"  {moved}{level}  {names.get(alert.token_id, alert.token_id)}"
+        f"{alert.topic}  {alert.kind}{window} {fmt.percent(alert.change)}  {moved}{level}  {name}"
     )

@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from services.aggregator.alerts import Crossing, Track, encode_track
+from services.aggregator.milestones import Milestone
 from shared.keys import Keys
 from shared.state import row as rows_
 from shared.state.messages import (
@@ -44,13 +45,15 @@ class Item:
     added: bool = False
     removed: bool = False
     readings: Fields = field(default_factory=dict)  # source → JSON
+    milestones: Sequence[Milestone] = ()
     crossings: Sequence[Crossing] = ()
     tracks: Mapping[str, Track] = field(default_factory=dict)  # by window
 
     @property
     def weight(self) -> int:
         """How much of a commit's budget it takes, in fields."""
-        alerts = _ALERT_WEIGHT * (len(self.crossings) + len(self.tracks))
+        events = len(self.milestones) + len(self.crossings)
+        alerts = _ALERT_WEIGHT * (events + len(self.tracks))
         return len(self.changed) + len(self.readings) + alerts + _OVERHEAD
 
 
@@ -125,10 +128,12 @@ class _DraftBuilder:
         if item.tracks:
             tracks = {window: encode_track(track) for window, track in item.tracks.items()}
             self._writes.put_alert_bases(token, tracks)
-        if item.crossings:
+        if item.milestones or item.crossings:
             names = self._names(item)
+            for milestone in item.milestones:
+                self._add_event(Alert(i=self._next_event(), type=milestone, id=token), names)
             for crossing in item.crossings:
-                self._add_event(token, crossing, names)
+                self._add_event(self._crossed(token, crossing), names)
         if item.changed:
             self._put_row(item)
 
@@ -156,21 +161,24 @@ class _DraftBuilder:
         fields = rows_.patch(held, item.changed)
         return {name: rows_.text(fields[name]) for name in _NAMES if name in fields}
 
-    def _add_event(self, token: str, crossing: Crossing, names: Mapping[str, str]) -> None:
-        event = encode_alert(
-            Alert(
-                i=f"{self._version}.{len(self._events)}",
-                type=crossing.type,
-                id=token,
-                w=crossing.window,
-                dir="up" if crossing.move.change > 0 else "down",
-                chg=round(crossing.move.change, 2),
-                from_=crossing.move.base,
-                to=crossing.move.value,
-                lvl=crossing.level,
-                **names,
-            )
+    def _next_event(self) -> str:
+        return f"{self._version}.{len(self._events)}"
+
+    def _crossed(self, token: str, crossing: Crossing) -> Alert:
+        return Alert(
+            i=self._next_event(),
+            type=crossing.type,
+            id=token,
+            w=crossing.window,
+            dir="up" if crossing.move.change > 0 else "down",
+            chg=round(crossing.move.change, 2),
+            from_=crossing.move.base,
+            to=crossing.move.value,
+            lvl=crossing.level,
         )
+
+    def _add_event(self, alert: Alert, names: Mapping[str, str]) -> None:
+        event = encode_alert(msgspec.structs.replace(alert, **names))
         self._events.append(msgspec.Raw(event))
         self._writes.add_event(event, self._stamp.ts)
 

@@ -14,6 +14,7 @@ from shared.errors import Diverged, Fenced
 from shared.process.measure import SIZES, STAGE_S, WORK_S, Histogram, ServerLoad
 
 Outcome = Literal["ok", "full", "fenced", "diverged", "error"]
+_NO_LEVEL: Final = "-"
 OUTCOMES: Final[tuple[Outcome, ...]] = ("ok", "full", "fenced", "diverged", "error")
 
 
@@ -47,6 +48,7 @@ class AggregatorCounts:
         tokens = 0
         for item in items:
             tokens += 1
+            self.alerts.update((milestone, _NO_LEVEL) for milestone in item.milestones)
             self.alerts.update((crossing.type, str(crossing.level)) for crossing in item.crossings)
         self.commits["ok"] += 1
         self.commit_s.observe(seconds)

@@ -11,6 +11,7 @@ import msgspec
 from services.aggregator.alerts import UNJUDGED, AlertBook
 from services.aggregator.commit import Item
 from services.aggregator.memory import Memory
+from services.aggregator.milestones import milestones
 from services.aggregator.noise import NoiseFloors, RowDiff, diff
 from services.aggregator.tickers import Tickers
 from shared.chains import split_token_id
@@ -27,7 +28,8 @@ _decode_json: Final = msgspec.json.Decoder(dict[str, Any]).decode
 class Merger:
     """Merges tokens into the items of a commit.
 
-    Tokens whose batches wait for an answer are saved in any case.
+    Tokens whose batches wait for an answer are saved in any case. Until `quiet_until_ms` a new row
+    is no event.
     """
 
     memory: Memory
@@ -36,6 +38,7 @@ class Merger:
     floors: NoiseFloors
     alerts: AlertBook = field(default_factory=AlertBook)
     tickers: Tickers = field(default_factory=Tickers)
+    quiet_until_ms: int = 0
 
     def items(self, tokens: Iterable[str], now_ms: int, saved: frozenset[str]) -> Iterator[Item]:
         """Merge the tokens again and yield what changed; dead ones leave the memory too."""
@@ -74,9 +77,10 @@ class Merger:
         if not changed and not readings:
             return None
         judged = self.alerts.judge(token, before, change.set, now_ms) if change else UNJUDGED
+        reached = milestones(before, change.set, now_ms, self.quiet_until_ms) if change else ()
         return Item(
             token, changed=changed, added=not known, readings=readings,
-            crossings=judged.crossings, tracks=judged.tracks,
+            milestones=reached, crossings=judged.crossings, tracks=judged.tracks,
         )  # fmt: skip
 
     def _schedule(

@@ -19,6 +19,7 @@ from services.aggregator.context import AggregatorContext
 from services.aggregator.history import LogHistory
 from services.aggregator.intake import WaitingBatch
 from services.aggregator.merger import Merger
+from services.aggregator.milestones import QUIET_MS
 from services.aggregator.repeat import repeat, wait
 from services.aggregator.tickers import Tickers
 from services.aggregator.verified import Verified
@@ -52,9 +53,10 @@ async def take_over(context: AggregatorContext, fence: str) -> Term:
         inherited = await _begin_epoch(context, fence, verified, meta)
     elif replica.seeding:  # the term that began the epoch ended before its first window was whole
         inherited = await _inherit(context, verified)
+    quiet_until_ms = context.clock.now_ms() + QUIET_MS if replica.seeding else 0
     merger = Merger(
         context.memory, replica, settings.merge_rules(), settings.noise_floors(), alerts,
-        Tickers(replica.rows),
+        Tickers(replica.rows), quiet_until_ms,
     )  # fmt: skip
     term = Term(context, fence, merger=merger, verified=verified, inherited=inherited)
     context.counts.takeovers += 1

@@ -42,17 +42,21 @@ class Commit(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="t
 
 
 class Alert(Struct, frozen=True, kw_only=True):
-    """One entry of a commit's `ev`: a figure has crossed a level of its change over a window."""
+    """One entry of a commit's `ev`.
+
+    `price` and `volume`: a figure has crossed a level of its change over a window. `listed`: the
+    token's row is new. `graduated`: its stage became that. Those two have no figures.
+    """
 
     i: str  # `<version>.<n>`: its n-th event; unique within an epoch
-    type: Literal["price", "volume"]
+    type: Literal["price", "volume", "listed", "graduated"]
     id: str
-    w: str  # window
-    dir: Literal["up", "down"]
-    chg: float  # percent of `from`, signed, two decimals
-    from_: float = msgspec.field(name="from")  # committed one window ago
-    to: float  # committed now
-    lvl: int  # 1-4
+    w: str | UnsetType = UNSET  # window
+    dir: Literal["up", "down"] | UnsetType = UNSET
+    chg: float | UnsetType = UNSET  # percent of `from`, signed, two decimals
+    from_: float | UnsetType = msgspec.field(name="from", default=UNSET)  # one window ago
+    to: float | UnsetType = UNSET  # committed now
+    lvl: int | UnsetType = UNSET  # 1-4
     token_name: str | UnsetType = UNSET  # as the row says with this commit; absent: unknown
     token_ticker: str | UnsetType = UNSET
 

@@ -89,15 +89,15 @@ async def in_diffs(store: Store) -> list[Alert]:
     return found
 
 
-def counted(alerts: Iterable[Alert]) -> dict[tuple[str, str, int, str], int]:
-    found: dict[tuple[str, str, int, str], int] = {}
+def counted(alerts: Iterable[Alert]) -> dict[tuple[object, ...], int]:
+    found: dict[tuple[object, ...], int] = {}
     for alert in alerts:
         key = (alert.type, alert.dir, alert.lvl, alert.id)
         found[key] = found.get(key, 0) + 1
     return found
 
 
-def once(*sides: tuple[str, str, int]) -> dict[tuple[str, str, int, str], int]:
+def once(*sides: tuple[str, str, int]) -> dict[tuple[object, ...], int]:
     """Each of these, exactly once for every token."""
     return {(*side, f"solana:{name}"): 1 for side in sides for name in NAMES}
 

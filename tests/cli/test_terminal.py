@@ -216,6 +216,10 @@ def test_a_figure_that_moved_is_coloured_for_a_moment() -> None:
             ),
             "alerts  price 5m ▲ +31.40%  $1.00 → $1.31  level 2  s:A",
         ),
+        (
+            Alert(topic="alerts", version=5, key="5.1", kind="graduated", token_id="s:A"),
+            "alerts  graduated  s:A",
+        ),
     ],
 )
 def test_an_event_is_one_line(event: Any, text: str) -> None:  # noqa: ANN401

@@ -6,7 +6,7 @@ import re
 import secrets
 import time
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -20,6 +20,7 @@ from shared.state.replica import Replica
 from shared.state.row import Fields
 from shared.state.store import Store
 
+Level: TypeAlias = int | Literal["listed", "graduated"]  # of an alert, or what has none
 Rows = dict[str, dict[str, Any]]  # id → row, as JSON says it
 
 
@@ -29,11 +30,19 @@ def token(name: str, chain: str = "solana", **fields: object) -> dict[str, dict[
     return {f"{chain}:{name}": values}
 
 
-def alert(i: str, ident: str, level: int) -> bytes:
-    """One entry of a commit's `ev`."""
+def alert(i: str, ident: str, level: Level) -> bytes:
+    """One entry of a commit's `ev`: a move of a level, or something without one."""
+    if not isinstance(level, int):
+        return encode_alert(Alert(i=i, type=level, id=ident))
     return encode_alert(
         Alert(i=i, type="price", id=ident, w="5m", dir="up", chg=31.4, from_=1.0, to=1.3, lvl=level)
     )
+
+
+def _carries(entry: Mapping[str, Any], least: int, kind: str | None) -> bool:
+    if kind:
+        return bool(entry["type"] == kind)
+    return bool(entry["type"] != "listed" and entry.get("lvl", 1) >= least)
 
 
 def encoded(ident: str, changes: Mapping[str, object], version: int) -> Fields:
@@ -77,7 +86,7 @@ class Ledger:
         put: Mapping[str, Mapping[str, object]] | None = None,
         remove: Iterable[str] = (),
         *,
-        alerts: Iterable[tuple[str, int]] = (),
+        alerts: Iterable[tuple[str, Level]] = (),
         acks: Iterable[str] = (),
         seeding: bool = False,
         ts: int = 1_790_000_000_000,
@@ -178,16 +187,19 @@ class Ledger:
 
     def alerts_of(self, name: str, epoch: str, after: int, upto: int) -> list[str]:
         """Return `i` of the alerts of a topic in (after, upto]."""
-        found = re.fullmatch(r"alerts(?::(?!L[1-4]\Z)(.+?))?(?::L([1-4]))?", name)
+        kinds = "listed|graduated"
+        found = re.fullmatch(
+            rf"alerts(?::(?!(?:L[1-4]|{kinds})\Z)(.+?))?(?::(?:L([1-4])|({kinds})))?", name
+        )
         assert found is not None
-        of, least = found[1] or "", int(found[2] or 1)
+        of, least, kind = found[1] or "", int(found[2] or 1), found[3]
         own = of.removeprefix("token:")
         whole = of != own  # one token
         return [
             entry["i"]
             for v, raw in self.alerts_of_epoch.get(epoch, ())
             if after < v <= upto
-            and (entry := msgspec.json.decode(raw))["lvl"] >= least
+            and _carries(entry := msgspec.json.decode(raw), least, kind)
             and (entry["id"] == own if whole else entry["id"].startswith(f"{own}:" if own else ""))
         ]
 
@@ -242,7 +254,7 @@ class Writer:
         put: Mapping[str, Mapping[str, object]] | Iterable[Mapping[str, object]] = (),
         remove: Iterable[str] = (),
         *,
-        alerts: Iterable[tuple[str, int]] = (),
+        alerts: Iterable[tuple[str, Level]] = (),
         readings: Mapping[str, Fields] | None = None,
         acks: Iterable[str] = (),
         seeding: bool = False,

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from services.ws.core.session import Session
 from shared.state.messages import Heartbeat, encode
-from tests.testkit.commits import Ledger
+from tests.testkit.commits import Ledger, Level
 from tests.testkit.hub import FakeSink
 from tests.testkit.model_gateway import LedgerStore, ModelGateway, at_once
 from tests.testkit.reference_client import RESUME, ReferenceClient
@@ -35,6 +35,7 @@ TOPICS: Final = (
     "alerts",
     "alerts:solana:L3",
     "alerts:token:base:T1",
+    "alerts:solana:listed",
 )
 
 
@@ -85,7 +86,8 @@ class Play:
         put = {i: self.row(i) for i in picked if i not in removed}
         if dice.random() < self.forgetful:
             ledger.horizon = dice.randint(max(ledger.horizon, ledger.version - 4), ledger.version)
-        alerts = [(i, dice.randint(1, 4)) for i in put if dice.random() < 0.2]
+        levels: tuple[Level, ...] = (1, 2, 3, 4, "listed", "graduated")
+        alerts = [(i, dice.choice(levels)) for i in put if dice.random() < 0.3]
         self.publish(ledger.commit(put, removed, alerts=alerts))
 
     def row(self, ident: str) -> dict[str, object]:

@@ -10,7 +10,7 @@ from services.ws.alert_history import read_history
 from shared import keys as keys_
 from shared.keys import Keys
 from shared.redis.connect import Redis
-from tests.testkit.commits import Ledger, Writer, token
+from tests.testkit.commits import Ledger, Level, Writer, token
 from tests.testkit.gateway import StartGateway, joined, receive
 from tests.testkit.hub import FakeGateway, enter
 from tests.testkit.wait import eventually
@@ -57,6 +57,34 @@ def test_a_topic_receives_its_alerts_of_its_level_and_above(
     frames = sink.drain()
     assert alert_ids(frames) == heard
     assert all((f["t"], f["k"], f["pv"], f["v"]) == ("ev", topic, 1, 2) for f in frames)
+
+
+@pytest.mark.parametrize(
+    ("topic", "heard"),
+    [
+        ("alerts", ["2.0", "2.2", "2.3"]),
+        ("alerts:L2", []),
+        ("alerts:listed", ["2.1"]),
+        ("alerts:graduated", ["2.2", "2.3"]),
+        ("alerts:solana", ["2.0", "2.2"]),
+        ("alerts:solana:graduated", ["2.2"]),
+        ("alerts:token:solana:A:listed", []),
+        ("alerts:token:base:B:listed", ["2.1"]),
+        ("alerts:token:base:B", ["2.3"]),
+    ],
+)
+def test_what_is_listed_comes_only_where_it_is_named(
+    ledger: Ledger, gateway: FakeGateway, topic: str, heard: list[str]
+) -> None:
+    _, sink = enter(gateway, topic)
+    sink.drain()
+
+    alerts: list[tuple[str, Level]] = [(A, 1), (B, "listed"), (A, "graduated"), (B, "graduated")]
+    gateway.follow(ledger.commit(token("A", price=2), alerts=alerts))
+
+    assert alert_ids(sink.drain()) == heard
+    _, late = enter(gateway, topic, since=("e1", 1))
+    assert alert_ids(late.drain()) == heard
 
 
 def test_a_resume_is_sent_what_it_missed(ledger: Ledger, gateway: FakeGateway) -> None:

@@ -40,6 +40,9 @@ from services.ws.core.topics import BadTopic, parse_topic, split_names
         ("alerts:L3", "alerts:L3"),
         ("alerts:eth", "alerts:ethereum"),
         ("alerts:solana:L2", "alerts:solana:L2"),
+        ("alerts:listed", "alerts:listed"),
+        ("alerts:eth:graduated", "alerts:ethereum:graduated"),
+        ("alerts:token:sui:0x2::sui::listed", "alerts:token:sui:0x2::sui::listed"),
         ("alerts:token:sui:0x2::sui::SUI:L4", "alerts:token:sui:0x2::sui::SUI:L4"),
     ],
 )
@@ -78,6 +81,7 @@ def test_a_topic_has_one_spelling(written: str, canonical: str) -> None:
         ("list:volume:5m:desc::50", "bad_topic"),
         ("alerts:", "bad_topic"),
         ("alerts:L5", "bad_topic"),
+        ("alerts:listed:L2", "bad_topic"),
         ("alerts:a/b", "bad_topic"),
         ("alerts:token:solana", "bad_topic"),
     ],

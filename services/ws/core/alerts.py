@@ -11,6 +11,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import takewhile
 
+from msgspec import UNSET
+
+from dexwire.stream.topics import LEVELS
 from shared.keys import ALERTS_MAX_ENTRIES
 from shared.state.messages import Commit, decode_alert
 
@@ -21,7 +24,8 @@ class Event:
 
     v: int
     ident: str  # token id
-    level: int  # 1-4
+    kind: str  # "price", "volume", "listed", "graduated"
+    level: int  # 1-4; 1 of what has no level
     raw: bytes  # JSON
 
 
@@ -31,7 +35,7 @@ def event(v: int, raw: bytes) -> Event | None:
         alert = decode_alert(raw)
     except ValueError:
         return None
-    return Event(v, alert.id, alert.lvl, raw)
+    return Event(v, alert.id, alert.type, LEVELS[0] if alert.lvl is UNSET else alert.lvl, raw)
 
 
 def events_of(commit: Commit) -> Iterator[Event]:

@@ -11,7 +11,15 @@ from typing import Final
 
 from dexwire.stream.limits import LISTS_PER_ADDRESS
 from dexwire.stream.messages import ErrorCode
-from dexwire.stream.topics import ALL, LEVELS, alerts_topic, chain_topic, token_topic
+from dexwire.stream.topics import (
+    ALL,
+    LEVELS,
+    NAMED,
+    ONLY_NAMED,
+    alerts_topic,
+    chain_topic,
+    token_topic,
+)
 from services.ws.core.alerts import AlertLog
 from services.ws.core.news import News
 from services.ws.core.rooms import Room, TopicSet
@@ -170,11 +178,13 @@ class Register:
 
 
 def _alert_names(news: News) -> set[str]:
-    names = set()
+    names: set[str] = set()
     for event in news.events:
         chain = event.ident.partition(":")[0]
-        for level in LEVELS[: event.level]:
-            names.add(alerts_topic(level))
-            names.add(alerts_topic(level, chain=chain))
-            names.add(alerts_topic(level, ident=event.ident))
+        for of, ident in ((None, None), (chain, None), (None, event.ident)):
+            if event.kind in NAMED:
+                names.add(alerts_topic(chain=of, ident=ident, kind=event.kind))
+            if event.kind not in ONLY_NAMED:
+                levels = LEVELS[: event.level]
+                names.update(alerts_topic(level, chain=of, ident=ident) for level in levels)
     return names

@@ -12,6 +12,7 @@ from dexwire.stream.topics import (
     LEVELS,
     LIST_FORM,
     LIST_SIZES,
+    NAMED,
     NO_WINDOW,
     ORDERS,
     SORTS,
@@ -27,6 +28,9 @@ Kind = Literal["rows", "token", "list", "tokens", "alerts"]
 _QUOTED: Final = 64  # characters of the input that an error repeats
 _COMMA = re.compile(r",(?![^<>]*>)")
 _LEVEL = re.compile(rf"(?:\A|:)L([{LEVELS[0]}-{LEVELS[-1]}])\Z")
+
+# A single colon: a Move type may end in `::listed`.
+_EVENT = re.compile(rf"(?:\A|(?<!:):)({'|'.join(NAMED)})\Z")
 
 
 class BadTopic(ValueError):
@@ -58,7 +62,8 @@ class Topic:
     token_id: str | None = None
     kind: Kind = "rows"
     ranking: ListRanking | None = None  # of a list
-    level: int = 1  # the least level of alerts
+    level: int = 1  # the least level of alerts …
+    event: str = ""  # … or their only type
     watched: tuple[str, ...] = ()  # token ids of a watchlist
     owner: str = ""  # whose watchlist, and which edit of it
 
@@ -154,9 +159,13 @@ def _list_topic(rest: str) -> Topic:
 def _alerts_topic(name: str, rest: str) -> Topic:
     if rest == "" and name != names.ALERTS:
         raise BadTopic("unknown topic 'alerts:'")
-    found = _LEVEL.search(rest)
-    level = int(found[1]) if found else 1
+    level_name, event_name = _LEVEL.search(rest), _EVENT.search(rest)
+    found = level_name or event_name
+    level = int(level_name[1]) if level_name else LEVELS[0]
+    event = event_name[1] if event_name and not level_name else ""
     of = rest[: found.start()] if found else rest
+    if level_name and _EVENT.search(of):
+        raise BadTopic(f"what is {' or '.join(NAMED)} has no level")
     chain, ident = None, None
     if of.startswith("token:"):
         ident = parse_token_id(of.removeprefix("token:"))
@@ -164,5 +173,5 @@ def _alerts_topic(name: str, rest: str) -> Topic:
         raise BadTopic(f"no level '{of[:_QUOTED]}'; one of {' '.join(f'L{n}' for n in LEVELS)}")
     elif of:
         chain = _chain(of)
-    canonical = names.alerts_topic(level, chain=chain, ident=ident)
-    return Topic(canonical, chain=chain, token_id=ident, kind="alerts", level=level)
+    canonical = names.alerts_topic(level, chain=chain, ident=ident, kind=event)
+    return Topic(canonical, chain=chain, token_id=ident, kind="alerts", level=level, event=event)

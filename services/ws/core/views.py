@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
+from dexwire.stream.topics import ONLY_NAMED
 from services.ws.core.alerts import AlertLog, Event
 from services.ws.core.frames import Body, quote
 from services.ws.core.news import News
@@ -216,10 +217,16 @@ class AlertsView:
         return tuple(
             event.raw
             for event in events
-            if event.level >= topic.level
+            if _carries(topic, event)
             and event.ident.startswith(own)
             and (topic.token_id is None or event.ident == topic.token_id)
         )
+
+
+def _carries(topic: Topic, event: Event) -> bool:
+    if topic.event:
+        return event.kind == topic.event
+    return event.kind not in ONLY_NAMED and event.level >= topic.level
 
 
 def view_of(topic: Topic, alerts: AlertLog) -> TopicView:

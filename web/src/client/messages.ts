@@ -108,7 +108,7 @@ export interface Lost {
   to?: number;
 }
 
-/** One alert as an `ev` carries it. */
+/** One alert as an `ev` carries it. `listed` and `graduated` have neither figures nor level. */
 export interface Occurrence {
   i: string;
   type: string;
