@@ -133,7 +133,7 @@ def test_newcomers_arrive_and_are_forgotten() -> None:
     soon = {token.address for token in MARKET.at(NOON + HOUR_MS // 4).newcomers}
     later = {token.address for token in MARKET.at(NOON + 2 * HOUR_MS).newcomers}
     assert len(now) == 120
-    assert len(soon - now) == 40
+    assert len(soon - now) == 60
     assert now & later == set()
 
 

@@ -1,6 +1,6 @@
 """Tokens that are born while one watches: most of them on a curve, of which many graduate.
 
-What becomes of one follows from its number, so that in any two minutes some graduate: the even ones
+What becomes of one follows from its number, so that one graduates in any minute: the even ones
 do, one after a short climb and the next after a long one; of the odd ones half stall on their
 curve, and half begin on an exchange.
 """
@@ -25,8 +25,8 @@ from services.replay.market.model import MINUTE_MS, Launch, MarketToken, Pool
 from services.replay.market.moves import magnitude
 from services.replay.market.noise import key_of, mix, uniform
 
-STAY_MS: Final = 45 * MINUTE_MS  # then a newcomer is forgotten
-_TRADED_MS: Final = 36 * MINUTE_MS
+STAY_MS: Final = 30 * MINUTE_MS  # then a newcomer is forgotten
+_TRADED_MS: Final = 25 * MINUTE_MS
 _MIGRATION_MS: Final = 15_000  # from the end of the curve to the pool of the exchange
 _LONGEST_CLIMB_MS: Final = 15 * MINUTE_MS
 _END_OF_CURVE_USD: Final = 62_000  # what all of a token is worth there
@@ -76,7 +76,7 @@ def _chain_of(key: int, birth: int) -> str:
     if birth % 4 == 3:
         return chain_of(key)
     # The short climbs are all of Solana, where every source sees them.
-    return "bsc" if birth % 4 and uniform(key, 33) < 0.35 else "solana"
+    return "bsc" if birth % 4 and uniform(key, 33) < 0.25 else "solana"
 
 
 def _launch(key: int, birth: int, born_ms: int, step_ms: int) -> Launch | None:
@@ -108,7 +108,7 @@ def _drained_ms(key: int, launch: Launch | None, born_ms: int) -> int:
     if uniform(key, 36) >= 0.2 or (launch and not launch.graduates_ms):
         return 0
     opened_ms = launch.graduates_ms if launch else born_ms
-    return opened_ms + int((3 + 9 * uniform(key, 37)) * MINUTE_MS)
+    return opened_ms + int((3 + 6 * uniform(key, 37)) * MINUTE_MS)
 
 
 def newcomer_pools(token: MarketToken, quotes: tuple[MarketToken, ...]) -> tuple[Pool, ...]:
