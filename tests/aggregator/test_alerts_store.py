@@ -161,6 +161,36 @@ async def test_each_crossing_is_reported_once_over_takeovers(
     assert cut_short, "no leader vanished amid its window"
 
 
+async def test_a_token_is_listed_and_graduates_once_over_restarts(
+    redis_url: str, redis: Redis, keys: Keys, store: Store
+) -> None:
+    async def has(ident: str, **fields: object) -> bool:
+        row = (await store.rows([ident])).get(ident, {})
+        return {name: msgspec.json.encode(value) for name, value in fields.items()}.items() <= (
+            row.items()
+        )
+
+    async with aggregator(redis_url, keys):
+        await has_leader(store)
+        await publish(redis, keys, [reading("Old", price=1.0)], source="jupiter")
+        await reaches(store, 1)
+    assert await logged(store) == []  # in the first minute of an epoch every row is new
+
+    for price, stage in enumerate(("curve", "completed", "graduated", "graduated"), start=1):
+        new = reading("New", price=float(price), launchpad="pump.fun", stage=stage)
+        async with aggregator(redis_url, keys):
+            await has_leader(store)
+            await publish(redis, keys, [new], source="jupiter")
+            await eventually(partial(has, "solana:New", stage=stage, price=float(price)))
+
+    events = await logged(store)
+    assert events == await in_diffs(store)
+    assert [(event.type, event.id) for event in events] == [
+        ("listed", "solana:New"),
+        ("graduated", "solana:New"),
+    ]
+
+
 async def _listeners(redis: Redis, keys: Keys, count: int) -> bool:
     return dict(await redis.pubsub_numsub(keys.raw_tokens))[keys.raw_tokens.encode()] == count
 

@@ -12,21 +12,19 @@ from typing import Any, Final
 
 import msgspec
 import pytest
-import uvicorn
 
 from dexwire.runfile import DEFAULT_FOLDER, find_running
 from dexwire.server.up.net import http_get
 from services.fetcher.counts import FetcherCounts
 from services.fetcher.poster import Poster, open_post_client
 from services.fetcher.status import StatusBoard
-from services.replay.routes import build_app
-from services.replay.settings import ReplaySettings
 from shared.keys import Keys
 from shared.model import Reading, ReadingBatch
 from shared.redis.connect import Redis
 from shared.sources import POLLED
 from tests.testkit.api import consume
 from tests.testkit.process import Process, free_port
+from tests.testkit.replay import serve_replay
 from tests.testkit.wait import eventually, happening
 
 Spawn = Callable[..., Process]
@@ -41,21 +39,8 @@ OF_THE_WAY: Final = {"rv", "observed_ms", "price_spread_pct"}
 async def standing_market() -> AsyncIterator[dict[str, str]]:
     """Serve the replayed market of one moment; yield the settings of a fetcher of it."""
     now_ms = time.time_ns() // 1_000_000
-    app = build_app(ReplaySettings(replay_tokens=MARKET), lambda: now_ms)
-    port = free_port()
-    server = uvicorn.Server(uvicorn.Config(app, port=port, log_config=None, lifespan="off"))
-    serving = asyncio.create_task(server.serve())
-    base = f"http://127.0.0.1:{port}"
-    try:
-        yield {
-            "DEXSCREENER_URL": f"{base}/dexscreener",
-            "JUPITER_URL": f"{base}/jupiter",
-            "GECKOTERMINAL_URL": f"{base}/geckoterminal/api/v2",
-            "FETCH_RATE_FACTOR": "20",
-        }
-    finally:
-        server.should_exit = True
-        await serving
+    async with serve_replay(lambda: now_ms, tokens=MARKET) as market:
+        yield {**market, "FETCH_RATE_FACTOR": "20"}
 
 
 @asynccontextmanager

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
+import uvicorn
 from msgspec import Struct, field
 
 from services.replay.app import build_app
 from services.replay.settings import ReplaySettings
+from tests.testkit.process import free_port
 
 NOON = 1_795_262_400_000  # 21 November 2026, 12:00 UTC
 # Coverage and a loaded machine: speed tests are there for what is slower by orders of magnitude.
@@ -44,6 +47,25 @@ async def replay(*, tokens: int = 0, seed: int = 1, now_ms: int = NOON) -> Async
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://replay") as client:
         yield Replay(client, clock)
+
+
+@asynccontextmanager
+async def serve_replay(now_ms: Callable[[], int], *, tokens: int) -> AsyncIterator[dict[str, str]]:
+    """Serve the replayed market by this clock; yield the settings of a fetcher of it."""
+    app = build_app(ReplaySettings(replay_tokens=tokens), now_ms)
+    port = free_port()
+    server = uvicorn.Server(uvicorn.Config(app, port=port, log_config=None, lifespan="off"))
+    serving = asyncio.create_task(server.serve())
+    base = f"http://127.0.0.1:{port}"
+    try:
+        yield {
+            "DEXSCREENER_URL": f"{base}/dexscreener",
+            "JUPITER_URL": f"{base}/jupiter",
+            "GECKOTERMINAL_URL": f"{base}/geckoterminal/api/v2",
+        }
+    finally:
+        server.should_exit = True
+        await serving
 
 
 class Shape(Struct):
