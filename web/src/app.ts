@@ -5,6 +5,7 @@ import { Inbox } from "./chrome/inbox";
 import { keptLooks, Looks } from "./chrome/looks";
 import type { ChromeState, Panel, SheetOf } from "./chrome/state";
 import { curl } from "./model/curl";
+import { Feed } from "./model/feed";
 import { NO_LINE } from "./model/history";
 import { sourceLinks } from "./model/links";
 import { Market } from "./model/market";
@@ -26,6 +27,7 @@ export class App {
   private readonly inbox: Inbox;
   private readonly presets = new Presets();
   readonly starred = new KeptSet("dexwire:starred", WATCHED);
+  private feed: Feed | null = null;
   market: Market | null = null;
   private table: Table | null = null;
   selected = ""; // the row that the keys are about
@@ -79,13 +81,14 @@ export class App {
     const config = await this.server.configure();
     const url = new URL(config.ws_url, location.href.replace(/^http/, "ws")).href;
     this.store.set({ config, error: "" });
-    this.market = new Market(url, this.state.query, this.starred, {
-      onChange: () => this.changed(),
+    this.feed = new Feed(url, this.starred, {
       onStatus: (status) => this.store.set({ status }),
       onAlerts: (events) => this.inbox.add(events),
     });
+    this.market = new Market(this.feed, this.state.query, { onChange: () => this.changed() });
     this.market.start();
-    if (this.state.query.token !== "") this.market.followToken(this.state.query.token);
+    this.feed.open();
+    if (this.state.query.token !== "") this.feed.followToken(this.state.query.token);
     setInterval(() => this.market?.reorder(), AGES_EVERY_MS);
   }
 
@@ -228,6 +231,7 @@ export class App {
       this.table?.renew();
     }
     this.market?.ask(query);
+    if (query.token !== before.token) this.feed?.followToken(query.token);
     this.changed();
   }
 

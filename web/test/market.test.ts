@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { Row } from "../src/client";
 import { NO_FILTERS } from "../src/model/filters";
+import { Feed } from "../src/model/feed";
 import { Market } from "../src/model/market";
 import { DEFAULTS, type Query } from "../src/model/query";
 import { KeptSet } from "../src/model/store";
@@ -49,8 +50,9 @@ const fetched: string[] = [];
 let tokens: Row[] = [];
 
 function market(news: Partial<Query>): Market {
-  const events = { onChange() {}, onStatus() {}, onAlerts() {} };
-  const made = new Market("ws://gateway/ws", { ...DEFAULTS, ...news }, new KeptSet("stars", 500), events);
+  const feed = new Feed("ws://gateway/ws", new KeptSet("stars", 500), { onStatus() {}, onAlerts() {} });
+  const made = new Market(feed, { ...DEFAULTS, ...news }, { onChange() {} });
+  feed.open();
   made.start();
   return made;
 }

@@ -3,23 +3,18 @@
  * what only the server knows (a search, limits) is requested again and again, and its rows are
  * followed by their ids. docs/ARCHITECTURE.md says which, and how late a row may come.
  */
-import { DiscoverStream, type Occurrence, type Row, type Status, type TopicState } from "../client";
-import { ALERTS, WATCHLIST } from "../client/messages";
+import type { DiscoverStream, Row, TopicState } from "../client";
 import { textOf } from "./filters";
 import { Poller, type Answer, type Problem, type PageRequest } from "./poller";
-import { Followed } from "./followed";
+import type { Feed } from "./feed";
 import { Frozen } from "./frozen";
-import { History } from "./history";
+import type { History } from "./history";
 import { listedRows, starredRows, type Source } from "./order";
-import { Patience } from "./patience";
 import { isPolled, listTopic, wanted, wholeTopic, type Query } from "./query";
-import type { KeptSet } from "./store";
 
 export interface MarketEvents {
   /** Rows or their order may have changed: draw at the next frame. */
   onChange(): void;
-  onStatus(status: Status): void;
-  onAlerts(events: Occurrence[]): void;
 }
 
 const ASK_EVERY_MS = 2_000; // how long a row that came to meet the limits may be missing
@@ -28,32 +23,26 @@ const FIRST_ROWS = 100; // requested before the stream sends them all
 const TYPING_MS = 180; // a search is sent when the keys rest
 
 export class Market {
-  readonly history = new History();
-  readonly stream: DiscoverStream;
   query: Query;
   /** Whether what is shown is of this query; before, rows at hand that pass it are. */
   loaded = false;
   /** Why the server's word is missing or old, null while it is not. */
   problem: Problem | null = null;
-  /** Whether the list is polled because there is no stream. */
-  polling = false;
   updates = 0; // row changes received, for measurements
   private readonly poller: Poller;
   private readonly counter: Poller;
+  private running = false;
   private topic = ""; // of the stream; "" while the rows are polled
+  private subscribed = false; // to the topic
   private answer: (Answer & { byId: Map<string, Row> }) | null = null;
   private interim = new Map<string, Row>(); // what was shown before, until the server has answered
   private serverTotal: number | null = null;
-  private readonly followed: Followed;
   private readonly frozen = new Frozen();
   private wantedCache: string[] | null = null;
-  private drawerTopic = "";
-  private readonly patience = new Patience((polling) => this.poll(polling));
 
   constructor(
-    url: string,
+    private readonly feed: Feed,
     query: Query,
-    private readonly starred: KeptSet,
     private readonly events: MarketEvents,
   ) {
     this.query = query;
@@ -68,21 +57,44 @@ export class Market {
       },
       onProblem: () => {}, // the number stays as it was
     });
-    this.stream = new DiscoverStream(url, {
-      onSnap: (topic, state) => this.onSnap(topic, state),
+    feed.join({
+      onSnap: (topic) => this.onSnap(topic),
       onDiff: (topic, state, changed) => this.onDiff(topic, state, changed),
-      onEvents: (_, alerts) => events.onAlerts(alerts),
-      onStatus: (status) => this.onStatus(status),
       onRefused: (topics) => this.onRefused(topics),
+      onPolling: (polling) => this.onPolling(polling),
     });
-    this.followed = new Followed(this.stream, starred);
+  }
+
+  get stream(): DiscoverStream {
+    return this.feed.stream;
+  }
+
+  get history(): History {
+    return this.feed.history;
+  }
+
+  /** Whether the list is polled because there is no stream. */
+  get polling(): boolean {
+    return this.feed.polling;
   }
 
   start(): void {
+    if (this.running) return;
+    this.running = true;
     this.follow(0);
-    this.stream.open();
-    this.stream.subscribe(ALERTS);
     this.watch();
+  }
+
+  /** Follow and request nothing, until it is started again. */
+  stop(): void {
+    if (!this.running) return;
+    this.running = false;
+    this.poller.stop();
+    this.counter.stop();
+    this.leave();
+    this.topic = "";
+    this.frozen.release();
+    this.feed.followed.only(this, []);
   }
 
   /** Show something else. */
@@ -91,11 +103,10 @@ export class Market {
     this.query = query;
     this.wantedCache = null;
     const differs = wanted(before).path !== wanted(query).path || before.depth !== query.depth;
-    if (differs || isPolled(before) !== isPolled(query)) {
+    if (this.running && (differs || isPolled(before) !== isPolled(query))) {
       this.release();
       this.follow(before.q === query.q ? 0 : TYPING_MS);
     }
-    if (query.token !== before.token) this.followToken(query.token);
     this.events.onChange();
   }
 
@@ -104,10 +115,8 @@ export class Market {
   row(id: string): Row | undefined {
     const { topics } = this.stream.state;
     const answered = this.answer?.byId.get(id);
-    const streamed =
-      this.ofEpoch(topics.get(this.topic))?.rows.get(id) ??
-      this.ofEpoch(topics.get(WATCHLIST))?.rows.get(id) ??
-      this.ofEpoch(topics.get(this.drawerTopic))?.rows.get(id);
+    let streamed: Row | undefined;
+    for (const topic of [this.topic, ...this.feed.tokenTopics]) streamed ??= this.ofEpoch(topics.get(topic))?.rows.get(id);
     return newer(streamed, answered) ?? this.frozen.row(id) ?? this.interim.get(id);
   }
 
@@ -178,7 +187,7 @@ export class Market {
 
   /** Tell the gateway which tokens to follow: those found, and those on the watchlist. */
   watch(): void {
-    this.followed.only(this.topic === "" ? (this.answer?.byId.keys() ?? []) : []);
+    this.feed.followed.only(this, this.running && this.topic === "" ? (this.answer?.byId.keys() ?? []) : []);
     this.reorder();
   }
 
@@ -193,7 +202,7 @@ export class Market {
   }
 
   private starredRows(): Row[] {
-    return [...this.starred.values].map((id) => this.row(id)).filter((row) => row !== undefined);
+    return [...this.feed.starred.values].map((id) => this.row(id)).filter((row) => row !== undefined);
   }
 
   /** Where the rows are: the stream's topic, what was requested, or what was at hand before. */
@@ -222,9 +231,9 @@ export class Market {
     if (topic !== "" && topic === before && !this.polling && this.stream.state.topics.has(topic)) return;
     const held = this.source().rows;
     this.interim = new Map([...held.keys()].map((id) => [id, this.row(id)!]));
+    if (before !== topic) this.leave();
     this.topic = topic;
-    if (before !== topic && before !== "") this.stream.unsubscribe(before);
-    if (before === "" && topic !== "" && this.followed.some) this.watch();
+    if (before === "" && topic !== "") this.watch();
     this.counter.stop();
     this.answer = this.problem = this.serverTotal = null;
     this.loaded = false;
@@ -244,9 +253,8 @@ export class Market {
     this.loaded = true;
     this.problem = null;
     this.interim = new Map();
-    const nowMs = Date.now();
-    for (const row of answer.rows) this.history.note(row, nowMs);
-    if (this.topic === "") this.followed.also([...this.answer.byId.keys()]);
+    this.feed.note(answer.rows);
+    if (this.topic === "") this.feed.followed.also(this, [...this.answer.byId.keys()]);
     else this.begin(answer);
     this.reorder();
   }
@@ -268,8 +276,18 @@ export class Market {
     const isList = answer !== null && this.topic.startsWith("list:");
     const all = answer?.rows.length === Math.min(answer?.total ?? 0, Number(this.query.depth));
     if (isList && all) this.stream.seed(this.topic, answer.epoch, answer.version, answer.rows);
-    this.stream.subscribe(this.topic);
+    this.enter();
     if (!this.polling) this.keepCounting();
+  }
+
+  private enter(): void {
+    if (!this.subscribed) this.feed.subscribe(this.topic);
+    this.subscribed = true;
+  }
+
+  private leave(): void {
+    if (this.subscribed) this.feed.unsubscribe(this.topic);
+    this.subscribed = false;
   }
 
   /** Request now and then how many tokens there are: a list's stream has only its own. */
@@ -278,14 +296,9 @@ export class Market {
     this.counter.start({ path, rows: 1, everyMs: COUNT_EVERY_MS }, COUNT_EVERY_MS);
   }
 
-  followToken(id: string): void {
-    if (this.drawerTopic !== "") this.stream.unsubscribe(this.drawerTopic);
-    this.drawerTopic = id === "" ? "" : `token:${id}`;
-    if (id !== "") this.stream.subscribe(this.drawerTopic);
-  }
-
   // -- the stream -----------------------------------------------------------------------------
-  private onSnap(topic: string, state: TopicState): void {
+  private onSnap(topic: string): void {
+    if (!this.running) return;
     if (topic === this.topic) {
       if (!this.polling) this.poller.stop();
       if (!this.polling) this.problem = null;
@@ -293,33 +306,23 @@ export class Market {
       this.interim = new Map();
       this.loaded = true;
     }
-    const nowMs = Date.now();
-    for (const row of state.rows.values()) this.history.note(row, nowMs);
     this.reorder();
   }
 
   private onDiff(topic: string, state: TopicState, changed: string[]): void {
-    const nowMs = Date.now();
+    if (!this.running) return;
     for (const id of changed) {
       const row = state.rows.get(id);
-      if (row === undefined) continue;
-      this.history.note(row, nowMs);
-      this.frozen.note(row);
+      if (row !== undefined) this.frozen.note(row);
     }
     if (topic === this.topic) this.updates += changed.length;
     this.wantedCache = null;
     this.events.onChange();
   }
 
-  private onStatus(status: Status): void {
-    this.patience.take(status);
-    this.events.onStatus(status);
-  }
-
   /** Ask for the list again and again while there is no stream to follow it over. */
-  private poll(polling: boolean): void {
-    if (polling === this.polling) return;
-    this.polling = polling;
+  private onPolling(polling: boolean): void {
+    if (!this.running) return;
     if (!polling && this.loaded) this.problem = null;
     this.counter.stop();
     if (polling || this.topic === "" || !this.loaded) this.poller.start(this.pageRequest());
@@ -332,9 +335,10 @@ export class Market {
 
   /** A list that the gateway does not keep, as when it has no room for it: follow all rows. */
   private onRefused(topics: string[]): void {
-    if (!this.topic.startsWith("list:") || !topics.includes(this.topic)) return;
+    if (!this.subscribed || !this.topic.startsWith("list:") || !topics.includes(this.topic)) return;
+    this.leave();
     this.topic = wholeTopic(this.query);
-    this.stream.subscribe(this.topic);
+    this.enter();
   }
 }
 
