@@ -4,13 +4,16 @@ import { WATCHED } from "./client/messages";
 import { Inbox } from "./chrome/inbox";
 import { keptLooks, Looks } from "./chrome/looks";
 import type { ChromeState, Panel, SheetOf } from "./chrome/state";
+import { CardList } from "./board/cards";
+import { Board, NO_COLUMN_STATES } from "./model/board";
+import { COLUMN_WORDS, COLUMNS, type Column as BoardColumn, type ColumnKey } from "./model/columns";
 import { curl } from "./model/curl";
 import { Feed } from "./model/feed";
 import { NO_LINE } from "./model/history";
 import { sourceLinks } from "./model/links";
 import { Market } from "./model/market";
 import { Presets, queryOf, type Preset } from "./model/presets";
-import { DEFAULTS, formatQuery, isSearch, orderOf, parseQuery, usualSort, type Order, type Query } from "./model/query";
+import { columnQuery, DEFAULTS, formatQuery, isSearch, orderOf, parseQuery, remembered, usualSort, type Order, type Query } from "./model/query";
 import { Server } from "./model/server";
 import { KeptSet, Store } from "./model/store";
 import { title } from "./model/title";
@@ -28,10 +31,14 @@ export class App {
   private readonly presets = new Presets();
   readonly starred = new KeptSet("dexwire:starred", WATCHED);
   private feed: Feed | null = null;
-  market: Market | null = null;
+  market: Market | null = null; // the list
+  board: Board | null = null;
+  private cards: Partial<Record<ColumnKey, CardList>> = {};
   private table: Table | null = null;
   selected = ""; // the row that the keys are about
-  private sortBefore: Order = DEFAULTS.sort; // of a search, for when it is over
+  // Of a search, for when it is over:
+  private sortBefore: Order = DEFAULTS.sort;
+  private viewBefore = DEFAULTS.view;
   private detail: Row | null = null;
   private counting = 0;
   private toastTimer: ReturnType<typeof setTimeout> | undefined;
@@ -61,13 +68,15 @@ export class App {
       unread: 0,
       panel: "",
       sheet: "",
+      column: "new",
+      columnStates: NO_COLUMN_STATES,
       presets: this.presets.all,
       toast: "",
       fitting: [],
       ...keptLooks(),
     });
     this.looks = new Looks(this.store);
-    this.inbox = new Inbox(this.store, (id) => this.market?.row(id));
+    this.inbox = new Inbox(this.store, (id) => this.row(id));
   }
 
   get state(): ChromeState {
@@ -76,7 +85,7 @@ export class App {
 
   /** Find the gateway and begin; the page stays useful while that is not possible. */
   async start(): Promise<void> {
-    addEventListener("popstate", () => this.show(parseQuery(location.search)));
+    addEventListener("popstate", () => this.show(remembered(parseQuery(location.search), this.state.query)));
     void this.server.watchHealth();
     const config = await this.server.configure();
     const url = new URL(config.ws_url, location.href.replace(/^http/, "ws")).href;
@@ -85,11 +94,18 @@ export class App {
       onStatus: (status) => this.store.set({ status }),
       onAlerts: (events) => this.inbox.add(events),
     });
-    this.market = new Market(this.feed, this.state.query, { onChange: () => this.changed() });
-    this.market.start();
+    const events = { onChange: () => this.changed() };
+    this.market = new Market(this.feed, this.state.query, events);
+    this.board = new Board(this.feed, this.state.query, events);
+    this.shownView.start();
     this.feed.open();
     if (this.state.query.token !== "") this.feed.followToken(this.state.query.token);
-    setInterval(() => this.market?.reorder(), AGES_EVERY_MS);
+    setInterval(() => this.shownView.reorder(), AGES_EVERY_MS);
+  }
+
+  /** The list or the board, whichever is shown. */
+  private get shownView(): Market | Board {
+    return this.state.query.view === "board" ? this.board! : this.market!;
   }
 
   /** Give the table its place. */
@@ -114,10 +130,7 @@ export class App {
         images: () => this.images,
       },
       {
-        onOpen: (id) => {
-          this.selected = id;
-          this.ask({ token: this.state.query.token === id ? "" : id });
-        },
+        onOpen: (id) => this.openToken(id),
         onStar: (id) => this.star(id),
         onCopy: (id) => void this.copyAddress(id),
         onSort: (column) => this.sortBy(column),
@@ -147,6 +160,50 @@ export class App {
     return base === null ? null : new URL(base, location.href).href;
   }
 
+  /** Give a column of the board its place; return what takes it away. */
+  mountColumn(key: ColumnKey, root: HTMLElement): () => void {
+    const list = () => this.board?.lists[key];
+    this.cards[key] = new CardList(
+      root,
+      {
+        label: COLUMN_WORDS[key],
+        column: key,
+        window: () => this.state.query.window,
+        shown: () => list()?.shown() ?? [],
+        now: () => this.market?.now() ?? Date.now(),
+        row: (id) => list()?.row(id),
+        isListed: (id) => list()?.isListed(id) ?? false,
+        isStarred: (id) => this.starred.values.has(id),
+        selected: () => this.selected,
+        open: () => this.state.query.token,
+        hiddenChips: () => this.state.hiddenChips,
+        images: () => this.images,
+      },
+      {
+        onOpen: (id) => this.openToken(id),
+        onStar: (id) => this.star(id),
+        onCopy: (id) => void this.copyAddress(id),
+        onHover: (resting) => {
+          if (this.state.paused) return;
+          if (resting) list()?.freeze();
+          else list()?.release();
+          this.changed();
+        },
+      },
+    );
+    this.changed();
+    return () => {
+      this.cards[key]?.remove();
+      delete this.cards[key];
+    };
+  }
+
+  /** Open the details of a token, or close them when they are open. */
+  private openToken(id: string): void {
+    this.selected = id;
+    this.ask({ token: this.state.query.token === id ? "" : id });
+  }
+
   // -- the query ------------------------------------------------------------------------------
   /** Show something else and say so in the address. */
   ask(news: Partial<Query>, how: "push" | "replace" = "push"): void {
@@ -158,21 +215,22 @@ export class App {
     this.show(query);
   }
 
-  /** Words are looked up the best match first, until a column is clicked; then as it was before. */
+  /** Words are looked up in the list, the best match first, until a column is clicked; then as it was before. */
   private sortFor(news: Partial<Query>): Partial<Query> {
     if (news.q === undefined || news.sort !== undefined) return {};
-    const { q, sort } = this.state.query;
+    const { q, sort, view } = this.state.query;
     if (isSearch(q) === isSearch(news.q)) return {};
     if (!isSearch(q)) {
       this.sortBefore = sort;
-      return { sort: usualSort(news.q) };
+      this.viewBefore = view;
+      return { sort: usualSort(news.q), view: "list" }; // what is found may be of no column
     }
-    return { sort: sort === "match" ? this.sortBefore : sort };
+    return { sort: sort === "match" ? this.sortBefore : sort, view: this.viewBefore };
   }
 
   reset(): void {
-    const { token } = this.state.query;
-    this.ask({ ...DEFAULTS, token });
+    const { token, view } = this.state.query;
+    this.ask({ ...DEFAULTS, view, token });
   }
 
   // -- presets --------------------------------------------------------------------------------
@@ -210,7 +268,8 @@ export class App {
 
   /** Copy the requests for what a query shows, as commands. */
   async copyCurl(query: Query): Promise<void> {
-    await this.copy(curl(location.origin, query), "Copied as curl");
+    const queries = query.view === "board" ? COLUMNS.map((key) => columnQuery(query, key)) : [query];
+    await this.copy(queries.map((each) => curl(location.origin, each)).join("\n"), "Copied as curl");
   }
 
   openSheet(sheet: SheetOf): void {
@@ -221,16 +280,31 @@ export class App {
     this.store.set({ sheet: "" });
   }
 
+  /** Choose what a column of the board shows. */
+  askColumn(key: ColumnKey, news: Partial<BoardColumn>): void {
+    const { columns } = this.state.query;
+    this.ask({ columns: { ...columns, [key]: { ...columns[key], ...news } } });
+  }
+
+  /** Choose the column that is shown where there is room for one, and that the keys are about. */
+  showColumn(column: ColumnKey): void {
+    this.store.set({ column });
+  }
+
   private show(query: Query): void {
     const before = this.state.query;
+    if (before.view !== query.view && this.feed !== null) this.shownView.stop();
     this.store.set({ query });
     if (formatQuery({ ...before, token: "" }) !== formatQuery({ ...query, token: "" })) {
       this.selected = "";
       this.store.set({ paused: false });
-      this.market?.release();
+      if (query.view === "list") this.market?.release();
+      else this.board?.hold(false);
       this.table?.renew();
     }
-    this.market?.ask(query);
+    if (query.view === "list") this.market?.ask(query);
+    else this.board?.ask(query);
+    if (this.feed !== null) this.shownView.start();
     if (query.token !== before.token) this.feed?.followToken(query.token);
     this.changed();
   }
@@ -253,7 +327,8 @@ export class App {
   togglePause(): void {
     const paused = !this.state.paused;
     this.store.set({ paused });
-    if (paused) this.market?.freeze();
+    if (this.state.query.view === "board") this.board?.hold(paused);
+    else if (paused) this.market?.freeze();
     else this.market?.release();
     this.changed();
   }
@@ -261,8 +336,20 @@ export class App {
   /** Let the rows go where they belong, also under a resting pointer. */
   settle(): void {
     this.store.set({ paused: false });
-    this.market?.release();
+    if (this.state.query.view === "board") this.board?.hold(false);
+    else this.market?.release();
     this.changed();
+  }
+
+  settleColumn(key: ColumnKey): void {
+    this.store.set({ paused: false });
+    this.board?.lists[key].release();
+    this.changed();
+  }
+
+  /** The newest row of an id, wherever it is held. */
+  row(id: string): Row | undefined {
+    return this.state.query.view === "board" ? this.board?.row(id) : this.market?.row(id);
   }
 
   /** A pointer rests over the rows, or no longer does. */
@@ -276,7 +363,7 @@ export class App {
   /** The row of the token whose details are open, also when no stream or list has it. */
   openRow(): Row | undefined {
     const { token } = this.state.query;
-    return this.market?.row(token) ?? (this.detail?.id === token ? this.detail : undefined);
+    return this.row(token) ?? (this.detail?.id === token ? this.detail : undefined);
   }
 
   /** What the server says of the open token, for when it is in no list. */
@@ -287,47 +374,63 @@ export class App {
 
   /** Something of the market changed: draw it, and count for the chrome twice a second. */
   private changed(): void {
-    this.table?.invalidate();
+    if (this.state.query.view === "list") this.table?.invalidate();
+    else for (const cards of Object.values(this.cards)) cards.invalidate();
     this.counting ||= window.setTimeout(
       () => {
         this.counting = 0;
         this.count();
       },
-      this.state.shown === 0 || !this.state.loaded ? 0 : 250,
+      this.isSettled ? 250 : 0,
     );
+  }
+
+  /** Whether what is shown is there: until then nothing waits. */
+  private get isSettled(): boolean {
+    const { query, shown, loaded, columnStates } = this.state;
+    if (query.view === "list") return shown > 0 && loaded;
+    return COLUMNS.every((key) => columnStates[key].loaded);
   }
 
   private count(): void {
     document.title = title(this.openRow());
-    const market = this.market;
-    if (market === null) return;
-    // Chips stay where they are once they are there, also when the list is narrowed to one.
-    const chosen = this.state.query.chain === "" ? [] : [this.state.query.chain];
-    const known = [...new Set([...this.state.chains, ...market.chains(), ...chosen])];
-    this.store.set({
-      shown: market.shown().length,
-      total: market.total,
-      loaded: market.loaded,
-      frozen: market.isFrozen,
-      moved: market.movedRows(),
-      chains: known.join() === this.state.chains.join() ? this.state.chains : known,
-      problem: market.problem,
-      polling: market.polling,
-    });
+    const { market, board } = this;
+    if (market === null || board === null) return;
+    this.store.set({ chains: this.chains(), polling: market.polling });
+    if (this.state.query.view === "board") this.store.set({ columnStates: board.states() });
+    else {
+      this.store.set({
+        shown: market.shown().length,
+        total: market.total,
+        loaded: market.loaded,
+        frozen: market.isFrozen,
+        moved: market.movedRows(),
+        problem: market.problem,
+      });
+    }
+  }
+
+  /** Chips stay where they are once they are there, also when the list is narrowed to one. */
+  private chains(): string[] {
+    const { chains, query } = this.state;
+    const chosen = query.chain === "" ? [] : [query.chain];
+    const known = [...new Set([...chains, ...this.shownView.chains(), ...chosen])];
+    return known.join() === chains.join() ? chains : known;
   }
 
   // -- rows -----------------------------------------------------------------------------------
   star(id: string): void {
     const added = this.starred.toggle(id);
     this.market?.watch();
+    this.board?.reorder();
     this.store.set({ starredCount: this.starred.values.size });
-    const name = this.market?.row(id)?.token_ticker ?? "the token";
+    const name = this.row(id)?.token_ticker ?? "the token";
     this.say(added ? `${name} is on the watchlist` : `${name} is off the watchlist`);
-    this.table?.invalidate();
+    this.changed();
   }
 
   async copyAddress(id: string): Promise<void> {
-    const address = this.market?.row(id)?.token_address;
+    const address = this.row(id)?.token_address;
     if (address === undefined) return;
     await this.copy(address, "Address copied");
   }
@@ -349,13 +452,24 @@ export class App {
 
   /** Select the next row, or the one before. */
   step(by: number): void {
-    const ids = this.market?.shown() ?? [];
+    const isBoard = this.state.query.view === "board";
+    const ids = (isBoard ? this.board?.lists[this.state.column] : this.market)?.shown() ?? [];
     if (ids.length === 0) return;
     const at = ids.indexOf(this.selected);
     const next = Math.min(ids.length - 1, Math.max(0, at + (at < 0 && by < 0 ? 0 : by)));
     this.selected = ids[next]!;
-    this.table?.reveal(next);
-    this.table?.invalidate();
+    const place = isBoard ? this.cards[this.state.column] : this.table;
+    place?.reveal(next);
+    place?.invalidate();
+  }
+
+  /** Go to the column beside, to a card of it. */
+  stepColumn(by: number): void {
+    const at = COLUMNS.indexOf(this.state.column) + by;
+    const column = COLUMNS[Math.min(COLUMNS.length - 1, Math.max(0, at))]!;
+    this.store.set({ column });
+    this.selected = "";
+    this.step(1);
   }
 
   open(panel: Panel): void {

@@ -9,9 +9,18 @@ export function Filters({ app, state }: { app: App; state: ChromeState }) {
   const { query } = state;
   const chips = state.chains.slice(0, CHIPS);
   const more = state.chains.slice(CHIPS);
-  const narrowed = formatQuery({ ...query, token: "" }) !== "";
+  const narrowed = formatQuery({ ...query, token: "" }) !== formatQuery({ ...DEFAULTS, view: query.view });
   return (
     <div class="filters" role="toolbar" aria-label="What is shown">
+      <Switch
+        label="What is shown"
+        options={[
+          ["list", "List"],
+          ["board", "Board"],
+        ]}
+        value={query.view}
+        onPick={(view) => app.ask({ view })}
+      />
       <Switch
         label="Window"
         options={WINDOWS.map((window) => [window, window])}
@@ -44,19 +53,23 @@ export function Filters({ app, state }: { app: App; state: ChromeState }) {
         )}
       </div>
       <div class="limits">
-        <label class="limit">
-          <span>Show</span>
-          <select value={query.depth} onChange={(event) => app.ask({ depth: event.currentTarget.value as Depth })}>
-            {DEPTHS.map((depth) => (
-              <option key={depth} value={depth}>
-                {depth === "all" ? "everything" : `top ${depth}`}
-              </option>
-            ))}
-          </select>
-        </label>
-        <Chip on={query.starred} onClick={() => app.ask({ starred: !query.starred })}>
-          <span aria-hidden="true">★ </span>Watchlist{state.starredCount > 0 && ` ${state.starredCount}`}
-        </Chip>
+        {query.view === "list" && (
+          <>
+            <label class="limit">
+              <span>Show</span>
+              <select value={query.depth} onChange={(event) => app.ask({ depth: event.currentTarget.value as Depth })}>
+                {DEPTHS.map((depth) => (
+                  <option key={depth} value={depth}>
+                    {depth === "all" ? "everything" : `top ${depth}`}
+                  </option>
+                ))}
+              </select>
+            </label>
+            <Chip on={query.starred} onClick={() => app.ask({ starred: !query.starred })}>
+              <span aria-hidden="true">★ </span>Watchlist{state.starredCount > 0 && ` ${state.starredCount}`}
+            </Chip>
+          </>
+        )}
         {narrowed && (
           <button type="button" class="reset" onClick={() => app.reset()}>
             Reset

@@ -7,6 +7,7 @@ const KEYS: [string, string][] = [
   ["j  k", "next and previous row"],
   ["Enter", "open the selected row"],
   ["/", "search"],
+  ["b", "board and list; ← → between its columns"],
   ["f", "filters"],
   ["1", "to 9: the presets"],
   ["p", "hold the order; values still tick"],

@@ -16,6 +16,14 @@ export function press(app: App, event: KeyboardEvent): boolean {
     case "ArrowUp":
       app.step(-1);
       return true;
+    case "ArrowRight":
+    case "ArrowLeft":
+      if (app.state.query.view !== "board") return false;
+      app.stepColumn(event.key === "ArrowRight" ? 1 : -1);
+      return true;
+    case "b":
+      app.ask({ view: app.state.query.view === "board" ? "list" : "board" });
+      return true;
     case "Enter":
       if (app.selected === "") return false;
       app.ask({ token: app.selected });
@@ -30,7 +38,7 @@ export function press(app: App, event: KeyboardEvent): boolean {
       if (app.selected !== "") app.star(app.selected);
       return true;
     case "f":
-      app.openSheet("list");
+      app.openSheet(app.state.query.view === "board" ? app.state.column : "list");
       return true;
     case "v":
       app.open("view");

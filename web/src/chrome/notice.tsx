@@ -125,6 +125,11 @@ function Strip({ heading, words }: { heading: string; words: string }) {
   );
 }
 
+/** A problem in one sentence, for where there is little room. */
+export function explain(problem: Problem): string {
+  return `${heading(problem)}. ${problem.retryAt === null ? problem.detail : again(problem)}`;
+}
+
 function heading({ status, code, param }: Problem): string {
   if (status === 0) return "The server does not answer";
   if (status === 429) return "Too many requests";

@@ -1,5 +1,6 @@
 import { useEffect, useRef } from "preact/hooks";
 import type { App } from "../app";
+import { BoardView, columnSheet } from "../board/board";
 import { Alerts } from "./alerts";
 import { Drawer } from "./drawer";
 import { Filters, isFiltered } from "./filters";
@@ -7,17 +8,18 @@ import { Help } from "./help";
 import { press } from "./keyboard";
 import { Hints } from "./legend";
 import type { DeclaredSource } from "../model/links";
-import { orderOf } from "../model/query";
+import { columnOf, orderOf, type Query } from "../model/query";
 import { Notice } from "./notice";
 import { TopBar } from "./topbar";
 import { Sheet } from "./sheet";
-import { trust, type ChromeState } from "./state";
+import { trust, type ChromeState, type SheetOf } from "./state";
 import { useApp } from "./use";
 import { Active, ManagePresets, Views } from "./views";
 import { View } from "./view";
 
 export function Page({ app }: { app: App }) {
   const state = useApp(app);
+  const isBoard = state.query.view === "board";
   const place = useRef<HTMLDivElement>(null);
   const search = useRef<HTMLInputElement>(null);
   useEffect(() => app.mount(place.current!), [app]);
@@ -52,14 +54,17 @@ export function Page({ app }: { app: App }) {
         <h1 class="hidden">Tokens on decentralised exchanges, live</h1>
         <Filters app={app} state={state} />
         <Views app={app} state={state} />
-        <Active
-          filters={state.query.filters}
-          window={state.query.window}
-          refused={state.problem?.param ?? ""}
-          onChange={(filters) => app.ask({ filters })}
-        />
+        {!isBoard && (
+          <Active
+            filters={state.query.filters}
+            window={state.query.window}
+            refused={state.problem?.param ?? ""}
+            onChange={(filters) => app.ask({ filters })}
+          />
+        )}
         <div class="stage">
-          <div class="list" data-phase={trust(state)} data-busy={!state.loaded && state.shown > 0}>
+          {isBoard && <BoardView app={app} state={state} />}
+          <div class="list" hidden={isBoard} data-phase={trust(state)} data-busy={!state.loaded && state.shown > 0}>
             {state.hints && <Hints app={app} state={state} />}
             <div class="pane">
               <div class="table" ref={place} />
@@ -89,22 +94,26 @@ export function Page({ app }: { app: App }) {
         <Credits sources={state.config?.sources ?? []} />
       </footer>
       {state.panel === "presets" && <ManagePresets app={app} state={state} />}
-      {state.sheet === "list" && (
-        <Sheet
-          app={app}
-          state={state}
-          title="Filters"
-          query={state.query}
-          stages={null}
-          onApply={(query) => app.ask({ ...query, token: app.state.query.token })}
-        />
-      )}
+      {state.sheet !== "" && <OpenSheet app={app} state={state} sheet={state.sheet} />}
       {state.panel === "help" && <Help app={app} state={state} />}
       <div class="toast" role="status" aria-live="polite" data-shown={state.toast !== ""}>
         {state.toast}
       </div>
     </>
   );
+}
+
+/** The sheet of the list, or of a column of the board. */
+function OpenSheet({ app, state, sheet }: { app: App; state: ChromeState; sheet: Exclude<SheetOf, ""> }) {
+  if (sheet === "list") {
+    const apply = (query: Query) => app.ask({ ...query, token: app.state.query.token });
+    return <Sheet app={app} state={state} title="Filters" query={state.query} stages={null} onApply={apply} />;
+  }
+  const apply = (wanted: Query) => {
+    const { query } = app.state;
+    app.ask({ window: wanted.window, columns: { ...query.columns, [sheet]: columnOf(wanted, query, sheet) } });
+  };
+  return <Sheet key={sheet} app={app} state={state} {...columnSheet(state, sheet)} onApply={apply} />;
 }
 
 /** Whose data these are: the words that a source's terms require, and the others by their names. */
@@ -145,6 +154,7 @@ function counted(state: ChromeState): string {
   const { shown, total, query, health } = state;
   const many = (count: number) => count.toLocaleString("en");
   const all = health?.token_count;
+  if (query.view === "board") return all === undefined ? "" : `${many(all)} tokens`;
   if (!state.loaded || total === null) return `${many(shown)} shown`;
   if (!isFiltered(query) || all === undefined || all < total) return `${many(shown)} shown of ${many(total)}`;
   const passing = `${many(total)} of ${many(all)}`;

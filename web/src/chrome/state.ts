@@ -4,6 +4,8 @@ import type { Problem } from "../model/poller";
 import type { Choice } from "../model/choice";
 import type { DeclaredSource } from "../model/links";
 import type { Named } from "../model/names";
+import type { ColumnState } from "../model/board";
+import type { ColumnKey } from "../model/columns";
 import type { Preset } from "../model/presets";
 import type { Query } from "../model/query";
 
@@ -37,7 +39,7 @@ export interface SeenAlert extends Occurrence, Named {
 
 export type Panel = "" | "alerts" | "help" | "view" | "presets";
 /** Whose filters the sheet shows; "": it is closed. */
-export type SheetOf = "" | "list";
+export type SheetOf = "" | "list" | ColumnKey;
 
 export interface ChromeState {
   query: Query;
@@ -60,6 +62,8 @@ export interface ChromeState {
   sound: boolean;
   panel: Panel;
   sheet: SheetOf;
+  column: ColumnKey; // the one that is shown where there is room for one, and that keys are about
+  columnStates: Readonly<Record<ColumnKey, ColumnState>>;
   presets: readonly Preset[];
   hints: boolean; // the hints of a first visit, until they are dismissed
   theme: "dark" | "light";

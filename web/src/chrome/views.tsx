@@ -12,7 +12,7 @@ export function Views({ app, state }: { app: App; state: ChromeState }) {
   const { query, presets } = state;
   return (
     <div class="views">
-      <Funnel active={activeFilters(query.filters, query.window).length} onClick={() => app.openSheet("list")} />
+      {query.view === "list" && <Funnel active={activeFilters(query.filters, query.window).length} onClick={() => app.openSheet("list")} />}
       <div class="presets" role="group" aria-label="Presets">
         {presets.map((preset, place) => (
           <button
@@ -40,17 +40,26 @@ export function Views({ app, state }: { app: App; state: ChromeState }) {
 
 interface FunnelProps {
   active: number; // filters in force
+  label?: string; // of one of several, which say no more than how many
   onClick(): void;
 }
 
 /** Opens the sheet. */
-export function Funnel({ active, onClick }: FunnelProps) {
+export function Funnel({ active, label, onClick }: FunnelProps) {
   return (
-    <button type="button" class={active > 0 ? "chip funnel on" : "chip funnel"} aria-haspopup="dialog" title="Filters (f)" onClick={onClick}>
+    <button
+      type="button"
+      class={active > 0 ? "chip funnel on" : "chip funnel"}
+      aria-haspopup="dialog"
+      aria-label={label === undefined || active === 0 ? label : `${label}: ${active}`}
+      title={label ?? "Filters (f)"}
+      onClick={onClick}
+    >
       <svg viewBox="0 0 16 16" aria-hidden="true">
         <path d="M2 4h12M4.5 8h7M6.5 12h3" />
       </svg>
-      Filters{active > 0 && <b>{active}</b>}
+      {label === undefined && "Filters"}
+      {active > 0 && <b>{active}</b>}
     </button>
   );
 }
@@ -60,13 +69,13 @@ interface ActiveProps {
   window: ChromeState["query"]["window"];
   refused: string; // the parameter that the server does not take
   onChange(filters: Filters): void;
-  keep?: Filters; // what a reset leaves
+  more?: readonly { key: string; words: string; onRemove(): void }[]; // that are no filters of a list
 }
 
 /** The filters in force, each with a button that removes it. */
-export function Active({ filters, window, refused, onChange, keep = NO_FILTERS }: ActiveProps) {
+export function Active({ filters, window, refused, onChange, more = [] }: ActiveProps) {
   const active = activeFilters(filters, window);
-  if (active.length === 0) return null;
+  if (active.length + more.length === 0) return null;
   return (
     <ul class="active" aria-label="Filters in force">
       {active.map(({ key, words, params, without }) => (
@@ -82,10 +91,17 @@ export function Active({ filters, window, refused, onChange, keep = NO_FILTERS }
           </button>
         </li>
       ))}
+      {more.map(({ key, words, onRemove }) => (
+        <li key={key}>
+          <button type="button" class="chip on" aria-label={`Remove the filter ${words}`} onClick={onRemove}>
+            {words} <span aria-hidden="true">×</span>
+          </button>
+        </li>
+      ))}
       {active.length > 1 && (
         <li>
-          <button type="button" class="clear" onClick={() => onChange(keep)}>
-            Remove all
+          <button type="button" class="clear" onClick={() => onChange(NO_FILTERS)}>
+            Clear all
           </button>
         </li>
       )}

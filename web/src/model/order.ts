@@ -2,7 +2,7 @@
 import type { Row } from "../client";
 import { passing } from "./filters";
 import { fold, foldTicker } from "./fold";
-import { hasWindow, isPolled, orderOf, type Order, type Query, type Window } from "./query";
+import { hasWindow, isPolled, isRanked, orderOf, type Order, type Query, type Window } from "./query";
 
 /** Rows to choose from. `ids`: their order, where they have one; `exact`: they are of the query. */
 export interface Source {
@@ -11,9 +11,14 @@ export interface Source {
   exact: boolean;
 }
 
-/** The row's field that a sort is by; matches are of about as liquid tokens. */
+/**
+ * The row's field that a sort is by; matches are of about as liquid tokens, and what trends is
+ * traded: that orders what is at hand until the server's order is there, and the watchlist.
+ */
 export function metric(sort: Order, window: Window): keyof Row {
   if (sort === "newest") return "created_ms";
+  if (sort === "graduated") return "graduated_ms";
+  if (sort === "trending") return `volume_${window}`;
   if (sort === "match") return "liquidity";
   return (hasWindow(sort) ? `${sort}_${window}` : sort) as keyof Row;
 }
@@ -65,8 +70,8 @@ export function listedRows(
   query: Query,
   nowMs: number,
 ): Row[] {
-  // The order of a list, and of matches, is the server's; every other follows the figures.
-  const given = ids !== null && (!isPolled(query) || orderOf(query) === "match");
+  // The order of a list, and of what is ranked, is the server's; every other follows the figures.
+  const given = ids !== null && (!isPolled(query) || isRanked(query));
   const live = ids === null ? [...rows.values()] : ids.map(newest).filter((row) => row !== undefined);
   const ordered = given ? live : sorted(live, query);
   const pass = passes(query, nowMs);

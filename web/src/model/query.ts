@@ -1,17 +1,20 @@
 /** What the page shows, all of it in the address, so that a link or a reload shows the same. */
 
-import { ALL, ANY_CHAIN, NO_WINDOW, SORTS, WINDOWED, WINDOWS, type LIST_SIZES } from "../client/messages";
+import { ALL, ANY_CHAIN, NO_WINDOW, WINDOWED, WINDOWS, type LIST_SIZES } from "../client/messages";
+import { COLUMN_STAGES, parseColumns, putColumns, USUAL, type Column, type ColumnKey, type Columns } from "./columns";
 import type { Window } from "./figures";
 import { followsWindow, isFiltering, NO_FILTERS, parseFilters, putFilters, type Filters } from "./filters";
+import { KNOWN_SORTS, type Sort } from "./sorts";
 
 export const DEPTHS = ["50", "100", "200", "all"] as const satisfies readonly (`${(typeof LIST_SIZES)[number]}` | "all")[];
-export type Sort = (typeof SORTS)[number];
+export type { Sort };
 export type { Window };
 export type Depth = (typeof DEPTHS)[number];
 /** `match`: the best match of the words first, as `/search` orders them. */
 export type Order = Sort | "match";
 
 export interface Query {
+  view: "list" | "board";
   sort: Order;
   window: Window;
   order: "desc" | "asc";
@@ -21,13 +24,17 @@ export interface Query {
   filters: Filters;
   starred: boolean;
   token: string; // the id whose drawer is open, or ""
+  columns: Columns; // of the board
 }
 
 export const Q_MAX = 200; // characters that the server takes
 const PAGE_MAX = 100; // rows that the server gives at once
 const FOUND_MAX = 300; // rows of a search in an order of its own; the gateway follows 500 ids
 
+export const COLUMN_DEPTH = "50" satisfies Depth;
+
 export const DEFAULTS: Query = {
+  view: "list",
   sort: "volume",
   window: "24h",
   order: "desc",
@@ -37,6 +44,7 @@ export const DEFAULTS: Query = {
   filters: NO_FILTERS,
   starred: false,
   token: "",
+  columns: USUAL,
 };
 
 /** Metrics that exist per window; the others have one figure. */
@@ -49,7 +57,8 @@ export function parseQuery(search: string): Query {
   const given = new URLSearchParams(search);
   const q = (given.get("q") ?? "").slice(0, Q_MAX);
   return {
-    sort: oneOf(SORTS, given.get("sort"), usualSort(q)),
+    view: given.get("view") === "board" ? "board" : DEFAULTS.view,
+    sort: oneOf(KNOWN_SORTS, given.get("sort"), usualSort(q)),
     window: oneOf(WINDOWS, given.get("window"), DEFAULTS.window),
     order: oneOf(["desc", "asc"] as const, given.get("order"), DEFAULTS.order),
     chain: /^[a-z0-9_-]{1,32}$/.test(given.get("chain") ?? "") ? given.get("chain")! : "",
@@ -58,26 +67,61 @@ export function parseQuery(search: string): Query {
     filters: parseFilters(given),
     starred: given.get("starred") === "1",
     token: (given.get("token") ?? "").slice(0, 192),
+    columns: parseColumns(given),
   };
 }
 
-/** Return the address of a query: only what differs from the defaults. */
+/** Return the address of a query: only what the view shows, and differs from the defaults. */
 export function formatQuery(query: Query): string {
   const params = new URLSearchParams();
   const put = (name: string, value: string, usual: string) => {
     if (value !== usual) params.set(name, value);
   };
-  put("sort", query.sort, usualSort(query.q));
+  put("view", query.view, DEFAULTS.view);
+  const isList = query.view === "list";
+  if (isList) put("sort", query.sort, usualSort(query.q));
   put("window", query.window, DEFAULTS.window);
-  put("order", query.order, DEFAULTS.order);
+  if (isList) put("order", query.order, DEFAULTS.order);
   put("chain", query.chain, "");
-  put("show", query.depth, DEFAULTS.depth);
-  put("q", query.q, "");
-  putFilters(params, query.filters);
-  put("starred", query.starred ? "1" : "", "");
+  if (isList) {
+    put("show", query.depth, DEFAULTS.depth);
+    put("q", query.q, "");
+    putFilters(params, query.filters);
+    put("starred", query.starred ? "1" : "", "");
+  } else putColumns(params, query.columns);
   put("token", query.token, "");
   const search = params.toString();
   return search === "" ? "" : `?${search}`;
+}
+
+/** The list that a column of the board is. */
+export function columnQuery(query: Query, key: ColumnKey): Query {
+  const { sort, order, chain, filters } = query.columns[key];
+  const stage = COLUMN_STAGES[key] ?? filters.stage;
+  return {
+    ...DEFAULTS,
+    sort,
+    order,
+    chain: chain || query.chain,
+    window: query.window,
+    depth: COLUMN_DEPTH,
+    filters: { ...filters, stage },
+  };
+}
+
+/** What a column shows when its list is that of a query. The page's chain is not one of its own. */
+export function columnOf(wanted: Query, query: Query, key: ColumnKey): Column {
+  const { order, chain, filters } = wanted;
+  const sort = KNOWN_SORTS.find((each) => each === wanted.sort) ?? USUAL[key].sort;
+  const stage = COLUMN_STAGES[key] === null ? filters.stage : [];
+  return { sort, order, chain: chain === query.chain ? "" : chain, filters: { ...filters, stage } };
+}
+
+/** What was left of the view that an address does not show, for when it is shown again. */
+export function remembered(arrived: Query, before: Query): Query {
+  if (arrived.view === "list") return { ...arrived, columns: before.columns };
+  const { view, window, chain, token, columns } = arrived;
+  return { ...before, view, window, chain, token, columns };
 }
 
 /** What a search begins with: the best match; everything else with the most traded. */
@@ -100,9 +144,16 @@ export function orderOf(query: Query): Order {
   return query.chain === "" && !isFiltering(query.filters) && !query.starred ? "match" : "liquidity";
 }
 
+/** Whether the order is the server's: rows do not say how well they match, or what their score is. */
+export function isRanked(query: Query): boolean {
+  const sort = orderOf(query);
+  return sort === "match" || sort === "trending";
+}
+
 /** Whether only the server knows the rows: the stream has no topic of them. */
 export function isPolled(query: Query): boolean {
   if (query.starred) return false;
+  if (query.depth === "all" && isRanked(query)) return true;
   return isSearch(query.q) || (isFiltering(query.filters) && query.depth !== "all");
 }
 
