@@ -18,7 +18,7 @@ export function Alerts({ app, state }: { app: App; state: ChromeState }) {
       </header>
       <div class="scroll" tabIndex={0} role="log" aria-label="Newest alerts first">
         {state.alerts.length === 0 ? (
-          <p class="muted empty">Nothing yet. Strong moves of price and volume appear here as they happen.</p>
+          <p class="muted empty">Nothing yet. Strong moves of price and volume, and graduations, appear here as they happen.</p>
         ) : (
           <AlertList app={app} alerts={state.alerts} named />
         )}
@@ -43,9 +43,11 @@ export function AlertList({ app, alerts, named = false }: ListProps) {
             <span class="what">
               {named && <Who alert={alert} />} {alert.type} {alert.w ?? ""}
             </span>
-            <span class="figure" data-trend={alert.dir === "down" ? "down" : "up"}>
-              {percent(alert.chg)}
-            </span>
+            {alert.chg !== undefined && (
+              <span class="figure" data-trend={alert.dir === "down" ? "down" : "up"}>
+                {percent(alert.chg)}
+              </span>
+            )}
             <span class="muted">
               {alert.type === "price" && `${price(alert.from)} → ${price(alert.to)}`}
             </span>
