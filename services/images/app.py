@@ -64,7 +64,8 @@ class ImageParts:
     app: ASGIApp = field(init=False)
 
     async def close(self) -> None:
-        """Let go of connections and processes."""
+        """Leave what is under way, then its processes and connections."""
+        await self.pictures.close()
         await self.workers.close()
         await self.fetcher.aclose()
 

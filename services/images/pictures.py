@@ -53,6 +53,10 @@ class Pictures:
         """How many are being made."""
         return len(self._flights)
 
+    async def close(self) -> None:
+        """Leave what is being made."""
+        await self._flights.end()
+
     async def fetched(self, address: str) -> Picture:
         """Return the picture of an address. Raises NoImage; Problem 503 when it is not there yet.
 

@@ -35,6 +35,13 @@ class Flights(Generic[K, V]):
             flight.add_done_callback(lambda done: self._land(key, done))
         return flight
 
+    async def end(self) -> None:
+        """Cancel what is under way, and wait until it has ended."""
+        flights = list(self._flights.values())
+        for flight in flights:
+            flight.cancel()
+        await asyncio.gather(*flights, return_exceptions=True)
+
     def _land(self, key: K, done: asyncio.Task[V]) -> None:
         del self._flights[key]
         if not done.cancelled():

@@ -13,6 +13,7 @@ from services.images.settings import ImagesSettings
 from tests.testkit.certificates import Authority
 from tests.testkit.images import INTERNET, Internet, ServedImages, Start, serve_images
 from tests.testkit.upstream import upstream
+from tests.testkit.wait import PATIENCE_S
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +44,8 @@ async def start(
                 "redis_prefix": redis_prefix,
                 "images_dir": tmp_path / "images",
                 "images_workers": 1,
+                "images_fetch_s": PATIENCE_S,
+                "images_connect_s": PATIENCE_S,
                 **settings,
             }
             chosen = ImagesSettings.model_validate(given)

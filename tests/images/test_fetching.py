@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+from collections import Counter
 
 import pytest
 
+from services.images.errors import NoImage
+from services.images.failures import Failures
 from services.images.network import Network
 from services.images.settings import ImagesSettings
 from tests.testkit.images import (
@@ -23,7 +26,6 @@ from tests.testkit.images import (
     serve_images,
 )
 from tests.testkit.upstream import Upstream
-from tests.testkit.wait import eventually
 
 MIB = 1024 * 1024
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg" onload="alert(1)"/>'
@@ -270,20 +272,25 @@ async def test_concurrent_requests_share_one_fetch(
     assert internet.upstream.calls["/a"] == 1
 
 
-async def test_a_failure_is_remembered_for_a_while(start: Start, internet: Internet) -> None:
-    served = await start(images_retry_s=0.2)
+async def test_an_address_that_failed_is_not_requested_again(
+    served: ServedImages, internet: Internet
+) -> None:
     internet.upstream.answer("/a", b"", status=500)
-    for _ in range(3):
-        assert await served.reason(internet.url("/a")) == "status"
+
+    assert [await served.reason(internet.url("/a")) for _ in range(3)] == ["status"] * 3
     assert internet.upstream.calls["/a"] == 1
 
-    internet.upstream.answer("/a", picture(), content_type="image/png")
 
-    async def shown() -> bool:
-        return (await served.get("A")).status_code == 200
+def test_a_failure_is_forgotten_after_its_time_and_the_oldest_of_too_many_before() -> None:
+    failures, error = Failures(keep_s=300, names_max=2), NoImage("status", "500")
+    for name, now_s in (("a", 0.0), ("b", 1.0)):
+        failures.put(name, error, now_s)
 
-    assert await eventually(shown)
-    assert internet.upstream.calls["/a"] == 2
+    assert failures.find("a", 299.9) is error
+    assert failures.find("a", 300.0) is None
+    failures.put("c", error, 2.0)
+    assert failures.find("a", 3.0) is None
+    assert failures.find("b", 3.0) is error
 
 
 async def test_one_host_gets_few_requests_at_a_time(start: Start, internet: Internet) -> None:
@@ -301,24 +308,26 @@ async def test_one_host_gets_few_requests_at_a_time(start: Start, internet: Inte
 
 
 class _Busy:
-    """Answers everything slowly, and notes how many requests were under way at most."""
+    """Answers when four requests are under way; notes how many there were at most, by host."""
 
     def __init__(self, upstream: Upstream) -> None:
-        self.most: dict[str, int] = {}
-        self._now: dict[str, int] = {}
-        self._upstream = upstream
+        self.most: Counter[str] = Counter()
+        self._now: Counter[str] = Counter()
+        self._four = asyncio.Event()
         for host in "ABC":
             for at in range(6):
                 upstream.handlers[f"/{host}{at}"] = self._answer
 
     async def _answer(self, path: str, writer: asyncio.StreamWriter) -> None:
-        host = f"{path[1].lower()}.example"
-        for name in (host, "all"):
-            self._now[name] = self._now.get(name, 0) + 1
-            self.most[name] = max(self.most.get(name, 0), self._now[name])
-        await asyncio.sleep(0.03)
-        for name in (host, "all"):
-            self._now[name] -= 1
+        here = (path[1], "all")
+        self._now.update(here)
+        for name in here:
+            self.most[name] = max(self.most[name], self._now[name])
+        if self._now["all"] == 4:
+            self._four.set()
+        await self._four.wait()
+        await asyncio.sleep(0)
+        self._now.subtract(here)
         body = picture(size=(16, 16))
         head = f"HTTP/1.1 200 X\r\ncontent-type: image/png\r\ncontent-length: {len(body)}\r\n\r\n"
         writer.write(head.encode() + body)

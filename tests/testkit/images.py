@@ -26,6 +26,7 @@ from services.images.settings import ImagesSettings
 from shared.keys import Keys
 from shared.redis.connect import Redis, open_redis
 from tests.testkit.upstream import Upstream
+from tests.testkit.wait import PATIENCE_S
 
 INTERNET: Final = "127.0.0.2"
 RED: Final = (255, 0, 0)
@@ -99,6 +100,8 @@ async def serve_images(
     """Run an image service without a socket."""
     redis = open_redis(settings.redis_url)
     images = build_images(settings, redis, network=network)
+    # A busy machine promises no time; tests of a deadline set it.
+    images.pictures._wait_s = images.workers._answer_s = PATIENCE_S
     await images.cache.open()
     transport = httpx.ASGITransport(
         images.app, raise_app_exceptions=False, client=("192.0.2.1", 40_000)
