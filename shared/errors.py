@@ -70,6 +70,10 @@ class StoreError(PipelineError):
     """Redis refused or could not be reached."""
 
 
+class Behind(StoreError):
+    """The aggregator has not read what was published before; nothing is lost, repeat it later."""
+
+
 class Fenced(StoreError):
     """Another aggregator has taken over; this one must stop writing at once."""
 

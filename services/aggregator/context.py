@@ -50,10 +50,15 @@ def build_context(
     """Connect the parts: the feed brings readings to the intake, and commits to the standby."""
     clock = StoreClock()
     standby = Standby(intake, clock)
+
+    def on_gap() -> None:
+        intake.subscribed()
+        log.info("raw_tokens_subscribed")
+
     raw_tokens = Extra(
         channel=keys.raw_tokens,
         on_message=lambda data: intake.take(data, clock.now_ms()),
-        on_gap=lambda: log.info("raw_tokens_subscribed"),
+        on_gap=on_gap,
     )
     feed = Feed(redis, keys, Replica(new_orders=NoOrders), standby, extra=raw_tokens)
     return AggregatorContext(Store(redis, keys), feed, standby, intake, clock, settings)

@@ -27,6 +27,7 @@ class AggregatorCounts:
     terms_failed: int = 0
     windows: int = 0
     log_entries: int = 0
+    backlog: int = 0  # bytes that are published and not read yet
     store: ServerLoad = field(default_factory=ServerLoad)
     commits: Counter[Outcome] = field(default_factory=Counter)
     alerts: Counter[tuple[str, str]] = field(default_factory=Counter)  # (type, level)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, deque
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
@@ -27,6 +28,7 @@ MAX_MESSAGE_BYTES: Final = 1 << 20
 WAITING_MS: Final = 10_000  # a producer waits 2 s for its commit; nobody waits longer than this
 _ARRIVALS: Final = 10_000  # messages a window; what is above is not timed
 _decoder = msgspec.json.Decoder(RawBatch)
+_AT: Final = re.compile(rb'\{"at":([0-9]{1,16}),')  # as scripts/within.lua writes it
 
 
 @dataclass(slots=True)
@@ -46,6 +48,8 @@ class Intake:
     include_quote_assets: bool
     natives: Natives = field(default_factory=Natives)
     waiting: dict[str, WaitingBatch] = field(default_factory=dict)  # batch id → who waits
+    # Up to which byte of the channel messages are taken; None: the next one shows it.
+    at: int | None = None
     dropped: Counter[str] = field(default_factory=Counter)
     accepted: int = 0
     sources: Counter[str] = field(default_factory=Counter)  # accepted, by kind of source
@@ -55,6 +59,9 @@ class Intake:
 
     def take(self, data: bytes, now_ms: int) -> None:
         """Merge one message. `now_ms` is the store's time of receipt."""
+        place = _AT.match(data)
+        if place:  # not of a program that publishes by itself
+            self.at = int(place[1])
         try:
             batch = decode_batch(data)
         except ReadingError as error:
@@ -74,6 +81,10 @@ class Intake:
             self.arrivals.append(now_ms)
         if batch.ack:
             self.waiting[batch.batch_id] = WaitingBatch(now_ms, merged, refused)
+
+    def subscribed(self) -> None:
+        """Messages come from now on; what was published before will not."""
+        self.at = None
 
     def settle(self, batch_ids: list[str]) -> None:
         """These batches are in a commit."""

@@ -15,6 +15,7 @@ from typing import Final
 from msgspec import Struct
 from redis.exceptions import RedisError
 
+from services.aggregator.backlog import REPORT_S, BacklogReport
 from services.aggregator.context import AggregatorContext
 from services.aggregator.repeat import repeat, wait
 from services.aggregator.term import Term, take_over
@@ -96,6 +97,9 @@ class Leader:
         over = asyncio.Event()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(repeat(self.renew, LEASE_RENEW_S, over))
+            backlog = BacklogReport(self._context, lease.fence)
+            await backlog.write()
+            tasks.create_task(repeat(backlog.write, REPORT_S, over))
             self.term = await take_over(self._context, lease.fence)
             await self.term.run(stop)
             over.set()

@@ -41,6 +41,11 @@ def export(metrics: Metrics, leader: Leader, context: AggregatorContext) -> None
         )  # fmt: skip
         yield gauge("aggregator_tokens", "Tokens of which it holds readings.", len(memory))
         yield gauge(
+            "aggregator_backlog_bytes",
+            "Readings that are published and not read yet, as the active one last saw it.",
+            counts.backlog if leader.leading else 0,
+        )
+        yield gauge(
             "aggregator_waiting_batches", "Batches whose producers wait for their commit.",
             len(intake.waiting),
         )  # fmt: skip

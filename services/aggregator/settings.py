@@ -47,6 +47,11 @@ class AggregatorSettings(WindowSettings, MergeSettings):
     """
     commit_fields: int = Field(default=3_500, ge=100, le=50_000)
     """Changed fields in one commit; bounds how long a commit blocks the store."""
+    intake_backlog_bytes: int = Field(default=4 * 1024 * 1024, ge=1024 * 1024, le=1 << 30)
+    """Bytes of readings that may be published and not yet read. Past it posts get 503 and fetchers
+    wait. Keep it below what Redis lets a subscriber leave unread (client-output-buffer-limit,
+    pubsub).
+    """
     noise_price_pct: float = Field(default=0.01, ge=0, le=10)
     """A price change below this share of the committed value is not committed."""
     noise_sums_pct: float = Field(default=0.1, ge=0, le=10)

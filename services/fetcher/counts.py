@@ -32,6 +32,7 @@ class SourceCounts:
     circuit_open: bool = False
     readings: int = 0  # handed on to be delivered
     unheard: int = 0  # messages that nobody received
+    behind_s: float = 0.0  # that messages waited because the aggregator was behind
     last_ok_s: float = 0.0  # Unix time
     # With FETCHER_DELIVERY=ingest:
     posts: Counter[Post] = field(default_factory=Counter)

@@ -38,7 +38,7 @@ async def open_delivery(
     for name in names:
         status[name].delivers("")  # of another run, perhaps, which delivered the other way
     if settings.fetcher_delivery == "pubsub":
-        yield Publisher(redis, keys)
+        yield Publisher(redis, keys, counts)
         return
     async with open_post_client() as client:
         poster = Poster(

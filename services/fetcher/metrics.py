@@ -77,6 +77,12 @@ _OF_EACH: Final = (
         lambda source: source.unheard,
     ),
     _OfEach(
+        counter,
+        "fetcher_behind_seconds",
+        "Time that messages waited because the aggregator was behind, by source.",
+        lambda source: source.behind_s,
+    ),
+    _OfEach(
         gauge,
         "upstream_last_success_timestamp_seconds",
         "Unix time of a source's last call that gave data; 0: none yet.",

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
+import random
 import secrets
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import msgspec
 
+from services.fetcher.counts import FetcherCounts
 from shared.keys import Keys
 from shared.model import Reading, ReadingBatch
 from shared.redis.connect import Redis
 from shared.redis.script import Script
 
 MAX_READINGS: Final = 500
-MAX_BYTES: Final = 1024 * 1024
+MAX_BYTES: Final = 1024 * 1024 - 64  # the script puts a position in front
+BEHIND_S: Final = (0.1, 1.0)  # between two attempts while the aggregator is behind
 _ENCODE: Final = msgspec.json.Encoder().encode
 _PUBLISH: Final = Script("publish")
 
@@ -42,26 +46,32 @@ def _fitting(source: str, readings: tuple[Reading, ...], sent_ms: int) -> Iterat
     yield from _fitting(source, readings[half:], sent_ms)
 
 
-async def publish(
-    redis: Redis, keys: Keys, source: str, readings: Sequence[Reading], sent_ms: int
-) -> int:
-    """Publish readings; return how many messages nobody received (the next poll repairs that).
-
-    Raises ReadOnlyError on a server that was demoted: its subscribers are not the aggregator's.
-    """
-    unheard = 0
-    for message in messages(source, readings, sent_ms):
-        unheard += 0 if await _PUBLISH(redis, [], [keys.raw_tokens, message]) else 1
-    return unheard
-
-
 @dataclass(frozen=True, slots=True)
 class Publisher:
-    """Delivers readings by publishing them at once."""
+    """Delivers readings by publishing them, at once unless the aggregator is behind."""
 
     redis: Redis
     keys: Keys
+    counts: FetcherCounts = field(default_factory=FetcherCounts)
 
     async def deliver(self, source: str, readings: Sequence[Reading]) -> int:
-        """Publish readings of a source; return how many messages nobody received."""
-        return await publish(self.redis, self.keys, source, readings, int(time.time() * 1_000))
+        """Publish readings; return how many messages nobody received (the next poll repairs that).
+
+        Raises ReadOnlyError on a server that was demoted: its subscribers are not the aggregator's.
+        """
+        unheard = 0
+        for message in messages(source, readings, int(time.time() * 1_000)):
+            unheard += 0 if await self._publish(source, message) else 1
+        return unheard
+
+    async def _publish(self, source: str, message: bytes) -> int:
+        """Publish once the aggregator has read enough of what came before; return receivers."""
+        pause_s, most_s = BEHIND_S
+        keys = [self.keys.raw_published, self.keys.raw_taken]
+        args = [self.keys.raw_tokens, message]
+        while (receivers := int(await _PUBLISH(self.redis, keys, args))) < 0:
+            began = time.monotonic()
+            await asyncio.sleep(pause_s * random.uniform(0.5, 1))
+            self.counts[source].behind_s += time.monotonic() - began
+            pause_s = min(most_s, pause_s * 2)
+        return receivers

@@ -35,7 +35,7 @@ class RedisUser:
     commands: tuple[str, ...]  # besides SUBSCRIBE and PUBLISH, which follow from the channels
     reads: tuple[str, ...] = ()
     writes: tuple[str, ...] = ()  # and reads
-    shown: tuple[str, ...] = ()  # read by scripts that get them as KEYS
+    shown: tuple[str, ...] = ()  # what a script gets as KEYS, if it only reads one of them
     subscribes: tuple[str, ...] = ()
     publishes: tuple[str, ...] = ()
 
@@ -51,15 +51,16 @@ def _fetcher(keys: Keys) -> RedisUser:
     return RedisUser(
         name="fetcher",
         commands=(
-            *CONNECT, *_RUN, *_AT_ONCE, "del", "get", "hget", "hincrby", "hset", "pexpire",
-            "pttl", "set", "time", "zadd", "zcard", "zpopmin", "zrange", "zrem",
-            "zremrangebyscore", "zrevrange", "zscore",
+            *CONNECT, *_RUN, *_AT_ONCE, "del", "get", "hget", "hincrby", "hmget", "hset",
+            "incrby", "pexpire", "pttl", "set", "time", "zadd", "zcard", "zpopmin", "zrange",
+            "zrem", "zremrangebyscore", "zrevrange", "zscore",
         ),
-        reads=(keys.token("*"), keys.index("*"), keys.watched),
+        reads=(keys.token("*"), keys.index("*"), keys.watched, keys.raw_taken),
         writes=(
             keys.fetch_job("*", "*"), keys.fetch_bucket("*", "*"), keys.fetch_hold("*"),
-            keys.fetch_status("*"), keys.fetch_due("*"), keys.fetch_known,
+            keys.fetch_status("*"), keys.fetch_due("*"), keys.fetch_known, keys.raw_published,
         ),
+        shown=(keys.raw_published, keys.raw_taken),
         publishes=(keys.raw_tokens,),
     )  # fmt: skip
 
@@ -71,9 +72,12 @@ def _aggregator(keys: Keys) -> RedisUser:
             *CONNECT, *_RUN, *_FOLLOW, "del", "get", "hdel", "hget", "hmget", "hset",
             "pexpire", "set", "time", "xadd", "zadd", "zrem", "zremrangebyscore",
         ),
+        reads=(keys.raw_published,),
         writes=(
             *_state(keys), keys.alerts_log, keys.alert_base("*"), keys.reverted, keys.lease,
+            keys.raw_taken,
         ),
+        shown=(keys.meta, keys.raw_published, keys.raw_taken),
         subscribes=(keys.raw_tokens, keys.state_changes),
         publishes=(keys.state_changes,),
     )  # fmt: skip
@@ -84,15 +88,15 @@ def _api(keys: Keys) -> RedisUser:
         name="api",
         commands=(
             *CONNECT, *_RUN, *_AT_ONCE, *_FOLLOW, "evalsha_ro", "exists", "get", "getrange",
-            "hmget", "hset", "hsetnx", "pexpire", "set", "strlen", "time", "zadd",
+            "hmget", "hset", "hsetnx", "incrby", "pexpire", "set", "strlen", "time", "zadd",
             "zcard", "zremrangebyscore", "zrevrange",
         ),
-        reads=(*_state(keys), keys.fetch_status("*"), keys.lease),
+        reads=(*_state(keys), keys.fetch_status("*"), keys.lease, keys.raw_taken),
         writes=(
             keys.ingest_seen("*", "*"), keys.ingest_rate("*"), keys.view("*"), keys.views,
-            keys.cursor_secret, keys.reverted,
+            keys.cursor_secret, keys.reverted, keys.raw_published,
         ),
-        shown=(keys.lease,),
+        shown=(keys.lease, keys.raw_published, keys.raw_taken),
         subscribes=(keys.state_changes,),
         publishes=(keys.raw_tokens,),
     )  # fmt: skip

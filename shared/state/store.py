@@ -9,8 +9,8 @@ from typing import Any, Final
 import msgspec
 from redis.exceptions import ResponseError
 
-from shared.errors import Diverged, Fenced, NewerStore, StoreError
-from shared.keys import LEASE_MS, REVERTED_MS, Keys
+from shared.errors import Behind, Diverged, Fenced, NewerStore, StoreError
+from shared.keys import LEASE_MS, REVERTED_MS, TAKEN_MS, Keys
 from shared.model import METRICS, ROW_FIELDS
 from shared.process.measure import ServerLoad
 from shared.redis.connect import Redis
@@ -26,7 +26,7 @@ _pack: Final = msgspec.msgpack.Encoder().encode
 
 _COMMIT, _BEGIN_EPOCH = Script("commit"), Script("begin_epoch")
 _ACQUIRE, _RENEW, _RELEASE = Script("acquire"), Script("renew"), Script("release")
-_HEARTBEAT, _ACCEPT = Script("heartbeat"), Script("accept")
+_HEARTBEAT, _ACCEPT, _TAKEN = Script("heartbeat"), Script("accept"), Script("taken")
 _PAGE = Script("page", read_only=True)
 
 
@@ -105,10 +105,26 @@ class Store:
     async def accept(self, message: bytes) -> int:
         """Publish readings; return the number of receivers.
 
-        Raises StoreError("NOAGG …") when no aggregator holds the lease.
+        Raises Behind when the active aggregator is, and StoreError("NOAGG …") when there is none.
         """
-        args = [self.keys.raw_tokens, message]
-        return int(await self._checked(_ACCEPT, [self.keys.lease], args))
+        keys = self.keys
+        args = [keys.raw_tokens, message]
+        receivers = await self._checked(
+            _ACCEPT, [keys.raw_published, keys.raw_taken, keys.lease], args
+        )
+        if receivers < 0:
+            raise Behind("the aggregator has not read what was published before")
+        return int(receivers)
+
+    async def taken(self, fence: str, at: int | None, most: int) -> tuple[int, int]:
+        """Note how far `raw_tokens` is read, and how many bytes may be ahead of that.
+
+        None: what comes next will say. Returns how far, and how far it is published. Raises Fenced.
+        """
+        keys = [self.keys.meta, self.keys.raw_published, self.keys.raw_taken]
+        args = [fence, "" if at is None else at, most, TAKEN_MS]
+        read, published = await self._checked(_TAKEN, keys, args)
+        return int(read), int(published)
 
     # -- reading ----------------------------------------------------------------------------------
     async def meta(self) -> Meta:

@@ -111,6 +111,18 @@ def test_a_batch_that_is_waited_for_names_its_tokens_until_it_is_settled() -> No
     assert not door.waiting
 
 
+@pytest.mark.parametrize("rest", [message(GOOD)[1:], message(schema=2)[1:], b"}"])
+def test_how_far_the_channel_is_read_does_not_depend_on_what_a_message_holds(rest: bytes) -> None:
+    taken = intake()
+
+    taken.take(b'{"at":1234,' + rest, NOW)
+    assert taken.at == 1234
+    taken.take(message(GOOD), NOW)  # of a program that publishes by itself
+    assert taken.at == 1234
+    taken.subscribed()
+    assert taken.at is None
+
+
 def test_nobody_waits_for_ever() -> None:
     door = intake()
     door.take(message(GOOD, ack=True), NOW)

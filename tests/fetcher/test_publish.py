@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from services.fetcher.publish import MAX_BYTES, messages, publish
+from services.fetcher.publish import MAX_BYTES, Publisher, messages
 from shared.keys import Keys
 from shared.model import PoolReading, RawBatch, Reading, ReadingBatch
 from shared.redis.connect import Redis
@@ -53,12 +53,13 @@ def test_no_readings_are_no_message() -> None:
 async def test_subscribers_get_the_messages_and_silence_is_counted(
     redis: Redis, keys: Keys
 ) -> None:
-    assert await publish(redis, keys, "s", readings(1), AT) == 1  # nobody heard it
+    publisher = Publisher(redis, keys)
+    assert await publisher.deliver("s", readings(1)) == 1  # nobody heard it
 
     async with redis.pubsub() as subscription:
         await subscription.subscribe(keys.raw_tokens)
         await subscription.get_message(timeout=2)
-        assert await publish(redis, keys, "s", readings(1), AT) == 0
+        assert await publisher.deliver("s", readings(1)) == 0
         message = await eventually(lambda: subscription.get_message(timeout=1))
 
     batch = msgspec.json.decode(message["data"], type=RawBatch)

@@ -8,7 +8,7 @@ import pytest
 import redis.exceptions
 
 from dexwire.server.up.embedded import EmbeddedServer
-from services.fetcher.publish import publish as publish_readings
+from services.fetcher.publish import Publisher
 from shared.errors import Diverged
 from shared.keys import Keys
 from shared.redis.connect import Redis, open_redis
@@ -43,7 +43,7 @@ async def test_readings_never_go_to_the_subscribers_of_a_replica(
         await client.replicaof(*NOBODY)
 
         with pytest.raises(redis.exceptions.ReadOnlyError):
-            await publish_readings(client, keys, "s", [reading("A", price=1.0)], 1)
+            await Publisher(client, keys).deliver("s", [reading("A", price=1.0)])
         with pytest.raises(redis.exceptions.ReadOnlyError):
             await Store(client, keys).accept(b"x")
         heard.append(await pubsub.get_message(timeout=0.1))

@@ -23,7 +23,7 @@ from services.api.tokens import TokenEndpoint
 from services.fetcher.budget import Budget
 from services.fetcher.due import DueTokens
 from services.fetcher.jobs import Leases
-from services.fetcher.publish import Publisher, publish
+from services.fetcher.publish import Publisher
 from services.fetcher.runner import JobRunner
 from services.fetcher.status import StatusBoard
 from services.ws.alert_history import read_history
@@ -66,6 +66,7 @@ give the lease back                                         - x - - - -
 begin an epoch                                              - x - - - -
 commit                                                      - x - - - -
 send a heartbeat                                            - x - - - -
+note how far the channel is read                            - x - - - -
 read the stored readings                                    - x x - - x
 read what alerts are judged by                              - x - - - x
 load the state                                              - x x x - x
@@ -106,6 +107,7 @@ change a row                                                - x - - - -
 change a row in a script                                    - x - - - -
 change an index                                             - x - - - -
 change the log                                              - x - - - -
+change how far the channel is read                          - x - - - -
 change what is watched                                      - - - x - -
 change the calls that are left                              x - - - - -
 change the outcome of a batch                               - - x - - -
@@ -185,7 +187,7 @@ simple(
     connect=lambda w: w.redis.ping(),
     ask_who_is_primary=lambda w: w.redis.role(),
     choose_a_database=lambda w: w.redis.select(0),
-    publish_readings=lambda w: publish(w.redis, w.keys, "s", [reading("A", price=1.0)], 1),
+    publish_readings=lambda w: Publisher(w.redis, w.keys).deliver("s", [reading("A", price=1.0)]),
     take_a_call_of_the_budget=lambda w: Budget(w.redis, w.keys).take("h", "c", 60),
     ask_everyone_to_hold=lambda w: Budget(w.redis, w.keys).hold("h", 1),
     offer_tokens=lambda w: w.due.offer({"solana:A": {"s": 0}}, ["s"]),
@@ -198,6 +200,7 @@ simple(
     give_the_lease_back=lambda w: w.store.release("test-writer"),
     begin_an_epoch=lambda w: w.me.begin("e2"),
     send_a_heartbeat=lambda w: w.me.heartbeat(),
+    note_how_far_the_channel_is_read=lambda w: w.store.taken(w.me._fence, None, 1),
     read_the_stored_readings=lambda w: w.store.readings([CAT]),
     read_what_alerts_are_judged_by=lambda w: w.store.alert_bases([CAT]),
     know_the_server=lambda w: w.store.run_id(),
@@ -224,6 +227,7 @@ simple(
     change_a_row=lambda w: w.redis.hset(w.keys.token(CAT), "price", "9"),
     change_an_index=lambda w: w.redis.zadd(w.keys.index("volume_24h"), {CAT: 1}),
     change_the_log=lambda w: w.redis.xadd(w.keys.log, {"m": b"x"}, id="99-0"),
+    change_how_far_the_channel_is_read=lambda w: w.redis.hset(w.keys.raw_taken, "at", 1),
     change_what_is_watched=lambda w: w.redis.zadd(w.keys.watched, {CAT: 1}),
     change_the_calls_that_are_left=lambda w: w.redis.set(w.keys.fetch_bucket("h", "c"), 1),
     change_the_outcome_of_a_batch=lambda w: w.redis.hset(w.keys.ingest_seen("p", "b"), "body", 1),

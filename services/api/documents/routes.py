@@ -286,7 +286,7 @@ OPERATIONS: Final = (
                 *("key_reused", "missing_field", "unknown_field", "wrong_type", "out_of_range"),
             ),
             429: ("rate",),
-            503: ("no_consumer", *_STORE, *_FULL),
+            503: ("no_consumer", "behind", *_STORE, *_FULL),
             504: ("outcome_unknown",),
         },
         tag="ingest",

@@ -26,7 +26,7 @@ from shared.edge.http.problem import Problem
 from shared.edge.http.storage import storage
 from shared.edge.http.visitors import Visitors
 from shared.edge.origins import spellings
-from shared.errors import StoreError
+from shared.errors import Behind, StoreError
 from shared.model import SCHEMA, RawBatch, ReadingBatch
 
 BODY_MAX: Final = 256 * 1024
@@ -209,6 +209,9 @@ class Ingest:
         try:
             async with storage():
                 receivers = await self._live.store.accept(message)
+        except Behind:
+            detail = "the aggregator has not read what was posted before; repeat this batch"
+            raise Problem(503, "behind", detail, retry_after_s=1) from None
         except StoreError:
             receivers = 0
         if not receivers:
