@@ -28,6 +28,7 @@ from typing import Any, Final
 
 import msgspec
 
+from bench.figures import note
 from bench.process import cpu_s, resident_mib
 from bench.readings import CASES, MOST, PREFIX, batches
 from bench.running import ROOT, start_server, tree_parser, trees_of
@@ -35,6 +36,7 @@ from dexwire.server.up.embedded import EmbeddedServer
 
 HERE: Final = Path(__file__).resolve().parent
 DEADLINE_S: Final = 120.0
+cost: dict[tuple[str, int], float] = {}  # µs of CPU of a reading, by case and tokens known
 STAGES: Final = ("decode", "merge", "diff", "encode", "apply", "client", "other")
 
 
@@ -127,6 +129,13 @@ def measure(case: str, tokens: int, trees: dict[str, Path | None], passes: int) 
             columns = "".join(f"{cpu_us.get(stage, 0):8.1f}" for stage in (*STAGES, "redis"))
             ratio = each.best / slowest
             print(f"{each.name:<12}{each.best:>11,.0f}{ratio:>7.2f}{'':21}{columns}{memory:>12.2f}")
+            if each.name != "sequential":
+                note(f"{case} {tokens} ratio", ratio)
+                note(f"{case} {tokens} rate", each.best)
+                note(f"{case} {tokens} kib", memory)
+                cost[case, tokens] = sum(cpu_us.values()) - cpu_us.get("redis", 0)
+                if tokens > 2_000 and (case, 2_000) in cost:
+                    note(f"{case} {tokens} cost", cost[case, tokens] / cost[case, 2_000])
 
 
 def _learn(each: Contender, case: str, tokens: int) -> None:

@@ -20,6 +20,7 @@ from typing import Final
 
 import httpx
 
+from bench.figures import note
 from bench.readings import PREFIX
 from bench.running import Services, free_port, start_server, tree_parser, trees_of
 from dexwire.server.up.children import start_child
@@ -94,7 +95,10 @@ def main() -> None:
                 with start_server(name, path) as found:
                     took.append(service(found, each))
             print(f"{name:<12}{each:<12}{median(took):>9.2f}")
-        print(f"{name:<12}{'demo':<12}{median(demo(path) for _ in range(chosen.passes)):>9.2f}")
+            note(each, median(took))
+        seconds = median(demo(path) for _ in range(chosen.passes))
+        print(f"{name:<12}{'demo':<12}{seconds:>9.2f}")
+        note("demo", seconds)
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ from typing import Final, NamedTuple
 
 import httpx
 
+from bench.figures import note as note_figure
 from bench.readings import PREFIX
 from bench.running import ROOT, Services, free_port, market, running, tree_parser, trees_of
 from dexwire.server.up.children import start_child
@@ -170,6 +171,12 @@ def show(tokens: int, best: dict[tuple[str, str], Figures], redis_requests: floa
             rate, p99 = best[name, case]
             ratios = f"{rate / bare.rate:>9.2f}{p99:>9.2f}{p99 / bare.p99_ms:>9.2f}"
             print(f"{case:<18}{name:<14}{rate:>11,.0f}{ratios}")
+            if name in {"bare", "sequential"}:
+                continue
+            sequential = best["sequential", f"{case.split()[0]} page"]
+            note_figure(f"{tokens} {case} rate", rate / bare.rate)
+            note_figure(f"{tokens} {case} p99", p99 / bare.p99_ms)
+            note_figure(f"{tokens} {case} sequential", rate / sequential.rate)
 
 
 def main() -> None:

@@ -7,7 +7,9 @@ one process that reads without decoding (`bench/readers.py`).
 
 Beside it run `websockets.broadcast` and the kernel's `send` alone (`bench/broadcast.py`) with
 messages of the size that the gateway's had. A write is counted where it is read: a client that has
-fallen behind reads two at once. Memory is what a connection added to the process.
+fallen behind reads two at once. Memory is what each connection of the second half added to the
+process: the first half takes what the loading of the rows left behind. Of `watchlists` each client
+has 50 tokens of its own, one of which changes in every other commit.
 """
 
 from __future__ import annotations
@@ -23,7 +25,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from bench.process import cpu_s, resident_mib
+from bench.figures import note
+from bench.process import exact_cpu_s, resident_mib
 from bench.running import ROOT, Services, free_port, market, running, tree_parser, trees_of
 from dexwire.server.up.children import start_child
 
@@ -38,6 +41,7 @@ TOPICS: Final = {
         for order in ("asc", "desc")
         for size in (25, 50, 100)
     ],
+    "watchlists": ["watch:50"],
 }
 
 
@@ -56,9 +60,11 @@ class Figures(NamedTuple):
 class Clients:
     """A process of readers."""
 
-    def __init__(self, port: int, count: int, topics: list[str]) -> None:
+    def __init__(self, port: int, count: int, topics: list[str], *, first: int = 0) -> None:
         self.count = count
-        command = [sys.executable, "-P", "-m", "bench.readers", str(port), str(count), *topics]
+        command = [
+            sys.executable, "-P", "-m", "bench.readers", str(port), str(first), str(count), *topics
+        ]  # fmt: skip
         self._process = subprocess.Popen(
             command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)},
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="ascii",
@@ -85,26 +91,33 @@ class Clients:
 
 def watch(port: int, pid: int, count: int, topics: list[str], seconds: float) -> Figures:
     """Connect clients and return what a process does for them in so many seconds."""
-    empty_mib = resident_mib(pid)
-    clients = Clients(port, count, topics)
+    half = count // 2
+    early = Clients(port, half, topics)
+    time.sleep(1.0)  # snapshots
+    half_mib = resident_mib(pid)
+    late = Clients(port, count - half, topics, first=half)
     try:
-        time.sleep(2.0)  # snapshots
-        clients.report()
-        before = cpu_s(pid)
+        time.sleep(2.0)
+        memory_kib = (resident_mib(pid) - half_mib) * 1024 / (count - half)
+        early.report(), late.report()
+        before = exact_cpu_s(pid)
         time.sleep(seconds)
-        used = cpu_s(pid) - before
-        reads, size, p50, p99, still_open = clients.report()
+        used = exact_cpu_s(pid) - before
+        first, second = early.report(), late.report()
+        reads, size, still_open = (first[place] + second[place] for place in (0, 1, 4))
+        p50, p99 = (max(first[place], second[place]) for place in (2, 3))
         return Figures(
             writes=int(reads),
             size=round(size / max(reads, 1)),
             cpu_us=used / max(reads, 1) * 1e6,
             p50_ms=p50,
             p99_ms=p99,
-            memory_kib=(resident_mib(pid) - empty_mib) * 1024 / count,
+            memory_kib=memory_kib,
             lost=count - int(still_open),
         )
     finally:
-        clients.end()
+        early.end()
+        late.end()
 
 
 @contextmanager
@@ -151,6 +164,11 @@ def measure(name: str, count: int, trees: dict[str, Path], seconds: float) -> No
             f"{each.cpu_us / found['send'].cpu_us:>9.2f}{each.p50_ms:>9.1f}{each.p99_ms:>9.1f}"
             f"{each.memory_kib:>18.1f}{each.lost:>6}"
         )
+        if label in trees:
+            note(f"{name} {count} send", each.cpu_us / found["send"].cpu_us)
+            note(f"{name} {count} p99", each.p99_ms)
+            note(f"{name} {count} kib", each.memory_kib)
+            note(f"{name} {count} lost", each.lost)
 
 
 def main() -> None:

@@ -17,6 +17,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
+from bench.figures import note
 from services.api.discover.lists import order_of
 from services.api.discover.pages import encode_page, slice_order
 from services.api.discover.query import parse_discover
@@ -77,6 +78,7 @@ def show(name: str, took: list[float]) -> None:
         f"{name:>10}: p50 {statistics.median(took):6.2f} ms   p99 {p99:6.2f} ms   "
         f"max {ordered[-1]:6.2f} ms   ({len(took)} queries)"
     )
+    note(f"{name.strip('/')} p99", p99)
 
 
 def main() -> None:

@@ -17,6 +17,7 @@ from typing import Any, Final
 import httpx
 import msgspec
 
+from bench.figures import note
 from bench.running import Services, running, tree_parser, trees_of
 
 PRODUCERS: Final = 32
@@ -43,16 +44,24 @@ def body(number: int, size: int) -> bytes:
     return msgspec.json.encode({"source": "bench", "tokens": tokens})
 
 
-async def post(url: str, size: int, seconds: float, *, ack: bool) -> tuple[float, float]:
-    """Return requests a second, and the 99th percentile of an answer in ms."""
-    numbers, took = itertools.count(), list[float]()
+async def post(url: str, size: int, seconds: float, *, ack: bool) -> tuple[float, float, int]:
+    """Return requests a second, the 99th percentile of an answer in ms, and how many had to wait.
+
+    503 and 504 are answers of a busy deployment: the producer repeats after `Retry-After`.
+    """
+    numbers, took, refused = itertools.count(), list[float](), 0
     path = "/ingest?ack=commit" if ack else "/ingest"
     head = {"content-type": "application/json"}
     until = time.perf_counter() + seconds
 
     async def produce(client: httpx.AsyncClient) -> None:
+        nonlocal refused
         while (began := time.perf_counter()) < until:
             answer = await client.post(path, content=body(next(numbers), size), headers=head)
+            if answer.status_code in {503, 504}:
+                refused += 1
+                await asyncio.sleep(float(answer.headers["retry-after"]))
+                continue
             if answer.status_code not in {200, 202}:
                 raise SystemExit(f"{answer.status_code}: {answer.text[:300]}")
             took.append(time.perf_counter() - began)
@@ -62,17 +71,19 @@ async def post(url: str, size: int, seconds: float, *, ack: bool) -> tuple[float
     async with httpx.AsyncClient(base_url=url, timeout=10, limits=limits) as client:
         await asyncio.gather(*(produce(client) for _ in range(PRODUCERS)))
     took.sort()
-    return len(took) / (time.perf_counter() - began), took[len(took) * 99 // 100] * 1e3
+    p99_ms = took[len(took) * 99 // 100] * 1e3 if took else float("nan")
+    return len(took) / (time.perf_counter() - began), p99_ms, refused
 
 
 def measure(found: Services, seconds: float) -> None:
     """Print the rows of one checkout."""
     for size in (1, 100):
         for ack in (False, True):
-            rate, p99_ms = asyncio.run(post(found.url("api"), size, seconds, ack=ack))
+            rate, p99_ms, refused = asyncio.run(post(found.url("api"), size, seconds, ack=ack))
             how = "with ack=commit" if ack else "without"
             print(f"{found.name:<12}{size:>6}   {how:<17}{rate:>11,.0f}{rate * size:>11,.0f}"
-                  f"{p99_ms:>9.1f}")  # fmt: skip
+                  f"{p99_ms:>9.1f}{refused:>10}")  # fmt: skip
+            note(f"{size} {'ack' if ack else 'plain'}", rate * size)
 
 
 def main() -> None:
@@ -80,7 +91,8 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=5.0)
     chosen = parser.parse_args()
     print(f"{os.cpu_count()} cores, Python {platform.python_version()}; {PRODUCERS} producers")
-    print(f"{'':<12}{'tokens':>6}   {'':<17}{'requests/s':>11}{'tokens/s':>11}{'p99 ms':>9}")
+    print(f"{'':<12}{'tokens':>6}   {'':<17}{'requests/s':>11}{'tokens/s':>11}{'p99 ms':>9}"
+          f"{'repeated':>10}")  # fmt: skip
     for name, path in trees_of(chosen).items():
         with running(name, path, 100, "api", **UNBOUNDED) as found:
             measure(found, chosen.seconds)

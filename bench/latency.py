@@ -19,6 +19,7 @@ import msgspec
 from redis.asyncio import Redis
 from websockets.asyncio.client import connect
 
+from bench.figures import note
 from bench.readings import PREFIX
 from bench.running import Services, running, tree_parser, trees_of
 from shared.model import Reading, ReadingBatch
@@ -107,6 +108,7 @@ def main() -> None:
                 p50, p99 = delays[len(delays) // 2], delays[len(delays) * 99 // 100]
                 print(f"{found.name:<12}{rate:>11,}{len(delays):>11,}{p50:>9.1f}{p99:>9.1f}"
                       f"{p99 - WINDOW_MS:>17.1f}")  # fmt: skip
+                note(f"{rate} over", p99 - WINDOW_MS)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from typing import Final
 
 import msgspec
 
+from bench.figures import note
 from bench.process import resident_mib
 from bench.readings import BATCH, PREFIX, reading
 from bench.running import Services, market, running, tree_parser, trees_of
@@ -41,12 +42,14 @@ def publish_all(found: Services, tokens: int) -> None:
     time.sleep(5.0)
 
 
-def row(label: str, tokens: int, found: Services) -> None:
+def row(label: str, tokens: int, found: Services) -> dict[str, float]:
+    """Print a row; return the memory of each service."""
     used = {name: resident_mib(found.processes[name].pid) for name in SERVICES}
     server = resident_mib(found.server.pid or 0)
     shown = "".join(f"{used[name]:>14.0f}" for name in SERVICES)
     print(f"{label:<22}{tokens:>9,}{shown}{server:>10.0f}"
           f"{used['aggregator'] * 1024 / max(tokens, 1):>18.2f}")  # fmt: skip
+    return used
 
 
 def main() -> None:
@@ -62,11 +65,15 @@ def main() -> None:
             settings = {"MAX_TOKENS": str(tokens + 1_000)}
             with running(name, path, tokens, "api", "ws", **settings) as found:
                 publish_all(found, tokens)
-                row(found.name, tokens, found)
+                before = row(found.name, tokens, found)
+                for service, mib in before.items():
+                    note(f"{tokens} {service}", mib)
                 if chosen.minutes:
                     with market(found, tokens):
                         time.sleep(chosen.minutes * 60)
-                    row(f"after {chosen.minutes:g} minutes", tokens, found)
+                    after = row(f"after {chosen.minutes:g} minutes", tokens, found)
+                    for service, mib in after.items():
+                        note(f"{service} growth", mib / before[service])
 
 
 if __name__ == "__main__":

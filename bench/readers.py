@@ -1,6 +1,7 @@
 """Stream clients in a process of their own, as cheap as they can be: they count what they read.
 
-python -m bench.readers PORT COUNT TOPIC...   Each connection subscribes to the next of the topics.
+python -m bench.readers PORT FIRST COUNT TOPIC...   Connections are numbered from FIRST and each
+subscribes to the next of the topics; `watch:N` is a watchlist of N tokens of the connection's own.
 For each line on standard input it prints one with what came since the last: writes, bytes, and the
 delays in ms from the commit to the client, 50th and 99th percentile, of every 50th connection; and
 how many connections are open.
@@ -16,8 +17,11 @@ import sys
 import time
 from typing import Final
 
+from bench.readings import token_id
+
 _STAMP: Final = re.compile(rb'"t":"d".{0,200}?"ts":(\d+)')
 _SAMPLED: Final = 50
+_TOKENS: Final = 2_000  # of the market of bench.fanout
 
 
 class Reader:
@@ -28,7 +32,8 @@ class Reader:
         # A loopback address has some 28,000 ports, and the gateway counts connections by address.
         self.socket.bind((f"127.3.{number // 200}.{number % 200 + 1}", 0))
         self.socket.connect(("127.0.0.1", port))
-        path = f"/ws?topics={topic}" if topic else "/"
+        watched = int(topic.removeprefix("watch:")) if topic.startswith("watch:") else 0
+        path = f"/ws?topics={topic}" if topic and not watched else "/ws" if watched else "/"
         self.socket.sendall(
             f"GET {path} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n"
             "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
@@ -42,18 +47,28 @@ class Reader:
             head += part
         if not head.startswith(b"HTTP/1.1 101 "):
             raise SystemExit(f"connection {number} was refused: {head[:100]!r}")
+        if watched:
+            self._watch(
+                [token_id((number + n * _TOKENS // watched) % _TOKENS) for n in range(watched)]
+            )
         self.socket.setblocking(False)  # noqa: FBT003 - the standard library's signature
         self.is_sampled = number % _SAMPLED == 0
         self.reads = 0
+
+    def _watch(self, ids: list[str]) -> None:
+        """Send the watchlist, in a frame with an empty mask."""
+        listed = ",".join(f'"{each}"' for each in ids)
+        text = f'{{"op":"watch","mode":"set","ids":[{listed}]}}'.encode()
+        self.socket.sendall(b"\x81\xfe" + len(text).to_bytes(2, "big") + bytes(4) + text)
 
 
 class Readers:
     """All connections."""
 
-    def __init__(self, port: int, count: int, topics: list[str]) -> None:
+    def __init__(self, port: int, first: int, count: int, topics: list[str]) -> None:
         self._selector = selectors.DefaultSelector()
         self._open = 0
-        for number in range(count):
+        for number in range(first, first + count):
             reader = Reader(number, port, topics[number % len(topics)] if topics else "")
             self._selector.register(reader.socket, selectors.EVENT_READ, reader)
             self._open += 1
@@ -99,8 +114,8 @@ class Readers:
 
 
 def main() -> None:
-    port, count, *topics = sys.argv[1:]
-    readers = Readers(int(port), int(count), topics)
+    port, first, count, *topics = sys.argv[1:]
+    readers = Readers(int(port), int(first), int(count), topics)
     print("ready", flush=True)
     while True:
         if readers.poll(1.0):

@@ -47,6 +47,11 @@ def reading(case: str, number: int, step: int, now_ms: int) -> Reading:
     return msgspec.convert({**token, "pools": msgspec.convert(pools, list[PoolReading])}, Reading)
 
 
+def token_id(number: int) -> str:
+    """Return the id of a token by its number."""
+    return f"solana:{_address(number)}"
+
+
 def _address(number: int) -> str:
     return f"7xKXtg2CW87d97TXJSDpbD5jBkheTqA83TZ{number + 111_111_111}"
 

@@ -68,16 +68,22 @@ class Services:
     ports: dict[str, int] = field(default_factory=dict)
 
     def start(
-        self, name: str, settings: Mapping[str, str], *, command: Sequence[str] = ("-m", "dexwire")
+        self,
+        name: str,
+        settings: Mapping[str, str],
+        *,
+        command: Sequence[str] = ("-m", "dexwire"),
+        label: str = "",
     ) -> None:
-        """Start a service; the api and the gateway get a port."""
-        port = self.ports[name] = free_port()
+        """Start a service; the api and the gateway get a port. `label`: one of several."""
+        label = label or name
+        port = self.ports[label] = free_port()
         env = {
             "PATH": os.environ["PATH"], "PYTHONPATH": str(self.tree), "LOG_LEVEL": "warning",
             "REDIS_URL": self.server.url, "REDIS_PREFIX": PREFIX, "METRICS_PORT": "0",
             "API_PORT": str(port), "WS_PORT": str(port), **UNBOUNDED, **settings,
         }  # fmt: skip
-        self.processes[name] = start_child(
+        self.processes[label] = start_child(
             [sys.executable, "-P", *command, name],
             env=env, cwd=self.server.socket_path.parent, stdout=None, stderr=None,
         )  # fmt: skip
