@@ -161,7 +161,7 @@ def calibrate(clients: int, pages: int, seconds: float) -> UnitCosts:
     return UnitCosts(
         gateway_commit=gateway,
         gateway_row=(many.each("ws") - gateway) / more,
-        write=(busy.each("ws") - gateway) / clients,
+        write=(busy.each("ws") - gateway) * busy.commits / max(1, busy.writes),
         api_commit=api,
         api_row=(many.each("api") - api) / more,
         page=(busy.each("api") - api) * busy.commits / max(1, busy.pages),
@@ -200,7 +200,7 @@ def check(clients: int, pages: int, seconds: float) -> None:
     commits, readers = run.commits, GATEWAYS + APIS + 1
     redis = unit.redis_commit + readers * unit.redis_reader + APIS * unit.redis_page
     predicted = {
-        "a gateway": commits * (unit.gateway_commit + clients * unit.write) / 1e6,
+        "a gateway": (commits * unit.gateway_commit + run.writes / GATEWAYS * unit.write) / 1e6,
         "an api": (commits * unit.api_commit + run.pages / APIS * unit.page) / 1e6,
         "Redis": commits * redis / 1e6,
         "the aggregator": run.readings * unit.reading / 1e6,

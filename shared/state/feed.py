@@ -240,17 +240,24 @@ class Feed:
             replica.reset(commit.e)
             self.loaded.set()
             self._listener.on_reset()
-            self._apply(commit)
+            await self._apply(commit)
         elif commit.pv == replica.version:
-            self._apply(commit)
+            await self._apply(commit)
         elif commit.v > replica.version:
             await self._fill(commit.v)
         # else: already covered, by a load or by the log
 
-    def _apply(self, commit: Commit) -> None:
-        """Apply a commit that has just been received."""
+    async def _apply(self, commit: Commit) -> None:
+        """Apply a commit that has just been received, in slices: requests go on in between."""
         self.followed.commit_age.observe(max(0.0, time.time() - commit.ts / 1000))
-        self._listener.on_commit(self.replica.apply(commit))
+        steps = self.replica.steps(commit)
+        while True:
+            try:
+                next(steps)
+            except StopIteration as ended:
+                self._listener.on_commit(ended.value)
+                return
+            await asyncio.sleep(0)
 
     async def _on_heartbeat(self, heartbeat: Heartbeat) -> None:
         replica = self.replica

@@ -6,8 +6,9 @@ HTTP and the stream; sorted orders are in `shared/state/orders.py`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass, field
+from typing import Final, TypeAlias
 
 from msgspec import Struct
 
@@ -16,6 +17,8 @@ from shared.state import row as rows_
 from shared.state.messages import Commit, NativePrice, change_natives
 from shared.state.orders import Orders
 from shared.state.row import Fields
+
+SLICE: Final = 50  # rows that are made in one go, some 0.4 ms
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,10 @@ class PatchedRow(Struct, frozen=True, gc=False):
     hash: int
     changed: Fields
     whole: bool
+
+
+_Entries: TypeAlias = tuple[tuple[str, bytes], ...]
+Steps: TypeAlias = Generator[None, None, Change]
 
 
 @dataclass(slots=True)
@@ -78,31 +85,62 @@ class Replica:
 
         Raises Diverged when the commit does not follow or the digest disagrees; the caller reloads.
         """
+        steps = self.steps(commit, torn=torn)
+        while True:
+            try:
+                next(steps)
+            except StopIteration as ended:
+                change: Change = ended.value
+                return change
+
+    def steps(self, commit: Commit, *, torn: bool = False) -> Steps:
+        """Do what `apply` does and yield after each SLICE rows; return the change.
+
+        Nothing has changed until it ends: making the rows takes six times as long as putting them
+        in their place. Nobody else may change the replica meanwhile.
+        """
         self._check_follows(commit)
+        made: dict[str, PatchedRow] = {}
         try:
-            change = self._put_all(commit, torn=torn)
+            sets = yield from self._made_sets(commit, made, torn=torn)
+            adds = yield from self._made_adds(commit, made)
+            for row in made.values():
+                self._put(row)
         except (ValueError, KeyError, RecursionError) as error:
             raise Diverged(f"commit {commit.v} holds what is no row: {error}") from error
         self._finish(commit, torn=torn)
-        return change
+        return Change(commit, sets, adds, tuple(commit.del_))
 
-    def _put_all(self, commit: Commit, *, torn: bool) -> Change:
-        sets, adds = [], []
-        for raw in commit.set:
+    def _made_sets(
+        self, commit: Commit, made: dict[str, PatchedRow], *, torn: bool
+    ) -> Generator[None, None, _Entries]:
+        sets = []
+        for number, raw in enumerate(commit.set, start=1):
             changed = rows_.decode_row(raw)
             token_id = rows_.text(changed["id"])
             if token_id not in self.rows:
                 if torn:
                     continue
                 raise Diverged(f"commit {commit.v} changes {token_id[:64]!r}, which is not here")
-            self._put(self.patched(token_id, changed))
+            if token_id in made:
+                raise Diverged(f"commit {commit.v} changes {token_id[:64]!r} twice")
+            made[token_id] = self.patched(token_id, changed)
             sets.append((token_id, bytes(raw)))
-        for raw in commit.add:
+            if not number % SLICE:
+                yield
+        return tuple(sets)
+
+    @staticmethod
+    def _made_adds(commit: Commit, made: dict[str, PatchedRow]) -> Generator[None, None, _Entries]:
+        adds = []
+        for number, raw in enumerate(commit.add, start=1):
             fields = rows_.decode_row(raw)
             token_id = rows_.text(fields["id"])
-            self._put(_whole_row(token_id, fields))
+            made[token_id] = _whole_row(token_id, fields)
             adds.append((token_id, bytes(raw)))
-        return Change(commit, tuple(sets), tuple(adds), tuple(commit.del_))
+            if not number % SLICE:
+                yield
+        return tuple(adds)
 
     def patched(self, token_id: str, changed: Fields, *, whole: bool = False) -> PatchedRow:
         """Return a row as it is with these changes, or, `whole`, made of them alone."""

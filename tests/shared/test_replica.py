@@ -52,6 +52,25 @@ def test_a_set_changes_the_fields_it_names() -> None:
     assert change.sets == (("solana:A", b'{"id":"solana:A","price":2.0,"rv":2}'),)
 
 
+def test_applied_in_steps_nothing_has_changed_until_the_last() -> None:
+    replica = replica_at_1()
+    rows = [f'{{"id":"solana:T{n}","rv":2}}'.encode() for n in range(120)]
+    steps = replica.steps(commit(2, add=rows, digest=digest_of(A1, B1, *rows)))
+
+    next(steps)
+    next(steps)
+    assert (replica.version, len(replica.rows)) == (1, 2)
+    with pytest.raises(StopIteration) as ended:
+        next(steps)
+    assert (replica.version, len(replica.rows)) == (2, 122)
+    assert [token for token, _ in ended.value.value.adds][-1] == "solana:T119"
+
+
+def test_a_commit_that_changes_a_row_twice_is_refused() -> None:
+    with pytest.raises(Diverged, match="twice"):
+        replica_at_1().apply(commit(2, set=[A2, A2], digest=digest_of(A2, B1)))
+
+
 def test_null_in_a_set_removes_the_field() -> None:
     replica = replica_at_1()
     bare = b'{"id":"solana:A","rv":2}'
