@@ -5,9 +5,9 @@ Run: `python -m bench.scaling` prints the tables of docs/SCALING.md. `python -m 
 gateways and two apis use, runs those, and prints prediction beside measurement.
 
 The model is sums: a gateway pays for each commit and for each write to a client, an api for each
-commit and each page, Redis for each commit and for each of its readers, the aggregator for each
-reading. What it leaves out: snapshots of many clients that come at once (WS_SNAPSHOT_RATE bounds
-them), and cores that share a cache.
+commit and each page, Redis for each commit, each of its readers and the pages that apis read after
+it, the aggregator for each reading. What it leaves out: snapshots of many clients that come at once
+(WS_SNAPSHOT_RATE bounds them), and cores that share a cache.
 """
 
 from __future__ import annotations
@@ -35,6 +35,8 @@ class Costs(NamedTuple):
     commit_us: float = 700.0  # of Redis: any commit
     row_us: float = 15.0  # and each row of it, with its reading
     reader_us: float = 20.0  # of Redis: one commit to one of its readers
+    page_read_us: float = 900.0  # of Redis: a page of all chains, read once after a commit
+    page_bytes: float = 38_000.0
     changed_us: float = 105.0  # of the aggregator: a reading that changes price and figures
     repeated_us: float = 22.0  # of the aggregator: a reading that changes nothing
     row_bytes: float = 150.0  # of a commit: one changed row
@@ -55,6 +57,7 @@ class Load(NamedTuple):
     readings_s: float = 100.0
     changed: float = 1.0  # share of the readings that change their row
     commits_s: float = 5.0  # one a window
+    lists: int = 3  # different pages of all chains that each api is asked for all the time
 
     def part(self, groups: int) -> Load:
         """Return the load of one of so many groups of chains, each with a Redis of its own."""
@@ -95,7 +98,9 @@ def needs(load: Load, costs: Costs) -> Needs:
     gateways = max(TWO, ceil(writes / free), ceil(load.clients / CONNECTIONS))
     apis = max(TWO, ceil(pages / free))
     readers = gateways + apis + TWO
-    redis = load.commits_s * (costs.commit_us + readers * costs.reader_us) + rows_s * costs.row_us
+    page_reads_s = load.commits_s * apis * load.lists
+    redis = load.commits_s * (costs.commit_us + readers * costs.reader_us)
+    redis += rows_s * costs.row_us + page_reads_s * costs.page_read_us
     changed_us = load.changed * costs.changed_us + (1 - load.changed) * costs.repeated_us
     kib = dict(zip(TOKEN_OF, costs.token_kib, strict=True))
     memory = {name: 0.07 + load.tokens * each / 2**20 for name, each in kib.items()}
@@ -105,7 +110,7 @@ def needs(load: Load, costs: Costs) -> Needs:
         gateway_cores=gateways * following + writes,
         apis=apis,
         redis_cores=redis / 1e6,
-        redis_gbit=rows_s * costs.row_bytes * readers * 8 / 1e9,
+        redis_gbit=(rows_s * costs.row_bytes * readers + page_reads_s * costs.page_bytes) * 8 / 1e9,
         client_gbit=load.clients * load.commits_s * costs.frame_bytes * 8 / 1e9,
         aggregator_cores=load.readings_s * changed_us / 1e6,
         following=following,
