@@ -229,6 +229,16 @@ class PoolReading(Struct, frozen=True, kw_only=True, omit_defaults=True):
     traders_1h: Count | None = None
     traders_6h: Count | None = None
     traders_24h: Count | None = None
+    # What the detail of a token shows beside these, of the sources that have it.
+    volume_15m: Amount | None = None
+    volume_30m: Amount | None = None
+    price_change_15m: Percent | None = None
+    price_change_30m: Percent | None = None
+    transactions_15m: Count | None = None
+    transactions_30m: Count | None = None
+    traders_15m: Count | None = None
+    traders_30m: Count | None = None
+    labels: tuple[Text, ...] = ()
 
 
 class Seen(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -306,9 +316,25 @@ class Figures(Seen, frozen=True, kw_only=True, omit_defaults=True):
     suspicious: MaybeBool = UNSET
 
 
+class Detail(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What only the detail of a token shows, of the source that says it."""
+
+    tags: Text | UnsetType = UNSET  # joined
+    takeover: bool | UnsetType = UNSET  # its community took it over from its developer
+    graduated_pool: Address | UnsetType = UNSET
+    holders_change_5m: Percent | UnsetType = UNSET
+    holders_change_1h: Percent | UnsetType = UNSET
+    holders_change_6h: Percent | UnsetType = UNSET
+    holders_change_24h: Percent | UnsetType = UNSET
+
+
+DETAIL_FIELDS: Final = Detail.__struct_fields__
+
+
 class Reading(Figures, frozen=True, kw_only=True, omit_defaults=True):
     """What one source saw of one token at one time; what belongs to one pool is in `pools`."""
 
+    detail: Detail | UnsetType = UNSET
     pools: tuple[PoolReading, ...] = ()
     # Exchanges that launches move on to, in which the token is seen to trade.
     moved_to: tuple[Text, ...] = ()

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import median
-from typing import Final, Literal
+from typing import Any, Final, Literal
 from urllib.parse import quote
 
 import msgspec
+from msgspec import UNSET
 
 from services.fetcher.values import (
     NO_TRADE_WINDOWS,
     NO_TRADES,
     NO_WINDOWS,
     FreeText,
+    Held,
     Number,
     Trades,
     TradeWindows,
@@ -24,10 +27,12 @@ from services.fetcher.values import (
     count,
     given,
     percent,
+    price,
     text,
     total,
 )
 from shared.chains import canonical_chain, token_id
+from shared.launchpads import is_destination, launchpad_of_pool
 from shared.model import PoolReading, Reading
 from shared.quotes import (
     NATIVE_ADDRESSES,
@@ -40,6 +45,11 @@ from shared.quotes import (
 from shared.spellings import canonical_address
 
 Side = Literal["base", "quote"]
+# USD that a pool must hold, and that must be traded in it in 24 h, to show that a launch moved on.
+# Launches move some 10,000 USD or more; anybody can make a smaller pool of a token on its curve.
+MOVED_LIQUIDITY: Final = 5_000.0
+MOVED_VOLUME: Final = 1_000.0
+_FEE = re.compile(r" [0-9.]+%\Z")  # "GOSLINGS / ETH 1%"
 _ENCODE: Final = msgspec.json.Encoder(order="deterministic").encode
 
 
@@ -78,6 +88,7 @@ class SeenPool:
     token_name: str | None
     token_ticker: str | None
     pool: PoolReading
+    said: Mapping[str, Any] = field(default_factory=dict)  # of the token, beside the pool
 
 
 def join_addresses(addresses: Iterable[str]) -> str:
@@ -127,7 +138,12 @@ def name_pair(sides: Sides, often: Often = frozenset()) -> Pair | str:
 
 
 def pool_reading(
-    pair: Pair, seen: Trading, *, protocol: FreeText, created_ms: int | None
+    pair: Pair,
+    seen: Trading,
+    *,
+    protocol: FreeText,
+    created_ms: int | None,
+    labels: tuple[str, ...] = (),
 ) -> PoolReading:
     """Return the pool from its token's point of view (shared.model.PoolReading).
 
@@ -164,11 +180,72 @@ def pool_reading(
         transactions_24h=_transactions(trades.h24),
         buys_24h=count(day.sells if quoted else day.buys),
         sells_24h=count(day.buys if quoted else day.sells),
+        traders_5m=_traders(trades.m5),
+        traders_1h=_traders(trades.h1),
+        traders_6h=_traders(trades.h6),
+        traders_24h=_traders(trades.h24),
+        volume_15m=amount(volume.m15),
+        volume_30m=amount(volume.m30),
+        price_change_15m=percent(change.m15),
+        price_change_30m=percent(change.m30),
+        transactions_15m=_transactions(trades.m15),
+        transactions_30m=_transactions(trades.m30),
+        traders_15m=_traders(trades.m15),
+        traders_30m=_traders(trades.m30),
+        labels=labels,
     )
 
 
 def _transactions(trades: Trades | None) -> int | None:
     return total(count(trades.buys), count(trades.sells)) if trades else None
+
+
+def _traders(trades: Trades | None) -> int | None:
+    """Return the fewest people who can have traded: all buyers may be sellers too."""
+    people = [count(trades.buyers), count(trades.sellers)] if trades else []
+    return max((each for each in people if each is not None), default=None)
+
+
+# How far the USD of both sides may be from the sum that is reported.
+_SIDES_AGREE: Final = 0.1
+
+
+def quote_price(base_usd: float | None, base_in_quote: float | None) -> float | None:
+    """Return the quote's USD price: how much a base token is worth in USD over in quote tokens."""
+    if base_usd is None or base_in_quote is None or base_in_quote <= 0:
+        return None
+    return price(amount(base_usd / base_in_quote))
+
+
+def other_liquidity(
+    held: Held, side: Side, base_price: float | None, quote_price: float | None
+) -> float | None:
+    """Return the USD of the pool's other token that it holds, None when the figures do not agree.
+
+    The USD of both sides are within 10 % of `usd` in every recorded pair; where they are not, they
+    are not of one moment, and say nothing.
+    """
+    if base_price is None or quote_price is None:
+        return None
+    whole, base, quote = amount(held.usd), amount(held.base), amount(held.quote)
+    if whole is None or base is None or quote is None:
+        return None
+    base_usd, quote_usd = base * base_price, quote * quote_price
+    if abs(base_usd + quote_usd - whole) > whole * _SIDES_AGREE:
+        return None
+    return amount(quote_usd if side == "base" else base_usd)
+
+
+def ticker_in(pool_name: str | None, side: Side, *, whole: bool) -> str | None:
+    """Return one part of "BASE / QUOTE 0.3%" or "BASE / QUOTE / THIRD"; None when it is unclear.
+
+    Two or three parts are in the order of the pool's tokens; of more they are so when `whole`
+    says that no token of the pool is the pool itself.
+    """
+    parts = _FEE.sub("", pool_name or "").split(" / ")
+    if len(parts) < 2 or (len(parts) > 3 and not whole):
+        return None
+    return parts[side == "quote"]
 
 
 class NativePrices:
@@ -182,9 +259,9 @@ class NativePrices:
         prices = [seen.base_price, seen.quote_price]
         if pair.side == "quote":
             prices.reverse()
-        for address, price in zip((pair.token_address, pair.other_address), prices, strict=True):
-            if price and address and is_native(pair.chain, address):
-                self._prices.setdefault(pair.chain, []).append(price)
+        for address, found in zip((pair.token_address, pair.other_address), prices, strict=True):
+            if found and address and is_native(pair.chain, address):
+                self._prices.setdefault(pair.chain, []).append(found)
 
     def readings(self, observed_ms: int) -> tuple[Reading, ...]:
         """Return one reading per chain: the median, since each pool rounds to a few digits."""
@@ -216,13 +293,56 @@ def by_token(seen: Iterable[SeenPool], observed_ms: int) -> list[Reading]:
 def _reading(chain: str, address: str, pools: dict[str, SeenPool], observed_ms: int) -> Reading:
     # Copies of a token's name differ between pools now and then; the deepest one's is taken.
     named = sorted(pools.values(), key=_depth, reverse=True)
+    said: dict[str, Any] = {}
+    for each in named:
+        known = {name: value for name, value in each.said.items() if value is not UNSET}
+        said = {**known, **said}
     return Reading(
         chain=chain,
         token_address=address,
         observed_ms=observed_ms,
+        **{**_launch(each.pool for each in named), **said},
         token_name=given(next((each.token_name for each in named if each.token_name), None)),
         token_ticker=given(next((each.token_ticker for each in named if each.token_ticker), None)),
         pools=tuple(pools[name].pool for name in sorted(pools)),
+    )
+
+
+def with_pools(reading: Reading, pooled: Reading) -> Reading:
+    """Return a token's own figures with its pools, and with what only they say of it."""
+    return msgspec.structs.replace(
+        reading,
+        pools=pooled.pools,
+        moved_to=pooled.moved_to,
+        **{
+            name: getattr(pooled, name)
+            for name in ("image", "launchpad", "stage", "graduation_pct", "graduated_ms")
+            if getattr(reading, name) is UNSET
+        },
+    )
+
+
+def _launch(pools: Iterable[PoolReading]) -> dict[str, Any]:
+    """Return what a token's pools show of its launch: whose curve, and where it moved on to."""
+    found: dict[str, Any] = {}
+    moved: dict[str, None] = {}
+    for pool in pools:
+        if pool.side == "quote" or pool.protocol is None:
+            continue
+        launchpad = launchpad_of_pool(pool.protocol)
+        if launchpad is not None:
+            found.setdefault("launchpad", launchpad)
+        elif is_destination(pool.protocol) and _is_market(pool):
+            moved[pool.protocol] = None
+    return {**found, "moved_to": tuple(sorted(moved))} if moved else found
+
+
+def _is_market(pool: PoolReading) -> bool:
+    """Return whether a pool is one that a launch moved to, not one that somebody made beside it."""
+    return (
+        not pool.against_unknown
+        and (pool.liquidity or 0.0) >= MOVED_LIQUIDITY
+        and (pool.volume_24h or 0.0) >= MOVED_VOLUME
     )
 
 

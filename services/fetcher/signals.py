@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 from urllib.parse import urlsplit
 
-from msgspec import UNSET, Raw, UnsetType
+from msgspec import UNSET, Raw, Struct, UnsetType
 
-from services.fetcher.values import FreeText, MaybeNumber, Number, decimal, text
+from services.fetcher.values import FreeText, MaybeNumber, Number, decimal, iso_ms, maybe, text
 from shared.launchpads import canonical_launchpad
 from shared.links import image_url, link_url
 from shared.model import LIMIT, Links
@@ -76,6 +76,30 @@ def launchpad(name: FreeText) -> str | UnsetType:
     """Return a launchpad under its one name; without one nothing is said."""
     named = text(name)
     return UNSET if named is None else canonical_launchpad(named)
+
+
+class Launch(Struct, frozen=True):
+    """How far a token's launch is: of a curve, and of the move to the pool that comes after it."""
+
+    graduation_percentage: MaybeNumber = UNSET
+    completed: bool | None = None
+    completed_at: str | None = None
+    migrated_destination_pool_address: FreeText = None
+
+
+def launch(details: Launch | None) -> dict[str, Any]:
+    """Return how far a launch is: moved to another pool, sold out, or on its curve."""
+    if details is None:
+        return {}
+    progress = maybe(details.graduation_percentage, share)
+    said: dict[str, Any] = {} if progress is UNSET else {"graduation_pct": progress}
+    sold_out = details.completed or progress == 100
+    if text(details.migrated_destination_pool_address) is not None:
+        completed_ms = iso_ms(details.completed_at)
+        said |= {"stage": "graduated"} | ({"graduated_ms": completed_ms} if completed_ms else {})
+    elif sold_out or details.completed is False or isinstance(progress, float):
+        said["stage"] = "completed" if sold_out else "curve"
+    return said
 
 
 # -- addresses ------------------------------------------------------------------------------------

@@ -43,25 +43,39 @@ class Windows(Struct, frozen=True):
     """One figure over each window; a window without data is often missing."""
 
     m5: Number = None
+    m15: Number = None
+    m30: Number = None
     h1: Number = None
     h6: Number = None
     h24: Number = None
 
 
 class Trades(Struct, frozen=True):
-    """How many bought and sold in one window."""
+    """How often, and by how many different people, was bought and sold in one window."""
 
     buys: Number = None
     sells: Number = None
+    buyers: Number = None
+    sellers: Number = None
 
 
 class TradeWindows(Struct, frozen=True):
     """Trades over each window."""
 
     m5: Trades | None = None
+    m15: Trades | None = None
+    m30: Trades | None = None
     h1: Trades | None = None
     h6: Trades | None = None
     h24: Trades | None = None
+
+
+class Held(Struct, frozen=True):
+    """What a pool holds: in USD together, and of each side in tokens."""
+
+    usd: Number = None
+    base: Number = None
+    quote: Number = None
 
 
 NO_WINDOWS: Final = Windows()

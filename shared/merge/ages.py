@@ -27,11 +27,15 @@ class Ages(Struct, frozen=True):
     sources: list[str]
 
 
-def find_ages(readings: Mapping[str, SourceReading], now_ms: int, rules: MergeRules) -> Ages | None:
+def find_ages(  # noqa: C901 - one pass over everything that is known
+    readings: Mapping[str, SourceReading], now_ms: int, rules: MergeRules
+) -> Ages | None:
     """Return the ages of what is known, or None when nothing is."""
     times: set[int] = set()
     rare: set[int] = set()  # when a pool that was not seen for long was seen before
     fresh_until: dict[str, int] = {}
+    # A list that names a token, or an audit of it, keeps no row fresh whose figures grew old.
+    spoken_until: dict[str, int] = {}
     for source, reading in readings.items():
         priced = summed = _NEVER
         for pool in reading.pools.values():
@@ -52,14 +56,16 @@ def find_ages(readings: Mapping[str, SourceReading], now_ms: int, rules: MergeRu
                 elif observed_ms != summed:
                     times.add(observed_ms)
                     summed = max(summed, observed_ms)
+        fresh_until[source] = max(priced + rules.price_stale_ms, summed + rules.sums_stale_ms)
         if reading.signals:
             seen = {each.observed_ms for each in reading.signals.values() if each.value is not None}
             times |= seen
-            summed = max(summed, max(seen, default=_NEVER))
-        fresh_until[source] = max(priced + rules.price_stale_ms, summed + rules.sums_stale_ms)
+            spoken_until[source] = max(seen, default=_NEVER) + rules.sums_stale_ms
     if not times:
         return None
     stale_ms = max(fresh_until.values())
+    if stale_ms < 0:  # nobody has any figure of it
+        stale_ms = max(spoken_until.values())
     at_ms = min(now_ms, stale_ms - 1)
     newest_ms = max(times)
     dead_ms = newest_ms + rules.dead_after_ms
@@ -79,5 +85,9 @@ def find_ages(readings: Mapping[str, SourceReading], now_ms: int, rules: MergeRu
         cut=Cutoffs(
             at_ms - rules.price_stale_ms, at_ms - rules.sums_stale_ms, rules.price_stale_ms
         ),
-        sources=sorted(source for source, until_ms in fresh_until.items() if until_ms > at_ms),
+        sources=sorted(
+            source
+            for source, until_ms in fresh_until.items()
+            if max(until_ms, spoken_until.get(source, _NEVER)) > at_ms
+        ),
     )

@@ -11,13 +11,14 @@ from math import copysign
 from typing import Any, Final, TypeAlias, TypeVar
 
 import msgspec
-from msgspec import UNSET, MsgspecError, Raw, Struct
+from msgspec import UNSET, MsgspecError, Raw, Struct, UnsetType
 from msgspec.structs import astuple, replace
 
 from shared.chains import canonical_chain
 from shared.errors import PipelineError
 from shared.merge.policy import MergeRules
 from shared.model import (
+    DETAIL_FIELDS,
     LINK_KINDS,
     READING_FIELDS,
     SIGNAL_FIELDS,
@@ -188,12 +189,9 @@ def merge_reading(before: SourceReading | None, reading: Reading) -> SourceReadi
             if fields is None:
                 fields = dict(held.fields)
             fields[name] = Stamped(value, at_ms)
-    for exchange in reading.moved_to:
-        key = f"{MOVED_TO}{exchange}"
-        old = held.signals.get(key)
-        if old is None or at_ms > old.observed_ms:
-            signals = dict(held.signals) if signals is None else signals
-            signals[key] = Stamped(exchange, at_ms)
+    if reading.moved_to or reading.detail is not UNSET:
+        signals = _with_detail(held.signals if signals is None else signals, reading)
+        signals = None if signals is held.signals else signals
     pools = _with_pools(held.pools, reading) if reading.pools else held.pools
     if fields is None and signals is None and pools is held.pools:
         return held
@@ -212,6 +210,20 @@ def _stored(name: str, value: Any) -> tuple[str, Value]:  # noqa: ANN401 - a fie
         urls = ((kind, getattr(value, kind)) for kind in LINK_KINDS)
         return name, {kind: url for kind, url in urls if url is not None} or None
     return name, value
+
+
+def _with_detail(held: dict[str, Stamped], reading: Reading) -> dict[str, Stamped]:
+    """Return the signals with what is not of the row itself; the same ones when nothing is new."""
+    said: list[tuple[str, Value]] = [(f"{MOVED_TO}{each}", each) for each in reading.moved_to]
+    if not isinstance(reading.detail, UnsetType):
+        given = zip(DETAIL_FIELDS, astuple(reading.detail), strict=True)
+        said += [(name, value) for name, value in given if value is not UNSET]
+    new = {
+        name: Stamped(value, reading.observed_ms)
+        for name, value in said
+        if (old := held.get(name)) is None or _newer_value(value, reading.observed_ms, old)
+    }
+    return {**held, **new} if new else held
 
 
 def _with_pools(known: dict[str, StampedPool], reading: Reading) -> dict[str, StampedPool]:

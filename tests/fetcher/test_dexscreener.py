@@ -6,6 +6,7 @@ import random
 
 import msgspec
 import pytest
+from msgspec import UNSET
 
 from services.fetcher.source import ParsedBody
 from services.fetcher.sources.dexscreener import (
@@ -17,7 +18,7 @@ from services.fetcher.sources.dexscreener import (
 )
 from shared.errors import MalformedBody
 from shared.model import PoolReading, Reading
-from tests.testkit.recordings import recorded, the_pool, the_reading
+from tests.testkit.recordings import figures, recorded, the_pool, the_reading
 
 AT = 1_700_000_000_000
 USD1 = "USD1ttGY1N17NEEHLmELoaybftRBUSErhqYiQzvEmuB"
@@ -51,7 +52,7 @@ def test_a_batch_of_one_token_gives_its_one_pool() -> None:
 
     assert page.refused == {}
     assert page.found == (f"solana:{USD1}",)
-    assert page.readings == (
+    assert tuple(map(figures, page.readings)) == (
         Reading(
             chain="solana",
             token_address=USD1,
@@ -227,10 +228,13 @@ def test_a_dead_bonding_curve_keeps_its_unknowns_unknown() -> None:
     assert (rugged.liquidity, rugged.volume_24h) == (0, 64900928.79)
 
 
-def test_boosts_name_tokens_each_once_and_give_no_figures() -> None:
+def test_boosts_name_tokens_each_once_and_their_promotion_alone() -> None:
     page = read_listed(recorded("dexscreener", "token-boosts-latest-v1_2025-11-06"), AT)
 
-    assert (page.readings, page.refused, len(page.found)) == ((), {}, 25)
+    assert (len(page.readings), page.refused, len(page.found)) == (25, {}, 25)
+    assert {(each.boosts, each.price, each.pools) for each in page.readings[:2]} == {
+        (10, UNSET, ())
+    }
     assert page.found[:2] == (
         "solana:8xEdEh9JaqXyCftRXJNQD4UjTwvBuBbeatXFZSQW55VL",
         "solana:HuvERiQtHL4FRhHWD5h29RyspyPXZLPGz1v5D9aspump",

@@ -9,7 +9,7 @@ from msgspec import UNSET
 from services.fetcher.source import ParsedBody
 from services.fetcher.sources.jupiter import prices_call, read_prices, read_tokens, tokens_call
 from shared.errors import MalformedBody
-from shared.model import Links, Reading
+from shared.model import Detail, Links, Reading
 from tests.testkit.recordings import recorded, the_reading
 
 AT = 1_700_000_000_000
@@ -85,6 +85,13 @@ def test_a_token_is_read_whole() -> None:
             links=Links(website="https://jup.ag", x="https://twitter.com/JupiterExchange"),
             image="https://static.jup.ag/jup/icon.png",
             suspicious=None,
+            detail=Detail(
+                tags="birdeye-trending, community, moonshot-verified, strict, verified",
+                holders_change_5m=-0.004978759223730387,
+                holders_change_1h=-0.006946969153141303,
+                holders_change_6h=-0.012156562633505107,
+                holders_change_24h=-0.03622940971526925,
+            ),
         ),
     )
 

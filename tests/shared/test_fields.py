@@ -126,7 +126,8 @@ def test_readings_and_posts_carry_every_field_that_is_not_the_row_s_own() -> Non
 
 
 def test_pools_carry_the_same_figures_in_the_same_units() -> None:
-    own = ["pool_address", "side", "against_unknown", "other_liquidity"]
+    own = ["pool_address", "side", "against_unknown", "other_liquidity", "labels"]
+    own += [name for name in PoolReading.__struct_fields__ if name.endswith(("_15m", "_30m"))]
     fields = [name for name in PoolReading.__struct_fields__ if name not in own]
     assert {*fields} == {*READING_FIELDS} - NOT_OF_POOLS
     for name in fields:

@@ -18,7 +18,7 @@ from shared.merge.readings import (
     merge_reading,
 )
 from shared.merge.rules import merge_token
-from shared.model import PoolReading, Reading
+from shared.model import Links, PoolReading, Reading
 
 T0 = 1_790_000_000_000
 MINT = "7xKXtg2CW87d97TXJSDpbD5jBkheTqA83TZRuJosgAsU"
@@ -61,6 +61,7 @@ def pools(
         price_change_1h=maybe(percents),
         transactions_24h=maybe(counts),
         buys_24h=maybe(counts),
+        traders_24h=maybe(counts),
     )
 
 
@@ -85,6 +86,17 @@ def readings(most_pools: int = 3) -> st.SearchStrategy[Reading]:
         transactions_24h=stated(counts),
         buys_24h=stated(counts),
         holders=stated(counts),
+        mint_revoked=stated(st.booleans()),
+        dev_pct=stated(st.sampled_from([0.0, 3.5])),
+        organic_score=stated(st.sampled_from([0.0, 40.0])),
+        traders_24h=stated(counts),
+        buy_volume_1h=stated(amounts),
+        launchpad=stated(st.sampled_from(["pump.fun", "zora", "a"])),
+        stage=stated(st.sampled_from(["curve", "completed", "graduated"])),
+        graduated_ms=stated(created),
+        links=stated(st.just(Links(x="https://x.com/a")) | st.just(Links())),
+        suspicious=stated(st.booleans()),
+        moved_to=st.sampled_from([(), ("pumpswap",), ("meteora",)]),
         pools=st.lists(pools(), max_size=most_pools, unique_by=lambda p: p.pool_address).map(tuple),
     )
 

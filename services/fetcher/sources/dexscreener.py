@@ -8,24 +8,26 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Final
+from typing import Any, Final
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import UNSET, Raw, Struct
 from pydantic import Field, PositiveInt
 from pydantic_settings import SettingsConfigDict
 
+from services.fetcher import signals
 from services.fetcher.pools import (
     NativePrices,
     Often,
     SeenPool,
-    Side,
     Sides,
     Trading,
     by_token,
     join_addresses,
     name_pair,
+    other_liquidity,
     pool_reading,
+    quote_price,
     quotes_in,
     reading_id,
 )
@@ -33,20 +35,24 @@ from services.fetcher.settings import HttpUrl, PerMinute, Seconds, SourceSetting
 from services.fetcher.source import Call, Discovery, ParsedBody, Refresh, Source, SourceSpec
 from services.fetcher.values import (
     FreeText,
+    Held,
+    MaybeNumber,
     Number,
     TradeWindows,
     Windows,
-    amount,
+    count,
     decimal,
     decode_body,
     decode_each,
+    given,
+    maybe,
     millis,
     price,
     refuse_error,
     text,
 )
 from shared.chains import canonical_chain, token_id
-from shared.model import Reading
+from shared.model import Detail, Reading
 from shared.process.settings import Words
 from shared.sources import SourceDeclaration
 from shared.spellings import canonical_address
@@ -64,7 +70,6 @@ BATCH: Final = 30  # addresses that /tokens/v1 takes
 # Published limits: 60 a minute for lists, 300 for everything else.
 LISTS: Final = "lists"
 PAIRS: Final = "pairs"
-_SIDES_AGREE: Final = 0.1  # how far both sides' USD may be from the reported sum
 
 
 # -- the wire -----------------------------------------------------------------------------------
@@ -76,12 +81,28 @@ class WireToken(Struct, frozen=True):
     symbol: FreeText = None
 
 
-class WireLiquidity(Struct, frozen=True):
-    """What the pool holds: in USD together, and of each side in tokens."""
+class WireLink(Struct, frozen=True):
+    """A page of a token: its kind is a `label`, a `type` or a `platform`; of some a `handle`."""
 
-    usd: Number = None
-    base: Number = None
-    quote: Number = None
+    label: FreeText = None
+    type: FreeText = None
+    platform: FreeText = None
+    url: FreeText = None
+    handle: FreeText = None
+
+
+class WireInfo(Struct, frozen=True, rename="camel"):
+    """What the maker of the base token had DexScreener show."""
+
+    image_url: FreeText = None
+    websites: list[WireLink] | None = None
+    socials: list[WireLink] | None = None
+
+
+class WireBoosts(Struct, frozen=True):
+    """Promotion of the base token that is paid for and runs now."""
+
+    active: MaybeNumber = UNSET
 
 
 class WirePair(Struct, frozen=True, rename="camel"):
@@ -97,17 +118,25 @@ class WirePair(Struct, frozen=True, rename="camel"):
     txns: TradeWindows | None = None
     volume: Windows | None = None
     price_change: Windows | None = None
-    liquidity: WireLiquidity | None = None
+    liquidity: Held | None = None
     fdv: Number = None
     market_cap: Number = None
     pair_created_at: Number = None
+    labels: list[str] | None = None
+    info: WireInfo | None = None
+    boosts: WireBoosts | None = None
 
 
 class WireListed(Struct, frozen=True, rename="camel"):
-    """A boosted or profiled token: an address and no figures. Boosts are paid for, not earned."""
+    """A boosted or profiled token: an address and no figures. Boosts are paid for, not earned.
+
+    Its icon and links are left alone: the pairs have them too, and always in the same shape.
+    """
 
     chain_id: str
     token_address: str
+    total_amount: MaybeNumber = UNSET
+    cto: bool | None = None
 
 
 class WireAnswer(Struct, frozen=True):
@@ -135,18 +164,34 @@ def read_pairs(body: bytes, observed_ms: int) -> ParsedBody:
     return ParsedBody(tuple(readings), found, +refused, natives.readings(observed_ms))
 
 
-def read_listed(body: bytes, observed_ms: int) -> ParsedBody:  # noqa: ARG001 - lists carry no figures
-    """Read boosts and profiles: the token ids that they name, each once."""
+def read_listed(body: bytes, observed_ms: int) -> ParsedBody:
+    """Read boosts and profiles: the token ids that they name, each once, and their promotion."""
     refused: Counter[str] = Counter()
-    found: dict[str, None] = {}
+    found: dict[str, Reading | None] = {}
     for listed in decode_each(_LISTED, _records(body, refused), refused):
         chain = canonical_chain(listed.chain_id)
         address = canonical_address(chain, listed.token_address) if chain else None
         if chain is None or address is None:
             refused["chain" if chain is None else "address"] += 1
         else:
-            found[token_id(chain, address)] = None
-    return ParsedBody((), tuple(found), +refused)
+            said = _promotion(listed)
+            found[token_id(chain, address)] = (
+                Reading(chain=chain, token_address=address, observed_ms=observed_ms, **said)
+                if said
+                else None
+            )
+    readings = tuple(reading for reading in found.values() if reading is not None)
+    return ParsedBody(readings, tuple(found), +refused)
+
+
+def _promotion(listed: WireListed) -> dict[str, Any]:
+    said: dict[str, Any] = {}
+    boosts = maybe(listed.total_amount, count)
+    if isinstance(boosts, int):
+        said["boosts"] = boosts
+    if listed.cto:
+        said["detail"] = Detail(takeover=True)
+    return said
 
 
 def normalize_pairs(
@@ -186,47 +231,44 @@ def _seen_pool(wire: WirePair, often: Often, natives: NativePrices) -> SeenPool 
         return pair
     token = wire.quote_token if pair.side == "quote" and wire.quote_token else wire.base_token
     base_price = price(wire.price_usd)
-    quote_price = _quote_price(base_price, decimal(wire.price_native))
+    in_quote = quote_price(base_price, decimal(wire.price_native))
+    held = wire.liquidity or Held()
     seen = Trading(
         base_price=base_price,
-        quote_price=quote_price,
-        liquidity=wire.liquidity.usd if wire.liquidity else None,
+        quote_price=in_quote,
+        liquidity=held.usd,
         market_cap=wire.market_cap,
         fdv=wire.fdv,
         volume=wire.volume,
         change=wire.price_change,
         trades=wire.txns,
-        other_liquidity=_other_liquidity(wire.liquidity, pair.side, base_price, quote_price),
+        other_liquidity=other_liquidity(held, pair.side, base_price, in_quote),
     )
     natives.note(pair, seen)
-    pool = pool_reading(pair, seen, protocol=wire.dex_id, created_ms=millis(wire.pair_created_at))
-    return SeenPool(pair, text(token.name), text(token.symbol), pool)
+    pool = pool_reading(
+        pair,
+        seen,
+        protocol=wire.dex_id,
+        created_ms=millis(wire.pair_created_at),
+        labels=tuple(filter(None, map(text, (wire.labels or ())[:8]))),
+    )
+    said = _said(wire) if pair.side == "base" else {}  # all of it is of the base token
+    return SeenPool(pair, text(token.name), text(token.symbol), pool, said)
 
 
-def _quote_price(base_usd: float | None, base_in_quote: float | None) -> float | None:
-    """Return the quote's USD price: how much a base token is worth in USD over in quote tokens."""
-    if base_usd is None or base_in_quote is None or base_in_quote <= 0:
-        return None
-    return price(amount(base_usd / base_in_quote))
-
-
-def _other_liquidity(
-    held: WireLiquidity | None, side: Side, base_price: float | None, quote_price: float | None
-) -> float | None:
-    """Return the USD of the pool's other token that it holds, None when the figures do not agree.
-
-    The USD of both sides are within 10 % of `usd` in every recorded pair; where they are not, they
-    are not of one moment, and say nothing.
-    """
-    if held is None or base_price is None or quote_price is None:
-        return None
-    whole, base, quote = amount(held.usd), amount(held.base), amount(held.quote)
-    if whole is None or base is None or quote is None:
-        return None
-    base_usd, quote_usd = base * base_price, quote * quote_price
-    if abs(base_usd + quote_usd - whole) > whole * _SIDES_AGREE:
-        return None
-    return amount(quote_usd if side == "base" else base_usd)
+def _said(wire: WirePair) -> dict[str, Any]:
+    """Return what a pair says of its base token beside the pool."""
+    info, boosts = wire.info or WireInfo(), wire.boosts or WireBoosts()
+    named: list[signals.Named] = [("website", each.url) for each in info.websites or ()]
+    named += [
+        (each.type or each.platform or each.label, each.url or each.handle)
+        for each in info.socials or ()
+    ]
+    return {
+        "image": signals.image(info.image_url),
+        "links": signals.links(named),
+        "boosts": given(count(signals.or_none(boosts.active))),
+    }
 
 
 # -- what is requested, how often -----------------------------------------------------------------

@@ -7,7 +7,6 @@ then "NaN"; ids are `<network>_<address>`, and both parts may hold "_". Names co
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
@@ -18,13 +17,13 @@ from msgspec import UNSET, Struct
 from pydantic import PositiveInt
 from pydantic_settings import SettingsConfigDict
 
+from services.fetcher import signals
 from services.fetcher.jsonapi import WireRelation, address_of, network_of_id, read_records
 from services.fetcher.markup import unescape_once
 from services.fetcher.pools import (
     NativePrices,
     Often,
     SeenPool,
-    Side,
     Sides,
     Trading,
     by_token,
@@ -33,6 +32,8 @@ from services.fetcher.pools import (
     pool_reading,
     quotes_in,
     reading_id,
+    ticker_in,
+    with_pools,
 )
 from services.fetcher.settings import (
     Chains,
@@ -92,7 +93,6 @@ DECLARATION: Final = SourceDeclaration(
 # fmt: on
 BATCH: Final = 30  # addresses that /tokens/multi takes
 _INCLUDE: Final = ("include", "base_token,quote_token,dex")
-_FEE = re.compile(r" [0-9.]+%\Z")  # "GOSLINGS / ETH 1%"
 
 
 # -- the wire -----------------------------------------------------------------------------------
@@ -123,6 +123,7 @@ class WirePoolFigures(Struct, frozen=True):
     price_change_percentage: Windows | None = None
     transactions: TradeWindows | None = None
     volume_usd: Windows | None = None
+    launchpad_details: signals.Launch | None = None  # of the base token
 
 
 class WirePool(Struct, frozen=True):
@@ -150,6 +151,8 @@ class WireTokenFigures(Struct, frozen=True):
     market_cap_usd: MaybeNumber = UNSET
     total_reserve_in_usd: MaybeNumber = UNSET
     volume_usd: WireDay | None = None
+    image_url: FreeText = None
+    launchpad_details: signals.Launch | None = None
 
 
 class WireToken(Struct, frozen=True):
@@ -214,7 +217,7 @@ def normalize_page(  # noqa: PLR0917 - what a body holds, and what is noted of i
             continue
         name = reading_id(reading)
         pooled = readings.get(name)
-        readings[name] = msgspec.structs.replace(reading, pools=pooled.pools if pooled else ())
+        readings[name] = with_pools(reading, pooled) if pooled else reading
     return list(readings.values())
 
 
@@ -269,28 +272,23 @@ def _seen_pool(
     )
     mine = sides.quote if pair.side == "quote" else sides.base
     token = named.get(f"{sides.chain}_{mine}")
+    said = signals.launch(figures.launchpad_details) if pair.side == "base" else {}
     if token:
-        return SeenPool(pair, _text(token.attributes.name), _text(token.attributes.symbol), pool)
+        about = token.attributes
+        said = {
+            **said,
+            **signals.launch(about.launchpad_details),
+            "image": signals.image(about.image_url),
+        }
+        return SeenPool(pair, _text(about.name), _text(about.symbol), pool, said)
     # A Balancer pool may hold its own token, whose symbol may have slashes itself.
     whole = sides.pool not in {sides.base, sides.quote}
-    return SeenPool(pair, None, _ticker(figures.name, pair.side, whole=whole), pool)
+    return SeenPool(pair, None, _text(ticker_in(figures.name, pair.side, whole=whole)), pool, said)
 
 
 def _text(value: FreeText) -> str | None:
     """Return free text; this source escapes it for HTML, once."""
     return text(unescape_once(value) if isinstance(value, str) else value)
-
-
-def _ticker(pool_name: str | None, side: Side, *, whole: bool) -> str | None:
-    """Return one part of "BASE / QUOTE 0.3%" or "BASE / QUOTE / THIRD"; None when it is unclear.
-
-    Two or three parts are in the order of the pool's tokens; of more they are so when `whole`
-    says that no token of the pool is the pool itself.
-    """
-    parts = _FEE.sub("", pool_name or "").split(" / ")
-    if len(parts) < 2 or (len(parts) > 3 and not whole):
-        return None
-    return _text(parts[side == "quote"])
 
 
 def _token_reading(wire: WireToken, observed_ms: int) -> Reading | str:
@@ -313,6 +311,8 @@ def _token_reading(wire: WireToken, observed_ms: int) -> Reading | str:
         market_cap=maybe(figures.market_cap_usd, amount),
         liquidity=maybe(figures.total_reserve_in_usd, amount),
         volume_24h=maybe(figures.volume_usd.h24, amount) if figures.volume_usd else UNSET,
+        image=signals.image(figures.image_url),
+        **signals.launch(figures.launchpad_details),
     )
 
 

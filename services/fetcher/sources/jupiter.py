@@ -36,7 +36,7 @@ from services.fetcher.values import (
     refuse_error,
     text,
 )
-from shared.model import Reading
+from shared.model import Detail, Reading
 from shared.sources import SourceDeclaration
 
 DECLARATION: Final = SourceDeclaration(
@@ -53,6 +53,7 @@ CHAIN: Final = "solana"
 SEARCH_BATCH: Final = 100  # mints that /tokens/v2/search takes
 PRICE_BATCH: Final = 50  # mints that /price/v3 takes
 # 32 bytes in base58: the keys of the retired price versions ("data", "timeTaken") are none.
+_ADDRESS: Final = re.compile(r"[1-9A-HJ-NP-Za-km-z]{32,44}")
 _MINT = re.compile(r"\A[1-9A-HJ-NP-Za-km-z]{32,44}\Z")
 
 
@@ -67,6 +68,7 @@ class WireStats(Struct, frozen=True, rename="camel"):
     sell_organic_volume: MaybeNumber = UNSET
     num_buys: MaybeNumber = UNSET
     num_sells: MaybeNumber = UNSET
+    holder_change: MaybeNumber = UNSET
     num_traders: MaybeNumber = UNSET
     num_net_buyers: MaybeNumber = UNSET
 
@@ -241,6 +243,7 @@ def _token_reading(token: WireToken, observed_ms: int) -> Reading:
         graduated_ms=given(iso_ms(token.graduated_at)),
         links=signals.by_kind({name: getattr(token, name) for name in _LINKS}),
         image=signals.image(token.icon),
+        detail=_detail(token, windows),
         **_safety(token),
         **_people(windows),
     )
@@ -248,6 +251,21 @@ def _token_reading(token: WireToken, observed_ms: int) -> Reading:
 
 def _has_graduated(token: WireToken) -> bool:
     return iso_ms(token.graduated_at) is not None or signals.is_present(token.graduated_pool)
+
+
+def _detail(token: WireToken, windows: Mapping[str, WireStats | None]) -> Detail:
+    """Return what only the detail of a token shows."""
+    pool = _ADDRESS.search(bytes(token.graduated_pool).decode("utf-8", "replace"))
+    changes: dict[str, Any] = {
+        f"holders_change_{window}": given(percent(signals.or_none(stats.holder_change)))
+        for window, stats in windows.items()
+        if stats is not None
+    }
+    return Detail(
+        tags=given(text(", ".join(token.tags or ()))),
+        graduated_pool=pool[0] if pool else UNSET,
+        **changes,
+    )
 
 
 def _safety(token: WireToken) -> dict[str, Any]:
