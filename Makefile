@@ -28,7 +28,7 @@ FUZZ_SECONDS ?= 600
 AND_MARKED = $(if $(MARKED), and $(MARKED))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run verify test test-containers model fuzz chaos chaos-faults crowd bench deploy-check observe check page format documents audit dist lock compile-locks lock-check clean
+.PHONY: help setup demo run verify test test-containers model fuzz chaos chaos-faults mutants crowd bench deploy-check observe check page format documents audit dist lock compile-locks lock-check clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -62,6 +62,9 @@ chaos: $(DEV_STAMP) ## audit a whole deployment under faults: CHAOS_SECONDS (180
 
 chaos-faults: $(DEV_STAMP) ## whether the auditor catches each deliberate fault in the product
 	$(BIN)/python -m tests.chaos.faults $(ARGS)
+
+mutants: $(DEV_STAMP) ## small wrong changes of the product that tests must notice; ARGS="merge --sample 50"
+	$(BIN)/python -m tests.mutants $(ARGS)
 
 crowd: $(DEV_STAMP) ## 200 clients under kills and failovers, slow readers, 10,000 connections at once; in full
 	CHAOS=full $(BIN)/python -m pytest tests/chaos/test_chaos.py tests/ws/test_crowd.py tests/limits/test_crowds.py -rP $(ARGS)

@@ -1,0 +1,1 @@
+"""Wrong code on purpose, one small change at a time: `python -m tests.mutants` (`make mutants`)."""
