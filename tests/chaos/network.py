@@ -8,10 +8,23 @@ import socket
 from collections.abc import AsyncIterator
 from typing import Final
 
+import httpx
+
 from tests.testkit.proxy import Proxy
 
 _NARROW_BYTES: Final = 4_096
 _NARROW_PAUSE_S: Final = 0.02  # after each read: 200 kB a second at the most
+
+_TIMEOUT_S: Final = 15.0  # a process may be stopped for seven
+
+
+def new_client() -> httpx.AsyncClient:
+    """Return a client with a connection for each request.
+
+    The api closes one that is idle for five seconds, maybe while the next request is on its way.
+    """
+    limits = httpx.Limits(max_keepalive_connections=0)
+    return httpx.AsyncClient(timeout=_TIMEOUT_S, limits=limits)
 
 
 class Link(Proxy):

@@ -14,11 +14,11 @@ import httpx
 from tests.chaos.findings import Findings
 from tests.chaos.history import History, Row, State
 from tests.chaos.lists import Query, draw, listed, passes
+from tests.chaos.network import new_client
 from tests.chaos.pending import Pending
 
 READ_PAUSE_S: Final = 0.25
 WALK_PAUSE_S: Final = 0.15
-_TIMEOUT_S: Final = 15.0  # a process may be stopped for seven
 OLDEST_S: Final = 12.0  # a page may be so much behind what we knew when it was requested
 # What an api may answer while something under it is broken.
 _REFUSALS: Final = {503, 504}
@@ -51,7 +51,7 @@ class Reading:
 async def read_pages(apis: list[str], seed: int, on: Reading) -> None:
     """Read single pages for ever, of one api after the other."""
     dice = random.Random(seed)
-    async with httpx.AsyncClient(timeout=_TIMEOUT_S) as client:
+    async with new_client() as client:
         while True:
             query, api = draw(dice), dice.choice(apis)
             newest = on.history.now
@@ -65,7 +65,7 @@ async def read_pages(apis: list[str], seed: int, on: Reading) -> None:
 async def walk_lists(apis: list[str], seed: int, on: Reading) -> None:
     """Walk lists to their end for ever, each page from any api."""
     dice = random.Random(seed)
-    async with httpx.AsyncClient(timeout=_TIMEOUT_S) as client:
+    async with new_client() as client:
         while True:
             query, limit = draw(dice), dice.choice((5, 10, 25))
             pages: list[Page] = []

@@ -17,9 +17,9 @@ from tests.chaos.alerts import JUMPERS
 from tests.chaos.deployment import DEAD_AFTER_S
 from tests.chaos.findings import Findings
 from tests.chaos.history import History, State
+from tests.chaos.network import new_client
 from tests.chaos.pending import Pending
 
-_TIMEOUT_S: Final = 15.0
 _REPEATS: Final = 2
 # What a repeated batch may say of a value: it is there already.
 _FINE: Final = {"same"}
@@ -123,7 +123,7 @@ class Producer:
     async def run(self) -> None:
         """Post for ever; cancel it to end."""
         dice = random.Random(self.seed)
-        async with httpx.AsyncClient(timeout=_TIMEOUT_S) as client:
+        async with new_client() as client:
             for number in itertools.count(1):
                 count = min(dice.randint(*self.batch), len(self.tokens))
                 names = dice.sample(self.tokens, count)
@@ -202,7 +202,7 @@ class Unacknowledged:
         dice = random.Random(self.seed)
         prices = {f"{JUMPERS.partition(':')[2]}{n}": 1.0 for n in range(count)}
         steady = dict.fromkeys(prices, 0)
-        async with httpx.AsyncClient(timeout=_TIMEOUT_S) as client:
+        async with new_client() as client:
             while True:
                 for name in prices:
                     steady[name] += 1
@@ -216,7 +216,7 @@ class Unacknowledged:
     async def pass_by(self) -> None:
         """Post tokens that nobody posts again: they grow old and are removed."""
         dice = random.Random(self.seed)
-        async with httpx.AsyncClient(timeout=_TIMEOUT_S) as client:
+        async with new_client() as client:
             for number in itertools.count():
                 await self._post(client, dice.choice(self.apis), {f"Once{number}": 1.5})
                 await asyncio.sleep(0.7)
