@@ -16,6 +16,7 @@ from tests.chaos.history import History, Row, State
 
 Event = dict[str, Any]
 LEVELS: Final = {"price": (5.0, 10.0, 20.0, 50.0), "volume": (50.0, 100.0, 200.0, 500.0)}
+ONLY_NAMED: Final = {"listed"}  # events that only topics of their own hold
 SLOT_MS: Final = ALERT_WINDOW_MS // 10
 JUMPERS: Final = "solana:Jump"  # tokens that are posted steadily and jump now and then
 JUMP_PCT: Final = 60.0  # over the highest level, from any price of the last window
@@ -78,7 +79,9 @@ class AlertLaws:
         if event["i"] != f"{state.version}.{number}":
             findings.wrong("alerts are numbered by version", at)
         self.events[state.epoch].append((state.version, event))
-        self._keys.add((event["i"], event["id"], event["to"]))
+        self._keys.add((event["i"], event["id"], event.get("to", 0.0)))
+        if event["type"] not in LEVELS:
+            return  # a milestone has no figures
         held = state.rows.get(event["id"])
         figure = "price" if event["type"] == "price" else "volume_5m"
         if held is None or held.row.get(figure) != event["to"]:
@@ -190,7 +193,8 @@ class AlertLaws:
             event["i"]
             for version, event in self.events[state.epoch]
             if since < version <= state.version
-            and event["lvl"] >= least
+            and event["type"] not in ONLY_NAMED
+            and event.get("lvl", 1) >= least
             and event["id"].startswith(f"{own}:" if own else "")
             and not any(first < version <= last for first, last in lost)
         ]
