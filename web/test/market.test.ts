@@ -148,3 +148,16 @@ test("rows at hand that match are shown until the server has answered", async ()
   expect(one.shown()).toEqual(["z"]);
   expect(fetched.at(-1)).toBe("/search?q=pe&limit=100");
 });
+
+test("a ranked list that the gateway does not keep is requested: its order is the server's", async () => {
+  tokens = [{ ...row("a", 5, 90), volume_1h: 1 }, { ...row("b", 5, 80), volume_1h: 2 }];
+  const one = market({ sort: "trending", window: "1h" });
+  Socket.last.open();
+  await vi.advanceTimersByTimeAsync(10);
+  const asked = Socket.last.sent.find(({ topics }) => topics?.includes("list:trending:1h:desc:*:100"))!;
+  Socket.last.say({ t: "err", id: asked.id, code: "too_many_lists", k: "list:trending:1h:desc:*:100" });
+  await vi.advanceTimersByTimeAsync(2_100);
+
+  expect(one.shown()).toEqual(["a", "b"]);
+  expect(fetched.length).toBeGreaterThan(2);
+});

@@ -56,7 +56,7 @@ function picture(root: HTMLElement, column: ColumnKey) {
       node.dataset["stage"] = row.stage ?? "";
       arc.setAttribute("stroke-dasharray", known ? `${Math.min(100, Math.max(0, progress))} 100` : "0 100");
       const isClimbing = column !== "graduated" && (row.stage === "curve" || row.stage === "completed");
-      text.hidden = !isClimbing;
+      text.hidden = !isClimbing || progress === undefined;
       if (isClimbing) setText(text, percent(progress));
       node.title = known && row.stage !== "graduated" ? `${percent(progress)} of its curve` : "";
     },

@@ -1,13 +1,13 @@
 /** The board's three columns: what each lists, and what can be chosen of it. Pure. */
+import { SORTS } from "../client/messages";
 import { NO_FILTERS, parseFilters, putFilters, type Filters, type Stage } from "./filters";
-import { KNOWN_SORTS, type Sort } from "./sorts";
 
 export const COLUMNS = ["new", "curve", "graduated"] as const;
 export type ColumnKey = (typeof COLUMNS)[number];
 
 /** What is chosen of a column; its filters do not name the stages that it is of in any case. */
 export interface Column {
-  readonly sort: Sort;
+  readonly sort: (typeof SORTS)[number];
   readonly order: "desc" | "asc";
   readonly chain: string; // "" is that of the page
   readonly filters: Filters;
@@ -46,7 +46,7 @@ function parseColumn(given: URLSearchParams, key: ColumnKey): Column {
   const chain = given.get(`${key}.chain`) ?? "";
   const filters = parseFilters(given, `${key}.`);
   return {
-    sort: KNOWN_SORTS.find((sort) => sort === given.get(`${key}.sort`)) ?? USUAL[key].sort,
+    sort: SORTS.find((sort) => sort === given.get(`${key}.sort`)) ?? USUAL[key].sort,
     order: given.get(`${key}.order`) === "asc" ? "asc" : "desc",
     chain: /^[a-z0-9_-]{1,32}$/.test(chain) ? chain : "",
     filters: COLUMN_STAGES[key] === null ? filters : { ...filters, stage: [] },

@@ -1,13 +1,12 @@
 /** What the page shows, all of it in the address, so that a link or a reload shows the same. */
 
-import { ALL, ANY_CHAIN, NO_WINDOW, WINDOWED, WINDOWS, type LIST_SIZES } from "../client/messages";
+import { ALL, ANY_CHAIN, NO_WINDOW, SORTS, WINDOWED, WINDOWS, type LIST_SIZES } from "../client/messages";
 import { COLUMN_STAGES, parseColumns, putColumns, USUAL, type Column, type ColumnKey, type Columns } from "./columns";
 import type { Window } from "./figures";
 import { followsWindow, isFiltering, NO_FILTERS, parseFilters, putFilters, type Filters } from "./filters";
-import { KNOWN_SORTS, type Sort } from "./sorts";
 
 export const DEPTHS = ["50", "100", "200", "all"] as const satisfies readonly (`${(typeof LIST_SIZES)[number]}` | "all")[];
-export type { Sort };
+export type Sort = (typeof SORTS)[number];
 export type { Window };
 export type Depth = (typeof DEPTHS)[number];
 /** `match`: the best match of the words first, as `/search` orders them. */
@@ -58,7 +57,7 @@ export function parseQuery(search: string): Query {
   const q = (given.get("q") ?? "").slice(0, Q_MAX);
   return {
     view: given.get("view") === "board" ? "board" : DEFAULTS.view,
-    sort: oneOf(KNOWN_SORTS, given.get("sort"), usualSort(q)),
+    sort: oneOf(SORTS, given.get("sort"), usualSort(q)),
     window: oneOf(WINDOWS, given.get("window"), DEFAULTS.window),
     order: oneOf(["desc", "asc"] as const, given.get("order"), DEFAULTS.order),
     chain: /^[a-z0-9_-]{1,32}$/.test(given.get("chain") ?? "") ? given.get("chain")! : "",
@@ -112,7 +111,7 @@ export function columnQuery(query: Query, key: ColumnKey): Query {
 /** What a column shows when its list is that of a query. The page's chain is not one of its own. */
 export function columnOf(wanted: Query, query: Query, key: ColumnKey): Column {
   const { order, chain, filters } = wanted;
-  const sort = KNOWN_SORTS.find((each) => each === wanted.sort) ?? USUAL[key].sort;
+  const sort = SORTS.find((each) => each === wanted.sort) ?? USUAL[key].sort;
   const stage = COLUMN_STAGES[key] === null ? filters.stage : [];
   return { sort, order, chain: chain === query.chain ? "" : chain, filters: { ...filters, stage } };
 }
