@@ -40,7 +40,7 @@ from tests.testkit.process import kept_environ
 
 READY_S: Final = 90.0
 REST_S: Final = 5.0  # at the end of a run
-EQUAL_S: Final = 45.0  # after the last fault, until everything is where the store is
+EQUAL_S: Final = 75.0  # after the last fault, until everything is where the store is
 READY_TOKENS: Final = 30
 
 

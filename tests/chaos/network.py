@@ -12,8 +12,9 @@ import httpx
 
 from tests.testkit.proxy import Proxy
 
-_NARROW_BYTES: Final = 4_096
-_NARROW_PAUSE_S: Final = 0.02  # after each read: 200 kB a second at the most
+_NARROW_BYTES: Final = 4_096  # of each buffer
+_NARROW_READ: Final = 32_768
+_NARROW_PAUSE_S: Final = 0.02  # after each read: 1.6 MB a second at the most
 
 _TIMEOUT_S: Final = 15.0  # a process may be stopped for seven
 
@@ -57,7 +58,7 @@ async def narrow(port: int) -> AsyncIterator[int]:
 
     async def pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):
-            while data := await source.read(_NARROW_BYTES):
+            while data := await source.read(_NARROW_READ):
                 sink.write(data)
                 await sink.drain()
                 await asyncio.sleep(_NARROW_PAUSE_S)
@@ -70,7 +71,7 @@ async def narrow(port: int) -> AsyncIterator[int]:
             raw.setblocking(False)  # noqa: FBT003 - the socket's own signature
             with contextlib.suppress(OSError, asyncio.CancelledError):
                 await asyncio.get_running_loop().sock_connect(raw, ("127.0.0.1", port))
-                there, out = await asyncio.open_connection(sock=raw, limit=_NARROW_BYTES)
+                there, out = await asyncio.open_connection(sock=raw, limit=_NARROW_READ)
                 ends.append(out)
                 pumps = [
                     asyncio.create_task(pump(*way)) for way in ((reader, out), (there, writer))
@@ -83,7 +84,7 @@ async def narrow(port: int) -> AsyncIterator[int]:
             for end in ends:
                 end.close()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0, limit=_NARROW_BYTES)
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, limit=_NARROW_READ)
     try:
         yield server.sockets[0].getsockname()[1]
     finally:
