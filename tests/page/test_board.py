@@ -96,10 +96,10 @@ def test_keys_walk_the_board_and_a_resting_pointer_holds_a_column(
 ) -> None:
     held = token(address(94), **CURVE, graduation_pct=99.0)
     stack.ingest(held, token(address(95), **CURVE, graduation_pct=98.0), ack=True)
-    with watched.open() as page:
+    with watched.open("/?curve.min_liquidity=1000000000") as page:
         page.keyboard.press("b")
         until(lambda: shown(page, "curve")[:2] == ids(94, 95))
-        assert page.url.endswith("view=board")
+        assert "view=board" in page.url
         page.keyboard.press("ArrowRight")
         page.keyboard.press("j")
         page.wait_for_selector(f'#column-curve .card.selected[data-id="{ids(95)[0]}"]')
