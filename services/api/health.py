@@ -66,6 +66,7 @@ class Health:
             **({} if reason is None else {"reason": reason[0], "detail": reason[1]}),
             **head,
             "token_count": int(state["tokens"]) if known else 0,
+            "chains": self._live.replica.orders.chain_counts(),
             "epoch": state["epoch"] if known else None,
             "version": int(state["version"]) if known else None,
             "data_age_ms": _age_ms(now_ms, int(state["committed_ms"])) if known else None,

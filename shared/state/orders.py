@@ -44,6 +44,12 @@ class Orders:
         """Return whether some row is of this canonical chain."""
         return bool((self._chains == self._chain_codes.get(chain, -2)).any())
 
+    def chain_counts(self) -> dict[str, int]:
+        """Return how many rows each chain has, the chain with the most first."""
+        counts = np.bincount(self._chains[self._chains >= 0], minlength=len(self._chain_codes))
+        found = {chain: int(counts[at]) for chain, at in self._chain_codes.items() if counts[at]}
+        return dict(sorted(found.items(), key=lambda each: (-each[1], each[0])))
+
     def put(self, token_id: str, changed: Mapping[str, bytes], *, whole: bool) -> None:
         """Take over changed fields (JSON values); `whole` forgets what is not in them."""
         slot = self._slots.get(token_id)

@@ -34,6 +34,7 @@ async def test_health_reports_the_state_and_each_source(
     health = answer.json()
     assert (health["status"], health["demo"], health["warming"]) == ("ok", False, False)
     assert (health["token_count"], health["epoch"], health["version"]) == (3, "e1", 1)
+    assert health["chains"] == {"solana": 3}
     assert 0 <= health["data_age_ms"] < 5_000
     jupiter = health["sources"]["jupiter"]
     assert 1_500 <= jupiter.pop("age_ms") < 10_000

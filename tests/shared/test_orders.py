@@ -21,6 +21,15 @@ def put(orders: Orders, token_id: str, volume: float | None) -> None:
     orders.put(token_id, {"volume_24h": value}, whole=False)
 
 
+def test_chains_are_counted_the_one_with_the_most_rows_first() -> None:
+    orders = Orders()
+    for token_id in ("base:a", "solana:a", "solana:b", "bsc:a"):
+        put(orders, token_id, 1.0)
+    orders.remove("bsc:a")
+
+    assert list(orders.chain_counts().items()) == [("solana", 2), ("base", 1)]
+
+
 @given(steps, st.sampled_from([None, "x", "z", "unseen"]), st.booleans())
 def test_an_order_is_that_of_all_scores_ever_put(
     steps: list[tuple[str, float | str | None]],

@@ -410,11 +410,13 @@ export class App {
     }
   }
 
-  /** Chips stay where they are once they are there, also when the list is narrowed to one. */
+  /** Chains to choose from, those with the most tokens first; the chosen one is always among them. */
   private chains(): string[] {
-    const { chains, query } = this.state;
-    const chosen = query.chain === "" ? [] : [query.chain];
-    const known = [...new Set([...chains, ...this.shownView.chains(), ...chosen])];
+    const { chains, health, query } = this.state;
+    const counted = Object.keys(health?.chains ?? {});
+    // Until the server has counted, those at hand: they stay where they are, also in a narrow list.
+    const rest = counted.length > 0 ? [] : [...chains, ...this.shownView.chains()];
+    const known = [...new Set([...counted, ...rest, ...(query.chain === "" ? [] : [query.chain])])];
     return known.join() === chains.join() ? chains : known;
   }
 

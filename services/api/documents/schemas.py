@@ -285,6 +285,7 @@ class HealthReport(Struct, frozen=True, kw_only=True):
     uptime: Annotated[float, Meta(ge=0, description="seconds")]
     demo: bool
     token_count: Count = UNSET
+    chains: dict[str, Count] | UnsetType = UNSET
     epoch: str | UnsetType | None = UNSET
     version: int | UnsetType | None = UNSET
     data_age_ms: int | UnsetType | None = UNSET

@@ -22,6 +22,7 @@ export interface Health {
   detail?: string;
   warming?: boolean;
   token_count?: number;
+  chains?: Record<string, number>; // tokens of each, the most first
   data_age_ms?: number | null; // null: there is no commit yet
 }
 
