@@ -3,6 +3,7 @@ import type { Row } from "../client";
 import { passing } from "./filters";
 import { fold, foldTicker } from "./fold";
 import { hasWindow, isPolled, isRanked, orderOf, type Order, type Query, type Window } from "./query";
+import { trendingScore } from "./trending";
 
 /** Rows to choose from. `ids`: their order, where they have one; `exact`: they are of the query. */
 export interface Source {
@@ -11,25 +12,27 @@ export interface Source {
   exact: boolean;
 }
 
-/**
- * The row's field that a sort is by; matches are of about as liquid tokens, and what trends is
- * traded: that orders what is at hand until the server's order is there, and the watchlist.
- */
-export function metric(sort: Order, window: Window): keyof Row {
-  if (sort === "newest") return "created_ms";
-  if (sort === "graduated") return "graduated_ms";
-  if (sort === "trending") return `volume_${window}`;
-  if (sort === "match") return "liquidity";
-  return (hasWindow(sort) ? `${sort}_${window}` : sort) as keyof Row;
+/** What a sort goes by in a row, undefined where that is unknown; matches are of about as liquid tokens. */
+export function metric(sort: Order, window: Window): (row: Row) => unknown {
+  if (sort === TRENDING) return (row) => trendingScore(row, window);
+  const field = FIELDS[sort] ?? (hasWindow(sort) ? `${sort}_${window}` : sort);
+  return (row) => row[field as keyof Row];
 }
+
+const TRENDING: string = "trending"; // the sort that is no field of the row
+const FIELDS: Partial<Record<string, keyof Row>> = {
+  newest: "created_ms",
+  graduated: "graduated_ms",
+  match: "liquidity",
+};
 
 /** Order rows as the server does: by the metric, ties by id; a row without it is left out. */
 export function sorted(rows: Iterable<Row>, query: Query): Row[] {
-  const field = metric(orderOf(query), query.window);
+  const read = metric(orderOf(query), query.window);
   const sign = query.order === "desc" ? -1 : 1;
   const known: { value: number; row: Row }[] = [];
   for (const row of rows) {
-    const value = row[field];
+    const value = read(row);
     if (typeof value === "number") known.push({ value, row });
   }
   known.sort((a, b) => sign * (a.value - b.value || (a.row.id < b.row.id ? -1 : 1)));
