@@ -56,7 +56,7 @@ test.each([
 });
 
 test("flags are chips, the worst first; what is not flagged has none", () => {
-  const flags = ["boosted", "drained", "suspicious", "thin"];
+  const flags: Row["flags"] = ["boosted", "drained", "suspicious", "thin"];
 
   expect(marks({}).map(said)).toEqual([]);
   expect(marks({ flags, boosts: 30 }).map(said)).toEqual(["drained bad", "suspicious bad", "thin warn", "promoted plain"]);
@@ -78,7 +78,7 @@ test.each([
   [{ stage: "graduated", launchpad: "pump.fun" }, "graduated plain", undefined],
   [{ launchpad: "zora" }, "zora plain", undefined],
 ])("the stage %o is drawn as %s", (news, text, progress) => {
-  const [chip] = marks(news);
+  const [chip] = marks(news as Partial<Row>);
 
   expect(said(chip!)).toBe(text);
   expect(chip!.progress).toBe(progress);
@@ -91,7 +91,7 @@ test("the graduation is said with its age", () => {
 });
 
 test("each kind can be switched off", () => {
-  const everything = { same_ticker: { count: 2, oldest: false, most_liquid: false }, launchpad: "zora", boosts: 1, flags: ["drained", "suspicious", "thin"] };
+  const everything: Partial<Row> = { same_ticker: { count: 2, oldest: false, most_liquid: false }, launchpad: "zora", boosts: 1, flags: ["drained", "suspicious", "thin"] };
 
   for (const kind of ALL_CHIPS) {
     const hidden = new Set([kind]);

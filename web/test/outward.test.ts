@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import type { Row } from "../src/client";
 import { marketLinks, outward, ownLinks } from "../src/model/outward";
 
 test.each([
@@ -29,5 +30,5 @@ test.each([
   [{ chain: "base" }, ["https://basescan.org/token/A%2Fb", "https://app.uniswap.org/swap?chain=base&outputCurrency=A%2Fb"]],
   [{ chain: "constructor" }, []],
 ])("%o is looked up and traded where its chain is", (row, urls) => {
-  expect(marketLinks({ id: "a", token_address: "A/b", ...row }).map(({ url }) => url)).toEqual(urls);
+  expect(marketLinks({ id: "a", token_address: "A/b", ...row } as Row).map(({ url }) => url)).toEqual(urls);
 });
