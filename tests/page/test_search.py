@@ -10,13 +10,13 @@ from urllib.parse import quote
 import pytest
 from playwright.sync_api import Page, Route
 
-from tests.testkit.browser import Watched, address, cell, heard, order, token
+from tests.testkit.browser import BY_VOLUME, Watched, address, cell, heard, order, token
 from tests.testkit.stack import Demo
 from tests.testkit.wait import until
 
 TRILLION = 1_000_000_000_000  # nothing in the demo is as liquid
 COPIES = "[data-kind=copycat]"
-ABOVE = f"/?min_liquidity={TRILLION}"
+ABOVE = f"{BY_VOLUME}&min_liquidity={TRILLION}"
 
 
 def ids(*numbers: int) -> list[str]:
@@ -127,7 +127,7 @@ def test_an_address_restores_search_and_limits_and_back_undoes_them(
     stack.ingest(
         token(address(48), **made), token(address(49), **{**made, "volume": 1.0}), ack=True
     )
-    with watched.open(f"{ABOVE}&q=limited&sort=volume&order=asc") as page:
+    with watched.open(f"{ABOVE}&q=limited&order=asc") as page:
         until(lambda: order(page) == ids(49, 48))
         assert page.input_value("input[type=search]") == "limited"
         page.wait_for_selector('[aria-sort="ascending"] [data-sort="volume"]')

@@ -28,6 +28,7 @@ FLAGS: Final = (
 )
 ROWS: Final = ".rows .row"
 IMAGE: Final = re.compile(r"http://127\.0\.0\.1:\d+/images/")  # of the stack's own service
+BY_VOLUME: Final = "/?sort=volume&window=24h"  # an order that a test decides by one figure
 
 
 def token(address: str, **figures: object) -> dict[str, Any]:
@@ -63,7 +64,7 @@ class Watched:
     @contextmanager
     def open(
         self,
-        path: str = "/",
+        path: str = BY_VOLUME,
         *,
         width: int = 1440,
         height: int = 900,

@@ -19,7 +19,6 @@ import { KeptSet, Store } from "./model/store";
 import { title } from "./model/title";
 import { movedTo } from "./model/choice";
 import type { Column } from "./table/columns";
-import { TRENDING } from "./table/head";
 import { Table } from "./table/table";
 
 const AGES_EVERY_MS = 2_000; // how late a row leaves that became too old
@@ -313,7 +312,7 @@ export class App {
   private sortBy(column: Column | null): void {
     const query = this.state.query;
     if (column === null) {
-      if (TRENDING !== undefined) this.ask({ sort: TRENDING, order: "desc" });
+      this.ask({ sort: "trending", order: "desc" });
       return;
     }
     const sort = column.sort;

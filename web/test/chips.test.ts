@@ -73,7 +73,7 @@ test("a copy of a ticker is a warning, the first of its name is none", () => {
 
 test.each([
   [{ stage: "curve", launchpad: "pump.fun", graduation_pct: 63.4 }, "pump.fun 63% plain", 63.4],
-  [{ stage: "curve", launchpad: "pump.fun" }, "pump.fun plain", undefined],
+  [{ stage: "curve", launchpad: "pump.fun" }, "pump.fun curve plain", undefined],
   [{ stage: "completed", launchpad: "pump.fun" }, "completed plain", 100],
   [{ stage: "graduated", launchpad: "pump.fun" }, "graduated plain", undefined],
   [{ launchpad: "zora" }, "zora plain", undefined],

@@ -51,7 +51,8 @@ let tokens: Row[] = [];
 
 function market(news: Partial<Query>): Market {
   const feed = new Feed("ws://gateway/ws", new KeptSet("stars", 500), { onStatus() {}, onAlerts() {} });
-  const made = new Market(feed, { ...DEFAULTS, ...news }, { onChange() {} });
+  const query: Query = { ...DEFAULTS, sort: "volume", window: "24h", ...news };
+  const made = new Market(feed, query, { onChange() {} });
   feed.open();
   made.start();
   return made;
@@ -149,15 +150,16 @@ test("rows at hand that match are shown until the server has answered", async ()
   expect(fetched.at(-1)).toBe("/search?q=pe&limit=100");
 });
 
-test("a ranked list that the gateway does not keep is requested: its order is the server's", async () => {
-  tokens = [{ ...row("a", 5, 90), volume_1h: 1 }, { ...row("b", 5, 80), volume_1h: 2 }];
+test("of a trending list that the gateway does not keep all rows are followed, and put in order here", async () => {
+  tokens = [{ ...row("a", 5, 90), volume_1h: 1 }, { ...row("b", 5, 90_000), volume_1h: 5_000, traders_1h: 40 }];
   const one = market({ sort: "trending", window: "1h" });
   Socket.last.open();
   await vi.advanceTimersByTimeAsync(10);
   const asked = Socket.last.sent.find(({ topics }) => topics?.includes("list:trending:1h:desc:*:100"))!;
   Socket.last.say({ t: "err", id: asked.id, code: "too_many_lists", k: "list:trending:1h:desc:*:100" });
+  Socket.last.say({ t: "snap", k: "all", e: "e1", v: 5, rows: tokens });
   await vi.advanceTimersByTimeAsync(2_100);
 
-  expect(one.shown()).toEqual(["a", "b"]);
-  expect(fetched.length).toBeGreaterThan(2);
+  expect(Socket.last.sent.at(-1)?.topics).toEqual(["all"]);
+  expect(one.shown()).toEqual(["b", "a"]);
 });

@@ -3,7 +3,7 @@ import type { Row } from "../src/client";
 import { readTyped, typed } from "../src/model/figures";
 import { activeFilters, NO_FILTERS, type Filters, type Limits } from "../src/model/filters";
 import { History } from "../src/model/history";
-import { matches, moved, passes, sorted } from "../src/model/order";
+import { matches, moved, passes, sorted, starredRows } from "../src/model/order";
 import {
   DEFAULTS,
   formatQuery,
@@ -22,8 +22,8 @@ const row = (news: Partial<Row>): Row => ({ id: "solana:A", ...news });
 
 test("an address says only what differs from the usual", () => {
   expect(formatQuery(DEFAULTS)).toBe("");
-  expect(formatQuery(query({ window: "1h", q: "a b", ...limits({ min_volume: 10_000 }) }))).toBe(
-    "?sort=volume&window=1h&q=a+b&min_volume=10000",
+  expect(formatQuery(query({ sort: "volume", window: "6h", q: "a b", ...limits({ min_volume: 10_000 }) }))).toBe(
+    "?sort=volume&window=6h&q=a+b&min_volume=10000",
   );
 });
 
@@ -58,7 +58,7 @@ test("whatever makes no sense in an address is the usual", () => {
 });
 
 test("a query names its list, and - where a metric has no window", () => {
-  expect(listTopic(query({ chain: "solana", window: "5m", depth: "50" }))).toBe("list:volume:5m:desc:solana:50");
+  expect(listTopic(query({ chain: "solana", window: "5m", depth: "50" }))).toBe("list:trending:5m:desc:solana:50");
   expect(listTopic(query({ sort: "liquidity" }))).toBe("list:liquidity:-:desc:*:100");
   expect(listTopic(query({ depth: "all" }))).toBe("all");
   expect(listTopic(query({ depth: "all", chain: "base" }))).toBe("chain:base");
@@ -84,7 +84,7 @@ test("limits go to the list by the server's names, the window only where it mean
     "/discover?sort=newest&order=desc&chain=base&max_age_minutes=30",
   );
   expect(wanted(query({ sort: "liquidity", ...limits({ min_liquidity: 1000.5, min_volume: 10 }) })).path).toBe(
-    "/discover?sort=liquidity&order=desc&window=24h&min_liquidity=1000.5&min_volume=10",
+    "/discover?sort=liquidity&order=desc&window=1h&min_liquidity=1000.5&min_volume=10",
   );
   expect(wanted(query({ sort: "market_cap" })).path).toBe("/discover?sort=market_cap&order=desc");
 });
@@ -104,7 +104,19 @@ test("the best match is first until a column is chosen, and the address says whi
   expect(parseQuery("?q=wif&sort=volume").sort).toBe("volume");
   expect(formatQuery(query({ q: "wif", sort: "match" }))).toBe("?q=wif");
   expect(orderOf(query({ q: "wif", sort: "match", ...limits({ min_volume: 1 }) }))).toBe("liquidity");
-  expect(orderOf(query({ sort: "match" }))).toBe("volume");
+  expect(orderOf(query({ sort: "match" }))).toBe("trending");
+});
+
+test("a list begins with what is trending in an hour", () => {
+  expect(listTopic(DEFAULTS)).toBe("list:trending:1h:desc:*:100");
+  expect(wanted(DEFAULTS)).toEqual({ path: "/discover?sort=trending&order=desc&window=1h", rows: 100 });
+});
+
+test("the watchlist's rows without the metric come last instead of leaving", () => {
+  const kept = [row({ id: "a" }), row({ id: "b", volume_1h: 1e5, traders_1h: 50, liquidity: 1e5 }), row({ id: "c", graduated_ms: 5 })];
+
+  expect(starredRows(kept, DEFAULTS, NOW).map((each) => each.id)).toEqual(["b", "a", "c"]);
+  expect(starredRows(kept, query({ sort: "graduated" }), NOW).map((each) => each.id)).toEqual(["c", "a", "b"]);
 });
 
 test("rows are ordered by the metric, ties by id in its direction; unknown is left out", () => {
@@ -115,8 +127,9 @@ test("rows are ordered by the metric, ties by id in its direction; unknown is le
     row({ id: "d" }),
   ];
 
-  expect(sorted(rows, DEFAULTS).map((each) => each.id)).toEqual(["b", "c", "a"]);
-  expect(sorted(rows, query({ order: "asc" })).map((each) => each.id)).toEqual(["a", "c", "b"]);
+  const byVolume = { sort: "volume", window: "24h" } as const;
+  expect(sorted(rows, query(byVolume)).map((each) => each.id)).toEqual(["b", "c", "a"]);
+  expect(sorted(rows, query({ ...byVolume, order: "asc" })).map((each) => each.id)).toEqual(["a", "c", "b"]);
 });
 
 test.each([

@@ -10,7 +10,7 @@ import type { Feed } from "./feed";
 import { Frozen } from "./frozen";
 import type { History } from "./history";
 import { listedRows, starredRows, type Source } from "./order";
-import { isPolled, isRanked, listTopic, wanted, wholeTopic, type Query } from "./query";
+import { isPolled, listTopic, wanted, wholeTopic, type Query } from "./query";
 
 export interface MarketEvents {
   /** Rows or their order may have changed: draw at the next frame. */
@@ -333,17 +333,12 @@ export class Market {
     this.reorder();
   }
 
-  /**
-   * A list that the gateway does not keep, as when it has no room for it: follow all rows, or
-   * request it again and again where the order is the server's.
-   */
+  /** A list that the gateway does not keep, as when it has no room for it: follow all rows. */
   private onRefused(topics: string[]): void {
     if (!this.subscribed || !this.topic.startsWith("list:") || !topics.includes(this.topic)) return;
     this.leave();
-    this.topic = isRanked(this.query) ? "" : wholeTopic(this.query);
-    if (this.topic !== "") return this.enter();
-    this.counter.stop();
-    this.poller.start(this.pageRequest());
+    this.topic = wholeTopic(this.query);
+    this.enter();
   }
 }
 

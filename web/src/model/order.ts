@@ -14,12 +14,11 @@ export interface Source {
 
 /** What a sort goes by in a row, undefined where that is unknown; matches are of about as liquid tokens. */
 export function metric(sort: Order, window: Window): (row: Row) => unknown {
-  if (sort === TRENDING) return (row) => trendingScore(row, window);
+  if (sort === "trending") return (row) => trendingScore(row, window);
   const field = FIELDS[sort] ?? (hasWindow(sort) ? `${sort}_${window}` : sort);
   return (row) => row[field as keyof Row];
 }
 
-const TRENDING: string = "trending"; // the sort that is no field of the row
 const FIELDS: Partial<Record<string, keyof Row>> = {
   newest: "created_ms",
   graduated: "graduated_ms",
@@ -59,11 +58,13 @@ export function matches(row: Row, wanted: string): boolean {
   return words.split(/\s+/).every((word) => name.includes(word));
 }
 
-/** The watchlist's rows that a query shows, in order. */
+/** The watchlist's rows that a query shows, in order. Those without the metric come last: they are wanted. */
 export function starredRows(kept: Row[], query: Query, nowMs: number): Row[] {
   const pass = passes(query, nowMs);
   const found = kept.filter((row) => matches(row, query.q) && pass(row));
-  return sorted(found, query);
+  const ordered = sorted(found, query);
+  const placed = new Set(ordered);
+  return [...ordered, ...found.filter((row) => !placed.has(row))];
 }
 
 /** The rows of a list, in order; `newest` gives the newest of an id. */

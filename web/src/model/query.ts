@@ -34,8 +34,8 @@ export const COLUMN_DEPTH = "50" satisfies Depth;
 
 export const DEFAULTS: Query = {
   view: "list",
-  sort: "volume",
-  window: "24h",
+  sort: "trending",
+  window: "1h",
   order: "desc",
   chain: "",
   depth: "100",
@@ -123,7 +123,7 @@ export function remembered(arrived: Query, before: Query): Query {
   return { ...before, view, window, chain, token, columns };
 }
 
-/** What a search begins with: the best match; everything else with the most traded. */
+/** What a search begins with: the best match; everything else with what is trending. */
 export function usualSort(q: string): Order {
   return isSearch(q) ? "match" : DEFAULTS.sort;
 }
@@ -143,10 +143,9 @@ export function orderOf(query: Query): Order {
   return query.chain === "" && !isFiltering(query.filters) && !query.starred ? "match" : "liquidity";
 }
 
-/** Whether the order is the server's: rows do not say how well they match, or what their score is. */
+/** Whether the order is the server's: rows do not say how well they match. */
 export function isRanked(query: Query): boolean {
-  const sort = orderOf(query);
-  return sort === "match" || sort === "trending";
+  return orderOf(query) === "match";
 }
 
 /** Whether only the server knows the rows: the stream has no topic of them. */

@@ -93,11 +93,16 @@ export function tokenCell(): Cell {
       setText(chain, row.chain ?? "");
       drawMarks(markChips(row, shown.nowMs, shown.hiddenChips));
       setText(protocol, row.protocol ?? "");
-      protocol.hidden = row.protocol === undefined || row.protocol === row.launchpad;
+      protocol.hidden = row.protocol === undefined || plain(row.protocol) === plain(row.launchpad);
       const full = row.token_address ?? "";
       if (setText(address, `${full.slice(0, 4)}…${full.slice(-4)}`)) address.title = `Copy ${full}`;
     },
   };
+}
+
+/** A name without what sources spell differently: `pump.fun` and `pumpfun` are one. */
+function plain(name: string | undefined): string {
+  return (name ?? "").replace(/[^\p{L}\p{N}]/gu, "").toLowerCase();
 }
 
 export function safetyCell(): Cell {

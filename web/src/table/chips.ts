@@ -145,7 +145,7 @@ function stage(row: Row, nowMs: number): Chip | null {
     const words = `On the bonding curve of ${pad}${progress === undefined ? "; how far is not known" : `, ${exact(progress)} of the way`}`;
     const label = launchpad ?? "curve";
     return progress === undefined
-      ? { ...base, label, value: "", words }
+      ? { ...base, label, value: launchpad === undefined ? "" : "curve", words }
       : { ...base, label, value: percent(progress), progress, words };
   }
   return launchpad === undefined ? null : { ...base, label: launchpad, words: `Launched on ${launchpad}` };

@@ -1,6 +1,6 @@
 /** The table's columns: what each shows of a row, how wide it is, and how a click on its head sorts. */
 import type { Row } from "../client";
-import { SORTS, WINDOWS } from "../client/messages";
+import { WINDOWS } from "../client/messages";
 import * as format from "../format/number";
 import type { Choosable } from "../model/choice";
 import type { Sort, Window } from "../model/query";
@@ -33,12 +33,6 @@ type Windowed = "volume" | "buy_volume" | "sell_volume" | "traders" | "net_buyer
 
 const FIGURE = { least: 74, grow: 0.8, numeric: true } as const;
 
-/** The sort by a metric, where the server has it. */
-function by(sort: string): { sort?: { by: Sort } } {
-  const known = SORTS.find((each) => each === sort);
-  return known === undefined ? {} : { sort: { by: known } };
-}
-
 function change(window: Window, leaves: number): Column {
   const field = `price_change_${window}` as const;
   return {
@@ -62,10 +56,10 @@ function change(window: Window, leaves: number): Column {
 }
 
 /** A figure of the chosen window. */
-function windowed(field: Windowed, name: string, short: string, hint: string, write: typeof format.amount): Omit<Column, "leaves" | "usual"> {
+function windowed(field: Windowed, sort: Sort | null, name: string, short: string, hint: string, write: typeof format.amount): Omit<Column, "leaves" | "usual"> {
   return {
     ...FIGURE,
-    ...by(field),
+    ...(sort === null ? {} : { sort: { by: sort } }),
     key: field.replace("_", "-"),
     name,
     title: (window) => `${short} ${window}`,
@@ -74,8 +68,8 @@ function windowed(field: Windowed, name: string, short: string, hint: string, wr
   };
 }
 
-function plain(key: string, name: string, hint: string, sort: string, read: (row: Row) => number | undefined, write: typeof format.amount): Omit<Column, "leaves" | "usual"> {
-  return { ...FIGURE, ...by(sort), key, name, title: () => name, hint, make: figure(read, write) };
+function plain(key: string, name: string, hint: string, sort: Sort | null, read: (row: Row) => number | undefined, write: typeof format.amount): Omit<Column, "leaves" | "usual"> {
+  return { ...FIGURE, ...(sort === null ? {} : { sort: { by: sort } }), key, name, title: () => name, hint, make: figure(read, write) };
 }
 
 const share = (value: number | null | undefined): string =>
@@ -107,30 +101,30 @@ export const COLUMNS: readonly Column[] = [
   { ...USUAL, key: "spark", name: "Seen", title: () => "Seen", hint: "Prices seen since this page was opened", numeric: false, least: 92, grow: 0, leaves: 8, make: sparkCell },
   { ...USUAL, key: "safety", name: "Safety", title: () => "Safety", hint: "Largest holders, dev, organic score; mint, freeze, verified. A dash or a question mark is unknown", numeric: false, least: 178, grow: 0, leaves: 1, make: safetyCell },
   ...WINDOWS.map((window) => change(window, CHANGE_LEAVES[window])),
-  { ...windowed("volume", "Volume", "Vol", "Volume in USD", format.amount), ...USUAL, leaves: 0 },
+  { ...windowed("volume", "volume", "Volume", "Vol", "Volume in USD", format.amount), ...USUAL, leaves: 0 },
   {
     ...FIGURE,
     ...USUAL,
-    ...by("transactions"),
     key: "trades",
     name: "Transactions",
     title: (window) => `Txns ${window}`,
     hint: "Transactions, with the split of buys and sells of 24h",
     least: 78,
     leaves: 6,
+    sort: { by: "transactions" },
     make: tradesCell,
   },
   { ...plain("liquidity", "Liquidity", "In USD, all pools that count", "liquidity", (row) => row.liquidity, format.amount), ...USUAL, leaves: 3 },
   { ...plain("cap", "Mkt cap", "Market cap in USD", "market_cap", (row) => row.market_cap, format.amount), ...USUAL, leaves: 5 },
-  { ...windowed("traders", "Traders", "Traders", "Distinct traders: never more than there are", format.count), ...OPTIONAL, least: 82 },
-  { ...windowed("net_buyers", "Net buyers", "Net", "Buyers less sellers", format.count), ...OPTIONAL },
+  { ...windowed("traders", "traders", "Traders", "Traders", "Distinct traders: never more than there are", format.count), ...OPTIONAL, least: 82 },
+  { ...windowed("net_buyers", null, "Net buyers", "Net", "Buyers less sellers", format.count), ...OPTIONAL },
   { ...plain("organic", "Organic", "Organic score, 0 to 100", "organic_score", (row) => row.organic_score, score), ...OPTIONAL },
   { ...plain("holders", "Holders", "Addresses that hold the token", "holders", (row) => row.holders, format.count), ...OPTIONAL },
-  { ...windowed("buy_volume", "Buy volume", "Buys", "Bought, in USD", format.amount), ...OPTIONAL },
-  { ...windowed("sell_volume", "Sell volume", "Sells", "Sold, in USD", format.amount), ...OPTIONAL },
-  { ...FIGURE, ...OPTIONAL, ...by("graduation_pct"), key: "graduation", name: "Graduation", title: () => "Grad.", hint: "How much of the bonding curve is done", make: graduationCell },
-  { ...plain("top-holders", "Top holders", "Share of the largest holders", "top_holders_pct", (row) => row.top_holders_pct, share), ...OPTIONAL, least: 86 },
-  { ...plain("dev-share", "Dev", "Share of the dev", "dev_pct", (row) => row.dev_pct, share), ...OPTIONAL, least: 62 },
+  { ...windowed("buy_volume", null, "Buy volume", "Buys", "Bought, in USD", format.amount), ...OPTIONAL },
+  { ...windowed("sell_volume", null, "Sell volume", "Sells", "Sold, in USD", format.amount), ...OPTIONAL },
+  { ...FIGURE, ...OPTIONAL, sort: { by: "graduation_pct" }, key: "graduation", name: "Graduation", title: () => "Grad.", hint: "How much of the bonding curve is done", make: graduationCell },
+  { ...plain("top-holders", "Top holders", "Share of the largest holders", null, (row) => row.top_holders_pct, share), ...OPTIONAL, least: 86 },
+  { ...plain("dev-share", "Dev", "Share of the dev", null, (row) => row.dev_pct, share), ...OPTIONAL, least: 62 },
   { ...USUAL, key: "sources", name: "Sources", title: () => "Sources", hint: "Who reports it; each opens the token there", numeric: false, least: 100, grow: 0, leaves: 9, make: sourcesCell },
 ];
 

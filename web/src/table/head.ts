@@ -1,20 +1,13 @@
 /** The heads of the columns: a click sorts, a head that is dragged puts its column elsewhere. */
-import { SORTS } from "../client/messages";
 import { orderOf, type Query } from "../model/query";
 import type { Column } from "./columns";
 import { element } from "./dom";
 import { placed } from "./row";
 
-export const TRENDING = SORTS.find((sort) => (sort as string) === "trending");
-
 /** The head over ranks: the order in which the list begins, to come back to. */
 export function rankHead(query: Query): HTMLElement {
   const node = element("span", "cell rank", { role: "columnheader", "data-col": "rank" });
-  if (TRENDING === undefined) {
-    node.textContent = "#";
-    return node;
-  }
-  const active = orderOf(query) === TRENDING;
+  const active = orderOf(query) === "trending";
   node.title = "Trending first: distinct buyers, organic volume, turnover, pace and age";
   node.setAttribute("aria-sort", active ? "descending" : "none");
   const button = node.appendChild(element("button", "", { type: "button", "data-sort": "rank", "aria-label": "Rank: sort by Trending" }));

@@ -51,8 +51,8 @@ export interface TableActions {
 }
 
 const OVERSCAN = 6;
-const COMPACT_TOKEN = 40; // pixels more for the name: its chips stand beside it
-const COMPACT_SAFETY = 216; // its chips stand in one line
+const COMPACT_TOKEN = 64; // pixels more for the name: its chips stand beside it
+const COMPACT_SAFETY = 222; // its chips stand in one line
 const AGES_EVERY_MS = 1_000; // the ages of rows in view
 const ALL_EVERY_MS = 10_000; // everything else that is of the clock
 const PHONE = matchMedia("(max-width: 720px)"); // as in the style sheet
