@@ -18,6 +18,8 @@ from urllib.parse import urlencode
 import msgspec
 
 from bench.figures import note
+from dexwire.stream.figures import AGES, FACTS, FIGURES, FLAGS, MARKS, STAGES, WINDOWED_FIGURES
+from dexwire.stream.topics import WINDOWS
 from services.api.discover.lists import order_of
 from services.api.discover.pages import encode_page, slice_order
 from services.api.discover.query import parse_discover
@@ -28,8 +30,8 @@ from shared.keys import Keys
 from shared.redis.connect import open_redis
 
 WORDS = ("pepe", "dog", "cat", "moon", "baby", "inu", "trump", "ai", "coin", "elon", "wif", "hat")
-FIGURES = ("price", "liquidity", "market_cap", "volume", "price_change", "transactions")
-WINDOWS = ("5m", "1h", "6h", "24h")
+SORTS = ("volume", "liquidity", "price_change", "traders", "holders", "trending")
+LIMITED = [figure for figure in FIGURES if figure not in AGES]
 
 
 def made_up(rng: random.Random, number: int) -> dict[str, Any]:
@@ -37,9 +39,10 @@ def made_up(rng: random.Random, number: int) -> dict[str, Any]:
     address = f"{number:05d}{rng.getrandbits(150):x}"
     windowed = {
         f"{figure}_{window}": rng.lognormvariate(8, 3)
-        for figure in FIGURES[3:]
+        for figure in WINDOWED_FIGURES
         for window in WINDOWS
     }
+    more = {figure: rng.lognormvariate(3, 2) for figure in FIGURES[-9:] if figure not in AGES}
     return {
         "id": f"{chain}:{address}",
         "token_address": address,
@@ -52,6 +55,13 @@ def made_up(rng: random.Random, number: int) -> dict[str, Any]:
         "market_cap": rng.lognormvariate(12, 3),
         "liquidity": rng.lognormvariate(9, 3),
         **windowed,
+        **more,
+        "fdv": rng.lognormvariate(12, 3),
+        "price_change_7d": rng.lognormvariate(3, 2),
+        **{fact: rng.random() < 0.5 for fact in FACTS},
+        "flags": sorted(rng.sample(FLAGS, rng.randint(0, 3))),
+        "stage": rng.choice(STAGES),
+        "launchpad": rng.choice(("pump.fun", "moonshot", "believe")),
         "sources": rng.sample(("dexscreener", "jupiter", "geckoterminal"), rng.randint(1, 3)),
         "observed_ms": 1_790_000_000_000,
         "rv": 1,
@@ -59,13 +69,17 @@ def made_up(rng: random.Random, number: int) -> dict[str, Any]:
 
 
 def random_query(rng: random.Random) -> bytes:
-    query = {"sort": rng.choice(("volume", "liquidity", "price_change")), "limit": "100"}
-    for figure in rng.sample(FIGURES, rng.randint(1, 4)):
+    query = {"sort": rng.choice(SORTS), "limit": "100"}
+    for figure in rng.sample(LIMITED, rng.randint(1, 4)):
         query[f"min_{figure}"] = rng.choice(("0", "1", "1000"))
     if rng.random() < 0.3:
         query["max_age_minutes"] = "10000"
     if rng.random() < 0.3:
         query["source"] = "jupiter"
+    if rng.random() < 0.3:
+        query["not"] = ",".join(rng.sample(MARKS, 2))
+    if rng.random() < 0.2:
+        query |= {"has": rng.choice(MARKS), "stage": "curve,graduated"}
     if rng.random() < 0.3:
         query["q"] = rng.choice((*WORDS, "p", "dog co"))
     return urlencode(query).encode()

@@ -153,7 +153,7 @@ async def test_search_has_the_state_and_a_tag_and_refuses_what_it_does_not_know(
         ("", "bad_q"),
         ("q=", "bad_q"),
         ("q=%00", "bad_q"),
-        ("q=a&limit=0", "bad_limit"),
+        ("q=a&limit=101", "bad_limit"),
         ("q=a&chain=base", "unknown_parameter"),
     ):
         refused = await served.client.get(f"/search?{query}")
@@ -233,3 +233,46 @@ async def test_an_address_that_has_used_up_its_share_is_429_and_cached_pages_are
     assert (searched.status_code, searched.json()["code"]) == (429, "rate")
     assert int(searched.headers["retry-after"]) > 0
     assert (filtered.status_code, cached.status_code, again.status_code) == (429, 200, 200)
+
+
+async def test_filters_leave_of_the_matches_what_passes_and_a_limit_of_0_counts(
+    writer: Writer, start: Start
+) -> None:
+    await writer.begin()
+    rows = [
+        row(1, token_ticker="PEPE", traders_1h=500, flags=["boosted"]),
+        row(2, token_ticker="PEPE", traders_1h=40, mint_revoked=True),
+        row(3, token_ticker="PEPECAT", traders_1h=90, mint_revoked=True, stage="curve"),
+        row(4, token_ticker="DOG", traders_1h=900, mint_revoked=True),
+    ]
+    served = await start()
+    await served.follows(await writer.commit(rows))
+
+    async def found(query: str) -> tuple[list[str], int]:
+        page = (await served.client.get(f"/search?q=pepe&{query}")).json()
+        return [token["token_address"][-1] for token in page["tokens"]], page["total"]
+
+    assert await found("has=mint_revoked") == (["2", "3"], 2)
+    assert await found("not=boosted&min_traders=50&window=1h") == (["3"], 1)
+    assert await found("stage=curve,graduated") == (["3"], 1)
+    assert await found("has=mint_revoked&limit=0") == ([], 2)
+
+
+@pytest.mark.parametrize(
+    ("query", "code", "param"),
+    [
+        ("min_holders=few", "bad_number", "min_holders"),
+        ("has=safe", "bad_has", "has"),
+        ("window=1h", "bad_window", "window"),
+        ("window=1h&min_price=1", "bad_window", "window"),
+        ("sort=volume", "unknown_parameter", "sort"),
+    ],
+)
+async def test_a_filter_of_a_search_that_cannot_be_is_named(
+    start: Start, query: str, code: str, param: str
+) -> None:
+    served = await start()
+
+    problem = (await served.client.get(f"/search?q=pepe&{query}")).json()
+
+    assert (problem["status"], problem["code"], problem["param"]) == (400, code, param)

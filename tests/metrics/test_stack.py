@@ -102,7 +102,7 @@ async def test_requests_are_counted_by_route_and_outcome(
     before = scrape(port)
 
     await eventually(lambda: get(demo, "/discover") == 200, timeout_s=20)
-    for path in ("/discover?limit=0", "/tokens/solana/nobody", "/wp-login.php"):
+    for path in ("/discover?limit=101", "/tokens/solana/nobody", "/wp-login.php"):
         get(demo, path)
 
     def grew_by(name: str, **labels: str) -> float:
