@@ -177,7 +177,7 @@ def merge_reading(before: SourceReading | None, reading: Reading) -> SourceReadi
         if value is UNSET:
             continue
         if name in _SIGNALS:
-            key, stated = _stored(name, value)
+            key, stated = stored_as(name, value)
             old = held.signals.get(key)
             if old is None or _newer_value(stated, at_ms, old):
                 if signals is None:
@@ -202,7 +202,7 @@ def merge_reading(before: SourceReading | None, reading: Reading) -> SourceReadi
     )
 
 
-def _stored(name: str, value: Any) -> tuple[str, Value]:  # noqa: ANN401 - a field's value
+def stored_as(name: str, value: Any) -> tuple[str, Value]:  # noqa: ANN401 - a field's value
     """Return under which name a signal is kept, and as what."""
     if name == "stage" and value is not None:
         return f"stage.{value}", value

@@ -236,3 +236,41 @@ async def test_what_cannot_be_is_refused_by_name(served: Served, case: str, code
 
     assert answer.status_code == 422
     assert [each["code"] for each in answer.json()["rejected"]] == [code]
+
+
+async def test_a_signal_is_reported_as_shown_or_why_not(served: Served) -> None:
+    signals = {
+        "mint_revoked": True,
+        "suspicious": True,
+        "stage": "curve",
+        "links": {"website": "https://first.example/"},
+        "image": "https://first.example/a.png",
+    }
+    assert entries(await post(served, {"price": 1, **signals})) == []
+    again = {"mint_revoked": True, "suspicious": True, "stage": "curve"}
+    assert entries(await post(served, again)) == [
+        (0, "same", ["mint_revoked", "stage", "suspicious"])
+    ]
+    other = {"token_address": "Abc", "mint_revoked": True, "suspicious": False}
+    body = {"source": "other", "tokens": [{**other, "mint_revoked": False}]}
+    answer = (await served.client.post("/ingest?ack=commit", json=body)).json()
+    assert entries(answer) == [(0, "safer", ["suspicious"])]
+    assert entries(await post(served, {"mint_revoked": True})) == [(0, "safer", ["mint_revoked"])]
+
+
+async def test_an_address_that_is_none_of_the_web_is_refused_in_words(served: Served) -> None:
+    tokens = [
+        {"token_address": "Abc", "image": "http://first.example/a.png"},
+        {"token_address": "Abc", "links": {"x": "javascript:alert(1)"}},
+    ]
+    answer = await served.client.post("/ingest", json={"source": "mybot", "tokens": tokens})
+    assert [(each["code"], each["detail"]) for each in answer.json()["rejected"]] == [
+        (
+            "bad_url",
+            "expected an https address of a host with a name - at $.tokens[0].image",
+        ),
+        (
+            "bad_url",
+            "expected an http or https address of a host with a name - at $.tokens[1].links.x",
+        ),
+    ]

@@ -21,6 +21,7 @@ from services.api.hints import did_you_mean, misplaced, misspelt
 from services.api.ingest import times
 from shared.chains import canonical_chain, token_id
 from shared.edge.http.problem import Problem, clip
+from shared.links import IMAGE_PATTERN
 from shared.model import (
     READING_FIELDS,
     Figures,
@@ -40,6 +41,7 @@ _DETAIL_MAX: Final = 160
 SOURCE_PATTERN: Final = "[a-z][a-z0-9_-]{0,31}"
 _SOURCE = re.compile(SOURCE_PATTERN)
 _UNKNOWN_FIELD = re.compile(r"unknown field `(.*)`", re.DOTALL)
+_PATTERN: Final = "matching regex"  # only addresses of pages and images have one
 # The short names of docs/HTTP.md.
 SHORT_NAMES: Final = {
     "volume": "volume_24h",
@@ -298,6 +300,8 @@ def code_of(text: str) -> str:
         return "missing_field"
     if "of length" in text:
         return "bad_length"
+    if _PATTERN in text:
+        return "bad_url"
     if "out of range" in text or "<" in text or ">" in text:
         return "out_of_range"
     return "wrong_type"
@@ -309,6 +313,9 @@ def _detail(error: ValidationError, root: str = "$", hint: str = "") -> str:
     unknown = _UNKNOWN_FIELD.search(text)
     if unknown:
         text = f"there is no field {clip(unknown[1])!r}"
+    elif _PATTERN in text:
+        scheme = "an https" if IMAGE_PATTERN in text.replace("\\\\", "\\") else "an http or https"
+        text = f"expected {scheme} address of a host with a name"
     more = f"; {hint}" if hint else ""
     return f"{clip(text, _DETAIL_MAX)} - at {root}{where.rstrip('`')}{more}"
 

@@ -18,7 +18,13 @@ from shared.edge.http.problem import clip
 from shared.merge.explain import explain
 from shared.merge.explained import FieldExplanation
 from shared.merge.policy import MergeRules
-from shared.merge.readings import ReadingError, SourceReading, Stamped, decode_source_reading
+from shared.merge.readings import (
+    ReadingError,
+    SourceReading,
+    Stamped,
+    decode_source_reading,
+    stored_as,
+)
 from shared.merge.words import number, span
 from shared.state.row import Fields
 
@@ -61,7 +67,24 @@ def hidden_fields(token: AcceptedToken, row: Row | None) -> list[str]:
     """Return the posted fields whose value is not what the row shows as it was posted."""
     if row is None:
         return list(token.fields)
-    return [name for name, value in token.fields.items() if row.get(name) != value]
+    return [name for name, value in token.fields.items() if not _is_shown(row, name, value)]
+
+
+def _is_shown(row: Row, name: str, value: Any) -> bool:  # noqa: ANN401 - a field's value
+    if name == "links":  # a row has each kind from the first source that knows it
+        shown = _value(row, name) or {}
+        _, posted = stored_as(name, value)
+        return isinstance(posted, dict) and posted.items() <= shown.items()
+    if name == "suspicious":
+        return bool(_value(row, name) == bool(value))
+    return bool(_value(row, name) == value)
+
+
+def _value(row: Row, name: str) -> Any:  # noqa: ANN401 - a field's value
+    """Return a field as a row shows it; `suspicious` is one of its flags."""
+    if name == "suspicious":
+        return "suspicious" in row.get("flags", ())
+    return row.get(name)
 
 
 def judge_token(
@@ -78,7 +101,9 @@ def judge_token(
         if name in reasons:
             code, why = reasons[name]
             found.setdefault(code, []).append((name, why))
-        elif before is not None and after is not None and before.get(name) == after.get(name):
+        elif (
+            before is not None and after is not None and _value(before, name) == _value(after, name)
+        ):
             found.setdefault(SAME, []).append((name, "the row had this value already"))
     return [
         Unchanged(token.index, code, [name for name, _ in explained], _sentence(explained))
@@ -104,9 +129,9 @@ def reasons_of(
     own = readings.get(posted.source, SourceReading())
     found = {}
     for name in hidden_fields(token, row):
-        why_not = _reason(
-            posted, name, own.fields.get(name), row.get(name), explanation.fields.get(name)
-        )
+        key, _ = stored_as(name, token.fields[name])
+        held = own.fields.get(name) or own.signals.get(key)
+        why_not = _reason(posted, name, held, _value(row, name), explanation.fields.get(name))
         if why_not is not None:
             found[name] = why_not
     return found
@@ -128,7 +153,7 @@ def _reason(
     explained: FieldExplanation | None,
 ) -> tuple[str, str] | None:
     """Return why one field is not shown as posted, None when it is shown after all."""
-    value = posted.token.fields[name]
+    _, value = stored_as(name, posted.token.fields[name])
     if held is None:
         if name == "created_ms":
             return "impossible", "it would have been created after it was seen"
@@ -137,6 +162,8 @@ def _reason(
         later_ms = held.observed_ms - posted.observed_ms
         when = f"observed {span(later_ms)} later" if later_ms > 0 else "of the same time"
         return "older", f"a reading of yours {when} stands: {_shown(held.value)}"
+    if name == "suspicious":
+        return "safer", "another source calls the token suspicious"
     if explained is None or explained.value is None:
         return None if value is None else _passed_over(explained, posted.source, "impossible")
     if value is not None and posted.source in (explained.source or "").split("+"):
