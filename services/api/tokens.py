@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from msgspec import Raw, structs
@@ -17,7 +17,7 @@ from shared.edge.http.problem import Problem, clip
 from shared.edge.http.storage import storage, warming
 from shared.keys import Keys
 from shared.merge.explain import explain
-from shared.merge.explained import PoolExplanation
+from shared.merge.explained import FieldExplanation, PoolExplanation
 from shared.merge.policy import MergeRules
 from shared.merge.readings import ReadingError, SourceReading, decode_source_reading
 from shared.process.logs import get_logger
@@ -60,7 +60,8 @@ class TokenEndpoint:
         if not row:
             raise self._unknown(wanted)
         now_ms = int(time_us[0]) * 1000 + int(time_us[1]) // 1000
-        row_json = encode_row(_named(row))
+        row_fields = _named(row)
+        row_json = encode_row(row_fields)
         (token,), prices = quote_rows([row_json], quote, decode_natives(native))
         content = {
             "epoch": epoch.decode(),
@@ -69,6 +70,8 @@ class TokenEndpoint:
             "token": Raw(token),
             **describe(_named(readings), now_ms, self._rules),
         }
+        if b'"copycat"' in row_fields.get("flags", b""):
+            content["explanation"] = explain_copycat(content["explanation"])
         if prices is not None:
             content["native_prices"] = Raw(prices)
         await json_answer(200, content)(scope, receive, send)
@@ -99,6 +102,16 @@ def parse_token(chain: str, address: str) -> str:
         detail = f"{clip(address)!r} cannot be an address"
         raise Problem(400, "bad_address", detail, param="address")
     return token_id(canonical, known_as)
+
+
+def explain_copycat(fields: Mapping[str, FieldExplanation]) -> dict[str, FieldExplanation]:
+    """Return the explanations with the flag `copycat`, which no reading of the token explains."""
+    why = "copycat: another row of this ticker is older or more liquid"
+    flags = fields.get("flags")
+    if flags is None or not isinstance(flags.value, list):
+        return {**fields, "flags": FieldExplanation(value=["copycat"], rule=why)}
+    named = sorted((*flags.value, "copycat"))
+    return {**fields, "flags": structs.replace(flags, value=named, rule=f"{why}; {flags.rule}")}
 
 
 def describe(stored: Fields, now_ms: int, rules: MergeRules) -> dict[str, Any]:

@@ -57,6 +57,27 @@ async def test_a_token_comes_with_its_sources_and_its_pools(writer: Writer, star
     assert explained["age_ms"] == of_source["age_ms"]
 
 
+async def test_a_copy_of_a_ticker_is_explained_among_its_flags(
+    writer: Writer, start: Start
+) -> None:
+    reading = Reading(
+        chain="solana", token_address="Token00001", observed_ms=SEEN_MS, price=1.5, boosts=10
+    )
+    stored = encode_source_reading(merge_reading(None, reading))
+    token = row(1) | {"flags": ["boosted", "copycat"]}
+    await writer.begin()
+    await writer.commit([token], readings={token["id"]: {"dexscreener": stored}})
+    served = await start()
+
+    answer = await served.client.get("/tokens/solana/Token00001")
+
+    explained = answer.json()["explanation"]["flags"]
+    assert explained["value"] == ["boosted", "copycat"]
+    assert explained["rule"] == (
+        "copycat: another row of this ticker is older or more liquid; boosted: dexscreener"
+    )
+
+
 @pytest.mark.parametrize(
     ("path", "status", "code"),
     [
