@@ -101,7 +101,7 @@ def span(found: Services, seconds: float, pages: list[Pages], clients: list[Clie
     pids["redis"] = found.server.pid or 0
     for each in clients:
         each.report()
-    asked = sum(each.count for each in pages)
+    pages_before = sum(each.count for each in pages)
     before = {name: exact_cpu_s(pid) for name, pid in pids.items()}
     version, sent, began = _version(found), _sent(found), time.perf_counter()
     time.sleep(seconds)
@@ -109,7 +109,7 @@ def span(found: Services, seconds: float, pages: list[Pages], clients: list[Clie
     commits = _version(found) - version
     done = Span(took, commits, round(took * CHANGES * 5), _sent(found) - sent)
     done.cpu_s = {name: exact_cpu_s(pid) - before[name] for name, pid in pids.items()}
-    done.pages = sum(each.count for each in pages) - asked
+    done.pages = sum(each.count for each in pages) - pages_before
     done.writes = sum(int(each.report()[0]) for each in clients)
     return done
 

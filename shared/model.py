@@ -101,7 +101,7 @@ def fields_of(*kinds: Kind) -> tuple[str, ...]:
     return tuple(name for name, kind in ROW.items() if kind in kinds)
 
 
-# What is said of a token beside names and figures: its safety, its people, its launch, its links.
+# What is reported of a token beside names and figures: safety, people, launch and links.
 # `suspicious` is one of the row's flags; the others follow from its fields.
 SIGNAL_FIELDS: Final = (
     *fields_of(

@@ -88,7 +88,7 @@ class SeenPool:
     token_name: str | None
     token_ticker: str | None
     pool: PoolReading
-    said: Mapping[str, Any] = field(default_factory=dict)  # of the token, beside the pool
+    reported: Mapping[str, Any] = field(default_factory=dict)  # of the token, beside the pool
 
 
 def join_addresses(addresses: Iterable[str]) -> str:
@@ -293,15 +293,15 @@ def by_token(seen: Iterable[SeenPool], observed_ms: int) -> list[Reading]:
 def _reading(chain: str, address: str, pools: dict[str, SeenPool], observed_ms: int) -> Reading:
     # Copies of a token's name differ between pools now and then; the deepest one's is taken.
     named = sorted(pools.values(), key=_depth, reverse=True)
-    said: dict[str, Any] = {}
+    reported: dict[str, Any] = {}
     for each in named:
-        known = {name: value for name, value in each.said.items() if value is not UNSET}
-        said = {**known, **said}
+        known = {name: value for name, value in each.reported.items() if value is not UNSET}
+        reported = {**known, **reported}
     return Reading(
         chain=chain,
         token_address=address,
         observed_ms=observed_ms,
-        **{**_launch(each.pool for each in named), **said},
+        **{**_launch(each.pool for each in named), **reported},
         token_name=given(next((each.token_name for each in named if each.token_name), None)),
         token_ticker=given(next((each.token_ticker for each in named if each.token_ticker), None)),
         pools=tuple(pools[name].pool for name in sorted(pools)),

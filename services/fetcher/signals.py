@@ -73,7 +73,7 @@ def or_none(value: MaybeNumber) -> Number:
 
 
 def launchpad(name: FreeText) -> str | UnsetType:
-    """Return a launchpad under its one name; without one nothing is said."""
+    """Return a launchpad under its one name; without one nothing is reported."""
     named = text(name)
     return UNSET if named is None else canonical_launchpad(named)
 
@@ -92,24 +92,26 @@ def launch(details: Launch | None) -> dict[str, Any]:
     if details is None:
         return {}
     progress = maybe(details.graduation_percentage, share)
-    said: dict[str, Any] = {} if progress is UNSET else {"graduation_pct": progress}
+    reported: dict[str, Any] = {} if progress is UNSET else {"graduation_pct": progress}
     sold_out = details.completed or progress == 100
     if text(details.migrated_destination_pool_address) is not None:
         completed_ms = iso_ms(details.completed_at)
-        said |= {"stage": "graduated"} | ({"graduated_ms": completed_ms} if completed_ms else {})
+        reported |= {"stage": "graduated"} | (
+            {"graduated_ms": completed_ms} if completed_ms else {}
+        )
     elif sold_out or details.completed is False or isinstance(progress, float):
-        said["stage"] = "completed" if sold_out else "curve"
-    return said
+        reported["stage"] = "completed" if sold_out else "curve"
+    return reported
 
 
 # -- addresses ------------------------------------------------------------------------------------
 def image(url: FreeText) -> str | UnsetType:
-    """Return the address of an image; without one that is taken nothing is said."""
+    """Return the address of an image; without one that is taken nothing is reported."""
     return (image_url(url) if isinstance(url, str) else None) or UNSET
 
 
 def links(named: Iterable[Named]) -> Links | UnsetType:
-    """Return a token's links by kind, the first of each; without any nothing is said."""
+    """Return a token's links by kind, the first of each; without any nothing is reported."""
     found: dict[str, str] = {}
     for name, value in named:
         kind, url = _link(name, value)

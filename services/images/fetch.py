@@ -124,7 +124,7 @@ class Fetcher:
             raise NoImage(UNREACHABLE, f"{type(error).__name__}: {error}"[:200]) from None
 
     async def _request(self, url: httpx.URL) -> bytes | httpx.URL:
-        """Return the file, or where it is said to be."""
+        """Return the file, or where it is expected."""
         async with self._client.stream("GET", url) as response:
             if response.has_redirect_location:
                 return _parse(response.headers["location"], url)

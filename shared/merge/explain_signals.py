@@ -175,9 +175,11 @@ class SignalExplainer(Explainer):
             "suspicious": find_suspicious(self._readings),
             "thin": pick.chosen.candidate.source if pick and pick.label.endswith(":thin") else None,
         }
-        said = {flag: source for flag, source in found.items() if source}
-        if not said:
+        reported = {flag: source for flag, source in found.items() if source}
+        if not reported:
             return None
-        rule = "; ".join(f"{flag}: {source}" for flag, source in said.items())
-        sources = "+".join(sorted({each for source in said.values() for each in source.split("+")}))
-        return FieldExplanation(value=list(said), source=sources, rule=rule)
+        rule = "; ".join(f"{flag}: {source}" for flag, source in reported.items())
+        sources = "+".join(
+            sorted({each for source in reported.values() for each in source.split("+")})
+        )
+        return FieldExplanation(value=list(reported), source=sources, rule=rule)

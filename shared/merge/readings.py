@@ -67,9 +67,9 @@ class SourceReading(Struct, frozen=True, omit_defaults=True, gc=False):
     """All that one source says of one token: fields by name, pools by address.
 
     `signals` are apart from the other fields, because most tokens have none and every merge looks
-    at the fields. What is said of a stage is kept for each stage on its own, as `stage.<stage>`;
-    `stage` itself says when all of it was withdrawn. Likewise each exchange that the token was seen
-    to have moved on to, as `moved_to.<exchange>`.
+    at the fields. What is reported of a stage is kept for each stage on its own, under
+    `stage.<stage>`; `stage` itself says when all of it was withdrawn. Likewise each exchange that
+    the token was seen to have moved on to, under `moved_to.<exchange>`.
 
     Its JSON is the value in `reading:<id>`: `{"fields":{"price":[1.5,1790000000000]},
     "pools":{"<address>":[{"pool_address":…},1790000000000,1789999998000]},
@@ -214,13 +214,13 @@ def stored_as(name: str, value: Any) -> tuple[str, Value]:  # noqa: ANN401 - a f
 
 def _with_detail(held: dict[str, Stamped], reading: Reading) -> dict[str, Stamped]:
     """Return the signals with what is not of the row itself; the same ones when nothing is new."""
-    said: list[tuple[str, Value]] = [(f"{MOVED_TO}{each}", each) for each in reading.moved_to]
+    reported: list[tuple[str, Value]] = [(f"{MOVED_TO}{each}", each) for each in reading.moved_to]
     if not isinstance(reading.detail, UnsetType):
         given = zip(DETAIL_FIELDS, astuple(reading.detail), strict=True)
-        said += [(name, value) for name, value in given if value is not UNSET]
+        reported += [(name, value) for name, value in given if value is not UNSET]
     new = {
         name: Stamped(value, reading.observed_ms)
-        for name, value in said
+        for name, value in reported
         if (old := held.get(name)) is None or _newer_value(value, reading.observed_ms, old)
     }
     return {**held, **new} if new else held

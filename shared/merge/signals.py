@@ -66,7 +66,7 @@ def choose_signals(
 
 
 def is_stale(name: str, stamped: Stamped, cut: Cutoffs) -> bool:
-    """Return whether something was said too long ago to count."""
+    """Return whether something was reported too long ago to count."""
     return stamped.observed_ms <= cut.sums and name not in AGELESS
 
 

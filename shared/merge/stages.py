@@ -51,7 +51,7 @@ def find_stage(
             held = found.get(each.evidence)
             if held is None or (each.observed_ms, each.source) > (held.observed_ms, held.source):
                 found[each.evidence] = each
-    if "completed" in found:  # it was on its curve before, whoever still says so
+    if "completed" in found:  # it was on its curve before, whatever a source still reports
         found.pop("on_curve", None)
     order: tuple[Evidence, ...] = ("graduated", "on_curve", "moved", "completed", "was_on_curve")
     for evidence in order:

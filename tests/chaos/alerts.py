@@ -33,7 +33,7 @@ class AlertLaws:
         self._last: dict[tuple[str, ...], tuple[int, int]] = {}  # arm → level, time
         self._values: defaultdict[tuple[str, str], deque[tuple[int, Any]]] = defaultdict(deque)
         self._whole_from: dict[str, int] = {}  # token → since when its history has no hole
-        self._asked: list[tuple[float, tuple[str, str, float]]] = []
+        self._requested: list[tuple[float, tuple[str, str, float]]] = []
         history.watchers.append(self._watch)
 
     def forget_reports(self) -> None:
@@ -46,18 +46,18 @@ class AlertLaws:
 
     def ask(self, key: str, token: str, after: float | None) -> None:
         """A program was sent this event; it must turn out to have been committed."""
-        self._asked.append((time.monotonic() + _ASK_S, (key, token, after or 0.0)))
+        self._requested.append((time.monotonic() + _ASK_S, (key, token, after or 0.0)))
 
     def look(self, *, final: bool = False) -> None:
-        """Judge what was asked."""
-        asked, self._asked = self._asked, []
-        for until_s, key in asked:
+        """Judge what was requested."""
+        requested, self._requested = self._requested, []
+        for until_s, key in requested:
             if key in self._keys:
                 continue
             if final or time.monotonic() > until_s:
                 self._findings.count("not judged: alerts of a killed store's last moment")
             else:
-                self._asked.append((until_s, key))
+                self._requested.append((until_s, key))
 
     # -- what was committed -----------------------------------------------------------------------
     def _watch(self, state: State, before: State | None) -> None:
@@ -199,7 +199,7 @@ class AlertLaws:
             and not any(first < version <= last for first, last in lost)
         ]
         if lost:
-            self._findings.count("times that alerts were said to be lost", len(lost))
+            self._findings.count("times that alerts were reported to be lost", len(lost))
             kept = [i for i in heard if not _is_in(i, lost)]
         else:
             kept = heard

@@ -109,18 +109,18 @@ class Recorder:
         held = {
             i: {k.decode(): v for k, v in row.items()} for i, row in zip(idents, rows, strict=True)
         }
-        said = (digest.decode(), int(tokens))
+        reported = (digest.decode(), int(tokens))
         self._pending.add(
-            epoch.decode(), int(version), lambda state: self._judge_rows(state, held, said)
+            epoch.decode(), int(version), lambda state: self._judge_rows(state, held, reported)
         )
 
     def _judge_rows(
-        self, state: State, held: dict[str, dict[str, bytes]], said: tuple[str, int]
+        self, state: State, held: dict[str, dict[str, bytes]], reported: tuple[str, int]
     ) -> None:
         self._findings.count("stored rows", len(held))
         at = f"{state.epoch} {state.version}"
-        if said != (state.commit["digest"], len(state.rows)):
-            self._findings.wrong("state:meta says what was committed", f"{at}: {said}")
+        if reported != (state.commit["digest"], len(state.rows)):
+            self._findings.wrong("state:meta says what was committed", f"{at}: {reported}")
         for ident, fields in held.items():
             true = state.rows[ident].fields if ident in state.rows else {}
             if fields != true:

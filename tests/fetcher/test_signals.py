@@ -61,7 +61,7 @@ def test_every_recording_decodes_to_the_values_that_are_in_it(name: str) -> None
     found = {whole.format(each): of_token(each) for each in page.readings}
     found |= {pool.pool_address: of_pool(pool) for each in page.readings for pool in each.pools}
 
-    assert {key: said for key, said in found.items() if said} == RECORDED[name]
+    assert {key: reported for key, reported in found.items() if reported} == RECORDED[name]
 
 
 def test_an_exchange_that_launches_move_to_shows_it_only_with_liquidity_and_trades() -> None:
@@ -242,10 +242,12 @@ def test_socials_come_in_two_shapes(case: str) -> None:
 
 
 def test_what_a_pair_shows_is_of_its_base_token() -> None:
-    said = {"info": {"imageUrl": "https://a.example/i.png"}, "boosts": {"active": 50}}
+    reported = {"info": {"imageUrl": "https://a.example/i.png"}, "boosts": {"active": 50}}
 
-    assert (pair(**said).image, pair(**said).boosts) == ("https://a.example/i.png", 50)
-    quoted = pair(**said, dexId="pumpfun", baseToken={"address": SOL}, quoteToken={"address": MINT})
+    assert (pair(**reported).image, pair(**reported).boosts) == ("https://a.example/i.png", 50)
+    quoted = pair(
+        **reported, dexId="pumpfun", baseToken={"address": SOL}, quoteToken={"address": MINT}
+    )
     assert (quoted.image, quoted.boosts, quoted.launchpad) == (UNSET, UNSET, UNSET)
 
 

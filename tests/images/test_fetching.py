@@ -57,27 +57,27 @@ async def test_of_an_animation_the_first_picture_is_shown(
     assert colour_of(shown.content) == pytest.approx(RED, abs=6)
 
 
-@pytest.mark.parametrize("said", ["image/jpeg", "application/octet-stream", ""])
+@pytest.mark.parametrize("reported", ["image/jpeg", "application/octet-stream", ""])
 async def test_the_content_decides_not_its_name(
-    served: ServedImages, internet: Internet, said: str
+    served: ServedImages, internet: Internet, reported: str
 ) -> None:
-    internet.upstream.answer("/a", picture("PNG"), content_type=said)
+    internet.upstream.answer("/a", picture("PNG"), content_type=reported)
 
     assert (await served.show(internet.url("/a"))).status_code == 200
 
 
 # -- what is not -----------------------------------------------------------------------------------
 @pytest.mark.parametrize(
-    ("body", "said"),
+    ("body", "reported"),
     [
         (SVG, "image/svg+xml"), (SVG, "image/png"), (HTML, "image/png"), (b"", "image/png"),
         (picture(), "text/html"), (b"\x89PNG", "image/png"), (b"BM" + bytes(60), "image/bmp"),
     ],
 )  # fmt: skip
 async def test_what_is_no_picture_of_these_formats_is_none(
-    served: ServedImages, internet: Internet, body: bytes, said: str
+    served: ServedImages, internet: Internet, body: bytes, reported: str
 ) -> None:
-    internet.upstream.answer("/a", body, content_type=said)
+    internet.upstream.answer("/a", body, content_type=reported)
 
     assert await served.reason(internet.url("/a")) == "type"
 

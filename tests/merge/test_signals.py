@@ -20,12 +20,12 @@ State = dict[str, SourceReading]
 
 
 def seen(state: State | None = None, /, at_ms: int = T0, **by_source: dict[str, Any]) -> State:
-    """What is known after each source (`ingest_x` is a producer) has said something."""
+    """What is known after each source (`ingest_x` is a producer) has reported something."""
     after = dict(state or {})
     for name, fields in by_source.items():
         source = name.replace("ingest_", "ingest:")
-        said = Reading(chain="solana", token_address=MINT, observed_ms=at_ms, **fields)
-        after[source] = merge_reading(after.get(source), said)
+        reported = Reading(chain="solana", token_address=MINT, observed_ms=at_ms, **fields)
+        after[source] = merge_reading(after.get(source), reported)
     return after
 
 

@@ -22,11 +22,11 @@ PUMP: dict[str, Any] = {"launchpad": "pump.fun"}
 
 
 def after(*seen: tuple[int, str, dict[str, Any]]) -> State:
-    """What is known after sources have said something, each at a time after T0."""
+    """What is known after sources have reported something, each at a time after T0."""
     state: State = {}
-    for since_ms, source, said in seen:
+    for since_ms, source, reported in seen:
         reading = Reading(
-            chain="solana", token_address=MINT, observed_ms=T0 + since_ms, price=1.0, **said
+            chain="solana", token_address=MINT, observed_ms=T0 + since_ms, price=1.0, **reported
         )
         state[source] = merge_reading(state.get(source), reading)
     return state

@@ -207,8 +207,8 @@ def test_the_drawer_says_everything_in_words_and_where_links_lead(
         drawer = page.get_by_role("complementary", name="Details of")
         drawer.get_by_text("Mintable: an authority can still make more").wait_for()
         own = drawer.get_by_role("list", name="Pages of the token").get_by_role("link")
-        said = [each.inner_text().split("\n")[0].split() for each in own.all()]
-        assert [each[:2] for each in said] == [["Website", "example.org"], ["X", "x.com"]]
+        reported = [each.inner_text().split("\n")[0].split() for each in own.all()]
+        assert [each[:2] for each in reported] == [["Website", "example.org"], ["X", "x.com"]]
         links = drawer.locator(".outward a").all()
         assert [link.get_attribute("href") for link in links] == [
             f"https://solscan.io/token/{address(310)}",

@@ -107,7 +107,7 @@ DOCUMENTED: dict[Kind, Any] = {
     "links": Links | UnsetType,
 }
 # A pool of every source is a pool of one token: nobody counts its holders, or seven days. Of what
-# is said beside figures a pool knows who traded in it.
+# is reported beside figures a pool knows who traded in it.
 NOT_OF_POOLS = {
     "token_name", "token_ticker", "price_change_7d", "holders", "launchpad",
     *({*SIGNAL_FIELDS} - {*fields_of("traders")}),

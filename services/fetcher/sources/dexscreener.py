@@ -174,10 +174,10 @@ def read_listed(body: bytes, observed_ms: int) -> ParsedBody:
         if chain is None or address is None:
             refused["chain" if chain is None else "address"] += 1
         else:
-            said = _promotion(listed)
+            reported = _promotion(listed)
             found[token_id(chain, address)] = (
-                Reading(chain=chain, token_address=address, observed_ms=observed_ms, **said)
-                if said
+                Reading(chain=chain, token_address=address, observed_ms=observed_ms, **reported)
+                if reported
                 else None
             )
     readings = tuple(reading for reading in found.values() if reading is not None)
@@ -185,13 +185,13 @@ def read_listed(body: bytes, observed_ms: int) -> ParsedBody:
 
 
 def _promotion(listed: WireListed) -> dict[str, Any]:
-    said: dict[str, Any] = {}
+    reported: dict[str, Any] = {}
     boosts = maybe(listed.total_amount, count)
     if isinstance(boosts, int):
-        said["boosts"] = boosts
+        reported["boosts"] = boosts
     if listed.cto:
-        said["detail"] = Detail(takeover=True)
-    return said
+        reported["detail"] = Detail(takeover=True)
+    return reported
 
 
 def normalize_pairs(
@@ -252,11 +252,11 @@ def _seen_pool(wire: WirePair, often: Often, natives: NativePrices) -> SeenPool 
         created_ms=millis(wire.pair_created_at),
         labels=tuple(filter(None, map(text, (wire.labels or ())[:8]))),
     )
-    said = _said(wire) if pair.side == "base" else {}  # all of it is of the base token
-    return SeenPool(pair, text(token.name), text(token.symbol), pool, said)
+    reported = _reported(wire) if pair.side == "base" else {}  # all of it is of the base token
+    return SeenPool(pair, text(token.name), text(token.symbol), pool, reported)
 
 
-def _said(wire: WirePair) -> dict[str, Any]:
+def _reported(wire: WirePair) -> dict[str, Any]:
     """Return what a pair says of its base token beside the pool."""
     info, boosts = wire.info or WireInfo(), wire.boosts or WireBoosts()
     named: list[signals.Named] = [("website", each.url) for each in info.websites or ()]

@@ -272,18 +272,20 @@ def _seen_pool(
     )
     mine = sides.quote if pair.side == "quote" else sides.base
     token = named.get(f"{sides.chain}_{mine}")
-    said = signals.launch(figures.launchpad_details) if pair.side == "base" else {}
+    reported = signals.launch(figures.launchpad_details) if pair.side == "base" else {}
     if token:
         about = token.attributes
-        said = {
-            **said,
+        reported = {
+            **reported,
             **signals.launch(about.launchpad_details),
             "image": signals.image(about.image_url),
         }
-        return SeenPool(pair, _text(about.name), _text(about.symbol), pool, said)
+        return SeenPool(pair, _text(about.name), _text(about.symbol), pool, reported)
     # A Balancer pool may hold its own token, whose symbol may have slashes itself.
     whole = sides.pool not in {sides.base, sides.quote}
-    return SeenPool(pair, None, _text(ticker_in(figures.name, pair.side, whole=whole)), pool, said)
+    return SeenPool(
+        pair, None, _text(ticker_in(figures.name, pair.side, whole=whole)), pool, reported
+    )
 
 
 def _text(value: FreeText) -> str | None:

@@ -28,7 +28,7 @@ export function Chips({ chips, kind = "marks" }: { chips: readonly Chip[]; kind?
   return <span class={kind} ref={place} />;
 }
 
-/** Every chip in words, one line each; what is unknown is said too. */
+/** Every chip in words, one line each; unknown ones too. */
 export function ChipsInWords({ chips }: { chips: readonly Chip[] }) {
   return (
     <ul class="inwords">
