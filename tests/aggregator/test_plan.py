@@ -49,9 +49,10 @@ def test_a_new_token_is_written_and_published_whole() -> None:
     draft = draft_commit(KEYS, window.replica, items, STAMP)
     plan, message = draft.plan, draft.message
 
-    readings, _, cleared, row, score = plan.commands
+    readings, _, event, cleared, row, score = plan.commands
     assert (plan.pv, plan.tokens) == (0, 1)
     assert readings[:3] == ("HSET", "t:reading:solana:A", "jupiter")
+    assert event[:2] == ("XADD", "t:alerts:log")
     assert cleared == ("DEL", "t:token:solana:A")
     assert row[:4] == ("HSET", "t:token:solana:A", "id", '"solana:A"')
     assert row[-2:] == ("rv", "1")

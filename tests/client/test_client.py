@@ -107,7 +107,7 @@ async def test_what_is_posted_with_ack_is_in_a_version(c: Client) -> None:
 
 
 async def test_a_problem_names_the_parameter(c: Client) -> None:
-    with pytest.raises(Problem, match="limit must be 1 to 100") as problem:
+    with pytest.raises(Problem, match="limit must be 0 to 100") as problem:
         await c.page(limit=101)
 
     assert problem.value.param == "limit"

@@ -141,14 +141,13 @@ def test_search_by_slash_filters_and_escape_leaves_the_box(watched: Watched, sta
 
 def test_an_address_restores_everything_and_back_goes_back(watched: Watched) -> None:
     with watched.open("/?sort=liquidity&window=1h&order=asc&chain=solana&show=50") as page:
-        assert page.get_attribute(".switch [aria-pressed=true]", "aria-pressed") == "true"
-        assert page.inner_text(".switch [aria-pressed=true]") == "1h"
+        assert page.inner_text("[aria-label=Window] [aria-pressed=true]") == "1h"
         until(lambda: len(order(page)) == 50)
         until(lambda: all(each.startswith("solana:") for each in order(page)))
         page.click(".switch >> text=6h")
         until(lambda: "window=6h" in page.url)
         page.go_back()
-        until(lambda: page.inner_text(".switch [aria-pressed=true]") == "1h")
+        until(lambda: page.inner_text("[aria-label=Window] [aria-pressed=true]") == "1h")
 
 
 def test_p_holds_the_order_while_values_tick(watched: Watched, stack: Demo) -> None:
@@ -205,7 +204,7 @@ def test_the_drawer_shows_sources_pools_and_the_line(watched: Watched, stack: De
     ident = next(row["id"] for row in rows if row.get("price_source") == "dexscreener")
     with watched.open(f"/?token={ident}") as page:
         drawer = page.locator(".drawer")
-        drawer.locator("text=Sources").wait_for()
+        drawer.locator("h3:has-text('Sources')").wait_for()
         drawer.locator("tr.chosen a").first.wait_for()
         assert drawer.locator("h3:has-text('Pools')").count() == 1
         drawer.locator("canvas").first.wait_for()
@@ -285,7 +284,7 @@ def test_names_are_text_whatever_they_say(watched: Watched, stack: Demo) -> None
     with watched.open() as page:
         page.wait_for_selector(f'[data-id="{ident}"]')
         assert page.inner_text(f'[data-id="{ident}"] .name') == hostile
-        assert page.locator(".rows img").count() == 0
+        assert page.locator(f'[data-id="{ident}"] .words img').count() == 0
         page.click(f'[data-id="{ident}"] .ticker')
         page.locator(".drawer .name").wait_for()
         assert page.inner_text(".drawer .name") == hostile

@@ -264,7 +264,7 @@ async def test_two_replays_of_one_seed_agree_to_the_byte() -> None:
 async def test_polling_the_lists_finds_the_whole_market() -> None:
     found: set[str] = set()
     async with replay(tokens=600) as it:
-        for poll in range(90):
+        for poll in range(200):
             it.clock.now_ms = NOON + poll * 10_000
             profiles = await it.get("/dexscreener/token-profiles/latest/v1")
             found |= {item["tokenAddress"].lower() for item in profiles}

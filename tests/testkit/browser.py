@@ -27,7 +27,9 @@ FLAGS: Final = (
     "--host-resolver-rules=MAP elsewhere.test 127.0.0.1",
 )
 ROWS: Final = ".rows .row"
-IMAGE: Final = re.compile(r"http://127\.0\.0\.1:\d+/images/")  # of the stack's own service
+IMAGE: Final = re.compile(
+    r"http://(127\.0\.0\.1|elsewhere\.test):\d+/images/"
+)  # of the stack's own service
 BY_VOLUME: Final = "/?sort=volume&window=24h"  # an order that a test decides by one figure
 
 

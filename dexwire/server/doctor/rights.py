@@ -36,7 +36,8 @@ _IDLE: Final[dict[str, tuple[str, ...]]] = {
 }  # fmt: skip
 _WRITES: Final[dict[str, tuple[str, ...]]] = {
     "hincrby": (_KEY, "f", "1"), "hset": (_KEY, "f", "v"), "hsetnx": (_KEY, "f", "v"),
-    "set": (_KEY, "v"), "xadd": (_KEY, "*", "f", "v"), "zadd": (_KEY, "1", "m"),
+    "incrby": (_KEY, "1"), "set": (_KEY, "v"), "xadd": (_KEY, "*", "f", "v"),
+    "zadd": (_KEY, "1", "m"),
 }  # fmt: skip
 _KEYLESS: Final[dict[str, tuple[str, ...]]] = {
     "bgsave": ("schedule",), "cluster|slots": (), "exec": (), "info": ("server",), "multi": (),

@@ -61,7 +61,7 @@ export function marketLinks(row: Row): Outward[] {
 function trading(row: Row, chain: string, address: string): Outward | null {
   if (chain === "solana") {
     if (row.stage === "curve" && /^pump\.?fun$/i.test(row.launchpad ?? "")) return outward("Trade on pump.fun", `https://pump.fun/coin/${address}`);
-    return outward("Trade on Jupiter", `https://jup.ag/tokens/${address}`);
+    return outward("Trade on jup.ag", `https://jup.ag/tokens/${address}`);
   }
   if (chain === "bsc") return outward("Trade on PancakeSwap", `https://pancakeswap.finance/swap?chain=bsc&outputCurrency=${address}`);
   if (!Object.hasOwn(UNISWAP, chain)) return null;
