@@ -51,6 +51,7 @@ def test_the_example_reads_the_answer_that_it_shows(pooldesk: ModuleType) -> Non
                     sells_24h=4_800,
                 ),
             ),
+            moved_to=("uniswap",),
         ),
     )
     assert page.found == ("ethereum:0x6982508145454ce325ddbe47a25d4ec3d2311933",)

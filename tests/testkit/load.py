@@ -35,12 +35,12 @@ class Answered(Producer):
             self.acks.append(time.monotonic())
             self.epochs |= {epoch for _, epoch, _ in self.acknowledged.values()}
         elif failure[:3].isdigit():
-            assert failure[:3] in {"503", "504"}, failure
+            assert failure[:3] in {"429", "503", "504"}, failure
 
     @property
     def refused(self) -> int:
         """Posts that are known not to have counted."""
-        return sum(n for failure, n in self.failed.items() if failure.startswith("503"))
+        return sum(n for failure, n in self.failed.items() if failure.startswith(("429", "503")))
 
 
 class Load:

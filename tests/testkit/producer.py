@@ -49,7 +49,7 @@ class Producer:
             if failure:
                 self.failed[failure] += 1
             self.on_answer(failure)
-            await asyncio.sleep(0.05 if failure.startswith("503") else self._pause_s)
+            await asyncio.sleep(0.05 if failure.startswith(("429", "503")) else self._pause_s)
 
     async def _post(self, number: int) -> str:
         """Post, and again where that helps; return what went wrong, "" when nothing did."""
