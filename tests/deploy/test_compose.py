@@ -104,6 +104,13 @@ def test_prometheus_meets_every_service_in_the_network_without_a_way_out_alone()
         assert theirs.intersection(networks(SERVICES[name])) == {"internal"}
 
 
+@pytest.mark.parametrize("name", ["api", "images", "ws"])
+def test_the_proxy_meets_what_it_serves_in_one_network(name: str) -> None:
+    # A name leads to the addresses of all networks that two services share.
+    shared = set(networks(SERVICES["caddy"])) & set(networks(SERVICES[name]))
+    assert shared == {"edge"}
+
+
 def test_the_proxy_does_not_reach_redis() -> None:
     assert networks(SERVICES["redis"]) == ["internal"]
     assert "internal" not in networks(SERVICES["caddy"])
