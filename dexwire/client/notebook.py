@@ -193,11 +193,19 @@ class SyncClient:
         order: Order | None = None,
         chain: str | None = None,
         quote: str | None = None,
+        explain: bool = False,
         **filters: Unpack[PageFilters],
     ) -> Iterator[QuotedRow]:
         """Iterate over a list, page by page."""
         walk = self._client.discover(
-            limit=limit, sort=sort, window=window, order=order, chain=chain, quote=quote, **filters
+            limit=limit,
+            sort=sort,
+            window=window,
+            order=order,
+            chain=chain,
+            quote=quote,
+            explain=explain,
+            **filters,
         )
         return _Iterating(self, self._loop, walk)
 
@@ -211,6 +219,7 @@ class SyncClient:
         limit: int | None = None,
         cursor: str | None = None,
         quote: str | None = None,
+        explain: bool = False,
         **filters: Unpack[PageFilters],
     ) -> Page:
         """Return one page."""
@@ -223,6 +232,7 @@ class SyncClient:
                 limit=limit,
                 cursor=cursor,
                 quote=quote,
+                explain=explain,
                 **filters,
             )
         )
@@ -232,10 +242,18 @@ class SyncClient:
         return self._loop.call(self._client.token(chain, address, quote=quote))
 
     def search(
-        self, query: str, *, limit: int | None = None, quote: str | None = None
+        self,
+        query: str,
+        *,
+        limit: int | None = None,
+        window: Window | None = None,
+        quote: str | None = None,
+        **filters: Unpack[PageFilters],
     ) -> list[QuotedRow]:
         """Return tokens by address, ticker or name."""
-        return self._loop.call(self._client.search(query, limit=limit, quote=quote))
+        return self._loop.call(
+            self._client.search(query, limit=limit, window=window, quote=quote, **filters)
+        )
 
     def health(self) -> dict[str, Any]:
         """Return what `/health` says."""
