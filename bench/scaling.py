@@ -26,7 +26,7 @@ HOST_GBIT: Final = 10
 
 
 class Costs(NamedTuple):
-    """CPU in µs and memory in KiB, as docs/BENCHMARKS.md and `--check` have them on one core."""
+    """CPU in µs of one core and memory in KiB, rounded from single benchmarks (docs/SCALING.md)."""
 
     write_us: float = 12.6  # of a gateway: one message to one client
     follow_commit_us: float = 700.0  # of a gateway or an api: any commit
