@@ -38,7 +38,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _MEETS_A_SERVER = {"redis_url", "private_server", "guard"}
-_NOT_OF_THE_STORE = {"cli", "documents", "kubernetes", "limits", "metrics"}  # folders
+_NOT_OF_THE_STORE = {"cli", "documents", "images", "kubernetes", "limits", "metrics"}  # folders
 _SHARES_A_STACK = {"demo", "browser"}
 
 
