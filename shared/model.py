@@ -326,6 +326,10 @@ class Detail(Struct, frozen=True, kw_only=True, omit_defaults=True):
     holders_change_1h: Percent | UnsetType = UNSET
     holders_change_6h: Percent | UnsetType = UNSET
     holders_change_24h: Percent | UnsetType = UNSET
+    organic_buyers_5m: Count | UnsetType = UNSET
+    organic_buyers_1h: Count | UnsetType = UNSET
+    organic_buyers_6h: Count | UnsetType = UNSET
+    organic_buyers_24h: Count | UnsetType = UNSET
 
 
 DETAIL_FIELDS: Final = Detail.__struct_fields__

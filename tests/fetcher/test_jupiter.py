@@ -91,6 +91,10 @@ def test_a_token_is_read_whole() -> None:
                 holders_change_1h=-0.006946969153141303,
                 holders_change_6h=-0.012156562633505107,
                 holders_change_24h=-0.03622940971526925,
+                organic_buyers_5m=5,
+                organic_buyers_1h=28,
+                organic_buyers_6h=80,
+                organic_buyers_24h=297,
             ),
         ),
     )
@@ -107,6 +111,44 @@ def test_a_capture_without_the_weekly_change_says_nothing_of_it() -> None:
     assert (bonk.transactions_24h, bonk.holders) == (404538, 1021173)
     assert bonk.created_ms == 1683824950000
     assert (bonk.price_change_7d, bonk.protocol, bonk.pools) == (UNSET, UNSET, ())
+
+
+@pytest.mark.parametrize(
+    ("mint", "top", "dev", "mints", "score", "traders", "net", "bought", "organic", "image"),
+    [
+        (
+            "DezXAZ8z7PnrnRJjz3wXBoRgixCa6xjnB7YaB1pPB263",
+            *(31.004354772321776, 1.6601257169676964e-07, 10, 96.61697059689944),
+            *(23122, 2942, 11020361.255785946, 521107.1331618554 + 453378.4360961315),
+            "https://arweave.net/hQiPZOsRZXGXBJd_82PhVdlM_hACsT_q6wqwf5cSY7I",
+        ),
+        (
+            "EKpQGSJtjMFqKZ9KQanSqYXRcF8fBopzLHYxdM65zcjm",
+            *(31.933967524837612, 3.820138874053095e-06, 15, 88.96851436546558),
+            *(7070, 810, 2150928.2855071374, 182095.53600974195 + 176572.85283834644),
+            "https://bafkreibk3covs5ltyqxa272uodhculbr6kea6betidfwy3ajsav2vjzyum.ipfs.nftstorage.link",
+        ),
+        (
+            "7GCihgDB8fe6KNjn2MYtkzZcRjQy3t9GHdC8uHYmW2hr",
+            *(39.88255533051049, UNSET, 5, 80.31931392431387),
+            *(1663, 175, 322280.58616325364, 57250.42847299739 + 75380.51895422753),
+            "https://arweave.net/A1etRNMKxhlNGTf-gNBtJ75QJJ4NJtbKh_UXQTlLXzI",
+        ),
+    ],
+)
+def test_a_capture_has_the_signals_of_each_token(
+    mint: str, top: float, dev: object, mints: int, score: float,
+    traders: int, net: int, bought: float, organic: float, image: str,
+) -> None:  # fmt: skip
+    page = read_tokens(recorded("jupiter", "tokens-v2-search_bonk-wif-popcat_2026-09-18"), AT)
+    (found,) = [each for each in page.readings if each.token_address == mint]
+
+    assert (found.top_holders_pct, found.dev_pct, found.dev_mints) == (top, dev, mints)
+    assert (found.mint_revoked, found.freeze_revoked, found.verified) == (True, True, True)
+    assert (found.suspicious, found.organic_score) == (None, score)
+    assert (found.traders_24h, found.net_buyers_24h) == (traders, net)
+    assert (found.buy_volume_24h, found.organic_volume_24h) == (bought, organic)
+    assert (found.stage, found.launchpad, found.image) == (UNSET, UNSET, image)
 
 
 def test_prices_come_with_liquidity_and_the_daily_change() -> None:

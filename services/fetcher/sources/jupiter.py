@@ -70,6 +70,7 @@ class WireStats(Struct, frozen=True, rename="camel"):
     num_sells: MaybeNumber = UNSET
     holder_change: MaybeNumber = UNSET
     num_traders: MaybeNumber = UNSET
+    num_organic_buyers: MaybeNumber = UNSET
     num_net_buyers: MaybeNumber = UNSET
 
 
@@ -256,15 +257,16 @@ def _has_graduated(token: WireToken) -> bool:
 def _detail(token: WireToken, windows: Mapping[str, WireStats | None]) -> Detail:
     """Return what only the detail of a token shows."""
     pool = _ADDRESS.search(bytes(token.graduated_pool).decode("utf-8", "replace"))
-    changes: dict[str, Any] = {
-        f"holders_change_{window}": given(percent(signals.or_none(stats.holder_change)))
-        for window, stats in windows.items()
-        if stats is not None
-    }
+    people: dict[str, Any] = {}
+    for window, stats in windows.items():
+        if stats is not None:
+            change, buyers = stats.holder_change, stats.num_organic_buyers
+            people[f"holders_change_{window}"] = given(percent(signals.or_none(change)))
+            people[f"organic_buyers_{window}"] = given(count(signals.or_none(buyers)))
     return Detail(
         tags=given(text(", ".join(token.tags or ()))),
         graduated_pool=pool[0] if pool else UNSET,
-        **changes,
+        **people,
     )
 
 
