@@ -9,17 +9,16 @@ from shared.merge.explained import Claim, FieldExplanation, Passed
 from shared.merge.explainer import Explainer, Verdict
 from shared.merge.policy import MergeRules
 from shared.merge.readings import SourceReading
-from shared.merge.rules import Case, choose_text, find_signals
-from shared.merge.signals import (
-    ASSURANCES,
-    IN_POOLS,
-    SPLITS,
-    WORST,
-    find_drained,
-    find_suspicious,
-    is_stale,
+from shared.merge.rules import Case, choose_text, find_flags, find_signals
+from shared.merge.signals import ASSURANCES, IN_POOLS, SPLITS, WORST, is_stale
+from shared.merge.stages import (
+    Evidence,
+    StageFound,
+    find_graduated,
+    find_stage,
+    graduated_at,
+    stated_stage,
 )
-from shared.merge.stages import Evidence, find_graduated, find_stage, graduated_at, stated_stage
 from shared.merge.words import drained_words, span
 from shared.model import SIGNAL_FIELDS, fields_of
 
@@ -49,8 +48,7 @@ class SignalExplainer(Explainer):
     ) -> None:
         super().__init__(readings, case, now_ms, rules)
         self._found = find_signals(case)
-        text = choose_text("launchpad", readings, case)
-        self._launchpad = None if text is None else text[1]
+        self._launchpad = choose_text("launchpad", readings, case)
 
     def fields(self) -> Iterator[tuple[str, FieldExplanation]]:
         """Yield name and explanation of every field that is known, or that somebody gives."""
@@ -113,31 +111,36 @@ class SignalExplainer(Explainer):
 
     # -- launch -----------------------------------------------------------------------------------
     def _launch(self) -> Iterator[tuple[str, FieldExplanation]]:
-        found = find_stage(self._readings, self._launchpad, self._case.ages.cut)
-        passed = []
-        for source in self._case.ranked:
-            stated = stated_stage(self._readings[source])
-            if stated is None or (found is not None and stated[0] == found.stage):
-                continue
-            claim = Claim(source, stated[0], stated[1])
-            if found is None:
-                words = f"launches of {self._launchpad} have no curve"
-                passed.append(self._passed(claim, "no_curve", words))
-            else:
-                words = f"the stage is {found.stage} by better evidence"
-                passed.append(self._passed(claim, "weaker", words))
+        launchpad = None if self._launchpad is None else self._launchpad[1]
+        found = find_stage(self._readings, launchpad, self._case.ages.cut)
+        passed = tuple(self._other_stages(found, launchpad))
         if found is None:
             if passed:
                 yield "stage", self._taken(None, "stages are those of a curve", passed)
             return
-        source = found.source or self._launchpad_source()
-        observed_ms = found.observed_ms or self._launchpad_ms()
+        source, observed_ms = found.source, found.observed_ms
+        if found.evidence == "launched" and self._launchpad is not None:
+            source, _, observed_ms = self._launchpad
         rule = _STAGE_WORDS[found.evidence].format(
-            source=source, launchpad=self._launchpad, ago=span(self._now_ms - observed_ms)
+            source=source, launchpad=launchpad, ago=span(self._now_ms - observed_ms)
         )
         yield "stage", self._taken(Claim(source, found.stage, observed_ms), rule, passed)
         if found.stage == "graduated":
             yield from self._graduated()
+
+    def _other_stages(self, found: StageFound | None, launchpad: str | None) -> Iterator[Passed]:
+        """Yield what others state; what the taken source stated before, it has itself replaced."""
+        for source in self._case.ranked:
+            stated = stated_stage(self._readings[source])
+            if stated is None:
+                continue
+            claim = Claim(source, *stated)
+            if found is None:
+                words = f"launches of {launchpad} have no curve"
+                yield self._passed(claim, "no_curve", words)
+            elif found.stage != claim.value and found.source != source:
+                words = f"the stage is {found.stage} by better evidence"
+                yield self._passed(claim, "weaker", words)
 
     def _graduated(self) -> Iterator[tuple[str, FieldExplanation]]:
         first = find_graduated(self._readings)
@@ -152,34 +155,11 @@ class SignalExplainer(Explainer):
         claim = Claim(first[1], first[0], first[2])
         yield "graduated_ms", self._taken(claim, "the earliest that can be true", passed)
 
-    def _launchpad_source(self) -> str:
-        text = choose_text("launchpad", self._readings, self._case)
-        return "" if text is None else text[0]
-
-    def _launchpad_ms(self) -> int:
-        text = choose_text("launchpad", self._readings, self._case)
-        return self._now_ms if text is None else text[2]
-
     # -- flags ------------------------------------------------------------------------------------
     def _flags(self) -> FieldExplanation | None:
-        values, owners = self._found.values, self._found.owners
-        drained = find_drained(self._readings, self._case.believed, self._case.pools)
-        pick = self._case.pick
-        found = {
-            "boosted": owners.get("boosts") if values.get("boosts") else None,
-            "drained": "+".join(drained) or None,
-            "freezable": owners["freeze_revoked"]
-            if values.get("freeze_revoked") is False
-            else None,
-            "mintable": owners["mint_revoked"] if values.get("mint_revoked") is False else None,
-            "suspicious": find_suspicious(self._readings),
-            "thin": pick.chosen.candidate.source if pick and pick.label.endswith(":thin") else None,
-        }
-        reported = {flag: source for flag, source in found.items() if source}
-        if not reported:
+        found = find_flags(self._readings, self._case, self._found)
+        if not found:
             return None
-        rule = "; ".join(f"{flag}: {source}" for flag, source in reported.items())
-        sources = "+".join(
-            sorted({each for source in reported.values() for each in source.split("+")})
-        )
-        return FieldExplanation(value=list(reported), source=sources, rule=rule)
+        rule = "; ".join(f"{flag}: {source}" for flag, source in found.items())
+        sources = sorted({each for source in found.values() for each in source.split("+")})
+        return FieldExplanation(value=list(found), source="+".join(sources), rule=rule)

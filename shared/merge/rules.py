@@ -243,27 +243,35 @@ def find_signals(case: Case) -> Signals:
     return choose_signals(case.believed, case.ranked, case.union.sums, case.ages.cut)
 
 
+def find_flags(readings: Mapping[str, SourceReading], case: Case, found: Signals) -> dict[str, str]:
+    """Return the row's flags but for `copycat`, and the source of each."""
+    pick = case.pick
+    return flags_of(
+        found,
+        drained="+".join(find_drained(readings, case.believed, case.pools)),
+        suspicious=find_suspicious(readings),
+        thin=pick.chosen.candidate.source if pick and pick.label.endswith(":thin") else None,
+    )
+
+
 def _signals(
     readings: Mapping[str, SourceReading], case: Case, row: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Return the signals in the order of the row, then its flags but for `copycat`."""
-    found = find_signals(case).values
+    found = find_signals(case)
+    flags = list(find_flags(readings, case, found))
+    values = found.values
     launchpad: str | None = row.get("launchpad")
-    suspicious = False
     if launchpad is not None or any(reading.signals for reading in readings.values()):
         stage = find_stage(readings, launchpad, case.ages.cut)
         if stage is not None:
-            found["stage"] = stage.stage
+            values["stage"] = stage.stage
             graduated = find_graduated(readings) if stage.stage == "graduated" else None
             if graduated is not None:
-                found["graduated_ms"] = graduated[0]
+                values["graduated_ms"] = graduated[0]
         if launchpad is not None:
-            found["launchpad"] = launchpad
-        suspicious = find_suspicious(readings) is not None
-    signals = {name: found[name] for name in _SIGNALS if name in found} if found else found
-    drained = bool(find_drained(readings, case.believed, case.pools))
-    thin = case.pick is not None and case.pick.label.endswith(":thin")
-    flags = flags_of(signals, drained=drained, suspicious=suspicious, thin=thin)
+            values["launchpad"] = launchpad
+    signals = {name: values[name] for name in _SIGNALS if name in values} if values else values
     if flags:
         signals["flags"] = flags
     return signals

@@ -132,18 +132,22 @@ def find_drained(
 
 
 def flags_of(
-    signals: Mapping[str, Any], *, drained: bool, suspicious: bool, thin: bool
-) -> list[str]:
-    """Return what a row warns of, sorted; `copycat` is added by who knows the other rows."""
-    found = {
-        "boosted": bool(signals.get("boosts")),
+    found: Signals, *, drained: str, suspicious: str | None, thin: str | None
+) -> dict[str, str]:
+    """Return what a row warns of, sorted, and the source of each; of several joined with "+".
+
+    `copycat` is added by who knows the other rows.
+    """
+    values, owners = found.values, found.owners
+    sources = {
+        "boosted": owners["boosts"] if values.get("boosts") else None,
         "drained": drained,
-        "freezable": signals.get("freeze_revoked") is False,
-        "mintable": signals.get("mint_revoked") is False,
+        "freezable": owners["freeze_revoked"] if values.get("freeze_revoked") is False else None,
+        "mintable": owners["mint_revoked"] if values.get("mint_revoked") is False else None,
         "suspicious": suspicious,
         "thin": thin,
     }
-    return [flag for flag, holds in found.items() if holds]
+    return {flag: source for flag, source in sources.items() if source}
 
 
 def is_copycat(same_ticker: Mapping[str, Any] | None) -> bool:

@@ -56,7 +56,7 @@ def test_what_was_taken_is_not_passed_over_and_each_is_passed_over_once(
         if explained.pools is None and explained.source and "+" not in explained.source:
             assert (
                 (explained.source, explained.pool, None) not in over
-                or name in {"protocol", "created_ms", "stage"}
+                or name in {"protocol", "created_ms"}
                 or (name == "price" and rules.price_rule == "weighted")
             )
         assert all(each.why for each in explained.passed_over)

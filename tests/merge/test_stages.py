@@ -99,6 +99,18 @@ def test_a_pool_beside_the_curve_graduates_no_token_that_is_stated_to_be_on_it()
     assert stage(later, 12 * MIN) == "graduated"
 
 
+def test_a_source_is_not_passed_over_for_what_it_stated_before_better_evidence() -> None:
+    state = after(
+        (0, "geckoterminal", {**PUMP, "stage": "curve"}),
+        (0, "ingest:a", {"stage": "curve"}),
+        (12 * MIN, "geckoterminal", {"moved_to": ("pumpswap",)}),
+    )
+
+    found = explain(state, T0 + 12 * MIN, RULES).fields["stage"]
+    assert (found.value, found.source) == ("graduated", "geckoterminal")
+    assert [(each.source, each.reason) for each in found.passed_over] == [("ingest:a", "weaker")]
+
+
 @pytest.mark.parametrize("launchpad", ["zora", "Clanker", "clanker.world"])
 def test_launchpads_without_a_curve_have_no_stage_whatever_is_stated(launchpad: str) -> None:
     state = after((0, "ingest:a", {"launchpad": launchpad, "stage": "graduated"}))
