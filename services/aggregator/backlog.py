@@ -35,5 +35,6 @@ class BacklogReport:
         read, published = await self._context.store.taken(self._fence, at, most)
         counts.backlog = max(0, published - read)
         self._at, self._written_s = read, now_s
-        if intake.at is None:
+        # A subscription that was lost meanwhile begins at what is published by the next report.
+        if at is None and intake.at is None:
             intake.at = read

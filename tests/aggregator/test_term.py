@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from dexwire.server.up.embedded import EmbeddedServer
+from services.aggregator.backlog import BacklogReport
 from services.aggregator.context import AggregatorContext, build_context
 from services.aggregator.intake import Intake
 from services.aggregator.leader import Leader, LeaseLost
@@ -337,3 +338,22 @@ async def test_a_term_runs_until_stop_and_gives_the_lease_back(
     assert await store.token_ids() == ["solana:A"]
     assert not await redis.exists(keys.lease)
     assert not leader.leading
+
+
+async def test_a_subscription_lost_during_a_report_begins_at_what_is_published(
+    redis: Redis, keys: Keys, context: AggregatorContext, store: Store
+) -> None:
+    lease = await store.acquire("a")
+    assert lease is not None
+    report = BacklogReport(context, lease.fence)
+    context.intake.at = 100
+    await redis.set(keys.raw_published, 9_000_000)
+
+    writing = asyncio.create_task(report.write())
+    await asyncio.sleep(0)
+    context.intake.subscribed()
+    await writing
+    await report.write()
+
+    # Nothing before that will come, and publishers would wait for ever for it to be read.
+    assert await redis.hget(keys.raw_taken, "at") == b"9000000"
