@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from prometheus_client.metrics_core import Metric
 
 from services.aggregator.context import AggregatorContext
-from services.aggregator.counts import OUTCOMES
+from services.aggregator.counts import OUTCOMES, AggregatorCounts
 from services.aggregator.leader import Leader
 from shared.process.measure import ServerLoad
 from shared.process.metrics import Metrics, counter, gauge, histogram
@@ -49,33 +49,38 @@ def export(metrics: Metrics, leader: Leader, context: AggregatorContext) -> None
             "aggregator_waiting_batches", "Batches whose producers wait for their commit.",
             len(intake.waiting),
         )  # fmt: skip
-        yield counter("aggregator_windows", "Windows that are committed.", counts.windows)
-        yield histogram(
-            "aggregator_window_duration_seconds",
-            "From a window's end until all of it was committed: the lag that it adds.",
-            counts.window_s,
-        )
-        yield histogram(
-            "aggregator_merge_duration_seconds", "Merging tokens, within that.", counts.merge_s
-        )
-        yield counter(
-            "aggregator_commits",
-            "Commits by outcome: ok, full (refused by a full store), fenced (another one leads), "
-            "diverged (the store is at another version), error (not known).",
-            {outcome: counts.commits[outcome] for outcome in OUTCOMES},
-            "outcome",
-        )
-        yield histogram(
-            "aggregator_commit_duration_seconds", "The store's answer to a commit.", counts.commit_s
-        )
-        yield histogram("aggregator_commit_tokens", "Tokens of a commit.", counts.commit_tokens)
-        yield counter(
-            "aggregator_alerts", "Alerts sent, by type and level.", counts.alerts, "type", "level"
-        )
-        yield gauge("aggregator_log_entries", "Commits that state:log keeps.", counts.log_entries)
+        yield from _of_windows(counts)
         yield from _of_store(counts.store)
 
     metrics.add(collect)
+
+
+def _of_windows(counts: AggregatorCounts) -> Iterator[Metric]:
+    """Show what was merged and committed."""
+    yield counter("aggregator_windows", "Windows that are committed.", counts.windows)
+    yield histogram(
+        "aggregator_window_duration_seconds",
+        "From a window's end until all of it was committed: the lag that it adds.",
+        counts.window_s,
+    )
+    yield histogram(
+        "aggregator_merge_duration_seconds", "Merging tokens, within that.", counts.merge_s
+    )
+    yield counter(
+        "aggregator_commits",
+        "Commits by outcome: ok, full (refused by a full store), fenced (another one leads), "
+        "diverged (the store is at another version), error (not known).",
+        {outcome: counts.commits[outcome] for outcome in OUTCOMES},
+        "outcome",
+    )
+    yield histogram(
+        "aggregator_commit_duration_seconds", "The store's answer to a commit.", counts.commit_s
+    )
+    yield histogram("aggregator_commit_tokens", "Tokens of a commit.", counts.commit_tokens)
+    yield counter(
+        "aggregator_alerts", "Alerts sent, by type and level.", counts.alerts, "type", "level"
+    )
+    yield gauge("aggregator_log_entries", "Commits that state:log keeps.", counts.log_entries)
 
 
 def _of_store(load: ServerLoad) -> Iterator[Metric]:

@@ -27,45 +27,24 @@ class Ages(Struct, frozen=True):
     sources: list[str]
 
 
-def find_ages(  # noqa: C901 - one pass over everything that is known
-    readings: Mapping[str, SourceReading], now_ms: int, rules: MergeRules
-) -> Ages | None:
+def find_ages(readings: Mapping[str, SourceReading], now_ms: int, rules: MergeRules) -> Ages | None:
     """Return the ages of what is known, or None when nothing is."""
     times: set[int] = set()
     rare: set[int] = set()  # when a pool that was not seen for long was seen before
-    fresh_until: dict[str, int] = {}
-    # A list that names a token, or an audit of it, keeps no row fresh whose figures grew old.
-    spoken_until: dict[str, int] = {}
-    for source, reading in readings.items():
-        priced = summed = _NEVER
-        for pool in reading.pools.values():
-            observed_ms = pool.observed_ms
-            times.add(observed_ms)
-            summed = max(summed, observed_ms)
-            if observed_ms - pool.before_ms > rules.price_stale_ms:
-                rare.add(pool.before_ms)
-        for name, stamped in reading.fields.items():
-            if stamped.value is not None:
-                observed_ms = stamped.observed_ms
-                if name in PRICE_FIELDS:
-                    if observed_ms > priced:
-                        priced = observed_ms
-                        times.add(observed_ms)
-                    elif observed_ms < priced:
-                        times.add(observed_ms)
-                elif observed_ms != summed:
-                    times.add(observed_ms)
-                    summed = max(summed, observed_ms)
-        fresh_until[source] = max(priced + rules.price_stale_ms, summed + rules.sums_stale_ms)
-        if reading.signals:
-            seen = {each.observed_ms for each in reading.signals.values() if each.value is not None}
-            times |= seen
-            spoken_until[source] = max(seen, default=_NEVER) + rules.sums_stale_ms
+    figures_until = {
+        source: _figures_until(reading, rules, times, rare) for source, reading in readings.items()
+    }
+    signals_until = {
+        source: _signals_until(reading, rules, times)
+        for source, reading in readings.items()
+        if reading.signals
+    }
     if not times:
         return None
-    stale_ms = max(fresh_until.values())
+    # A list that names a token, or an audit of it, keeps no row fresh whose figures grew old.
+    stale_ms = max(figures_until.values())
     if stale_ms < 0:  # nobody has any figure of it
-        stale_ms = max(spoken_until.values())
+        stale_ms = max(signals_until.values())
     at_ms = min(now_ms, stale_ms - 1)
     newest_ms = max(times)
     dead_ms = newest_ms + rules.dead_after_ms
@@ -87,7 +66,40 @@ def find_ages(  # noqa: C901 - one pass over everything that is known
         ),
         sources=sorted(
             source
-            for source, until_ms in fresh_until.items()
-            if max(until_ms, spoken_until.get(source, _NEVER)) > at_ms
+            for source, until_ms in figures_until.items()
+            if max(until_ms, signals_until.get(source, _NEVER)) > at_ms
         ),
     )
+
+
+def _figures_until(
+    reading: SourceReading, rules: MergeRules, times: set[int], rare: set[int]
+) -> int:
+    """Return until when a source has fresh figures; add the times at which it saw them."""
+    priced = summed = _NEVER
+    for pool in reading.pools.values():
+        observed_ms = pool.observed_ms
+        times.add(observed_ms)
+        summed = max(summed, observed_ms)
+        if observed_ms - pool.before_ms > rules.price_stale_ms:
+            rare.add(pool.before_ms)
+    for name, stamped in reading.fields.items():
+        if stamped.value is not None:
+            observed_ms = stamped.observed_ms
+            if name in PRICE_FIELDS:
+                if observed_ms > priced:
+                    priced = observed_ms
+                    times.add(observed_ms)
+                elif observed_ms < priced:
+                    times.add(observed_ms)
+            elif observed_ms != summed:
+                times.add(observed_ms)
+                summed = max(summed, observed_ms)
+    return max(priced + rules.price_stale_ms, summed + rules.sums_stale_ms)
+
+
+def _signals_until(reading: SourceReading, rules: MergeRules, times: set[int]) -> int:
+    """Return until when a source has fresh signals; add the times at which it saw them."""
+    seen = {each.observed_ms for each in reading.signals.values() if each.value is not None}
+    times |= seen
+    return max(seen, default=_NEVER) + rules.sums_stale_ms
