@@ -13,7 +13,7 @@ from typing import Final
 # Times to live and bounds, in the unit of their name.
 LEASE_MS: Final = 2_000  # the aggregator's lease: a takeover may take 2.5 s
 LEASE_RENEW_S: Final = 0.5
-TAKEN_MS: Final = 3_000  # how far the aggregator has read holds for so long
+TAKEN_MS: Final = 3_000  # how far the aggregator has read; it is written each second
 HEARTBEAT_S: Final = 1.0
 SILENCE_S: Final = 3.0  # three heartbeats; then a subscription counts as dead
 GONE_KEEP_MS: Final = 15 * 60_000  # how long a removal is sent to a resuming client
@@ -90,9 +90,7 @@ class Keys:
 
     @property
     def raw_taken(self) -> str:
-        """Hash: up to which of these bytes the active aggregator has read, `at`, and how many may
-        be ahead of that, `most`. TAKEN_MS after it was last written.
-        """  # noqa: D205
+        """Hash: bytes read by the active aggregator, `at`; how many may wait, `most`. TAKEN_MS."""
         return f"{self.prefix}raw:taken"
 
     # -- fetching -------------------------------------------------------------------------------

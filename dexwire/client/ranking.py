@@ -90,7 +90,7 @@ class PageFilters(Filters, total=False):
     q: str
 
 
-_TIMES: Final = {"newest": "created_ms", "graduated": "graduated_ms"}  # sorts by the time of …
+_TIMES: Final = {"newest": "created_ms", "graduated": "graduated_ms"}  # sort → its time
 
 
 def score_field(sort: str, window: str) -> str:

@@ -28,8 +28,8 @@ ORDERS: Final[tuple[Order, ...]] = get_args(Order)
 WINDOWED: Final = ("volume", "price_change", "transactions", "trending", "traders")
 LIST_SIZES: Final = (10, 25, 50, 100, 200)
 LEVELS: Final = (1, 2, 3, 4)  # of alerts
-NAMED: Final = ("listed", "graduated")  # alerts without a level, which a topic may name …
-ONLY_NAMED: Final = ("listed",)  # … and which of them come on no other topic: they are many
+NAMED: Final = ("listed", "graduated")  # alerts without a level; each has topics of its own
+ONLY_NAMED: Final = ("listed",)  # those that are on no other topic, because they are many
 
 ALL: Final = "all"
 WATCHLIST: Final = "tokens"

@@ -18,7 +18,7 @@ WEIGHTS: Final = {  # the most that each part can add
     "turnover": 1_500,
     "pace": 1_000,
 }
-AGE: Final = "age"  # the part that is taken away again
+AGE: Final = "age"  # the part that is subtracted
 PARTS: Final = (*WEIGHTS, AGE)
 
 FEWEST: Final = 3  # people behind any trade, also where it is not known how many there are

@@ -18,7 +18,7 @@ _AGAIN_S: Final = TAKEN_MS / 3_000
 
 
 class BacklogReport:
-    """Writes it for one term, from the moment on in which the lease is taken."""
+    """Writes the position for one term, from the moment that the lease is taken."""
 
     def __init__(self, context: AggregatorContext, fence: str) -> None:
         self._context, self._fence = context, fence

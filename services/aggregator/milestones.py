@@ -12,14 +12,14 @@ from typing import Any, Final, Literal, TypeAlias
 Row: TypeAlias = Mapping[str, Any]
 Milestone: TypeAlias = Literal["listed", "graduated"]
 
-# An epoch writes every row again, and a store that was empty is filled with what the sources list:
-# in its first minute that a row is new says nothing of the token.
+# An epoch writes every row again, and an empty store is filled with what the sources list: in its
+# first minute a new row does not mean that the token is new.
 QUIET_MS: Final = 60_000
 # A token that was seen on its curve has graduated even if nobody could say so for a while; one
 # that graduated years ago may have been seen by a source that only knows the curve it has left.
-_SEEN_CLIMBING_MS: Final = 24 * 3_600_000
-_UNSEEN_MS: Final = 600_000  # of a token whose way nobody watched
-_ON_ITS_WAY: Final = frozenset({"curve", "completed"})
+_WATCHED_MS: Final = 24 * 3_600_000
+_UNWATCHED_MS: Final = 600_000  # of a token that was not seen on its curve
+_BEFORE: Final = frozenset({"curve", "completed"})
 
 
 def milestones(
@@ -42,6 +42,6 @@ def _is_news(before: Row, changed: Row, now_ms: int, *, quiet: bool) -> bool:
     if before.get("stage") == "graduated":
         return False
     since_ms = {**before, **changed}.get("graduated_ms")
-    if before.get("stage") in _ON_ITS_WAY:
-        return since_ms is None or now_ms - since_ms <= _SEEN_CLIMBING_MS
-    return not quiet and since_ms is not None and now_ms - since_ms <= _UNSEEN_MS
+    if before.get("stage") in _BEFORE:
+        return since_ms is None or now_ms - since_ms <= _WATCHED_MS
+    return not quiet and since_ms is not None and now_ms - since_ms <= _UNWATCHED_MS

@@ -51,7 +51,7 @@ class Leases:
         if wait_ms:
             return min(LOOK_S, wait_ms / 1_000)
         work = asyncio.ensure_future(cycle())
-        work.add_done_callback(_look_at)
+        work.add_done_callback(_retrieve_error)
         try:
             if await self._kept(key, token, lease, started, work):
                 await work
@@ -86,7 +86,7 @@ class Leases:
         return True
 
 
-def _look_at(work: asyncio.Future[None]) -> None:
-    """Look at how a cycle ended; nobody waits for one whose lease was lost."""
+def _retrieve_error(work: asyncio.Future[None]) -> None:
+    """Mark an error as retrieved: nobody awaits a cycle whose lease was lost."""
     if not work.cancelled():
         work.exception()

@@ -20,14 +20,13 @@ from shared.model import LIMIT, Links
 
 _NOTHING: Final = (b"", b"null")
 _HANDLE: Final = re.compile(r"@?([A-Za-z0-9_.]{1,64})\Z")
-# Kind of link → names that sources use for it, and the page of a handle.
 _PAGES: Final = {
     "x": "https://x.com/{}",
     "telegram": "https://t.me/{}",
     "discord": "https://discord.gg/{}",
     "instagram": "https://www.instagram.com/{}",
     "tiktok": "https://www.tiktok.com/@{}",
-}
+}  # kind of link → the page of a handle
 _KINDS: Final = {"twitter": "x", "site": "website", "web": "website", "homepage": "website"}
 _HOSTS: Final = {
     "x.com": "x",

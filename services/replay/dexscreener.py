@@ -186,7 +186,7 @@ def search(snapshot: MarketSnapshot, query: str) -> Json:
 def _promoted(
     snapshot: MarketSnapshot, recorded: list[Json], tokens: list[MarketToken], salt: int
 ) -> list[Json]:
-    """Return a few recorded entries, taking turns, and those of these tokens."""
+    """Return a few recorded entries, other ones each minute, and those of these tokens."""
     entries = {item["tokenAddress"]: item for item in recorded}
     start = (snapshot.now_ms // 60_000 + salt) % max(1, len(recorded))
     shown = (recorded[start:] + recorded[:start])[:_RECORDED_SHOWN]

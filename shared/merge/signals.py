@@ -13,8 +13,8 @@ from shared.merge.pools import Cutoffs, Pools, PoolView
 from shared.merge.readings import SourceReading, Stamped
 from shared.model import LINK_KINDS, WINDOWS, fields_of
 
-# False is worse. They do not grow old: what was revoked once stays so, and who was once seen to be
-# able to mint is not safe because nobody looks any more.
+# False is worse. They do not grow old: what is revoked stays revoked, and an authority that was
+# seen once does not count as revoked because no source has looked since.
 ASSURANCES: Final = frozenset(fields_of("assurance"))
 WORST: Final = frozenset(fields_of("share", "mints"))  # the larger is worse
 TRADERS: Final = fields_of("traders")
@@ -22,7 +22,7 @@ FIRST: Final = frozenset(fields_of("score", "net", "boosts", "progress"))
 SPLITS: Final = {  # by window: together of one source
     f"{kind}_volume_{window}": window for kind in ("buy", "sell", "organic") for window in WINDOWS
 }
-IN_POOLS: Final = ""  # who gives a number of traders that was seen in a pool
+IN_POOLS: Final = ""  # the owner of a number of traders that was seen in a pool
 AGELESS: Final = ASSURANCES | {"image", "links"}
 
 

@@ -19,7 +19,7 @@ Slots = npt.NDArray[np.int64]
 class Bound:
     """A range of one figure, both ends included. What is not known is in no range."""
 
-    column: str  # of shared.state.columns.FIGURES
+    column: str  # one of numbers (shared.state.columns)
     least: float | None = None
     most: float | None = None
 
@@ -28,7 +28,7 @@ class Bound:
 class Words:
     """One of these words has to be in a field; or, not `wanted`, none of them. Unknown has none."""
 
-    column: str  # of shared.state.columns.WORDS
+    column: str  # one of words
     any_of: tuple[str, ...]  # as the column's reader gives them
     wanted: bool = True
 

@@ -95,7 +95,7 @@ class Event(Struct, frozen=True):
 
 
 def reported(market: list[Commit], *, restarts: bool = False) -> list[Event]:
-    """What the book tells of a market; with `restarts` another book takes over at each commit."""
+    """What the book reports of a market; with `restarts` another book takes over at each commit."""
     book = AlertBook(RULES)
     row: dict[str, Any] | None = None
     events = []

@@ -26,13 +26,13 @@ def message(*tokens: object, **changes: object) -> bytes:
 
 
 def test_good_tokens_are_merged_and_counted() -> None:
-    door = intake()
+    it = intake()
 
-    door.take(message(GOOD, {**GOOD, "token_address": "B"}), NOW)
+    it.take(message(GOOD, {**GOOD, "token_address": "B"}), NOW)
 
-    assert (door.accepted, sorted(door.memory.tokens())) == (2, ["solana:A", "solana:B"])
-    assert not door.dropped
-    assert not door.waiting
+    assert (it.accepted, sorted(it.memory.tokens())) == (2, ["solana:A", "solana:B"])
+    assert not it.dropped
+    assert not it.waiting
 
 
 @pytest.mark.parametrize(
@@ -56,9 +56,9 @@ def test_a_message_that_cannot_be_used_is_dropped_with_its_reason(data: bytes, r
         decode_batch(data)
     assert refused.value.reason == reason
 
-    door = intake()
-    door.take(data, NOW)
-    assert door.dropped == {reason: 1}
+    it = intake()
+    it.take(data, NOW)
+    assert it.dropped == {reason: 1}
 
 
 @pytest.mark.parametrize(
@@ -77,38 +77,38 @@ def test_a_message_that_cannot_be_used_is_dropped_with_its_reason(data: bytes, r
     ],
 )
 def test_one_bad_token_is_dropped_and_the_rest_merged(token: object, reason: str) -> None:
-    door = intake()
+    it = intake()
 
-    door.take(message(GOOD, token), NOW)
+    it.take(message(GOOD, token), NOW)
 
-    assert door.memory.tokens() == ["solana:A"]
-    assert door.dropped == {reason: 1}
+    assert it.memory.tokens() == ["solana:A"]
+    assert it.dropped == {reason: 1}
 
 
 def test_quote_assets_are_merged_where_they_are_wanted() -> None:
-    door = intake(include_quote_assets=True)
+    it = intake(include_quote_assets=True)
 
-    door.take(message(SOL), NOW)
+    it.take(message(SOL), NOW)
 
-    assert door.accepted == 1
+    assert it.accepted == 1
 
 
 def test_tokens_beyond_the_bound_are_refused() -> None:
-    door = intake(max_tokens=1)
+    it = intake(max_tokens=1)
 
-    door.take(message(GOOD, {**GOOD, "token_address": "B"}), NOW)
+    it.take(message(GOOD, {**GOOD, "token_address": "B"}), NOW)
 
-    assert door.dropped == {"too_many_tokens": 1}
+    assert it.dropped == {"too_many_tokens": 1}
 
 
 def test_a_batch_that_is_waited_for_names_its_tokens_until_it_is_settled() -> None:
-    door = intake()
-    door.take(message({**GOOD, "price": "x"}, GOOD, ack=True), NOW)
+    it = intake()
+    it.take(message({**GOOD, "price": "x"}, GOOD, ack=True), NOW)
 
-    assert door.waiting["b1"].tokens == {1: "solana:A"}
-    assert door.waiting["b1"].refused == {"invalid": [0]}
-    door.settle(["b1", "other"])
-    assert not door.waiting
+    assert it.waiting["b1"].tokens == {1: "solana:A"}
+    assert it.waiting["b1"].refused == {"invalid": [0]}
+    it.settle(["b1", "other"])
+    assert not it.waiting
 
 
 @pytest.mark.parametrize("rest", [message(GOOD)[1:], message(schema=2)[1:], b"}"])
@@ -124,21 +124,21 @@ def test_how_far_the_channel_is_read_does_not_depend_on_what_a_message_holds(res
 
 
 def test_nobody_waits_for_ever() -> None:
-    door = intake()
-    door.take(message(GOOD, ack=True), NOW)
+    it = intake()
+    it.take(message(GOOD, ack=True), NOW)
 
-    door.forget_waiting(before_ms=NOW)
-    assert "b1" in door.waiting
-    door.forget_waiting(before_ms=NOW + 1)
-    assert not door.waiting
+    it.forget_waiting(before_ms=NOW)
+    assert "b1" in it.waiting
+    it.forget_waiting(before_ms=NOW + 1)
+    assert not it.waiting
 
 
 @given(st.lists(st.binary(max_size=200), max_size=20))
 def test_poison_among_good_messages_does_no_harm(poison: list[bytes]) -> None:
-    door = intake()
+    it = intake()
     for number, junk in enumerate(poison):
-        door.take(junk, NOW)
-        door.take(message({**GOOD, "price": float(number + 1), "observed_ms": NOW + number}), NOW)
+        it.take(junk, NOW)
+        it.take(message({**GOOD, "price": float(number + 1), "observed_ms": NOW + number}), NOW)
 
-    assert door.accepted == len(poison)
-    assert sum(door.dropped.values()) == len(poison)
+    assert it.accepted == len(poison)
+    assert sum(it.dropped.values()) == len(poison)

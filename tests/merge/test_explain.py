@@ -1,4 +1,4 @@
-"""The explanation of a row: it tells the values that the row has, and why not others."""
+"""The explanation of a row: it has the values of the row, and why not others."""
 
 import ast
 from pathlib import Path
@@ -20,7 +20,7 @@ from shared.merge.rules import merge_token
 from shared.model import Reading
 from tests.testkit.merge import MINT, T0, see_all, sightings, times
 
-UNTOLD = {"id", "token_address", "chain"}
+UNEXPLAINED = {"id", "token_address", "chain"}
 RULES = st.sampled_from(
     [
         MergeRules(),
@@ -41,7 +41,7 @@ def test_every_value_explained_is_the_row_s_and_every_value_of_the_row_is_explai
     merged = merge_token("solana", MINT, state, now_ms, rules)
     explained = explain(state, now_ms, rules).fields
     known = {name: field.value for name, field in explained.items() if field.value is not None}
-    row = {name: value for name, value in merged.values.items() if name not in UNTOLD}
+    row = {name: value for name, value in merged.values.items() if name not in UNEXPLAINED}
     assert merged.dead or known == row
 
 
@@ -244,7 +244,7 @@ def test_every_recorded_and_hostile_row_is_what_its_explanation_says(rules: Merg
         row = merge_token(chain, address, held, T0, rules).values
         found = explain(held, T0, rules).fields
         known = {name: field.value for name, field in found.items() if field.value is not None}
-        assert known == {name: value for name, value in row.items() if name not in UNTOLD}
+        assert known == {name: value for name, value in row.items() if name not in UNEXPLAINED}
 
 
 BIG: Pool = {**DEEP, "pool_address": "Big", "price": 2.2, "liquidity": 60_000.0}

@@ -54,7 +54,6 @@ SEARCH_BATCH: Final = 100  # mints that /tokens/v2/search takes
 PRICE_BATCH: Final = 50  # mints that /price/v3 takes
 # 32 bytes in base58: the keys of the retired price versions ("data", "timeTaken") are none.
 _ADDRESS: Final = re.compile(r"[1-9A-HJ-NP-Za-km-z]{32,44}")
-_MINT = re.compile(r"\A[1-9A-HJ-NP-Za-km-z]{32,44}\Z")
 
 
 # -- the wire -----------------------------------------------------------------------------------
@@ -159,7 +158,7 @@ def read_prices(body: bytes, observed_ms: int) -> ParsedBody:
     refused: Counter[str] = Counter()
     prices = {}
     for mint, record in decode_body(_PRICES, body, refused).items():
-        if not _MINT.match(mint):
+        if not _ADDRESS.fullmatch(mint):
             refused["address"] += 1
             continue
         for entry in decode_each(_PRICE, [record], refused):
@@ -175,7 +174,7 @@ def normalize_tokens(
     """Return one reading per token; one without a mint address is refused."""
     readings = {}
     for token in tokens:
-        if _MINT.match(token.id):
+        if _ADDRESS.fullmatch(token.id):
             readings[token.id] = _token_reading(token, observed_ms)
         else:
             refused["address"] += 1
@@ -271,7 +270,7 @@ def _detail(token: WireToken, windows: Mapping[str, WireStats | None]) -> Detail
 
 
 def _safety(token: WireToken) -> dict[str, Any]:
-    """Return what the audit found. Verification is left out where there is none: so it can go."""
+    """Return what the audit found. A token that is not verified (any more) has no `isVerified`."""
     audit = token.audit or WireAudit()
     verified = True if "verified" in (token.tags or ()) else token.is_verified
     return {

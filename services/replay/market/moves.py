@@ -139,26 +139,26 @@ def liquidity(pool: Pool, at_ms: int, price_ratio: float) -> float:
     return pool.liquidity * moved * sqrt(price_ratio)
 
 
-def _unrest(pool: Pool) -> float:
-    """Return how unevenly a pool is traded: newcomers are all the time, until they die."""
+def _unevenness(pool: Pool) -> float:
+    """Return how unevenly a pool is traded; newcomers are traded all the time until they die."""
     return 0.6 if pool.token.born_ms else 1.0
 
 
 def _hour_volume(pool: Pool, hour: int) -> float:
     if any(lull(side, hour) for side in pool.sides):
         return 0.0
-    return pool.volume / 24 * exp(0.5 * _unrest(pool) * normal(pool.key ^ 0x31, hour))
+    return pool.volume / 24 * exp(0.5 * _unevenness(pool) * normal(pool.key ^ 0x31, hour))
 
 
 def _hour_share(pool: Pool, hour: int, part: float) -> float:
     """Return which share of an hour's volume was traded in its first `part` (0 to 1), rising."""
     slow, fast = uniform(pool.key ^ 0x32, hour), uniform(pool.key ^ 0x33, hour)
     # The slope, 1 + a cos + b cos, never falls below 0 as a + b <= 0.9.
-    share, unrest = part, _unrest(pool)
+    share, uneven = part, _unevenness(pool)
     for size, turns, phase in ((0.5 * fast, 1, slow), (0.4 * slow, 12, fast)):
         angle = 2 * pi * phase
         share += (
-            unrest * size * (sin(2 * pi * turns * part + angle) - sin(angle)) / (2 * pi * turns)
+            uneven * size * (sin(2 * pi * turns * part + angle) - sin(angle)) / (2 * pi * turns)
         )
     return share
 

@@ -1,4 +1,4 @@
-"""Tokens that are born while one watches: most of them on a curve, of which many graduate.
+"""Tokens that are born while the replay runs: most of them on a curve, of which many graduate.
 
 What becomes of one follows from its number, so that one graduates in any minute: the even ones
 do, one after a short climb and the next after a long one; of the odd ones half stall on their

@@ -70,7 +70,7 @@ class Authorities(Struct, frozen=True):
 
 
 def authorities(token: MarketToken, at_ms: int) -> Authorities:
-    """Return what is kept at a time. Launchpads give all away; some newcomers do later."""
+    """Return what is kept at a time. Launchpads give all up; some newcomers do later."""
     if token.launch:
         return Authorities()
     mint, freeze = uniform(token.key ^ 0x64), uniform(token.key ^ 0x65)
@@ -79,8 +79,8 @@ def authorities(token: MarketToken, at_ms: int) -> Authorities:
             mix(token.key, 0x66) if mint < 0.15 else None,
             mix(token.key, 0x67) if freeze < 0.06 else None,
         )
-    given_ms = token.born_ms + int((1 + 8 * uniform(token.key ^ 0x68)) * MINUTE_MS)
-    kept = at_ms < given_ms
+    given_up_ms = token.born_ms + int((1 + 8 * uniform(token.key ^ 0x68)) * MINUTE_MS)
+    kept = at_ms < given_up_ms
     return Authorities(
         mix(token.key, 0x66) if mint < 0.3 or (mint < 0.75 and kept) else None,
         mix(token.key, 0x67) if freeze < 0.1 or (freeze < 0.3 and kept) else None,

@@ -1,7 +1,7 @@
 -- Publish the message, unless publishers would then be too far ahead of the active aggregator: what
 -- it has not read waits in Redis, which ends a subscription at `client-output-buffer-limit`.
--- Each message says in `at` where it ends. `taken` ends soon after a term does, and then nothing is
--- held back. A count that is behind what was taken began again: all of it may still wait.
+-- Each message says in `at` where it ends. `taken` expires soon after a term ends, and then nothing
+-- is held back. A count below `at` has begun again, with the store: all of it may be unread.
 local size = #ARGV[2] + 64
 local taken = redis.call('HMGET', KEYS[2], 'at', 'most')
 if taken[1] and taken[2] then
