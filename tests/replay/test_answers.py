@@ -14,6 +14,8 @@ import pytest
 from starlette.routing import Mount
 
 from services.replay.app import build_app, run
+from services.replay.market.market import Market
+from services.replay.routes import load_payloads
 from services.replay.settings import ReplaySettings
 from shared.errors import CannotListen
 from shared.quotes import is_quote_asset
@@ -261,14 +263,17 @@ async def test_two_replays_of_one_seed_agree_to_the_byte() -> None:
         assert (await one.client.get(path)).content != (await other.client.get(path)).content
 
 
-async def test_polling_the_lists_finds_the_whole_market() -> None:
+async def test_polling_the_profiles_finds_every_token_that_stays_and_many_newcomers() -> None:
+    staying = {t.address.lower() for t in Market(1, load_payloads(), 600).listed["all"]}
     found: set[str] = set()
     async with replay(tokens=600) as it:
-        for poll in range(200):
+        for poll in range(90):
             it.clock.now_ms = NOON + poll * 10_000
             profiles = await it.get("/dexscreener/token-profiles/latest/v1")
             found |= {item["tokenAddress"].lower() for item in profiles}
-    assert len(found) > 600
+    assert len(staying) == 480
+    assert staying <= found
+    assert len(found - staying) > 70
 
 
 @pytest.mark.parametrize(

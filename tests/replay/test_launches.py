@@ -70,7 +70,8 @@ def test_a_climb_rises_and_ends_at_its_end(birth: int) -> None:
         return
     sold = [progress(launch, token.born_ms + minute * MINUTE_MS) for minute in range(40)]
     assert sold[0] == 0
-    assert all(later > earlier - 0.13 for earlier, later in pairwise(sold))
+    # The market itself keeps setbacks below this, whatever the birth.
+    assert all(later > earlier - 0.08 for earlier, later in pairwise(sold))
     assert (max(sold) == 1) == (launch.completes_ms > 0)
 
 

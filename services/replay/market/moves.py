@@ -32,6 +32,7 @@ _SCALES: Final = (
 _SPIKE_MS: Final = 20 * MINUTE_MS
 _SPIKE_CHANCE: Final = 0.01
 _LULL_CHANCE: Final = 0.04  # share of the hours in which nobody trades a token
+_SETBACK: Final = 0.08  # share of a curve that may be sold back before it rises again
 _DRAINED: Final = 0.02  # what is left of a price when the liquidity is gone
 
 
@@ -67,6 +68,7 @@ def progress(launch: Launch, at_ms: int) -> float:
         return 1.0
     part = max(0, at_ms - launch.born_ms) / launch.climb_ms
     wave = 0.03 * smooth(launch.born_ms ^ 0x17, at_ms / 20_000)
+    wave = max(-_SETBACK / 2, min(_SETBACK / 2, wave))
     if launch.completes_ms:
         return min(0.995, max(0.0, part + 4 * wave * part * (1 - part)))
     return min(0.995, max(0.0, launch.reach * (1 - exp(-3 * part)) * (1 + wave)))
