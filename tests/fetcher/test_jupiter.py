@@ -5,12 +5,13 @@ from __future__ import annotations
 import msgspec
 import pytest
 from msgspec import UNSET
+from msgspec.structs import replace
 
 from services.fetcher.source import ParsedBody
 from services.fetcher.sources.jupiter import prices_call, read_prices, read_tokens, tokens_call
 from shared.errors import MalformedBody
 from shared.model import Detail, Links, Reading
-from tests.testkit.recordings import recorded, the_reading
+from tests.testkit.recordings import figures, recorded, the_reading
 
 AT = 1_700_000_000_000
 JUP = "JUPyiwrYJFskUPiHa7hkeR8VUtAeFoSYbKedZNsDvCN"
@@ -23,12 +24,15 @@ def one_token(**given: object) -> Reading:
 
 
 # -- the recordings -------------------------------------------------------------------------------
-def test_a_token_is_read_whole() -> None:
-    page = read_tokens(recorded("jupiter", "tokens-v2-search_one_docs_2026-03-24"), AT)
+ONE_TOKEN = "tokens-v2-search_one_docs_2026-03-24"
+
+
+def test_the_figures_of_a_token_are_read_whole() -> None:
+    page = read_tokens(recorded("jupiter", ONE_TOKEN), AT)
 
     assert page.refused == {}
     assert page.found == (f"solana:{JUP}",)
-    assert page.readings == (
+    assert tuple(map(figures, page.readings)) == (
         Reading(
             chain="solana",
             token_address=JUP,
@@ -56,46 +60,54 @@ def test_a_token_is_read_whole() -> None:
             buys_24h=57708,
             sells_24h=55589,
             holders=863626,
-            mint_revoked=True,
-            freeze_revoked=True,
-            top_holders_pct=15.598836011643503,
-            dev_mints=1,
-            organic_score=93.70008826827798,
-            verified=True,
-            traders_5m=90,
-            traders_1h=532,
-            traders_6h=2137,
-            traders_24h=6871,
-            net_buyers_5m=10,
-            net_buyers_1h=84,
-            net_buyers_6h=364,
-            net_buyers_24h=1254,
-            buy_volume_5m=2270.977598883256,
-            buy_volume_1h=202057.32343858018,
-            buy_volume_6h=891754.7845159877,
-            buy_volume_24h=4387366.5045432765,
-            sell_volume_5m=2478.787204926521,
-            sell_volume_1h=130910.04513282242,
-            sell_volume_6h=784178.1759400497,
-            sell_volume_24h=3863094.110430575,
-            organic_volume_5m=28.559384829973588 + 1096.398129121432,
-            organic_volume_1h=1960.702323688371 + 4982.587060762151,
-            organic_volume_6h=24167.93357749837 + 76699.82817775776,
-            organic_volume_24h=209341.30678184459 + 460153.90469366894,
-            links=Links(website="https://jup.ag", x="https://twitter.com/JupiterExchange"),
-            image="https://static.jup.ag/jup/icon.png",
-            suspicious=None,
-            detail=Detail(
-                tags="birdeye-trending, community, moonshot-verified, strict, verified",
-                holders_change_5m=-0.004978759223730387,
-                holders_change_1h=-0.006946969153141303,
-                holders_change_6h=-0.012156562633505107,
-                holders_change_24h=-0.03622940971526925,
-                organic_buyers_5m=5,
-                organic_buyers_1h=28,
-                organic_buyers_6h=80,
-                organic_buyers_24h=297,
-            ),
+        ),
+    )
+
+
+def test_the_signals_of_a_token_are_read_whole() -> None:
+    (reading,) = read_tokens(recorded("jupiter", ONE_TOKEN), AT).readings
+
+    assert reading == replace(
+        figures(reading),
+        mint_revoked=True,
+        freeze_revoked=True,
+        top_holders_pct=15.598836011643503,
+        dev_mints=1,
+        organic_score=93.70008826827798,
+        verified=True,
+        traders_5m=90,
+        traders_1h=532,
+        traders_6h=2137,
+        traders_24h=6871,
+        net_buyers_5m=10,
+        net_buyers_1h=84,
+        net_buyers_6h=364,
+        net_buyers_24h=1254,
+        buy_volume_5m=2270.977598883256,
+        buy_volume_1h=202057.32343858018,
+        buy_volume_6h=891754.7845159877,
+        buy_volume_24h=4387366.5045432765,
+        sell_volume_5m=2478.787204926521,
+        sell_volume_1h=130910.04513282242,
+        sell_volume_6h=784178.1759400497,
+        sell_volume_24h=3863094.110430575,
+        organic_volume_5m=28.559384829973588 + 1096.398129121432,
+        organic_volume_1h=1960.702323688371 + 4982.587060762151,
+        organic_volume_6h=24167.93357749837 + 76699.82817775776,
+        organic_volume_24h=209341.30678184459 + 460153.90469366894,
+        links=Links(website="https://jup.ag", x="https://twitter.com/JupiterExchange"),
+        image="https://static.jup.ag/jup/icon.png",
+        suspicious=None,
+        detail=Detail(
+            tags="birdeye-trending, community, moonshot-verified, strict, verified",
+            holders_change_5m=-0.004978759223730387,
+            holders_change_1h=-0.006946969153141303,
+            holders_change_6h=-0.012156562633505107,
+            holders_change_24h=-0.03622940971526925,
+            organic_buyers_5m=5,
+            organic_buyers_1h=28,
+            organic_buyers_6h=80,
+            organic_buyers_24h=297,
         ),
     )
 
