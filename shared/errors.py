@@ -44,7 +44,7 @@ class SourceError(PipelineError):
 
 
 class Throttled(SourceError):
-    """The upstream asks us to wait.
+    """The upstream requests a wait.
 
     `retry_after_s` is its wish in seconds, already capped.
     """

@@ -39,7 +39,7 @@ _SPECIAL: Final = 16  # Move addresses below are written short, as in 0x2::sui::
 def canonical_address(chain: str, address: str) -> str | None:
     """Return the address as dexwire keys it on a canonical chain; None when it cannot be one.
 
-    Neither spelling may be longer than LONGEST: what is kept can be posted and asked for again.
+    Neither spelling may be longer than LONGEST: what is kept can be posted and requested again.
     """
     if len(address) > LONGEST:
         return None

@@ -1,4 +1,4 @@
-"""`Client`: everything that a program asks of a running dexwire."""
+"""`Client`: everything that a program can request from a running dexwire."""
 
 from __future__ import annotations
 

@@ -210,7 +210,7 @@ class StreamConnection:
         return requests
 
     def _resume_requests(self) -> list[Request]:
-        """Return what asks for everything after what is held.
+        """Return what requests everything after what is held.
 
         A watchlist too long for one message cannot be resumed: it is sent again and starts over.
         """
@@ -290,8 +290,8 @@ class StreamConnection:
 
     def _on_status(self, answer: InvalidStatus) -> str:
         response = answer.response
-        said = (response.body or b"")[:200].decode("utf-8", "replace").strip()
-        text = said or response.reason_phrase
+        body = (response.body or b"")[:200].decode("utf-8", "replace").strip()
+        text = body or response.reason_phrase
         if retry.final_status(response.status_code):
             raise Refused(str(response.status_code), f"{self._url} refuses the stream: {text}")
         after = response.headers.get("Retry-After", "")

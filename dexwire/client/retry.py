@@ -44,7 +44,7 @@ class Backoff:
             self._failures = 0
 
     def set_range(self, retry_ms: tuple[int, int]) -> None:
-        """Note the range that a `bye` asks for; it counts once."""
+        """Note the range that a `bye` requests; it counts once."""
         low, high = sorted((max(0, retry_ms[0]) / 1000, max(0, retry_ms[1]) / 1000))
         self._range_s = (min(LONGEST_S, low), min(LONGEST_S, high))
 

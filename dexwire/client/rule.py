@@ -39,7 +39,7 @@ class Rule:
         self._edit: Ident = None  # id of an edit of the watchlist that was not answered yet
 
     def take(self, frame: Frame) -> list[Event]:
-        """Take one frame. A Gap that `resumes` asks the caller to send `resume()`."""
+        """Take one frame. A Gap that `resumes` requires the caller to send `resume()`."""
         match frame:
             case Snap():
                 return self._on_snap(frame)
@@ -56,7 +56,7 @@ class Rule:
         return []
 
     def resume(self, ident: int, watch: list[str] | None = None) -> Resume:
-        """Return the message that asks for everything after what is held."""
+        """Return the message that requests everything after what is held."""
         message = Resume(id=ident, e=self.epoch, topics=dict(self.versions), watch=watch)
         self._pending = ident
         if self._next_epoch and all(map(is_alerts, self.versions)):

@@ -46,7 +46,7 @@ _CHROME_LINES: Final = 5  # banner, status, header, help, and the last line
 
 
 def pressed(ranking: Ranking, key: str) -> Ranking:
-    """Return the list that a key asks for; a key without meaning changes nothing."""
+    """Return the list that a key selects; a key without meaning changes nothing."""
     if key in _KEYS:
         return replace(ranking, sort=_KEYS[key])
     if key == "w":
@@ -83,7 +83,7 @@ class Top:
                 self._ranking = following
 
     async def _show(self, view: View, live: Live) -> Ranking | None:
-        """Show one list until a key asks for another one (returned) or for the end (None)."""
+        """Show one list until a key selects another one (returned) or for the end (None)."""
         reader = asyncio.create_task(self._watch(view))
         try:
             while True:

@@ -1,7 +1,7 @@
 """The call budget that all fetcher replicas share, kept in Redis by the store's clock.
 
 Per upstream host and rate class one token bucket, and per host one hold: "nobody calls before
-then", set when an upstream asks for it.
+then", set when an upstream requests it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def burst_of(per_minute: float) -> int:
 
 
 class Budget:
-    """Asks for calls one at a time. Without the store there is no budget, so there are no calls."""
+    """Requests calls one at a time. Without the store there is no budget, so there are no calls."""
 
     def __init__(self, redis: Redis, keys: Keys) -> None:
         self._redis = redis

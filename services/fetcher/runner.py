@@ -94,7 +94,7 @@ class JobRunner:
                 raise result
 
     async def calls_of(self, source: Source, job: Job) -> list[Call]:
-        """Return what a job asks now; token ids are taken from its queue."""
+        """Return what a job requests now; token ids are taken from its queue."""
         if isinstance(job, Discovery):
             return list(job.calls)
         batches: list[Call] = []

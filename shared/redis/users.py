@@ -157,7 +157,7 @@ def rules(user: RedisUser) -> str:
     """Return a user's rights as ACL rules.
 
     A channel rule grants SUBSCRIBE and PUBLISH alike, so channels stand in selectors, each with the
-    one command; and so do keys that scripts only read, since EVALSHA asks for write access.
+    one command; and so do keys that scripts only read, since EVALSHA needs write access.
     """
     words = [f"%R~{key}" for key in user.reads] + [f"~{key}" for key in user.writes]
     words += [f"+{command}" for command in user.commands]

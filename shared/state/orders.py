@@ -92,7 +92,7 @@ class Orders:
             wanted &= self._chains[:used] == self._chain_codes.get(chain, -2)
         result = self._ranked(wanted, scores, descending=descending)
         self._cache[key] = (self._stamp, result)
-        if len(self._cache) > 256:  # orders nobody asks for any more
+        if len(self._cache) > 256:  # orders that nobody reads any more
             self._cache = {k: v for k, v in self._cache.items() if v[0] == self._stamp}
         return result
 
@@ -174,7 +174,7 @@ class Orders:
         )
         result = [ident for _, ident in ranked[:TOP]]
         self._tops[key] = (self._stamp, result)
-        if len(self._tops) > 256:  # tops nobody asks for any more
+        if len(self._tops) > 256:  # tops that nobody reads any more
             self._tops = {k: v for k, v in self._tops.items() if v[0] == self._stamp}
         return result
 

@@ -214,8 +214,8 @@ def test_the_facade_does_the_same_without_await(demo: Running) -> None:
         ranked = d.page(sort="trending", window="1h", explain=True, not_="suspicious,drained")
         shown = [row["trending"] for row in ranked.tokens]
         assert [sum(each["parts"].values()) for each in shown] == [each["score"] for each in shown]
-        assert d.page(limit=0, min_traders=1).total >= 0
-        assert d.search("a", limit=3, has="verified", not_="drained") is not None
+        assert d.page(limit=0, min_traders=1).total > 0
+        assert {row["verified"] for row in d.search("a", has="verified", not_="drained")} == {True}
         assert d.health()["demo"] is True
         with pytest.raises(Problem):
             d.token("solana", "1" * 32)

@@ -57,25 +57,27 @@ def test_a_row_names_the_token_first_and_leaves_out_what_is_unknown() -> None:
     assert found.dead is False
 
 
+RAYDIUM = pool(
+    "Deep",
+    protocol="raydium",
+    created_ms=T0 - 5_000,
+    price=2.0,
+    liquidity=50_000.0,
+    market_cap=2_000_000.0,
+    fdv=2_500_000.0,
+    volume_24h=900.0,
+    price_change_1h=4.0,
+    transactions_24h=30,
+    buys_24h=20,
+    sells_24h=10,
+)
+
+
 def test_a_whole_row_from_three_sources() -> None:
-    deep = pool(
-        "Deep",
-        protocol="raydium",
-        created_ms=T0 - 5_000,
-        price=2.0,
-        liquidity=50_000.0,
-        market_cap=2_000_000.0,
-        fdv=2_500_000.0,
-        volume_24h=900.0,
-        price_change_1h=4.0,
-        transactions_24h=30,
-        buys_24h=20,
-        sells_24h=10,
-    )
     side = pool("Side", protocol="orca", created_ms=T0 - 9_000, price=2.2, liquidity=3_000.0)
     readings = {
-        "dexscreener": saw(T0, deep, side, token_name="Dex name", token_ticker="DEX"),
-        "geckoterminal": saw(T0 + 1, {**deep, "price": 2.02, "volume_24h": 950.0}),
+        "dexscreener": saw(T0, RAYDIUM, side, token_name="Dex name", token_ticker="DEX"),
+        "geckoterminal": saw(T0 + 1, {**RAYDIUM, "price": 2.02, "volume_24h": 950.0}),
         "jupiter": saw(
             T0 + 2,
             token_name="Jup name",
