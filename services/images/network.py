@@ -12,11 +12,12 @@ import contextlib
 import socket
 import ssl
 import threading
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import Final
+from typing import Any, Final
 
+import httpcore
 import httpx
 
 from services.images.addresses import IpAddress, is_public, parse
@@ -130,14 +131,33 @@ class PublicTransport(httpx.AsyncBaseTransport):
         """Connect and send. Raises NoImage for what may not be connected to."""
         if self._proxied:
             self._network.check(request.url)
-            return await self._inner.handle_async_request(request)
+            return await self._send(request)
         error: Exception = NoImage(UNREACHABLE, f"{request.url.host} has no address")
         for address in await self._network.addresses(request.url):
             try:
-                return await self._inner.handle_async_request(_to(request, address))
+                return await self._send(_to(request, address))
             except (httpx.ConnectError, httpx.ConnectTimeout) as failure:
                 error = failure
         raise error
+
+    async def _send(self, request: httpx.Request) -> httpx.Response:
+        """Send, and close the connection when it is cancelled during the TLS handshake.
+
+        httpcore 1.0.9 closes it after errors only.
+        """
+        opened: list[httpcore.AsyncNetworkStream] = []
+
+        async def trace(event: str, info: Mapping[str, Any]) -> None:
+            if event == "connection.connect_tcp.complete":
+                opened.append(info["return_value"])
+
+        request.extensions = {**request.extensions, "trace": trace}
+        try:
+            return await self._inner.handle_async_request(request)
+        except asyncio.CancelledError:
+            for connection in opened:
+                await connection.aclose()
+            raise
 
     async def aclose(self) -> None:
         """Close what is open."""

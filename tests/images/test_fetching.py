@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import gzip
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
 from services.images.errors import NoImage
 from services.images.failures import Failures
+from services.images.fetch import Fetcher, FetchLimits
 from services.images.network import Network
 from services.images.settings import ImagesSettings
 from tests.testkit.images import (
@@ -26,6 +28,7 @@ from tests.testkit.images import (
     serve_images,
 )
 from tests.testkit.upstream import Upstream
+from tests.testkit.wait import PATIENCE_S
 
 MIB = 1024 * 1024
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg" onload="alert(1)"/>'
@@ -156,6 +159,29 @@ async def test_a_slow_drip_is_cut(start: Start, internet: Internet) -> None:
     internet.upstream.handlers["/a"] = drip
 
     assert await fast.reason(internet.url("/a")) == "timeout"
+
+
+async def test_a_deadline_within_the_handshake_closes_the_connection(internet: Internet) -> None:
+    closed = asyncio.Event()
+
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()  # until its end
+        writer.close()
+        closed.set()
+
+    async def use(file: bytes) -> bytes:
+        return file
+
+    async with await asyncio.start_server(silent, INTERNET, 0) as server:
+        port: int = server.sockets[0].getsockname()[1]
+        limits = FetchLimits(total_s=0.3, connect_s=PATIENCE_S)
+        fetcher = Fetcher(limits, replace(internet.network, ports=(port,)))
+
+        with pytest.raises(NoImage, match="timeout"):
+            await fetcher.fetch(f"https://cdn.example:{port}/a", use)
+
+        await asyncio.wait_for(closed.wait(), PATIENCE_S)
+        await fetcher.aclose()
 
 
 async def test_a_body_that_ends_early_is_none(served: ServedImages, internet: Internet) -> None:
