@@ -15,16 +15,16 @@ class Failures:
     def __init__(self, keep_s: float, *, names_max: int = _NAMES_MAX) -> None:
         self._keep_s = keep_s
         self._names_max = names_max
-        self._found: dict[str, tuple[float, NoImage]] = {}  # name → (until, why), oldest first
+        self._found: dict[str, tuple[float, str, str]] = {}  # until, reason, detail; oldest first
 
     def put(self, name: str, error: NoImage, now_s: float) -> None:
-        """Remember a failure."""
+        """Remember a failure, without its traceback: that holds on to the file."""
         self._found.pop(name, None)
-        self._found[name] = (now_s + self._keep_s, error)
+        self._found[name] = (now_s + self._keep_s, error.reason, error.detail)
         if len(self._found) > self._names_max:
             del self._found[next(iter(self._found))]
 
     def find(self, name: str, now_s: float) -> NoImage | None:
-        """Return why a name gave no image a short time ago."""
-        until_s, error = self._found.get(name, (0.0, None))
-        return error if now_s < until_s else None
+        """Return why a name gave no image a short time ago: a new error, to be raised once."""
+        until_s, reason, detail = self._found.get(name, (0.0, "", ""))
+        return NoImage(reason, detail) if now_s < until_s else None

@@ -312,11 +312,24 @@ def test_a_failure_is_forgotten_after_its_time_and_the_oldest_of_too_many_before
     for name, now_s in (("a", 0.0), ("b", 1.0)):
         failures.put(name, error, now_s)
 
-    assert failures.find("a", 299.9) is error
+    assert str(failures.find("a", 299.9)) == "status: 500"
     assert failures.find("a", 300.0) is None
     failures.put("c", error, 2.0)
     assert failures.find("a", 3.0) is None
-    assert failures.find("b", 3.0) is error
+    assert str(failures.find("b", 3.0)) == "status: 500"
+
+
+async def test_a_failure_that_is_remembered_keeps_no_file(
+    served: ServedImages, internet: Internet
+) -> None:
+    internet.upstream.answer("/a", b"\xff\xd8\xff" + bytes(100), content_type="image/jpeg")
+
+    assert [await served.reason(internet.url("/a")) for _ in range(2)] == ["not_decoded"] * 2
+    (name,) = served.images.pictures._failures._found
+    error = served.images.pictures._failures.find(name, 0.0)
+
+    assert error is not None
+    assert (error.__traceback__, error.__context__) == (None, None)
 
 
 async def test_one_host_gets_few_requests_at_a_time(start: Start, internet: Internet) -> None:
