@@ -14,9 +14,9 @@ from dexwire.server.settings import UpSettings
 from dexwire.server.up.command import services
 from dexwire.server.up.ports import Ports
 from tests.chaos.entry import make_clock, set_clock
-from tests.chaos.network import Link, link
 from tests.testkit.full_disk import append_only_file, server_with_a_disk
 from tests.testkit.process import ROOT, Process, free_port, kept_environ
+from tests.testkit.proxy import Proxy, proxy
 
 PREFIX: Final = "audit:"
 DEAD_AFTER_S: Final = 30
@@ -102,7 +102,7 @@ class Service:
 
 
 class Deployment:
-    """The store, the services by name, and the links between some of them and the store."""
+    """The store, the services by name, and the proxies between some of them and the store."""
 
     def __init__(self, folder: Path, fault: str = "") -> None:
         self.folder, self._fault = folder, fault
@@ -114,7 +114,7 @@ class Deployment:
         self.api_ports = [free_port(), free_port()]
         self.ws_ports = [free_port(), free_port()]
         self.services: dict[str, Service] = {}
-        self.links: dict[str, Link] = {}
+        self.proxies: dict[str, Proxy] = {}
 
     @property
     def apis(self) -> list[str]:
@@ -131,7 +131,7 @@ class Deployment:
         async with contextlib.AsyncExitStack() as held:
             held.callback(self._end)
             for name in ("aggregator-0", "api-0", "ws-0", "fetcher-0"):
-                self.links[name] = await held.enter_async_context(link(self.url))
+                self.proxies[name] = await held.enter_async_context(proxy(self.url))
             self._prepare()
             for service in self.services.values():
                 service.start()
@@ -153,14 +153,14 @@ class Deployment:
                 self._add(f"{name}-{number}", {**env[name], **settings})
 
     def _add(self, name: str, env: dict[str, str]) -> None:
-        behind = self.links.get(name)
+        between = self.proxies.get(name)
         where = {
             **kept_environ(),
             "PYTHONPATH": str(ROOT),
             **env,
             "METRICS_PORT": "0",
             "LOG_JSON": "true",
-            "REDIS_URL": behind.url if behind else self.url,
+            "REDIS_URL": between.url if between else self.url,
             "REDIS_PREFIX": PREFIX,
         }
         self.services[name] = Service(name, where, self.folder, self._fault)

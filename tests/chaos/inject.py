@@ -75,7 +75,7 @@ class Injector:
             case "jump_clock":
                 return _with_clock(services[target], fault.amount)
             case "half_open":
-                self._deployment.links[target].freeze()
+                self._deployment.proxies[target].freeze()
                 return contextlib.nullcontext()
             case "stop_store":
                 return self._stopped(self._deployment.store)

@@ -1,4 +1,4 @@
-"""Links that can go half-open, in front of the store, and narrow ones, in front of a gateway."""
+"""How the auditor's users reach the deployment: HTTP clients, and a slow link to a gateway."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ from collections.abc import AsyncIterator
 from typing import Final
 
 import httpx
-
-from tests.testkit.proxy import Proxy
 
 _NARROW_BYTES: Final = 4_096  # of each buffer
 _NARROW_READ: Final = 32_768
@@ -26,30 +24,6 @@ def new_client() -> httpx.AsyncClient:
     """
     limits = httpx.Limits(max_keepalive_connections=0)
     return httpx.AsyncClient(timeout=_TIMEOUT_S, limits=limits)
-
-
-class Link(Proxy):
-    """A proxy that closes a connection for which nobody listens behind it."""
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        # asyncio calls this, and complains of a cancelled one when the loop ends.
-        with contextlib.suppress(OSError, asyncio.CancelledError):
-            await super()._serve(reader, writer)
-        writer.close()
-
-
-@contextlib.asynccontextmanager
-async def link(target_url: str) -> AsyncIterator[Link]:
-    """Run a link in front of a Redis URL."""
-    it = Link(target_url)
-    server = await asyncio.start_server(it._serve, "127.0.0.1", 0)
-    it.url = f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}/0"
-    try:
-        yield it
-    finally:
-        server.close()
-        for flowing in it._open | it._frozen:
-            flowing.set()
 
 
 @contextlib.asynccontextmanager

@@ -9,7 +9,10 @@ from urllib.parse import urlsplit
 
 
 class Proxy:
-    """Forwards connections; while frozen, bytes of the connections of that time go nowhere."""
+    """Forwards connections; while frozen, bytes of the connections of that time go nowhere.
+
+    A connection is closed when no server listens behind the proxy.
+    """
 
     def __init__(self, target_url: str) -> None:
         self._target = urlsplit(target_url)
@@ -27,6 +30,12 @@ class Proxy:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.accepted += 1
+        # The server may be down; and asyncio complains of a handler cancelled as the loop ends.
+        with contextlib.suppress(OSError, asyncio.CancelledError):
+            await self._forward(reader, writer)
+        writer.close()
+
+    async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         target = self._target
         if target.scheme == "unix":
             there = await asyncio.open_unix_connection(target.path)
@@ -46,8 +55,7 @@ class Proxy:
             for pump in pumps:
                 pump.cancel()
             await asyncio.gather(*pumps, return_exceptions=True)
-            for end in (writer, there[1]):
-                end.close()
+            there[1].close()
 
 
 async def _pump(
