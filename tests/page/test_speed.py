@@ -16,6 +16,7 @@ from playwright.sync_api import Browser
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.typing import Subprotocol
 
+from bench.browser import MEASURE
 from services.api.webpage import page_routes
 from shared.edge.http.answer import json_answer
 from shared.edge.http.router import build_router
@@ -29,41 +30,6 @@ ROWS: Final = 2_000
 CHANGED: Final = 200  # in each commit of 200 ms
 MEASURED_S: Final = 3
 ROUNDS: Final = 3
-MEASURE: Final = """async (seconds) => {
-  const scroller = document.querySelector(".scroller");
-  const { market, table } = window.dexwire;
-  let frames = 0, longest = 0, busy = 0;
-  // What the page itself does: taking frames of the stream in, and drawing.
-  const timed = (thing, name) => {
-    const real = thing[name];
-    thing[name] = (...given) => {
-      const before = performance.now();
-      real.apply(thing, given);
-      busy += performance.now() - before;
-    };
-    return () => (thing[name] = real);
-  };
-  const undo = [timed(table, "draw"), timed(market.stream, "onMessage")];
-  const observer = new PerformanceObserver((list) => {
-    for (const entry of list.getEntries()) longest = Math.max(longest, entry.duration);
-  });
-  observer.observe({ entryTypes: ["longtask"] });
-  const updates = market.updates;
-  const began = performance.now();
-  await new Promise((done) => {
-    const frame = (now) => {
-      frames += 1;
-      scroller.scrollTop = ((now - began) * 0.6) % 60000;
-      if (now - began < seconds * 1000) requestAnimationFrame(frame);
-      else done();
-    };
-    requestAnimationFrame(frame);
-  });
-  const took = (performance.now() - began) / 1000;
-  observer.disconnect();
-  for (const each of undo) each();
-  return [frames / took, longest, (market.updates - updates) / took, busy / frames];
-}"""
 
 
 def row(number: int) -> dict[str, Any]:
