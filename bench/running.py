@@ -45,8 +45,15 @@ def tree_parser(doc: str | None) -> argparse.ArgumentParser:
 
 
 def trees_of(chosen: argparse.Namespace) -> dict[str, Path]:
-    """Return the checkouts that were named, by a short name; this one when none was."""
-    return {path.name[:11]: path for path in [path.resolve() for path in chosen.tree] or [ROOT]}
+    """Return the checkouts that were named, by a short name; this one when none was.
+
+    Raises SystemExit when two would have the same short name.
+    """
+    paths = [path.resolve() for path in chosen.tree] or [ROOT]
+    trees = {path.name[:11]: path for path in paths}
+    if len(trees) < len(paths):
+        raise SystemExit("the folders of --tree must differ in the first 11 letters of their names")
+    return trees
 
 
 def free_port() -> int:
