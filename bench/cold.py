@@ -65,7 +65,6 @@ def demo(tree: Path) -> float:
     """Return the seconds from `dexwire up --demo` to a list of 50 tokens."""
     port = free_port()
     ports = ["--api-port", str(port), "--ws-port", "0", "--replay-port", "0"]
-    ports += ["--images-port", "0"]
     base = {"PATH": os.environ["PATH"], "PYTHONPATH": str(tree), "METRICS_PORT": "0"}
     with tempfile.TemporaryDirectory() as folder:
         env = {**base, "HOME": folder}
