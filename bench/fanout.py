@@ -99,7 +99,8 @@ def watch(port: int, pid: int, count: int, topics: list[str], seconds: float) ->
     try:
         time.sleep(2.0)
         memory_kib = (resident_mib(pid) - half_mib) * 1024 / (count - half)
-        early.report(), late.report()
+        early.report()
+        late.report()
         before = exact_cpu_s(pid)
         time.sleep(seconds)
         used = exact_cpu_s(pid) - before

@@ -67,8 +67,8 @@ def main() -> None:
         for name, took in spent.items():
             keys = client.scan_iter(f"{name}:index:*")
             held = sum(client.memory_usage(key, samples=0) for key in keys)
-            mean_ms = statistics.median(took) / 1000
-            print(f"{name:>24}: {mean_ms:5.2f} ms of the server a commit, {held >> 10} KiB")
+            median_ms = statistics.median(took) / 1000
+            print(f"{name:>24}: {median_ms:5.2f} ms of the server a commit, {held >> 10} KiB")
     orders, took = Orders(), []
     for put in commits(tokens, count):
         begin = time.thread_time()

@@ -33,7 +33,8 @@ class Reader:
         self.socket.bind((f"127.3.{number // 200}.{number % 200 + 1}", 0))
         self.socket.connect(("127.0.0.1", port))
         watched = int(topic.removeprefix("watch:")) if topic.startswith("watch:") else 0
-        path = f"/ws?topics={topic}" if topic and not watched else "/ws" if watched else "/"
+        subscribed = f"/ws?topics={topic}" if topic else "/"
+        path = "/ws" if watched else subscribed
         self.socket.sendall(
             f"GET {path} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n"
             "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
@@ -56,7 +57,7 @@ class Reader:
         self.reads = 0
 
     def _watch(self, ids: list[str]) -> None:
-        """Send the watchlist, in a frame with an empty mask."""
+        """Send the watchlist, in a frame with a mask of zeros."""
         listed = ",".join(f'"{each}"' for each in ids)
         text = f'{{"op":"watch","mode":"set","ids":[{listed}]}}'.encode()
         self.socket.sendall(b"\x81\xfe" + len(text).to_bytes(2, "big") + bytes(4) + text)

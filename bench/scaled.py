@@ -68,7 +68,7 @@ class UnitCosts:
     page_bytes: float
 
 
-class Pages(threading.Thread):
+class PageCaller(threading.Thread):
     """Requests pages of an api at a steady rate until `end()`."""
 
     def __init__(self, url: str, per_s: float) -> None:
@@ -95,13 +95,15 @@ class Pages(threading.Thread):
         self.join()
 
 
-def span(found: Services, seconds: float, pages: list[Pages], clients: list[Clients]) -> Span:
+def span(
+    found: Services, seconds: float, callers: list[PageCaller], clients: list[Clients]
+) -> Span:
     """Let the services run for a while and return what they did."""
     pids = {name: process.pid for name, process in found.processes.items()}
     pids["redis"] = found.server.pid or 0
     for each in clients:
         each.report()
-    pages_before = sum(each.count for each in pages)
+    pages_before = sum(each.count for each in callers)
     before = {name: exact_cpu_s(pid) for name, pid in pids.items()}
     version, sent, began = _version(found), _sent(found), time.perf_counter()
     time.sleep(seconds)
@@ -109,7 +111,7 @@ def span(found: Services, seconds: float, pages: list[Pages], clients: list[Clie
     commits = _version(found) - version
     done = Span(took, commits, round(took * CHANGES * 5), _sent(found) - sent)
     done.cpu_s = {name: exact_cpu_s(pid) - before[name] for name, pid in pids.items()}
-    done.pages = sum(each.count for each in pages) - pages_before
+    done.pages = sum(each.count for each in callers) - pages_before
     done.writes = sum(int(each.report()[0]) for each in clients)
     return done
 
@@ -123,18 +125,23 @@ def _sent(found: Services) -> int:
 
 
 @contextmanager
-def load(found: Services, clients: int, pages: int) -> Iterator[tuple[list[Pages], list[Clients]]]:
+def load(
+    found: Services, clients: int, pages: int
+) -> Iterator[tuple[list[PageCaller], list[Clients]]]:
     """Put clients on every gateway and requests on every api of a run."""
     ports = found.ports.items()
     readers = [Clients(port, clients, TOPICS) for name, port in ports if name.startswith("ws")]
-    asking = [Pages(f"http://127.0.0.1:{port}", pages) for name, port in ports
-              if name.startswith("api")]  # fmt: skip
+    callers = [
+        PageCaller(f"http://127.0.0.1:{port}", pages)
+        for name, port in ports
+        if name.startswith("api")
+    ]
     try:
         time.sleep(2.0)  # snapshots
-        yield asking, readers
+        yield callers, readers
     finally:
-        for page in asking:
-            page.end()
+        for caller in callers:
+            caller.end()
         for reader in readers:
             reader.end()
 
@@ -150,8 +157,8 @@ def calibrate(clients: int, pages: int, seconds: float) -> UnitCosts:
                 found.wait_ready(name)
             time.sleep(2.0)
             idle = span(found, seconds, [], [])
-            with load(found, clients, pages) as (asking, readers):
-                busy = span(found, seconds, asking, readers)
+            with load(found, clients, pages) as (callers, readers):
+                busy = span(found, seconds, callers, readers)
         with market(found, TOKENS, changes=MANY):
             time.sleep(1.0)
             many = span(found, seconds, [], [])
@@ -184,8 +191,8 @@ def measure(clients: int, pages: int, seconds: float) -> Span:
                 found.start(kind, {}, label=f"{kind}{number}")
                 found.wait_ready(f"{kind}{number}")
         stack.enter_context(market(found, TOKENS, changes=CHANGES))
-        asking, readers = stack.enter_context(load(found, clients, pages))
-        return span(found, seconds, asking, readers)
+        callers, readers = stack.enter_context(load(found, clients, pages))
+        return span(found, seconds, callers, readers)
 
 
 def check(clients: int, pages: int, seconds: float) -> None:

@@ -57,7 +57,7 @@ class Load(NamedTuple):
     readings_s: float = 100.0
     changed: float = 1.0  # share of the readings that change their row
     commits_s: float = 5.0  # one a window
-    lists: int = 3  # different pages of all chains that each api is requested for all the time
+    lists: int = 3  # different pages of all chains that each api is requested after every commit
 
     def part(self, groups: int) -> Load:
         """Return the load of one of so many groups of chains, each with a Redis of its own."""
