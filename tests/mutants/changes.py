@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 
 class Change(NamedTuple):
-    """One wrong version of a file: what is other in which line, and the whole text."""
+    """One wrong version of a file: the line that differs, how, and the whole text."""
 
     line: int
     what: str
@@ -54,7 +54,7 @@ def python_changes(source: str) -> Iterator[Change]:
 
 
 def _live_nodes(tree: ast.Module) -> Iterator[ast.expr | ast.stmt]:
-    """Yield the nodes that run: no annotation, docstring, import or log line."""
+    """Yield the nodes that run: no annotation, option of a class, docstring, import or log line."""
     waiting: list[ast.AST] = [tree]
     while waiting:
         node = waiting.pop()
@@ -63,7 +63,9 @@ def _live_nodes(tree: ast.Module) -> Iterator[ast.expr | ast.stmt]:
         if isinstance(node, ast.expr | ast.stmt):
             yield node
         for name, value in ast.iter_fields(node):
-            if name in {"annotation", "returns", "decorator_list", "bases", "keywords_of_class"}:
+            if name in {"annotation", "returns", "decorator_list", "bases"}:
+                continue
+            if name == "keywords" and isinstance(node, ast.ClassDef):
                 continue
             found = value if isinstance(value, list) else [value]
             waiting += [child for child in found if isinstance(child, ast.AST)]
