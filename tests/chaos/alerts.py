@@ -20,7 +20,7 @@ ONLY_NAMED: Final = {"listed"}  # events that only topics of their own hold
 SLOT_MS: Final = ALERT_WINDOW_MS // 10
 JUMPERS: Final = "solana:Jump"  # tokens that are posted steadily and jump now and then
 JUMP_PCT: Final = 60.0  # over the highest level, from any price of the last window
-_ASK_S: Final = 20.0  # for the history to come to what a program was sent
+_EXPECT_S: Final = 20.0  # for the history to come to what a program was sent
 
 
 class AlertLaws:
@@ -33,7 +33,7 @@ class AlertLaws:
         self._last: dict[tuple[str, ...], tuple[int, int]] = {}  # arm → level, time
         self._values: defaultdict[tuple[str, str], deque[tuple[int, Any]]] = defaultdict(deque)
         self._whole_from: dict[str, int] = {}  # token → since when its history has no hole
-        self._requested: list[tuple[float, tuple[str, str, float]]] = []
+        self._expected: list[tuple[float, tuple[str, str, float]]] = []
         history.watchers.append(self._watch)
 
     def forget_reports(self) -> None:
@@ -44,20 +44,20 @@ class AlertLaws:
         """Whether this event was committed in some epoch."""
         return (key, token, after or 0.0) in self._keys
 
-    def ask(self, key: str, token: str, after: float | None) -> None:
-        """A program was sent this event; it must turn out to have been committed."""
-        self._requested.append((time.monotonic() + _ASK_S, (key, token, after or 0.0)))
+    def expect(self, key: str, token: str, after: float | None) -> None:
+        """A program was sent this event, whose commit has still to be seen."""
+        self._expected.append((time.monotonic() + _EXPECT_S, (key, token, after or 0.0)))
 
     def look(self, *, final: bool = False) -> None:
-        """Judge what was requested."""
-        requested, self._requested = self._requested, []
-        for until_s, key in requested:
+        """Count the events whose commit was not seen in time: a killed store sent it to others."""
+        expected, self._expected = self._expected, []
+        for until_s, key in expected:
             if key in self._keys:
                 continue
             if final or time.monotonic() > until_s:
                 self._findings.count("not judged: alerts of a killed store's last moment")
             else:
-                self._requested.append((until_s, key))
+                self._expected.append((until_s, key))
 
     # -- what was committed -----------------------------------------------------------------------
     def _watch(self, state: State, before: State | None) -> None:
@@ -137,19 +137,16 @@ class AlertLaws:
                 continue
             self._findings.count("jumps")
             mine = [e for e in events if e["id"] == ident and e["type"] == "price"]
-            if not any(event["lvl"] == 4 and event["dir"] == "up" for event in mine):
-                last = self._last.get((ident, "price", "up", "5m"))
-                if (
-                    last is not None
-                    and last[0] == 4
-                    and (state.ts - last[1] < ALERT_COOLDOWN_S * 1000)
-                ):
-                    continue
-                detail = f"{ident} from {window[-1]} to {changed['price']} at {state.version}"
-                self._findings.wrong("no alert is missed", detail)
+            if any(event["lvl"] == 4 and event["dir"] == "up" for event in mine):
+                continue
+            level, ts = self._last.get((ident, "price", "up", "5m"), (0, 0))
+            if level == 4 and state.ts - ts < ALERT_COOLDOWN_S * 1000:
+                continue
+            detail = f"{ident} from {window[-1]} to {changed['price']} at {state.version}"
+            self._findings.wrong("no alert is missed", detail)
 
     def _remember(self, state: State) -> None:
-        """Keep what was in force, for one window and a bit; note holes in what was observed."""
+        """Keep what was in force for a little over one window; note holes in what was observed."""
         for part in ("set", "add"):
             for changed in state.commit.get(part, ()):
                 row = state.rows[changed["id"]].row

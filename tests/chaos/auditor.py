@@ -62,7 +62,7 @@ class Outcome(NamedTuple):
 
 
 class Auditor:
-    """Everybody who uses the deployment and everything that judges it."""
+    """The users of a deployment under faults, and what judges what they see."""
 
     def __init__(self, seed: int, seconds: float, folder: Path, fault: str = "") -> None:
         self._seed, self._seconds = seed, seconds
@@ -88,7 +88,7 @@ class Auditor:
             await held.enter_async_context(_alongside(self.recorder.run(), self.pending.run()))
             await self._ready()
             slow = await held.enter_async_context(narrow(self.deployment.ws_ports[1]))
-            self._hire(f"ws://127.0.0.1:{slow}/ws")
+            self._add_clients(f"ws://127.0.0.1:{slow}/ws")
             self.findings.begin()
             judges = (self.recorder.compare(), self._watch_processes(), self._judge_often())
             async with _alongside(*judges, *self._users(), *(f.run() for f in self.followers)):
@@ -112,12 +112,12 @@ class Auditor:
         await playing
         return True
 
-    def _hire(self, slow: str) -> None:
+    def _add_clients(self, slow: str) -> None:
+        """Make the clients of the stream; `slow` is the address of a slow link."""
         on = Following(self.findings, self.history, self.pending, self.alerts)
         urls = self.deployment.streams
         for number, topics in enumerate(TOPICS):
-            turned = urls[number % 2 :] + urls[: number % 2]
-            self.followers.append(Follower(turned, topics, on))
+            self.followers.append(Follower(urls[number % 2 :] + urls[: number % 2], topics, on))
         self.followers.append(Follower([slow], ["all", "alerts"], on))
         wanted = (("all", "alerts"), ("list:volume:24h:desc:*:50",))
         for number, names in enumerate(wanted):
@@ -187,7 +187,7 @@ class Auditor:
                     service.start()
 
     async def _come_to_rest(self) -> None:
-        """After the last fault everybody comes to what the store holds, and it is sound."""
+        """After the last fault all users come to what the store holds, and it is sound."""
         target = self.history.now
         assert target is not None
         deadline = time.monotonic() + EQUAL_S
@@ -198,8 +198,8 @@ class Auditor:
             now = self.history.now
             if now is not None and now.epoch != target.epoch:
                 target = now
-        for who in behind:
-            detail = f"{who} is not at {target.epoch} {target.version}"
+        for user in behind:
+            detail = f"{user} is not at {target.epoch} {target.version}"
             self.findings.wrong("in the end all are where the store is", detail)
         self.findings.count("users that came to the end", self._followed())
         assert self.history.now is not None
@@ -218,7 +218,7 @@ class Auditor:
         return len(self.followers) + len(self.programs) + len(self.deployment.apis)
 
     async def _behind(self, epoch: str, version: int) -> list[str]:
-        """Return who has not come to a version yet."""
+        """Name the users that have not come to a version yet."""
         behind = []
         for number, follower in enumerate(self.followers):
             state = follower.client.state
@@ -282,10 +282,10 @@ def main() -> int:
     given.add_argument("--fault", default="", help="a deliberate one, of tests/chaos/faults")
     given.add_argument("--folder", type=Path, help="where to leave the logs")
     chosen = given.parse_args()
-    seed = random.randrange(10_000) if chosen.seed is None else int(chosen.seed)
-    plan = plan_of(seed, float(chosen.seconds), chosen.fault)
+    seed = random.randrange(10_000) if chosen.seed is None else chosen.seed
+    plan = plan_of(seed, chosen.seconds, chosen.fault)
     print(f"seed {seed}, {chosen.seconds:g} s, {len(plan)} faults")
-    outcome = run(seed, float(chosen.seconds), fault=chosen.fault, folder=chosen.folder)
+    outcome = run(seed, chosen.seconds, fault=chosen.fault, folder=chosen.folder)
     print(outcome.report())
     return 1 if outcome.findings.violations else 0
 

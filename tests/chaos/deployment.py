@@ -22,7 +22,7 @@ PREFIX: Final = "audit:"
 DEAD_AFTER_S: Final = 30
 ALERT_COOLDOWN_S: Final = 20
 _MARKET: Final = 60  # recorded tokens and some more
-# Small windows, small commits, figures that grow old and tokens that die while one looks.
+# Small windows and commits; figures go stale and tokens are removed within a short run.
 _AGGREGATOR: Final = {
     "WINDOW_MS": "150",
     "COMMIT_FIELDS": "300",
@@ -84,7 +84,7 @@ class Service:
             self.process = None
 
     def ended(self) -> int | None:
-        """Return the exit code of one that has ended although nobody killed it."""
+        """Return its exit code if it has ended by itself."""
         return None if self.process is None else self.process.poll()
 
     def lines(self) -> str:
@@ -94,7 +94,7 @@ class Service:
             return file.read()
 
     def leads(self) -> bool:
-        """Whether it is the aggregator that leads, by its own word."""
+        """Whether it is the aggregator that leads, by its log."""
         if self.process is None:
             return False
         words = [w for line in self.lines().splitlines() for w in _LEASE_WORDS if f'"{w}"' in line]

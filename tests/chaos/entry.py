@@ -1,7 +1,7 @@
 """A service of ours as a process whose clock can be set, and which may carry a deliberate fault.
 
 `python -m tests.chaos.entry --clock FILE [--fault NAME] SERVICE`: the file holds milliseconds that
-are added to the wall clock at each look at it. The monotonic clock stays as it is.
+are added to the wall clock each time it is read. The monotonic clock stays as it is.
 """
 
 from __future__ import annotations

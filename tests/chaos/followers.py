@@ -1,4 +1,4 @@
-"""Clients of the stream: the client that users have, and one that lives by the protocol's text."""
+"""Clients of the stream: the Python client, and one written from docs/STREAM.md alone."""
 
 from __future__ import annotations
 
@@ -71,14 +71,6 @@ class Follower:
             return
         rows, ids = dict(state.rows[topic]), list(state.ids.get(topic, ()))
         on.pending.add(epoch, version, lambda s: judge_topic(topic, s, rows, ids, on.findings))
-
-    def is_at(self, newest: State) -> bool:
-        """Whether it holds the newest state, in all topics."""
-        state = self.client.state
-        topics = [*self.client.topics, "tokens"]
-        return state.epoch == newest.epoch and state.versions == dict.fromkeys(
-            topics, newest.version
-        )
 
 
 def judge_topic(
@@ -172,4 +164,4 @@ class Program:
         if self._received[event] > 1:
             self.on.findings.wrong("a program gets each alert once", str(event))
         if not self.on.alerts.was(alert.key, alert.token_id, alert.after):
-            self.on.alerts.ask(alert.key, alert.token_id, alert.after)
+            self.on.alerts.expect(alert.key, alert.token_id, alert.after)

@@ -1,4 +1,4 @@
-"""The truth: every version, rebuilt from `state:log` and the channel by means of its own.
+"""Every version of the state, rebuilt from `state:log` and the channel.
 
 It shares no code with the product but the names of keys: a commit is applied, and a digest
 computed, as docs/DATA.md and docs/ARCHITECTURE.md say it.
@@ -45,7 +45,7 @@ Watcher = Callable[[State, State | None], None]
 
 
 class History:
-    """All states that were, newest last; `wrong` is where to report what cannot be."""
+    """The states that were committed, newest last; `wrong` reports a commit that breaks a rule."""
 
     def __init__(self, wrong: Callable[[str], None], now_s: Callable[[], float]) -> None:
         self._wrong, self._now_s = wrong, now_s
@@ -54,7 +54,7 @@ class History:
         self._seen: dict[tuple[str, int], bytes] = {}  # hash of the message that made it
         self.last: dict[str, int] = {}  # epoch → newest version; in the order of the epochs
         self.now: State | None = None
-        self.commits = self.logged = 0
+        self.commits = 0
         self.watchers: list[Watcher] = []
 
     def take(self, data: bytes) -> bool:

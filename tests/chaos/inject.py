@@ -1,4 +1,4 @@
-"""How each fault of a plan is brought about and taken back."""
+"""How each fault of a plan is caused and taken back."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ class Reading:
     findings: Findings
     history: History
     pending: Pending
-    excused: Callable[[str], bool]  # whether a failed request to this api is no wonder
+    excused: Callable[[str], bool]  # whether a request to this api may fail
 
 
 async def read_pages(apis: list[str], seed: int, on: Reading) -> None:

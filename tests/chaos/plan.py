@@ -40,11 +40,11 @@ class Kind(NamedTuple):
     amounts: tuple[int, ...] = (0,)
 
 
-_AGGREGATORS: Final = ("aggregator-0", "aggregator-1")
+AGGREGATORS: Final = ("aggregator-0", "aggregator-1")
 _APIS: Final = ("api-0", "api-1")
 _GATEWAYS: Final = ("ws-0", "ws-1")
 _FETCHERS: Final = ("fetcher-0", "fetcher-1")
-_SERVICES: Final = (*_AGGREGATORS, *_APIS, *_GATEWAYS, *_FETCHERS)
+_SERVICES: Final = (*AGGREGATORS, *_APIS, *_GATEWAYS, *_FETCHERS)
 LEADER: Final = "leader"  # the aggregator that leads when it happens
 
 KINDS: Final = {
@@ -96,19 +96,20 @@ def _fits(fault: Fault, plan: list[Fault]) -> bool:
     for other in plan:
         over_for = fault.at_s - (other.at_s + other.lasts_s)
         same = fault.target == other.target or {fault.kind, other.kind} <= _OF_THE_STORE
-        aggregators = _concerns(fault) and _concerns(other)
+        aggregators = _hits_aggregator(fault) and _hits_aggregator(other)
         if over_for < 1.0 and (same or aggregators):
             return False
         if over_for < APART_S and (
-            (fault.kind in LOSES and _concerns(other)) or (other.kind in LOSES and _concerns(fault))
+            (fault.kind in LOSES and _hits_aggregator(other))
+            or (other.kind in LOSES and _hits_aggregator(fault))
         ):
             return False
     return True
 
 
-def _concerns(fault: Fault) -> bool:
-    """Whether it ends or stops an aggregator, or its hearing."""
-    hearing = fault.kind in {"kill_clients", "tiny_buffers"}
-    return hearing or (
-        fault.kind in {"kill", "stop", "half_open"} and fault.target in {LEADER, *_AGGREGATORS}
+def _hits_aggregator(fault: Fault) -> bool:
+    """Whether it ends or stops an aggregator, or its subscription."""
+    subscriptions = fault.kind in {"kill_clients", "tiny_buffers"}
+    return subscriptions or (
+        fault.kind in {"kill", "stop", "half_open"} and fault.target in {LEADER, *AGGREGATORS}
     )

@@ -1,4 +1,4 @@
-"""Reads the store past everything that is audited: the log, the channel, rows, times to live."""
+"""Reads the store directly: the log, the channel, rows, times to live."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ _AGAIN_S: Final = 0.05
 _BATCH: Final = 500
 _SAMPLE: Final = 25  # rows that are compared with the history in one transaction
 _COMPARE_S: Final = 2.0
-# Keys that docs/DATA.md gives a life; all of these have a time to live.
-_MORTAL: Final = re.compile(
+# Keys that expire (docs/DATA.md): each has a time to live.
+_EXPIRING: Final = re.compile(
     r"ingest:(seen|rate):|view:|aggregator:lease|state:reverted|fetch:(job|bucket|hold):"
 )
 
@@ -89,7 +89,7 @@ class Recorder:
                 await asyncio.sleep(_COMPARE_S)
                 with contextlib.suppress(RedisError, OSError):
                     await self._compare_rows(client, dice)
-                    await self._compare_lives(client)
+                    await self._check_expiry(client)
         finally:
             await client.aclose()
 
@@ -126,12 +126,12 @@ class Recorder:
             if fields != true:
                 self._findings.wrong("the store holds what was committed", f"{at}: {ident}")
 
-    async def _compare_lives(self, client: Any) -> None:  # noqa: ANN401 - redis-py's types
+    async def _check_expiry(self, client: Any) -> None:  # noqa: ANN401 - redis-py's types
         self._cursor, found = await client.scan(
             self._cursor, match=f"{self.keys.prefix}*", count=400
         )
-        mortal = [k.decode() for k in found if _MORTAL.match(k.decode()[len(self.keys.prefix) :])]
-        for key in mortal:
-            self._findings.count("keys with a life")
-            if await client.pttl(key) == -1:  # -2: it has ended meanwhile
-                self._findings.wrong("every key that has a life ends", key)
+        names = [key.decode() for key in found]
+        for key in [n for n in names if _EXPIRING.match(n.removeprefix(self.keys.prefix))]:
+            self._findings.count("keys that expire")
+            if await client.pttl(key) == -1:  # -2: it has expired meanwhile
+                self._findings.wrong("every key that should expire has a time to live", key)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.plan import APART_S, KINDS, LOSES, make_plan
+from tests.chaos.plan import AGGREGATORS, APART_S, KINDS, LEADER, LOSES, make_plan
 from tests.testkit.process import ROOT, Process, kept_environ
 
 COMMAND = [sys.executable, "-m", "tests.chaos.auditor", "--seed", "15", "--seconds", "45"]
@@ -41,7 +41,7 @@ def test_a_store_loses_its_data_only_while_all_aggregators_know_them(seed: int) 
     plan = make_plan(seed, 1_800.0)
     losses = [fault for fault in plan if fault.kind in LOSES]
     ends = [
-        fault for fault in plan if fault.kind == "kill" and fault.target.startswith(("l", "agg"))
+        fault for fault in plan if fault.kind == "kill" and fault.target in {LEADER, *AGGREGATORS}
     ]
 
     assert losses

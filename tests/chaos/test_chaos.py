@@ -211,7 +211,7 @@ async def test_every_client_ends_equal_to_the_store_whatever_dies(
 async def test_no_alert_is_missed_or_repeated_while_gateways_die(
     private_server: Callable[..., EmbeddedServer], spawn_dexwire: Callable[..., Process]
 ) -> None:
-    """A writer in the aggregators' place: they tell no alert before a window has passed."""
+    """A writer in the aggregators' place: they report no alert before a window has passed."""
     server, keys = private_server(), Keys("chaos:")
     redis = open_redis(server.url)
     where = {"REDIS_URL": server.url, "REDIS_PREFIX": keys.prefix}

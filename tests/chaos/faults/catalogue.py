@@ -219,7 +219,7 @@ MISTAKES: Final = {
 
 
 def apply(name: str, service: str) -> None:
-    """Bring a fault about in this process, if it is one of this service."""
+    """Apply a fault to this process, if it is one of this service."""
     mistake = MISTAKES[name]
     if service in mistake.services:
         mistake.apply()
