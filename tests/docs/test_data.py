@@ -1,4 +1,4 @@
-"""docs/DATA.md tells every field and every Redis key, and nothing that is not there."""
+"""docs/DATA.md has every field and every Redis key, and nothing that is not there."""
 
 from __future__ import annotations
 

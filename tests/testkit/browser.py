@@ -61,7 +61,7 @@ class Watched:
     browser: Browser
     url: str
     complaints: list[str] = field(default_factory=list)
-    opened_s: float = 0.0  # from asking for the page to its first rows
+    opened_s: float = 0.0  # from the request for the page to its first rows
 
     @contextmanager
     def open(

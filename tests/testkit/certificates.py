@@ -29,13 +29,13 @@ class Authority:
         self.client, self.client_key = self._issue("client")
 
     def for_server(self) -> ssl.SSLContext:
-        """What a server shows."""
+        """Return the context of a server that presents its certificate."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(self.server, self.server_key)
         return context
 
     def for_client(self) -> ssl.SSLContext:
-        """What believes it, and nothing else."""
+        """Return the context of a client that trusts this authority alone."""
         return ssl.create_default_context(cafile=self.ca)
 
     def _issue(self, name: str) -> tuple[str, str]:

@@ -18,7 +18,7 @@ from tests.testkit.process import ROOT, Process, free_port, require, start_dexwi
 
 CADDYFILE: Final = ROOT / "deploy" / "Caddyfile"
 SECRET: Final = "0123456789abcdef0123456789abcdef"
-# Each test asks from an address of its own, so that nothing is left of what others did.
+# Each test has an address of its own: no limit has counted what other tests did.
 _ADDRESSES: Final = itertools.count(1)
 
 

@@ -18,7 +18,7 @@ def server_with_a_disk(folder: Path, socket: Path, **options: str) -> RedisServe
         "appendfsync": "everysec",
         **options,
     }
-    binary = str(_deaf_server(folder))
+    binary = str(_without_signals(folder))
     return RedisServer(folder, given, url=f"unix://{socket}", binary=binary)
 
 
@@ -45,8 +45,8 @@ def _limit(server: RedisServer, size: int) -> None:
         resource.prlimit(server.popen.pid, resource.RLIMIT_FSIZE, limits)
 
 
-def _deaf_server(folder: Path) -> Path:
-    """Return a server that gets an error, not a signal, when a file may not grow further."""
+def _without_signals(folder: Path) -> Path:
+    """Return a server that gets an error, no SIGXFSZ, when its file may not grow further."""
     folder.mkdir(parents=True, exist_ok=True)
     script = folder / "server"
     text = f'#!/bin/sh\ntrap "" XFSZ\nexec {server_binary()} "$@"\n'

@@ -7,7 +7,7 @@ import os
 import re
 import socket
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -59,7 +59,6 @@ class FuzzedServer:
     inputs: int = 0
     warm_kb: int = 0
     grown_kb: int = 0
-    _reported: int = field(default=0)
 
     def send(self, *parts: bytes) -> bytes:
         """Send an input; check that the service still answers, and note its memory."""

@@ -1,7 +1,7 @@
 """Upstream bodies and readings of one hostile token, fed the way the services feed them.
 
-A body goes through its source's normalizer, then as JSON through the aggregator's door, then into
-the merge: no shortcut that a real payload would not take.
+A body goes through its source's normalizer, then as JSON through the aggregator's intake, then
+into the merge: no shortcut that a real payload would not take.
 """
 
 from __future__ import annotations

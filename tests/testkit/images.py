@@ -45,7 +45,7 @@ class Internet:
         )
 
     def url(self, path: str, host: str = "cdn.example") -> str:
-        """An address of the web."""
+        """Return an address of this internet."""
         return f"https://{host}:{self.port}{path}"
 
     async def _resolve(self, host: str, _port: int) -> list[str]:
@@ -100,7 +100,7 @@ async def serve_images(
     """Run an image service without a socket."""
     redis = open_redis(settings.redis_url)
     images = build_images(settings, redis, network=network)
-    # A busy machine promises no time; tests of a deadline set it.
+    # A busy machine may be slow; tests of a deadline set their own.
     images.pictures._wait_s = images.workers._answer_s = PATIENCE_S
     await images.cache.open()
     transport = httpx.ASGITransport(

@@ -42,7 +42,8 @@ def require(tool: str, *, there: bool | None = None, by: str = "") -> str:
     """Return the path of a command that a test cannot do without.
 
     Skips the test where a developer does not have it, and says how to get it; fails where CI
-    promises it (`TEST_REQUIRE_TOOLS`). `there` tells what PATH cannot, `by` what brings it.
+    promises it (`TEST_REQUIRE_TOOLS`). `there` overrides the look-up in PATH, `by` names what
+    brings it.
     """
     path = shutil.which(tool)
     if there or (there is None and path):

@@ -132,7 +132,7 @@ class Play:
 
     # -- gateways ---------------------------------------------------------------------------------
     def follow(self) -> None:
-        """One gateway takes some messages, and tells everyone, perhaps only after the last."""
+        """One gateway takes some messages, and sends to all, perhaps only after the last."""
         gateway = self.dice.choice(self.gateways)
         for _ in range(self.dice.choice([1, 1, 1, 2, 20])):
             gateway.hear()
