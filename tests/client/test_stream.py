@@ -317,7 +317,7 @@ async def test_a_stream_that_nobody_holds_ends_by_itself() -> None:
             if isinstance(event, Snapshot):
                 break
         gc.collect()
-        await asyncio.wait_for(gone.wait(), 5)
+        assert await asyncio.wait_for(gone.wait(), 5)
 
 
 async def test_cancelling_a_consumer_leaves_the_stream_usable() -> None:
