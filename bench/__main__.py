@@ -1,10 +1,10 @@
 """Every benchmark with a figure to reach, one after the other: `make bench`.
 
 Each runs as `python -m bench.NAME` does by itself; what they print goes into docs/BENCHMARKS.md,
-with the machine, the versions, the date, and a table of what was to be reached and what was. Under
-15 minutes on two calm cores. `--large` runs what takes longer instead, 100,000 tokens and ten
-minutes of memory, and writes docs/BENCHMARKS_LARGE.md. A benchmark that fails is named, the others
-go on, and the command ends with 1.
+with the machine, the versions, the date, and a table of aims and measurements. Under 15 minutes on
+two calm cores. `--large` runs what takes longer instead, 100,000 tokens and ten minutes of memory,
+and writes docs/BENCHMARKS_LARGE.md. A benchmark that fails is named, the others go on, and the
+command ends with 1.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from bench.aims import table
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 DEADLINE_S: Final = 600.0  # of one benchmark
-# A benchmark may come twice, with other words; then its name is followed by a number.
+# A benchmark may run again with other arguments; then its name is followed by a number.
 PARTS: Final = {
     "aggregator": ("--tokens", "2000", "20000", "--passes", "3"),
     "discover": ("--tokens", "2000", "20000", "--seconds", "2", "--passes", "2"),
