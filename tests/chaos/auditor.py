@@ -14,7 +14,7 @@ import random
 import sys
 import tempfile
 import time
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Coroutine
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -250,7 +250,7 @@ class Auditor:
 
 
 @contextlib.asynccontextmanager
-async def _alongside(*jobs: Coroutine[Any, Any, None]) -> Any:  # noqa: ANN401 - a context
+async def _alongside(*jobs: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
     """Run these beside the block; one that fails ends it."""
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(job) for job in jobs]
