@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 
 from dexwire.stream.trending import PARTS, SCALES, fields_of, parts_of, score_of
 from shared.state.orders import Orders
+from tests.testkit.process import ROOT
 
+VECTORS = msgspec.json.decode((ROOT / "tests" / "vectors" / "trending.json").read_bytes())
 T0 = 1_790_000_000_000
 HOUR_MS = 3_600_000
 # A token that many people trade, three hours old.
@@ -139,6 +141,12 @@ def test_the_parts_of_one_token_as_the_document_has_them() -> None:
         "pace": 298,
         "age": -644,
     }
+
+
+def test_the_vectors_that_the_page_passes_too() -> None:
+    ranked_here = [{**each, "score": score_of(each["row"], each["window"])} for each in VECTORS]
+
+    assert ranked_here == VECTORS
 
 
 @pytest.mark.parametrize(
