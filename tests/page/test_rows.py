@@ -112,6 +112,8 @@ def test_columns_are_chosen_and_ordered_by_the_keyboard_and_stay_so(
         view.get_by_role("checkbox", name="Net buyers").check()
         until(lambda: cell(page, ident(304), "holders") == "1.23K")
         until(lambda: cell(page, ident(304), "net-buyers") == "\N{MINUS SIGN}12")
+        lefts = "[...document.querySelectorAll('.view .columns li')].map(e => e.offsetLeft)"
+        assert len(set(page.evaluate(lefts))) == 1  # one below another
         handle = view.get_by_role("button", name="Move Holders", exact=True)
         before = columns(page).index("holders")
         handle.press("ArrowUp")
