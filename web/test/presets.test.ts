@@ -46,6 +46,15 @@ test("those of the page are of the chain that is looked at, the user's own of th
   expect(isShown(BUILT_IN[1]!, queryOf(BUILT_IN[1]!, now))).toBe(true);
 });
 
+test("a preset of the list leaves the board's columns as they are, and one of the board the list's filters", () => {
+  const presets = new Presets();
+  presets.save("Mine", query("?view=board&new.chain=base"));
+  const chosen = { ...query("?min_volume=5"), columns: query("?view=board&curve.order=asc").columns };
+
+  expect(queryOf(BUILT_IN[1]!, { ...chosen, view: "board" }).columns).toEqual(chosen.columns);
+  expect(queryOf(presets.all.at(-1)!, chosen)).toMatchObject({ view: "board", filters: chosen.filters });
+});
+
 test("what was saved is there the next time, renamed and removed", () => {
   const presets = new Presets();
   presets.save("  One  ", query("?min_volume=1&token=solana:A"));

@@ -1,5 +1,5 @@
 /** Views that are one click or one key away: those that come with the page, and the user's own. */
-import { DEFAULTS, formatQuery, parseQuery, type Query } from "./query";
+import { DEFAULTS, formatQuery, parseQuery, remembered, type Query } from "./query";
 import { keep, kept } from "./store";
 
 /** A view by its address. `own`: this browser keeps it, and it can be renamed and removed. */
@@ -65,9 +65,10 @@ export class Presets {
   }
 }
 
-/** The query of a preset. Those of the page are of the chain that is looked at. */
-export function queryOf(preset: Preset, { chain, token }: Query): Query {
-  const query = parseQuery(preset.search);
+/** The query of a preset, shown after another. Those of the page are of the chain that is looked at. */
+export function queryOf(preset: Preset, before: Query): Query {
+  const { chain, token } = before;
+  const query = remembered(parseQuery(preset.search), before);
   return { ...query, token, chain: preset.own ? query.chain : chain };
 }
 
