@@ -116,7 +116,13 @@ def test_keys_walk_the_board_and_a_resting_pointer_holds_a_column(
         page.keyboard.press("/")
         page.keyboard.type("zz no such token")  # found in the list, back on the board
         page.wait_for_selector(".notice >> text=is called")
-        page.fill("input[type=search]", "")
+        search = page.get_by_label("Search all tokens")
+        search.blur()
+        page.keyboard.press("b")
+        page.wait_for_selector(".board")
+        search.fill("zz no such token either")  # from the board, while words are there already
+        page.wait_for_selector(".notice >> text=token either")
+        search.fill("")
         page.wait_for_selector(".board")
 
 

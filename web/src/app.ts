@@ -218,13 +218,14 @@ export class App {
   private sortFor(news: Partial<Query>): Partial<Query> {
     if (news.q === undefined || news.sort !== undefined) return {};
     const { q, sort, view } = this.state.query;
-    if (isSearch(q) === isSearch(news.q)) return {};
-    if (!isSearch(q)) {
+    if (isSearch(news.q)) {
+      if (view === "board" || !isSearch(q)) this.viewBefore = view;
+      if (isSearch(q)) return { view: "list" }; // what is found may be of no column
       this.sortBefore = sort;
-      this.viewBefore = view;
-      return { sort: usualSort(news.q), view: "list" }; // what is found may be of no column
+      return { sort: usualSort(news.q), view: "list" };
     }
-    return { sort: sort === "match" ? this.sortBefore : sort, view: this.viewBefore };
+    if (!isSearch(q)) return {};
+    return { sort: sort === "match" ? this.sortBefore : sort, view: view === "board" ? view : this.viewBefore };
   }
 
   reset(): void {
