@@ -158,21 +158,24 @@ def test_ages_under_an_hour_run_in_seconds(watched: Watched, stack: Demo) -> Non
         until(lambda: cell(page, ident(306), "age") != shown, 3)
 
 
-def test_an_image_covers_the_letters_and_a_missing_one_leaves_them(
+def test_an_image_covers_the_letters_a_missing_one_leaves_them_and_a_pending_one_comes_later(
     watched: Watched, stack: Demo
 ) -> None:
     image = {"image": "https://elsewhere.example/a.png"}
-    pictured = (signalled(307, **image), signalled(308, **image))
+    pictured = (signalled(number, **image) for number in (307, 308, 314))
     stack.ingest(*pictured, token(address(309), volume=TOP), ack=True)
     requested: list[str] = []
 
     def give(route: Route) -> None:
-        requested.append(route.request.url)
-        there = address(307) in route.request.url
-        if there:
-            route.fulfill(content_type="image/png", body=PIXEL)
-        else:
+        url = route.request.url
+        is_pending = address(314) in url and url not in requested
+        requested.append(url)
+        if is_pending:
+            route.fulfill(status=503)
+        elif address(308) in url:
             route.fulfill(status=404)
+        else:
+            route.fulfill(content_type="image/png", body=PIXEL)
 
     def configure(route: Route) -> None:
         route.fulfill(json=route.fetch().json() | {"images_url": "/pictures"})
@@ -192,8 +195,11 @@ def test_an_image_covers_the_letters_and_a_missing_one_leaves_them(
         boxes = [
             page.locator(avatar.format(ident(number))).evaluate(shape) for number in (307, 308, 309)
         ]
+        page.wait_for_selector(avatar.format(ident(314)) + "[data-image=true] img")
         assert heard(page)
-        watched.complaints = [each for each in watched.complaints if "404" not in each]
+        watched.complaints = [
+            each for each in watched.complaints if "404" not in each and "503" not in each
+        ]
 
     assert boxes[0] == boxes[1] == boxes[2]  # nothing moved
     mine = {url.rsplit("/pictures")[-1] for url in requested if "PageTest" in url}

@@ -8,9 +8,15 @@ export interface Avatar {
   update(row: Row, images: string | null): void;
 }
 
-const MISSING_MS = 300_000; // how long an image that could not be had is not requested again
-const MISSING_MAX = 2_000;
-const missing = new Map<string, number>(); // address → when
+// The first time the service may still be fetching an image (503 `pending`); then it is missing.
+const RETRY_MS = [2_500, 300_000] as const;
+const FAILED_MAX = 2_000;
+const failed = new Map<string, Failure>(); // by address
+
+interface Failure {
+  once: boolean; // so far: it is requested a second time
+  untilMs: number; // until then it is not requested
+}
 
 /**
  * Return the address of a row's image, on the image service: what the sources name is never
@@ -33,7 +39,13 @@ export function makeAvatar(): Avatar {
     image = null;
     delete node.dataset["image"];
     if (address === null) return;
-    image = node.appendChild(picture(address, (there) => (node.dataset["image"] = there)));
+    image = node.appendChild(picture(address, say, retry));
+  };
+  const say = (address: string, there: boolean): void => {
+    if (address === drawn) node.dataset["image"] = String(there);
+  };
+  const retry = (address: string): void => {
+    if (address === drawn && node.isConnected) show(address);
   };
   return {
     node,
@@ -43,33 +55,42 @@ export function makeAvatar(): Avatar {
       const address = imageAddress(row, images);
       if (address === drawn) return;
       drawn = address;
-      show(address !== null && isMissing(address) ? null : address);
+      show(address !== null && isFailed(address) ? null : address);
     },
   };
 }
 
 /** An image that takes no room of its own: it lies over the letters, and nothing moves. */
-function picture(address: string, say: (there: "true" | "false") => void): HTMLImageElement {
+function picture(
+  address: string,
+  say: (address: string, there: boolean) => void,
+  retry: (address: string) => void,
+): HTMLImageElement {
   const image = element("img", "", { alt: "", loading: "lazy", decoding: "async", draggable: "false" });
-  image.addEventListener("load", () => say("true"));
+  image.addEventListener("load", () => {
+    failed.delete(address);
+    say(address, true);
+  });
   image.addEventListener("error", () => {
-    say("false");
+    say(address, false);
     image.remove();
-    note(address);
+    if (noteFailure(address)) setTimeout(() => retry(address), RETRY_MS[0]);
   });
   image.src = address;
   return image;
 }
 
-function isMissing(address: string): boolean {
-  const since = missing.get(address);
-  if (since === undefined) return false;
-  if (Date.now() - since < MISSING_MS) return true;
-  missing.delete(address);
-  return false;
+function isFailed(address: string): boolean {
+  return Date.now() < (failed.get(address)?.untilMs ?? 0);
 }
 
-function note(address: string): void {
-  if (missing.size >= MISSING_MAX) missing.delete(missing.keys().next().value!);
-  missing.set(address, Date.now());
+/** Note that an image could not be had; return whether it is worth a second request. */
+function noteFailure(address: string): boolean {
+  const before = failed.get(address);
+  if (before !== undefined && Date.now() < before.untilMs) return before.once; // of another avatar
+  const once = !before?.once;
+  failed.delete(address);
+  if (failed.size >= FAILED_MAX) failed.delete(failed.keys().next().value!);
+  failed.set(address, { once, untilMs: Date.now() + RETRY_MS[once ? 0 : 1] });
+  return once;
 }
