@@ -11,7 +11,7 @@ import { curl } from "./model/curl";
 import { Feed } from "./model/feed";
 import { NO_LINE } from "./model/history";
 import { sourceLinks } from "./model/links";
-import { Market } from "./model/market";
+import { Market, type WordField } from "./model/market";
 import { Presets, queryOf, type Preset } from "./model/presets";
 import { columnQuery, DEFAULTS, formatQuery, isSearch, orderOf, parseQuery, remembered, usualSort, type Order, type Query } from "./model/query";
 import { Server } from "./model/server";
@@ -415,9 +415,14 @@ export class App {
     const { chains, health, query } = this.state;
     const counted = Object.keys(health?.chains ?? {});
     // Until the server has counted, those at hand: they stay where they are, also in a narrow list.
-    const rest = counted.length > 0 ? [] : [...chains, ...this.shownView.chains()];
+    const rest = counted.length > 0 ? [] : [...chains, ...this.shownView.words("chain")];
     const known = [...new Set([...counted, ...rest, ...(query.chain === "" ? [] : [query.chain])])];
     return known.join() === chains.join() ? chains : known;
+  }
+
+  /** Words to choose a filter's text from: those that rows at hand have. */
+  words(field: WordField): string[] {
+    return this.feed === null ? [] : this.shownView.words(field);
   }
 
   // -- rows -----------------------------------------------------------------------------------

@@ -98,7 +98,7 @@ beforeEach(() => {
   vi.stubGlobal("fetch", async (path: string) => {
     fetched.push(path);
     const ids = path.includes("graduated") ? ["g"] : path.includes("stage") ? ["c1", "c2"] : ["n"];
-    const tokens = ids.map((id) => ({ id, rv: 1, graduation_pct: 50, graduated_ms: 1, stage: path.includes("sort=graduated") ? "graduated" : "curve" }));
+    const tokens = ids.map((id) => ({ id, rv: 1, graduation_pct: 50, graduated_ms: 1, launchpad: "moonshot", stage: path.includes("sort=graduated") ? "graduated" : "curve" }));
     return new Response(JSON.stringify({ epoch: "e1", version: 1, as_of_ms: 1, tokens, total: tokens.length }));
   });
 });
@@ -122,6 +122,8 @@ test("its lists share one socket and the followed ids; nothing is requested once
   expect(lists.lists.curve.shown()).toEqual(["c2", "c1"]);
   expect(lists.lists.graduated.shown()).toEqual(["g"]);
   expect(socket.sent.filter(({ op }) => op === "watch").at(-1)!.ids!.toSorted()).toEqual(["c1", "c2", "g"]);
+
+  expect(lists.words("launchpad")).toEqual(["moonshot"]);
 
   lists.stop();
   fetched.length = 0;

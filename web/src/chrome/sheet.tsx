@@ -38,7 +38,6 @@ export function Sheet({ app, state, title, query, stages, onApply }: Props) {
   const range = (figure: (typeof FIGURES)[number]) => (
     <Range key={figure.name} figure={figure} window={window} filters={filters} refused={refused} onChange={change} />
   );
-  const known = (field: "launchpad" | "protocol") => app.market?.words(field) ?? [];
   return (
     <Dialog class="sheet" label={title} onClose={() => app.closeSheet()}>
       <form
@@ -112,7 +111,7 @@ export function Sheet({ app, state, title, query, stages, onApply }: Props) {
                   key={name}
                   label={name === "launchpad" ? "Launchpad" : "Exchange"}
                   value={filters[name]}
-                  known={known(name)}
+                  known={app.words(name)}
                   refused={refused === name}
                   onChange={(value) => change({ ...filters, [name]: value })}
                 />

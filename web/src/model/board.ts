@@ -2,7 +2,7 @@
 import type { Row } from "../client";
 import { COLUMNS, type ColumnKey } from "./columns";
 import type { Feed } from "./feed";
-import { Market, type MarketEvents } from "./market";
+import { Market, type MarketEvents, type WordField } from "./market";
 import type { Problem } from "./poller";
 import { columnQuery, type Query } from "./query";
 
@@ -56,8 +56,9 @@ export class Board {
     return undefined;
   }
 
-  chains(): string[] {
-    return COLUMNS.flatMap((key) => this.lists[key].chains());
+  /** Words of a field that rows at hand have, those of the first column first. */
+  words(field: WordField): string[] {
+    return [...new Set(COLUMNS.flatMap((key) => this.lists[key].words(field)))];
   }
 
   states(): Record<ColumnKey, ColumnState> {

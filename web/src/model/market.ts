@@ -17,6 +17,8 @@ export interface MarketEvents {
   onChange(): void;
 }
 
+export type WordField = "launchpad" | "protocol" | "chain";
+
 const ASK_EVERY_MS = 2_000; // how long a row that came to meet the limits may be missing
 const COUNT_EVERY_MS = 15_000; // how old the number of all tokens of a list may be
 const FIRST_ROWS = 100; // requested before the stream sends them all
@@ -159,18 +161,13 @@ export class Market {
     return this.frozen.movedRows(() => this.wanted());
   }
 
-  /** Chains of the rows at hand, the most frequent first. */
-  chains(): string[] {
-    return this.words("chain");
-  }
-
   /** How many tokens of the watchlist a query shows. */
   starredTotal(query: Query): number {
     return starredRows(this.starredRows(), query, this.now()).length;
   }
 
   /** Words of a field that rows at hand have, the most frequent first. */
-  words(field: "launchpad" | "protocol" | "chain"): string[] {
+  words(field: WordField): string[] {
     const counts = new Map<string, number>();
     for (const row of this.source().rows.values()) {
       const word = textOf(row, field);
