@@ -1,7 +1,8 @@
-import { useEffect, useRef } from "preact/hooks";
 import type { App } from "../app";
+import { closeAround, Dialog } from "./dialog";
 import { Legend } from "./legend";
 import type { ChromeState } from "./state";
+import { Palette } from "./view";
 
 const KEYS: [string, string][] = [
   ["j  k", "next and previous row"],
@@ -19,19 +20,11 @@ const KEYS: [string, string][] = [
 ];
 
 export function Help({ app, state }: { app: App; state: ChromeState }) {
-  const dialog = useRef<HTMLDialogElement>(null);
-  useEffect(() => dialog.current?.showModal(), []);
   return (
-    <dialog
-      ref={dialog}
-      class="help"
-      aria-label="Help"
-      onClose={() => app.state.panel === "help" && app.open("")}
-      onClick={(event) => event.target === dialog.current && dialog.current?.close()}
-    >
+    <Dialog class="help" label="Help" onClose={() => app.state.panel === "help" && app.open("")}>
       <header>
         <h2>Help</h2>
-        <button type="button" class="close" aria-label="Close the help" onClick={() => dialog.current?.close()}>
+        <button type="button" class="close" aria-label="Close the help" onClick={(event) => closeAround(event.currentTarget)}>
           ×
         </button>
       </header>
@@ -43,14 +36,7 @@ export function Help({ app, state }: { app: App; state: ChromeState }) {
           zero. Prices are those of the sources, not advice.
         </p>
       </section>
-      <label class="check">
-        <input
-          type="checkbox"
-          checked={state.palette === "safe"}
-          onChange={(event) => app.looks.setPalette(event.currentTarget.checked ? "safe" : "classic")}
-        />
-        Colours that differ without red and green
-      </label>
+      <Palette app={app} state={state} />
       <section class="keyboard">
         <h3>Keyboard</h3>
         <dl class="keys">
@@ -66,6 +52,6 @@ export function Help({ app, state }: { app: App; state: ChromeState }) {
           ))}
         </dl>
       </section>
-    </dialog>
+    </Dialog>
   );
 }

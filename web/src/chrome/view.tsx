@@ -57,15 +57,21 @@ function Colours({ app, state }: { app: App; state: ChromeState }) {
           </button>
         ))}
       </div>
-      <label class="check">
-        <input
-          type="checkbox"
-          checked={state.palette === "safe"}
-          onChange={(event) => app.looks.setPalette(event.currentTarget.checked ? "safe" : "classic")}
-        />
-        Colours that differ without red and green
-      </label>
+      <Palette app={app} state={state} />
     </section>
+  );
+}
+
+export function Palette({ app, state }: { app: App; state: ChromeState }) {
+  return (
+    <label class="check">
+      <input
+        type="checkbox"
+        checked={state.palette === "safe"}
+        onChange={(event) => app.looks.setPalette(event.currentTarget.checked ? "safe" : "classic")}
+      />
+      Colours that differ without red and green
+    </label>
   );
 }
 
