@@ -110,6 +110,8 @@ def test_keys_walk_the_board_and_a_resting_pointer_holds_a_column(
         until(lambda: page.evaluate("window.dexwire.board.lists.curve.isFrozen"))
         stack.ingest({**held, "graduation_pct": 97.0}, ack=True)
         page.wait_for_selector("#column-curve .moved >> text=moved")
+        page.hover("#column-curve .moved")  # it stays under the pointer, to be clicked
+        assert page.evaluate("window.dexwire.board.lists.curve.isFrozen")
         assert shown(page, "curve")[:2] == ids(94, 95)
         page.mouse.move(5, 5)
         until(lambda: shown(page, "curve")[:2] == ids(95, 94))

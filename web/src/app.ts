@@ -182,12 +182,7 @@ export class App {
         onOpen: (id) => this.openToken(id),
         onStar: (id) => this.star(id),
         onCopy: (id) => void this.copyAddress(id),
-        onHover: (resting) => {
-          if (this.state.paused) return;
-          if (resting) list()?.freeze();
-          else list()?.release();
-          this.changed();
-        },
+        onHover: (resting) => this.restColumn(key, resting),
       },
     );
     this.changed();
@@ -354,9 +349,18 @@ export class App {
 
   /** A pointer rests over the rows, or no longer does. */
   rest(resting: boolean): void {
+    this.restOver(this.market, resting);
+  }
+
+  /** A pointer rests over the cards of a column, or no longer does. */
+  restColumn(key: ColumnKey, resting: boolean): void {
+    this.restOver(this.board?.lists[key], resting);
+  }
+
+  private restOver(list: Market | null | undefined, resting: boolean): void {
     if (this.state.paused) return;
-    if (resting) this.market?.freeze();
-    else if (this.market?.isFrozen) this.market.release();
+    if (resting) list?.freeze();
+    else if (list?.isFrozen) list.release();
     this.changed();
   }
 

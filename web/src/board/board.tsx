@@ -116,7 +116,13 @@ function Column({ app, state, column, narrow }: ColumnProps) {
         <div class="place" ref={place} />
         <Empty app={app} column={column} list={list} />
         {list.frozen && (state.paused || list.moved > 0) && (
-          <button type="button" class="moved" title="Let the cards go where they belong" onClick={() => app.settleColumn(column)}>
+          <button
+            type="button"
+            class="moved"
+            title="Let the cards go where they belong"
+            onClick={() => app.settleColumn(column)}
+            onPointerLeave={() => app.restColumn(column, false)}
+          >
             {state.paused ? "Paused" : "Order held"} · {list.moved} moved
           </button>
         )}

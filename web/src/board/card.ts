@@ -8,6 +8,7 @@ import { figure, trend, type Cell, type Shown } from "../table/cells";
 import { chipPlace } from "../table/chipcells";
 import { markChips, percent, safetyChips, type Chip } from "../table/chips";
 import { element, setText, svg } from "../table/dom";
+import { makeStar } from "../table/row";
 
 export interface Card {
   node: HTMLElement;
@@ -51,7 +52,7 @@ function picture(root: HTMLElement, column: ColumnKey) {
   return {
     update(row: Row, shown: Shown) {
       avatar.update(row, shown.images);
-      const progress = row.stage === "graduated" ? 100 : row.stage === "completed" ? 100 : row.graduation_pct;
+      const progress = row.stage === "graduated" || row.stage === "completed" ? 100 : row.graduation_pct;
       const known = row.stage !== undefined && progress !== undefined;
       node.dataset["stage"] = row.stage ?? "";
       arc.setAttribute("stroke-dasharray", known ? `${Math.min(100, Math.max(0, progress))} 100` : "0 100");
@@ -75,17 +76,7 @@ function naming(root: HTMLElement, column: ColumnKey) {
   const chain = second.appendChild(element("span", "badge chain"));
   const drawMarks = chipPlace(second.appendChild(element("span", "marks")));
   const drawSafety = chipPlace(node.appendChild(element("span", "safety")));
-  const star = first.appendChild(
-    element("button", "star", {
-      type: "button",
-      tabindex: "-1",
-      "data-action": "star",
-      "aria-pressed": "false",
-      "aria-label": "On the watchlist",
-      title: "Watch this token",
-    }),
-  );
-  star.textContent = "★";
+  const star = first.appendChild(makeStar());
   return {
     star,
     age(row: Row, nowMs: number) {

@@ -6,8 +6,9 @@ import type { Row } from "../client";
 import type { ColumnKey } from "../model/columns";
 import type { Window } from "../model/figures";
 import { NO_LINE } from "../model/history";
-import type { Shown } from "../table/cells";
+import { lookOf, type Shown } from "../table/cells";
 import { element } from "../table/dom";
+import { listenToRows, type RowActions } from "../table/pointer";
 import { makeCard, type Card } from "./card";
 
 export interface CardSource {
@@ -25,13 +26,6 @@ export interface CardSource {
   images(): string | null;
 }
 
-export interface CardActions {
-  onOpen(id: string): void;
-  onStar(id: string): void;
-  onCopy(id: string): void;
-  onHover(resting: boolean): void;
-}
-
 const OVERSCAN = 4;
 const HEIGHT = 96; // until the style sheet is there
 
@@ -39,21 +33,21 @@ export class CardList {
   private readonly scroller: HTMLElement;
   private readonly body: HTMLElement;
   private readonly cards = new Map<string, Card>();
-  private known = new Set<string>(); // ids of the last drawing, to tell who is new
+  private known = new Set<string>(); // ids of the last drawing: others slide in
   private frame = 0;
   private readonly sizes = new ResizeObserver(() => this.invalidate());
 
   constructor(
     root: HTMLElement,
     private readonly source: CardSource,
-    private readonly actions: CardActions,
+    actions: RowActions,
   ) {
     this.scroller = element("div", "cards", { role: "grid", tabindex: "0", "aria-label": source.label, "aria-colcount": "1" });
     this.body = this.scroller.appendChild(element("div", "pile", { role: "rowgroup" }));
     root.append(this.scroller);
     this.scroller.addEventListener("scroll", () => this.invalidate(), { passive: true });
     this.sizes.observe(this.scroller);
-    this.listen();
+    listenToRows(this.body, actions);
   }
 
   /** Draw at the next frame. */
@@ -78,23 +72,6 @@ export class CardList {
     this.scroller.remove();
   }
 
-  private listen(): void {
-    this.body.addEventListener("click", (event) => {
-      const target = event.target as HTMLElement;
-      const id = target.closest<HTMLElement>("[data-id]")?.dataset["id"];
-      if (id === undefined) return;
-      const action = target.closest<HTMLElement>("[data-action]")?.dataset["action"];
-      if (action === "star") this.actions.onStar(id);
-      else if (action === "copy") this.actions.onCopy(id);
-      else this.actions.onOpen(id);
-    });
-    // A mouse that rests is about to click; a finger is not over anything.
-    this.body.addEventListener("pointerenter", (event) => {
-      if (event.pointerType === "mouse") this.actions.onHover(true);
-    });
-    this.body.addEventListener("pointerleave", () => this.actions.onHover(false));
-  }
-
   private height(): number {
     return Number.parseFloat(getComputedStyle(this.scroller).getPropertyValue("--card")) || HEIGHT;
   }
@@ -108,8 +85,9 @@ export class CardList {
     const inView = ids.slice(first, last);
     this.body.style.height = `${ids.length * height}px`;
     this.scroller.setAttribute("aria-rowcount", String(ids.length));
-    const shown = this.look();
-    inView.forEach((id, at) => this.drawCard(id, first + at, height, shown));
+    const shown = this.shown();
+    const look = lookOf(shown);
+    inView.forEach((id, at) => this.drawCard(id, first + at, height, shown, look));
     const kept = new Set(inView);
     for (const [id, { node }] of this.cards) {
       if (kept.has(id)) continue;
@@ -122,7 +100,7 @@ export class CardList {
     else this.scroller.setAttribute("aria-activedescendant", selected);
   }
 
-  private look(): Shown {
+  private shown(): Shown {
     return {
       window: this.source.window(),
       nowMs: this.source.now(),
@@ -133,7 +111,7 @@ export class CardList {
     };
   }
 
-  private drawCard(id: string, index: number, height: number, shown: Shown): void {
+  private drawCard(id: string, index: number, height: number, shown: Shown, look: string): void {
     const row = this.source.row(id);
     if (row === undefined) return;
     let card = this.cards.get(id);
@@ -156,7 +134,6 @@ export class CardList {
     classList.toggle("opened", this.source.open() === id);
     classList.toggle("left", !this.source.isListed(id));
     card.age(row, shown.nowMs);
-    const look = `${shown.window} ${[...shown.hiddenChips].join()} ${shown.images}`;
     if (card.row === row && card.look === look) return;
     classList.toggle("stale", row.stale === true);
     card.update(row, shown);

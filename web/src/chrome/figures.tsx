@@ -4,7 +4,7 @@ import type { Row } from "../client";
 import { WINDOWS } from "../client/messages";
 import * as format from "../format/number";
 import { markChips, percent } from "../table/chips";
-import { trend } from "../table/columns";
+import { trend } from "../table/cells";
 import { Chips } from "./chips";
 import { PriceLine } from "./line";
 

@@ -18,6 +18,11 @@ export interface Shown {
   links(row: Row): SourceLink[];
 }
 
+/** What cells are drawn by beside the row and the clock: where it differs, all are drawn again. */
+export function lookOf({ window, images, hiddenChips }: Shown): string {
+  return `${window} ${images} ${[...hiddenChips].join()}`;
+}
+
 /** One cell of one row; `update` writes only what differs. */
 export interface Cell {
   node: HTMLElement;

@@ -18,8 +18,6 @@ import {
 } from "./cells";
 import type { Sized } from "./layout";
 
-export { trend, type Cell, type Shown } from "./cells";
-
 export interface Column extends Sized, Choosable {
   name: string; // where the user chooses columns
   title(window: Window): string;

@@ -1,6 +1,7 @@
 /** A row of the list in the DOM: star, rank, and a cell of each column that is shown. */
 import type { Row } from "../client";
-import type { Cell, Column } from "./columns";
+import type { Cell } from "./cells";
+import type { Column } from "./columns";
 import { element } from "./dom";
 
 export interface DrawnRow {
@@ -18,17 +19,7 @@ let made = 0;
 export function makeRow(id: string, columns: readonly Column[], slots: readonly string[]): DrawnRow {
   const node = element("div", "row", { role: "row", "data-id": id, id: `row-${++made}` });
   const lead = node.appendChild(element("span", "cell lead", { role: "gridcell", "data-col": "rank" }));
-  const star = lead.appendChild(
-    element("button", "star", {
-      type: "button",
-      tabindex: "-1",
-      "data-action": "star",
-      "aria-pressed": "false",
-      "aria-label": "On the watchlist",
-      title: "Watch this token",
-    }),
-  );
-  star.textContent = "★";
+  const star = lead.appendChild(makeStar());
   const rank = lead.appendChild(element("span", "rank"));
   const cells = columns.map((column) => {
     const box = node.appendChild(element("span", column.numeric ? "cell numeric" : "cell", placed(column, slots, "gridcell")));
@@ -37,6 +28,20 @@ export function makeRow(id: string, columns: readonly Column[], slots: readonly 
     return cell;
   });
   return { node, rank, star, cells, row: undefined, top: -1, look: "" };
+}
+
+/** The button that puts a token on the watchlist. */
+export function makeStar(): HTMLButtonElement {
+  const star = element("button", "star", {
+    type: "button",
+    tabindex: "-1",
+    "data-action": "star",
+    "aria-pressed": "false",
+    "aria-label": "On the watchlist",
+    title: "Watch this token",
+  });
+  star.textContent = "★";
+  return star;
 }
 
 /** The attributes of a column's cell; a phone's figures have numbered places. */

@@ -14,11 +14,13 @@ import type { Choice } from "../model/choice";
 import type { Sparkline } from "../model/history";
 import type { SourceLink } from "../model/links";
 import { orderOf, type Query } from "../model/query";
+import { lookOf, type Shown } from "./cells";
 import { hasSafety } from "./chips";
-import { BY_KEY, TOKEN, WIDE, type Column, type Shown } from "./columns";
+import { BY_KEY, TOKEN, WIDE, type Column } from "./columns";
 import { element, setText } from "./dom";
 import { dragHeads, headCell, rankHead } from "./head";
 import { fit, fitPhone, tokenLeast, type Layout } from "./layout";
+import { listenToRows, type RowActions } from "./pointer";
 import { makeRow, type DrawnRow } from "./row";
 
 export interface TableSource {
@@ -38,13 +40,9 @@ export interface TableSource {
   images(): string | null;
 }
 
-export interface TableActions {
-  onOpen(id: string): void;
-  onStar(id: string): void;
-  onCopy(id: string): void;
+export interface TableActions extends RowActions {
   /** A click on a column's head; null: on that of the ranks. */
   onSort(column: Column | null): void;
-  onHover(resting: boolean): void;
   onPlace(column: string, target: string): void;
   /** Which columns there is room for now. */
   onColumns(keys: readonly string[]): void;
@@ -63,7 +61,7 @@ export class Table {
   private readonly body: HTMLElement;
   private readonly rows = new Map<string, DrawnRow>();
   private readonly virtual: Virtualizer<HTMLElement, HTMLElement>;
-  private known = new Set<string>(); // ids of the last drawing, to tell who is new
+  private known = new Set<string>(); // ids of the last drawing: others slide in
   private frame = 0;
   private redrawnAt = 0;
   private shape = "";
@@ -197,30 +195,12 @@ export class Table {
   }
 
   private listen(): void {
-    this.body.addEventListener("click", (event) => {
-      const target = event.target as HTMLElement;
-      const id = target.closest<HTMLElement>("[data-id]")?.dataset["id"];
-      if (id === undefined || target.closest("a") !== null) return;
-      const action = target.closest<HTMLElement>("[data-action]")?.dataset["action"];
-      if (action === "star") this.actions.onStar(id);
-      else if (action === "copy") this.actions.onCopy(id);
-      else this.actions.onOpen(id);
-    });
+    listenToRows(this.body, this.actions);
     this.head.addEventListener("click", (event) => {
       const key = (event.target as HTMLElement).closest<HTMLElement>("[data-sort]")?.dataset["sort"];
       if (key !== undefined) this.actions.onSort(BY_KEY.get(key) ?? null);
     });
     dragHeads(this.head, (column, target) => this.actions.onPlace(column, target));
-    // A mouse that rests is about to click; a finger is not over anything.
-    this.body.addEventListener("pointerenter", (event) => {
-      if (event.pointerType === "mouse") this.actions.onHover(true);
-    });
-    this.body.addEventListener("pointerleave", (event) => {
-      // The button that says what moved lies over the rows: it must not leave under the pointer.
-      const over = event.relatedTarget;
-      if (over instanceof Element && over.closest(".moved") !== null) return;
-      this.actions.onHover(false);
-    });
     new ResizeObserver(() => this.refit()).observe(this.scroller);
   }
 
@@ -254,7 +234,7 @@ export class Table {
       sparkline: (id) => this.source.sparkline(id),
       links: (row) => this.source.links(row),
     };
-    const look = `${shown.window} ${shown.images} ${[...shown.hiddenChips].join()}`;
+    const look = lookOf(shown);
     const all = Math.abs(nowMs - this.redrawnAt) > ALL_EVERY_MS;
     if (all) this.redrawnAt = nowMs;
     const inView = new Set<string>();
