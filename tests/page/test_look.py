@@ -1,4 +1,4 @@
-"""How the page looks at each width, and what it says to somebody who sees it for the first time."""
+"""How the page looks at each width, and what it says on a first visit."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ def opened_ids(page: Page) -> list[str]:
 @pytest.mark.alone
 def test_the_first_rows_are_there_within_two_seconds(watched: Watched) -> None:
     took_s = []
-    for _ in range(3):  # the machine is shared: the best opening tells what the page can do
+    for _ in range(3):  # the machine is shared: the best opening shows what the page can do
         with watched.open() as page:
             until(lambda page=page: phase(page) == "live")  # type: ignore[misc]
             assert page.inner_text(".demo").startswith("DEMO")
@@ -55,7 +55,7 @@ def test_an_ingested_price_changes_its_cell_within_half_a_second(
     with watched.open() as page:
         page.wait_for_selector(f'[data-id="{ident}"]')
         page.evaluate(NOTE_TEXTS, [ident, "price"])
-        for series in range(3):  # the machine is shared: the best series tells what the page can do
+        for series in range(3):  # the machine is shared: the best series shows what the page can do
             took_ms = [
                 post_and_see(page, stack, series * 10 + step) for step in (2.5, 9.5, 5.5, 7.5, 3.5)
             ]
@@ -301,7 +301,7 @@ def test_a_killed_gateway_is_reported_and_no_row_is_wrong_after_it(
         until(lambda: phase(page) == "reconnecting")
         until(lambda: phase(page) == "live", 20)
         compared = until(lambda: compare_with_the_store(page, stack))
-        watched.complaints = [  # the browser itself tells of the refused connection
+        watched.complaints = [  # the browser itself reports the refused connection
             each for each in watched.complaints if "WebSocket connection to" not in each
         ]
     print(f"{compared} rows compared after the gateway was killed")

@@ -79,7 +79,7 @@ def test_each_chip_says_in_words_what_is_known_and_that_the_rest_is_not(
         "freeze": "good: Freeze revoked: nobody can freeze what holders have",
         "verified": "good: Verified by a source that checks tokens",
         "stage": "plain: On the bonding curve of pump.fun, 63.4% of the way",
-        "boosted": "plain: Promoted: 30 boosts, paid for. That counts nothing for Trending",
+        "boosted": "plain: Promoted: 30 boosts, paid for. It does not count for Trending",
     }
     assert (bar, label) == ("63.4%", "On the bonding curve of pump.fun, 63.4% of the way")
     assert {kind: words.split(":")[0] for kind, words in unknown.items()} == dict.fromkeys(
@@ -229,7 +229,7 @@ def test_the_drawer_says_everything_in_words_and_where_links_lead(
         drawer.locator("[data-field=mint_revoked]").wait_for()
 
 
-def test_what_moved_is_said_under_a_resting_pointer_until_it_is_clicked(
+def test_what_moved_is_shown_under_a_resting_pointer_until_it_is_clicked(
     watched: Watched, stack: Demo
 ) -> None:
     numbers = (311, 312, 313)

@@ -178,8 +178,8 @@ def test_a_busy_server_is_reported_and_called_again_when_it_says(
         page.route("**/search?*", refuse)
         search(page, "zz no such thing")
         page.wait_for_selector(f".notice >> text={heading}")
-        assert "asks again by itself, in" in page.inner_text(".notice")
-        until(lambda: heard(page) and len(refused) >= 2)  # it asks again
+        assert "tries again by itself, in" in page.inner_text(".notice")
+        until(lambda: heard(page) and len(refused) >= 2)  # it tries again
         page.unroute("**/search?*")
         page.wait_for_selector(".notice >> text=is called")
         watched.complaints = [each for each in watched.complaints if str(status) not in each]

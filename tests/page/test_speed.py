@@ -136,7 +136,7 @@ def speed_stack() -> Iterator[str]:
 def test_2000_rows_with_1000_changes_a_second_are_drawn_at_55_frames(browser: Browser) -> None:
     with speed_stack() as url, Watched(browser, url).open("/?show=all") as page:
         until(lambda: page.evaluate("window.dexwire.market.shown().length") == ROWS)
-        # The machine is shared: the best round tells what the page can do. What it does itself
+        # The machine is shared: the best round shows what the page can do. What it does itself
         # takes a few ms of a frame's 16; the rest is the browser, painting without a GPU.
         rounds: list[tuple[float, float, float, float]] = [
             tuple(page.evaluate(MEASURE, MEASURED_S)) for _ in range(ROUNDS)

@@ -6,11 +6,11 @@ import { ALL_CHIPS, hasSafety, markChips, percent, safetyChips, type Chip } from
 const NOW = 1_790_000_000_000;
 const NONE = new Set<string>();
 const row = (news: Partial<Row>): Row => ({ id: "solana:A", token_ticker: "WIF", ...news });
-const said = ({ label, value, tone }: Chip) => [label, value, tone].filter(Boolean).join(" ");
+const summary = ({ label, value, tone }: Chip) => [label, value, tone].filter(Boolean).join(" ");
 const marks = (news: Partial<Row>) => markChips(row(news), NOW, NONE);
 
-test("what is not known of a token's safety is said to be unknown, never good", () => {
-  expect(safetyChips(row({}), NONE).map(said)).toEqual([
+test("what is not known of a token's safety is called unknown, never good", () => {
+  expect(safetyChips(row({}), NONE).map(summary)).toEqual([
     "top – unknown",
     "dev – unknown",
     "org – unknown",
@@ -24,7 +24,7 @@ test("a safe token and one that is not, in tones and in words", () => {
   const safe = { top_holders_pct: 12.34, dev_pct: 0, organic_score: 87.6, mint_revoked: true, freeze_revoked: true, verified: true };
   const unsafe = { top_holders_pct: 71, dev_pct: 10, organic_score: 9, mint_revoked: false, freeze_revoked: false, verified: false };
 
-  expect(safetyChips(row(safe), NONE).map(said)).toEqual([
+  expect(safetyChips(row(safe), NONE).map(summary)).toEqual([
     "top 12% good",
     "dev 0% good",
     "org 88 good",
@@ -32,7 +32,7 @@ test("a safe token and one that is not, in tones and in words", () => {
     "freeze good",
     "verified good",
   ]);
-  expect(safetyChips(row(unsafe), NONE).map(said)).toEqual([
+  expect(safetyChips(row(unsafe), NONE).map(summary)).toEqual([
     "top 71% bad",
     "dev 10% warn",
     "org 9 warn",
@@ -58,17 +58,17 @@ test.each([
 test("flags are chips, the worst first; what is not flagged has none", () => {
   const flags: Row["flags"] = ["boosted", "drained", "suspicious", "thin"];
 
-  expect(marks({}).map(said)).toEqual([]);
-  expect(marks({ flags, boosts: 30 }).map(said)).toEqual(["drained bad", "suspicious bad", "thin warn", "promoted plain"]);
-  expect(marks({ flags, boosts: 30 }).at(-1)!.words).toBe("Promoted: 30 boosts, paid for. That counts nothing for Trending");
+  expect(marks({}).map(summary)).toEqual([]);
+  expect(marks({ flags, boosts: 30 }).map(summary)).toEqual(["drained bad", "suspicious bad", "thin warn", "promoted plain"]);
+  expect(marks({ flags, boosts: 30 }).at(-1)!.words).toBe("Promoted: 30 boosts, paid for. It does not count for Trending");
 });
 
 test("a copy of a ticker is a warning, the first of its name is none", () => {
   const alike = { count: 3, oldest: false, most_liquid: false };
 
-  expect(marks({ same_ticker: alike, flags: ["copycat"] }).map(said)).toEqual(["one of 3 warn"]);
-  expect(marks({ same_ticker: { ...alike, oldest: true } }).map(said)).toEqual(["oldest of 3 plain"]);
-  expect(marks({ flags: ["copycat"] }).map(said)).toEqual(["copycat warn"]);
+  expect(marks({ same_ticker: alike, flags: ["copycat"] }).map(summary)).toEqual(["one of 3 warn"]);
+  expect(marks({ same_ticker: { ...alike, oldest: true } }).map(summary)).toEqual(["oldest of 3 plain"]);
+  expect(marks({ flags: ["copycat"] }).map(summary)).toEqual(["copycat warn"]);
 });
 
 test.each([
@@ -80,11 +80,11 @@ test.each([
 ])("the stage %o is drawn as %s", (news, text, progress) => {
   const [chip] = marks(news as Partial<Row>);
 
-  expect(said(chip!)).toBe(text);
+  expect(summary(chip!)).toBe(text);
   expect(chip!.progress).toBe(progress);
 });
 
-test("the graduation is said with its age", () => {
+test("the graduation is shown with its age", () => {
   const [chip] = marks({ stage: "graduated", launchpad: "pump.fun", graduated_ms: NOW - 127_000 });
 
   expect(chip!.words).toBe("Graduated from pump.fun 2m 07s ago: it trades in an open pool");

@@ -72,7 +72,7 @@ test("a page of another epoch begins nothing beside what is held", () => {
   expect(state.seed("list:volume:24h:desc:*:10", "e2", 5, [])).toBe(false);
 });
 
-test("a change of a row that is not held asks for all of the topic", () => {
+test("a change of a row that is not held requests all of the topic", () => {
   const state = new StreamState();
   state.receive({ t: "snap", k: "all", e: "e1", v: 5, rows: [] });
 

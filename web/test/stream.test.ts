@@ -83,7 +83,7 @@ test("it speaks the subprotocol and subscribes once it is open", () => {
   expect(phase()).toBe("live");
 });
 
-test("a lost connection is told at once and resumed from what is held", () => {
+test("a lost connection is reported at once and resumed from what is held", () => {
   start("all");
   last().open();
   last().say({ t: "snap", k: "all", e: "e1", v: 5, rows: [] });
@@ -108,7 +108,7 @@ test("three heartbeats of silence are a lost connection", () => {
   expect(Socket.all.length).toBe(2);
 });
 
-test("a gap is asked for once, however many frames follow it", () => {
+test("a gap is requested once, however many frames follow it", () => {
   start("all");
   last().open();
   last().say({ t: "snap", k: "all", e: "e1", v: 5, rows: [] });
@@ -118,7 +118,7 @@ test("a gap is asked for once, however many frames follow it", () => {
   expect(last().ops()).toEqual(["sub", "resume"]);
 });
 
-test("a gateway that says goodbye is come back to within the range it asked for", () => {
+test("after a goodbye the client comes back within the range of the gateway", () => {
   start("all");
   last().open();
   last().say({ t: "bye", why: "drain", retry_ms: [4_000, 5_000] });
@@ -130,7 +130,7 @@ test("a gateway that says goodbye is come back to within the range it asked for"
   expect(Socket.all.length).toBe(2);
 });
 
-test("what was refused for good is not asked again", () => {
+test("what was refused for good is not requested again", () => {
   start("all");
   last().lose(4504);
   vi.advanceTimersByTime(60_000);
@@ -139,7 +139,7 @@ test("what was refused for good is not asked again", () => {
   expect(phase()).toBe("refused");
 });
 
-test("a refused topic is told and forgotten", () => {
+test("a refused topic is reported and forgotten", () => {
   start("all", "nonsense");
   last().open();
   const asked = last().sent.find((message) => message["op"] === "sub")!;
@@ -162,7 +162,7 @@ test("a snapshot of an earlier watchlist is ignored until the edit is answered",
   expect([...stream.state.topics.get("tokens")!.rows.keys()]).toEqual(["solana:A"]);
 });
 
-test("an epoch that ended is told by the heartbeat and resumed from", () => {
+test("an epoch that ended is reported by the heartbeat and resumed from", () => {
   start("all");
   last().open();
   last().say({ t: "snap", k: "all", e: "e1", v: 5, rows: [] });

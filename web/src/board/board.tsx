@@ -3,10 +3,10 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import type { App } from "../app";
 import type { ColumnState } from "../model/board";
 import { COLUMN_STAGES, COLUMN_WORDS, COLUMNS, type ColumnKey } from "../model/columns";
-import { activeFilters, NO_FILTERS } from "../model/filters";
+import { activeFilters, isFiltering, NO_FILTERS } from "../model/filters";
 import { columnQuery } from "../model/query";
 import { chainName } from "../chrome/filters";
-import { explain } from "../chrome/notice";
+import { explain, Loading } from "../chrome/notice";
 import { trust, type ChromeState } from "../chrome/state";
 import { Active, Funnel } from "../chrome/views";
 import { SORT_WORDS } from "../chrome/words";
@@ -154,8 +154,8 @@ function Order({ app, state, column }: Omit<ColumnProps, "narrow">) {
       </select>
       <button
         type="button"
-        aria-label={falling ? "Greatest first; turn round" : "Least first; turn round"}
-        title={falling ? "Greatest first" : "Least first"}
+        aria-label={falling ? "Descending; reverse" : "Ascending; reverse"}
+        title={falling ? "Descending" : "Ascending"}
         onClick={() => app.askColumn(column, { order: falling ? "asc" : "desc" })}
       >
         {falling ? "↓" : "↑"}
@@ -180,21 +180,11 @@ function Empty({ app, column, list }: { app: App; column: ColumnKey; list: Colum
       </div>
     );
   }
-  if (!list.loaded) {
-    return (
-      <div class="notice" aria-busy="true">
-        <div class="skeleton" aria-label="Loading">
-          {Array.from({ length: 6 }, (_, index) => (
-            <i key={index} />
-          ))}
-        </div>
-      </div>
-    );
-  }
-  const filtered = activeFilters(app.state.query.columns[column].filters, "24h").length > 0;
+  if (!list.loaded) return <Loading rows={6} />;
+  const filtered = isFiltering(app.state.query.columns[column].filters);
   return (
     <div class="notice">
-      <b>{filtered ? "No token is within these filters" : NOTHING[column]}</b>
+      <b>{filtered ? "No token passes these filters" : NOTHING[column]}</b>
       {filtered && (
         <button type="button" onClick={() => app.askColumn(column, { filters: NO_FILTERS })}>
           Without filters

@@ -14,7 +14,6 @@ import type { ChromeState } from "./state";
 import { Why } from "./why";
 
 const AGAIN_MS = 5_000;
-const NONE: ReadonlySet<string> = new Set(); // here every chip is shown, also those that are switched off
 
 export function Drawer({ app, id, state }: { app: App; id: string; state: ChromeState }) {
   const [detail, setDetail] = useState<Detail | null>(null);
@@ -81,7 +80,7 @@ export function Drawer({ app, id, state }: { app: App; id: string; state: Chrome
         {row !== undefined && (
           <section>
             <h3>Safety and stage</h3>
-            <ChipsInWords chips={[...safetyChips(row, NONE), ...markChips(row, app.market?.now() ?? Date.now(), NONE)]} />
+            <ChipsInWords chips={[...safetyChips(row), ...markChips(row, app.market?.now() ?? Date.now())]} />
           </section>
         )}
         {row !== undefined && <Outwards row={row} />}

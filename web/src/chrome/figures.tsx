@@ -8,8 +8,6 @@ import { trend } from "../table/cells";
 import { Chips } from "./chips";
 import { PriceLine } from "./line";
 
-const NONE: ReadonlySet<string> = new Set(); // chips of every kind
-
 interface ByWindow {
   field: "price_change" | "volume" | "buy_volume" | "sell_volume" | "organic_volume" | "transactions" | "traders" | "net_buyers";
   name: string;
@@ -50,7 +48,7 @@ export function Figures({ app, row }: { app: App; row: Row }) {
         <span class="badge chain">{row.chain}</span>
         {row.protocol !== undefined && <span class="badge">{row.protocol}</span>}
         {row.stale === true && <span class="badge warn">stale</span>}
-        <Chips chips={markChips(row, app.market?.now() ?? Date.now(), NONE)} />
+        <Chips chips={markChips(row, app.market?.now() ?? Date.now())} />
         <button type="button" class="copy" title={`Copy ${address}`} onClick={() => void app.copyAddress(row.id)}>
           {address.slice(0, 6)}…{address.slice(-6)} <span class="hidden">: </span>
           <u>copy</u>

@@ -115,5 +115,5 @@ export function chainName(chain: string): string {
 /** Whether anything but the order is set. */
 export function isFiltered(query: Query): boolean {
   const { sort, window, order, depth, token } = query;
-  return formatQuery({ ...query }) !== formatQuery({ ...DEFAULTS, sort, window, order, depth, token });
+  return formatQuery(query) !== formatQuery({ ...DEFAULTS, sort, window, order, depth, token });
 }

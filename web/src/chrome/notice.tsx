@@ -13,7 +13,7 @@ export function Notice({ app, state }: { app: App; state: ChromeState }) {
   const { query, problem } = state;
   const silent = problem?.reason === NO_SOURCE || state.health?.reason === NO_SOURCE;
   if (state.shown > 0) {
-    if (silent) return <Strip heading={NOBODY} words="These figures are from before." />;
+    if (silent) return <Strip heading={NOBODY} words="These figures are old." />;
     if (problem === null) return null;
     return <Strip heading={heading(problem)} words={problem.retryAt === null ? problem.detail : again(problem)} />;
   }
@@ -28,17 +28,7 @@ export function Notice({ app, state }: { app: App; state: ChromeState }) {
   }
   if (silent) return <NoSource />;
   if (problem !== null) return <Trouble app={app} problem={problem} />;
-  if (!state.loaded) {
-    return (
-      <div class="notice" aria-busy="true">
-        <div class="skeleton" aria-label="Loading">
-          {Array.from({ length: 8 }, (_, index) => (
-            <i key={index} />
-          ))}
-        </div>
-      </div>
-    );
-  }
+  if (!state.loaded) return <Loading rows={8} />;
   if (query.starred && state.starredCount === 0) {
     return (
       <div class="notice">
@@ -54,7 +44,19 @@ export function Notice({ app, state }: { app: App; state: ChromeState }) {
   return (
     <div class="notice">
       <b>No tokens yet</b>
-      <p>The list fills as soon as a source answers; the dots above tell how each is doing.</p>
+      <p>The list fills as soon as a source answers; the dots above show how each is doing.</p>
+    </div>
+  );
+}
+
+export function Loading({ rows }: { rows: number }) {
+  return (
+    <div class="notice" aria-busy="true">
+      <div class="skeleton" aria-label="Loading">
+        {Array.from({ length: rows }, (_, index) => (
+          <i key={index} />
+        ))}
+      </div>
     </div>
   );
 }
@@ -66,9 +68,9 @@ function NothingFound({ app, state }: { app: App; state: ChromeState }) {
   const among = query.starred ? "on your watchlist" : known === undefined ? "here" : `among ${known.toLocaleString("en")} tokens`;
   return (
     <div class="notice">
-      <b>{isSearch(query.q) ? `Nothing ${among} is called “${query.q.trim()}”` : `No token ${among} is within these filters`}</b>
+      <b>{isSearch(query.q) ? `Nothing ${among} is called “${query.q.trim()}”` : `No token ${among} passes these filters`}</b>
       {isSearch(query.q) && <p>Search looks for a whole address, the beginning of a ticker, and beginnings of words of a name.</p>}
-      {isFiltering(query.filters) && <p>What is not known of a token is within no limit.</p>}
+      {isFiltering(query.filters) && <p>An unknown figure passes no limit.</p>}
       <span class="choices">
         {isFiltering(query.filters) && (
           <button type="button" onClick={() => app.ask({ filters: NO_FILTERS })}>
@@ -110,13 +112,13 @@ function NoSource() {
   return (
     <div class="notice" role="alert">
       <b>{NOBODY}</b>
-      <p>The list fills by itself as soon as a source answers; the dots above say how each is doing.</p>
+      <p>The list fills by itself as soon as a source answers; the dots above show how each is doing.</p>
       <p class="muted">`make demo` starts everything offline.</p>
     </div>
   );
 }
 
-/** The rows are of before: what is wrong now. */
+/** What is wrong, below rows that are old. */
 function Strip({ heading, words }: { heading: string; words: string }) {
   return (
     <p class="strip" role="alert">
@@ -140,5 +142,5 @@ function heading({ status, code, param }: Problem): string {
 
 function again({ retryAt }: Problem): string {
   const seconds = Math.max(1, Math.round(((retryAt ?? 0) - Date.now()) / 1_000));
-  return `The page asks again by itself, in ${seconds} s.`;
+  return `The page tries again by itself, in ${seconds} s.`;
 }

@@ -10,7 +10,7 @@ export function Outwards({ row }: { row: Row }) {
     <section class="outward">
       <h3>Elsewhere</h3>
       <Links links={markets} label="Explorer and trading" />
-      {own.length > 0 && <p class="muted">What the token’s makers name; nobody here has checked it:</p>}
+      {own.length > 0 && <p class="muted">Given by the token’s makers, not checked:</p>}
       <Links links={own} label="Pages of the token" />
     </section>
   );

@@ -3,7 +3,7 @@ import { useState } from "preact/hooks";
 import type { App } from "../app";
 import { SORTS, WINDOWS } from "../client/messages";
 import { FIGURES, type Figure } from "../model/figures";
-import { FACTS, FLAGS, NO_FILTERS, STAGES, STAGE_WORDS, type Filters, type Stage } from "../model/filters";
+import { MARKS, NO_FILTERS, STAGES, STAGE_WORDS, type Filters, type Stage } from "../model/filters";
 import { orderOf, type Order, type Query, type Window } from "../model/query";
 import { useCount, type Count } from "./counter";
 import { closeAround, Dialog } from "./dialog";
@@ -66,8 +66,8 @@ export function Sheet({ app, state, title, query, stages, onApply }: Props) {
               label="Order"
               value={draft.order}
               options={[
-                ["desc", "Greatest first"],
-                ["asc", "Least first"],
+                ["desc", "Descending"],
+                ["asc", "Ascending"],
               ]}
               onChange={(order) => setDraft({ ...draft, order: order as Query["order"] })}
             />
@@ -87,10 +87,10 @@ export function Sheet({ app, state, title, query, stages, onApply }: Props) {
           </section>
           <section>
             <h3>
-              Safety and quality <small>“No” passes what nobody knows</small>
+              Safety and quality <small>“No” includes unknown</small>
             </h3>
             <div class="choices">
-              {[...FACTS, ...FLAGS].map((mark) => (
+              {MARKS.map((mark) => (
                 <Choice key={mark} mark={mark} filters={filters} onChange={change} />
               ))}
             </div>

@@ -82,7 +82,7 @@ export function Active({ filters, window, refused, onChange, more = [] }: Active
         <li key={key}>
           <button
             type="button"
-            class="chip on"
+            class="chip"
             aria-label={`Remove the filter ${words}`}
             aria-invalid={params.includes(refused)}
             onClick={() => onChange(without)}
@@ -93,7 +93,7 @@ export function Active({ filters, window, refused, onChange, more = [] }: Active
       ))}
       {more.map(({ key, words, onRemove }) => (
         <li key={key}>
-          <button type="button" class="chip on" aria-label={`Remove the filter ${words}`} onClick={onRemove}>
+          <button type="button" class="chip" aria-label={`Remove the filter ${words}`} onClick={onRemove}>
             {words} <span aria-hidden="true">×</span>
           </button>
         </li>

@@ -10,6 +10,6 @@ export const SORT_WORDS: Readonly<Record<string, string>> = {
   holders: "Holders",
   organic_score: "Organic score",
   newest: "Newest",
-  graduation_pct: "On its curve",
+  graduation_pct: "Graduation %",
   graduated: "Graduated",
 };

@@ -96,7 +96,7 @@ export class StreamState {
     if (parts === null) return NONE;
     const changed = this.apply(frame.k, parts);
     if (changed === null) {
-      this.versions.delete(frame.k); // a change of a row that we do not have: ask for all of it
+      this.versions.delete(frame.k); // a change of a row that we do not have: request all of it
       return RESUME;
     }
     this.versions.set(frame.k, frame.v);

@@ -98,7 +98,7 @@ export class DiscoverStream {
   subscribe(...topics: string[]): void {
     const fresh = topics.filter((topic) => !this.wanted.has(topic));
     for (const topic of fresh) this.wanted.add(topic);
-    if (this.isOpen()) this.ask(fresh);
+    if (this.isOpen()) this.request(fresh);
   }
 
   unsubscribe(...topics: string[]): void {
@@ -126,7 +126,7 @@ export class DiscoverStream {
   // -- connection -----------------------------------------------------------------------------
   private connect(): void {
     clearTimeout(this.retry);
-    this.tell({ phase: this.failures === 0 ? "connecting" : "reconnecting", retryAt: null });
+    this.report({ phase: this.failures === 0 ? "connecting" : "reconnecting", retryAt: null });
     this.state.forgetParts();
     this.pending.clear();
     this.heardAt = performance.now();
@@ -136,7 +136,7 @@ export class DiscoverStream {
     try {
       socket = new WebSocket(this.url, SUBPROTOCOL);
     } catch (error) {
-      this.tell({ phase: "refused", reason: String(error) });
+      this.report({ phase: "refused", reason: String(error) });
       return;
     }
     this.socket = socket;
@@ -159,12 +159,12 @@ export class DiscoverStream {
     this.socket = null;
     if (this.closed) return;
     if (code >= FIRST_FINAL && code <= LAST_CODE) {
-      this.tell({ phase: "refused", reason: reason || `closed with ${code}` });
+      this.report({ phase: "refused", reason: reason || `closed with ${code}` });
       return;
     }
     this.failures += 1;
     const wait = this.waitMs();
-    this.tell({
+    this.report({
       phase: "reconnecting",
       reason: reason || (code === 1006 ? "no connection" : `closed with ${code}`),
       retryAt: Date.now() + wait,
@@ -218,8 +218,8 @@ export class DiscoverStream {
     this.send({ op: "ping", ts: Date.now() }, []);
   }
 
-  // -- asking ---------------------------------------------------------------------------------
-  /** Ask for everything after what is held, and for the whole of what is not. */
+  // -- requests -------------------------------------------------------------------------------
+  /** Request everything after what is held, and for the whole of what is not. */
   private resume(): void {
     const held: Record<string, number> = {};
     for (const [topic, version] of this.state.versions) {
@@ -236,7 +236,7 @@ export class DiscoverStream {
     if (this.watched.length > 0 && !(WATCHLIST in held)) this.watchTokens(this.watched);
   }
 
-  private ask(topics: string[]): void {
+  private request(topics: string[]): void {
     for (const topic of topics) {
       const version = this.state.versions.get(topic);
       const since = version === undefined ? {} : { since: { e: this.state.epoch, v: version } };
@@ -295,11 +295,11 @@ export class DiscoverStream {
     this.heartbeatMs = hello.hb_ms ?? HEARTBEAT_MS;
     this.failures = 0;
     this.bestRoundTripMs = Infinity;
-    this.tell({ phase: hello.st === "stale" ? "stale" : "live", reason: "", retryAt: null });
+    this.report({ phase: hello.st === "stale" ? "stale" : "live", reason: "", retryAt: null });
   }
 
   private onHeartbeat(beat: Beat): void {
-    this.tell({
+    this.report({
       phase: beat.st === undefined || beat.st === "live" ? "live" : "stale",
       ageMs: beat.age_ms ?? null,
       reason: "",
@@ -348,7 +348,7 @@ export class DiscoverStream {
     this.status = { ...this.status, latencyMs: smoothed };
   }
 
-  private tell(news: Partial<Status>): void {
+  private report(news: Partial<Status>): void {
     this.status = { ...this.status, ...news };
     this.handlers.onStatus?.(this.status);
   }

@@ -42,13 +42,17 @@ export function putColumns(params: URLSearchParams, columns: Columns): void {
   }
 }
 
+/** Read a chain of an address; "" is none, or none that can be. */
+export function parseChain(given: string | null): string {
+  return /^[a-z0-9_-]{1,32}$/.test(given ?? "") ? given! : "";
+}
+
 function parseColumn(given: URLSearchParams, key: ColumnKey): Column {
-  const chain = given.get(`${key}.chain`) ?? "";
   const filters = parseFilters(given, `${key}.`);
   return {
     sort: SORTS.find((sort) => sort === given.get(`${key}.sort`)) ?? USUAL[key].sort,
     order: given.get(`${key}.order`) === "asc" ? "asc" : "desc",
-    chain: /^[a-z0-9_-]{1,32}$/.test(chain) ? chain : "",
+    chain: parseChain(given.get(`${key}.chain`)),
     filters: COLUMN_STAGES[key] === null ? filters : { ...filters, stage: [] },
   };
 }

@@ -1,7 +1,5 @@
 /** A view as the command that requests it. Pure. */
-import { wanted, type Query } from "./query";
-
-const PAGE_MAX = 100; // rows that the server gives at once
+import { PAGE_MAX, wanted, type Query } from "./query";
 
 /** The request for the first page of a query. The watchlist is this browser's: its list is requested. */
 export function curl(origin: string, query: Query): string {

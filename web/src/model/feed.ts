@@ -1,6 +1,6 @@
 /**
  * The one connection to the gateway, shared by every list on the page: topics that several lists
- * want are followed once, and whoever joined hears of each. Also what the page knows of prices seen.
+ * want are followed once, and every list that joined is notified. It also keeps the prices seen.
  */
 import { DiscoverStream, type Occurrence, type Row, type Status, type TopicState } from "../client";
 import { ALERTS, WATCHLIST } from "../client/messages";
@@ -14,7 +14,7 @@ export interface FeedEvents {
   onAlerts(events: Occurrence[]): void;
 }
 
-/** A list that hears of topics. */
+/** A list that is notified of topics. */
 export interface FeedListener {
   onSnap(topic: string): void;
   onDiff(topic: string, state: TopicState, changed: string[]): void;

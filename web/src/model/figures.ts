@@ -37,7 +37,7 @@ const LIST = [
   { name: "dev_mints", title: "Dev’s tokens", unit: "count", group: "holders" },
   { name: "organic_score", title: "Organic score", unit: "score", group: "holders" },
   { name: "boosts", title: "Boosts", unit: "count", group: "holders" },
-  { name: "graduation_pct", title: "On its curve", unit: "percent", group: "stage" },
+  { name: "graduation_pct", title: "Graduation", unit: "percent", group: "stage" },
   { name: "graduated_minutes", title: "Graduated ago", unit: "minutes", group: "stage", since: "graduated_ms" },
 ] as const satisfies readonly Figure[];
 

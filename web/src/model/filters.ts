@@ -7,8 +7,8 @@ import { full } from "../format/number";
 import { FIGURES, limitWords, titleOf, valueOf, type Figure, type FigureName, type Window } from "./figures";
 
 export const STAGES = ["curve", "completed", "graduated"] as const;
-export const FLAGS = ["suspicious", "drained", "copycat", "mintable", "freezable", "boosted", "thin"] as const;
-export const FACTS = ["mint_revoked", "freeze_revoked", "verified"] as const;
+const FLAGS = ["suspicious", "drained", "copycat", "mintable", "freezable", "boosted", "thin"] as const;
+const FACTS = ["mint_revoked", "freeze_revoked", "verified"] as const;
 export const MARKS = [...FACTS, ...FLAGS] as const;
 export type Stage = (typeof STAGES)[number];
 export type Mark = (typeof MARKS)[number];

@@ -19,7 +19,7 @@ export interface MarketEvents {
 
 export type WordField = "launchpad" | "protocol" | "chain";
 
-const ASK_EVERY_MS = 2_000; // how long a row that came to meet the limits may be missing
+const POLL_EVERY_MS = 2_000; // how long a row that came to meet the limits may be missing
 const COUNT_EVERY_MS = 15_000; // how old the number of all tokens of a list may be
 const FIRST_ROWS = 100; // requested before the stream sends them all
 const TYPING_MS = 180; // a search is sent when the keys rest
@@ -28,7 +28,7 @@ export class Market {
   query: Query;
   /** Whether what is shown is of this query; before, rows at hand that pass it are. */
   loaded = false;
-  /** Why the server's word is missing or old, null while it is not. */
+  /** Why the server's answer is missing or old, null while it is not. */
   problem: Problem | null = null;
   updates = 0; // row changes received, for measurements
   private readonly poller: Poller;
@@ -182,7 +182,7 @@ export class Market {
     this.events.onChange();
   }
 
-  /** Tell the gateway which tokens to follow: those found, and those on the watchlist. */
+  /** Have the gateway follow these tokens: those found, and those on the watchlist. */
   watch(): void {
     this.feed.followed.only(this, this.running && this.topic === "" ? (this.answer?.byId.keys() ?? []) : []);
     this.reorder();
@@ -240,7 +240,7 @@ export class Market {
 
   private pageRequest(): PageRequest {
     const { path, rows } = wanted(this.query);
-    if (this.polling || this.topic === "") return { path, rows, everyMs: ASK_EVERY_MS };
+    if (this.polling || this.topic === "") return { path, rows, everyMs: POLL_EVERY_MS };
     return { path, rows: Math.min(FIRST_ROWS, rows), everyMs: null };
   }
 
@@ -258,7 +258,7 @@ export class Market {
 
   private onProblem(problem: Problem): void {
     this.problem = problem;
-    // A question that is wrong has no rows; one that was not answered keeps those it had.
+    // A request that is wrong has no rows; one that was not answered keeps those it had.
     if (problem.retryAt === null) {
       this.answer = null;
       this.interim = new Map();
@@ -317,7 +317,7 @@ export class Market {
     this.events.onChange();
   }
 
-  /** Ask for the list again and again while there is no stream to follow it over. */
+  /** Poll the list while there is no stream to follow it over. */
   private onPolling(polling: boolean): void {
     if (!this.running) return;
     if (!polling && this.loaded) this.problem = null;

@@ -1,4 +1,4 @@
-/** How long the page waits for a stream before it asks for its lists instead. */
+/** How long the page waits for a stream before it polls its lists instead. */
 import type { Status } from "../client";
 
 const PATIENCE_MS = 3_000; // without a stream for this long, the list is polled instead
@@ -6,7 +6,7 @@ const PATIENCE_MS = 3_000; // without a stream for this long, the list is polled
 export class Patience {
   private timer: ReturnType<typeof setTimeout> | undefined;
 
-  /** `poll` is called with whether to ask; often with what it was called with before. */
+  /** `poll` is called with whether to poll; often with the same as before. */
   constructor(private readonly poll: (polling: boolean) => void) {}
 
   take(status: Status): void {

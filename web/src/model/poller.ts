@@ -3,7 +3,7 @@
  * it cannot have them. The newest request is the only one: an earlier one is cancelled.
  */
 import type { Row } from "../client";
-import type { Wanted } from "./query";
+import { PAGE_MAX, type Wanted } from "./query";
 
 export interface Answer {
   epoch: string;
@@ -33,7 +33,6 @@ export interface PollerEvents {
   onProblem(problem: Problem, request: PageRequest): void;
 }
 
-const PAGE_MAX = 100; // rows in one answer
 const GIVEN_UP_MS = 8_000;
 const RETRY_MS = [1_000, 16_000] as const;
 
@@ -93,7 +92,7 @@ export class Poller {
   private next(request: PageRequest, afterMs: number): void {
     clearTimeout(this.timer);
     this.timer = setTimeout(() => {
-      this.overdue = isHidden(); // an answer now would be old when somebody looks
+      this.overdue = isHidden(); // an answer now would be old when the page is looked at
       if (!this.overdue) void this.run(request);
     }, afterMs);
   }

@@ -95,7 +95,7 @@ function read(): Preset[] {
   try {
     stored = JSON.parse(kept(KEY) ?? "[]");
   } catch {
-    return []; // somebody else's
+    return []; // not written by this page
   }
   if (!Array.isArray(stored)) return [];
   const found = new Map<string, Preset>();

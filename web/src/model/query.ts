@@ -1,7 +1,7 @@
 /** What the page shows, all of it in the address, so that a link or a reload shows the same. */
 
 import { ALL, ANY_CHAIN, NO_WINDOW, SORTS, WINDOWED, WINDOWS, type LIST_SIZES } from "../client/messages";
-import { COLUMN_STAGES, parseColumns, putColumns, USUAL, type Column, type ColumnKey, type Columns } from "./columns";
+import { COLUMN_STAGES, parseChain, parseColumns, putColumns, USUAL, type Column, type ColumnKey, type Columns } from "./columns";
 import type { Window } from "./figures";
 import { followsWindow, isFiltering, NO_FILTERS, parseFilters, putFilters, type Filters } from "./filters";
 
@@ -27,7 +27,7 @@ export interface Query {
 }
 
 export const Q_MAX = 200; // characters that the server takes
-const PAGE_MAX = 100; // rows that the server gives at once
+export const PAGE_MAX = 100; // rows that the server gives at once
 const FOUND_MAX = 300; // rows of a search in an order of its own; the gateway follows 500 ids
 
 export const COLUMN_DEPTH = "50" satisfies Depth;
@@ -60,7 +60,7 @@ export function parseQuery(search: string): Query {
     sort: oneOf(SORTS, given.get("sort"), usualSort(q)),
     window: oneOf(WINDOWS, given.get("window"), DEFAULTS.window),
     order: oneOf(["desc", "asc"] as const, given.get("order"), DEFAULTS.order),
-    chain: /^[a-z0-9_-]{1,32}$/.test(given.get("chain") ?? "") ? given.get("chain")! : "",
+    chain: parseChain(given.get("chain")),
     depth: oneOf(DEPTHS, given.get("show"), DEFAULTS.depth),
     q,
     filters: parseFilters(given),

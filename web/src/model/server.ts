@@ -27,7 +27,7 @@ export class Server {
     }
   }
 
-  /** Read the health again and again, while somebody looks. */
+  /** Read the health again and again, while the page is visible. */
   async watchHealth(): Promise<void> {
     for (;;) {
       if (!document.hidden) {

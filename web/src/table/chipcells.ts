@@ -7,12 +7,12 @@ const CLOSED = "M3 5.5h6v5H3zM4.3 5.5V3.8a1.7 1.7 0 0 1 3.4 0v1.7";
 const OPEN = "M3 5.5h6v5H3zM4.3 5.5V3.3a1.7 1.7 0 0 1 3.3-.6";
 const TICK = "M2.5 6.5 5 9l4.5-5.5";
 const CROSS = "M3.2 3.2l5.6 5.6M8.8 3.2 3.2 8.8";
-const ASKED = "M4.2 4.2a1.8 1.8 0 1 1 2.6 1.7c-.5.3-.8.6-.8 1.2M6 9.3v.1";
+const QUESTION = "M4.2 4.2a1.8 1.8 0 1 1 2.6 1.7c-.5.3-.8.6-.8 1.2M6 9.3v.1";
 
 /** The sign of a chip that has no figure, so that colour is not all that says it. */
 function sign({ kind, tone }: Chip): string {
-  if (kind === "mint" || kind === "freeze") return tone === "good" ? CLOSED : tone === "bad" ? OPEN : ASKED;
-  if (kind === "verified") return tone === "good" ? TICK : tone === "unknown" ? ASKED : CROSS;
+  if (kind === "mint" || kind === "freeze") return tone === "good" ? CLOSED : tone === "bad" ? OPEN : QUESTION;
+  if (kind === "verified") return tone === "good" ? TICK : tone === "unknown" ? QUESTION : CROSS;
   return "";
 }
 

@@ -1,6 +1,6 @@
 /** What is known of a token's safety, quality and stage, as chips: what each says, and in which words. Pure. */
 import type { Row } from "../client";
-import { age } from "../format/number";
+import { age, UNKNOWN } from "../format/number";
 import { copies } from "../model/copies";
 
 /** Kinds of chips, each with its switch. */
@@ -34,21 +34,21 @@ export interface Chip {
   progress?: number; // 0 to 100
 }
 
-const UNKNOWN = "–";
+const NONE: ReadonlySet<string> = new Set(); // every chip is shown
 // Up to here a share counts as good, up to there as doubtful; percent of the supply.
 const TOP_PCT = [25, 50] as const;
 const DEV_PCT = [5, 15] as const;
 const ORGANIC = [30, 70] as const; // of 100: below the first doubtful, from the second on good
 
 /** The chips that every row has, known or not: they stand below each other in the list. */
-export function safetyChips(row: Row, hidden: ReadonlySet<string>): Chip[] {
+export function safetyChips(row: Row, hidden = NONE): Chip[] {
   return [top(row), dev(row), organic(row), mint(row), freeze(row), verified(row)].filter(
     ({ kind }) => !hidden.has(kind),
   );
 }
 
 /** The chips of what only some tokens are, what matters most first. */
-export function markChips(row: Row, nowMs: number, hidden: ReadonlySet<string>): Chip[] {
+export function markChips(row: Row, nowMs: number, hidden = NONE): Chip[] {
   const found = [flagged(row, "drained"), flagged(row, "suspicious"), copycat(row), flagged(row, "thin")];
   const all = [...found, stage(row, nowMs), original(row), boosted(row)];
   return all.filter((chip) => chip !== null).filter(({ kind }) => !hidden.has(kind));
@@ -105,7 +105,7 @@ function organic({ organic_score: score }: Row): Chip {
 
 const FLAGS = {
   drained: { tone: "bad", words: "Drained: less than 1 USD of liquidity is left" },
-  suspicious: { tone: "bad", words: "Suspicious: a source warns of this token" },
+  suspicious: { tone: "bad", words: "Suspicious: a source warns about this token" },
   thin: { tone: "warn", words: "Thin: the price is of a pool that hardly trades or holds little" },
 } as const;
 
@@ -154,7 +154,7 @@ function stage(row: Row, nowMs: number): Chip | null {
 function boosted({ flags, boosts }: Row): Chip | null {
   if (!flags?.includes("boosted") && !(boosts! > 0)) return null;
   const many = boosts === undefined ? "boosted" : boosts === 1 ? "one boost" : `${boosts.toLocaleString("en")} boosts`;
-  const words = `Promoted: ${many}, paid for. That counts nothing for Trending`;
+  const words = `Promoted: ${many}, paid for. It does not count for Trending`;
   return { kind: "boosted", label: "promoted", value: "", tone: "plain", words };
 }
 
