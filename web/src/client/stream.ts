@@ -219,7 +219,7 @@ export class DiscoverStream {
   }
 
   // -- requests -------------------------------------------------------------------------------
-  /** Request everything after what is held, and for the whole of what is not. */
+  /** Request everything after what is held, and the whole of what is not. */
   private resume(): void {
     const held: Record<string, number> = {};
     for (const [topic, version] of this.state.versions) {
