@@ -210,7 +210,7 @@ def test_an_image_covers_the_letters_a_missing_one_leaves_them_and_a_pending_one
 def test_the_drawer_says_everything_in_words_and_where_links_lead(
     watched: Watched, stack: Demo
 ) -> None:
-    stack.ingest(signalled(310), ack=True)
+    stack.ingest(signalled(310, image="https://example.org/a.png"), ack=True)
     with watched.open(f"/?token={ident(310)}") as page:
         drawer = page.get_by_role("complementary", name="Details of")
         drawer.get_by_text("Mintable: an authority can still make more").wait_for()
@@ -227,6 +227,7 @@ def test_the_drawer_says_everything_in_words_and_where_links_lead(
         assert {link.get_attribute("rel") for link in links} == {"noopener noreferrer"}
         drawer.locator("[data-field=top_holders_pct]").wait_for()
         drawer.locator("[data-field=mint_revoked]").wait_for()
+        drawer.locator("[data-field=image]").wait_for(state="attached")  # below "more fields"
 
 
 def test_what_moved_is_shown_under_a_resting_pointer_until_it_is_clicked(

@@ -115,7 +115,7 @@ export class App {
       {
         query: () => this.state.query,
         shown: () => this.market?.shown() ?? [],
-        now: () => this.market?.now() ?? Date.now(),
+        now: () => this.now(),
         row: (id) => this.market?.row(id),
         isListed: (id) => this.market?.isListed(id) ?? false,
         isStarred: (id) => this.starred.values.has(id),
@@ -153,6 +153,11 @@ export class App {
     });
   }
 
+  /** The server's clock (ms), as well as it is known here. */
+  now(): number {
+    return this.market?.now() ?? Date.now();
+  }
+
   /** Where images of tokens are, as an address of its own; null: there are none. */
   get images(): string | null {
     const base = this.state.config?.images_url ?? null;
@@ -169,7 +174,7 @@ export class App {
         column: key,
         window: () => this.state.query.window,
         shown: () => list()?.shown() ?? [],
-        now: () => this.market?.now() ?? Date.now(),
+        now: () => this.now(),
         row: (id) => list()?.row(id),
         isListed: (id) => list()?.isListed(id) ?? false,
         isStarred: (id) => this.starred.values.has(id),

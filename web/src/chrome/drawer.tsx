@@ -80,7 +80,7 @@ export function Drawer({ app, id, state }: { app: App; id: string; state: Chrome
         {row !== undefined && (
           <section>
             <h3>Safety and stage</h3>
-            <ChipsInWords chips={[...safetyChips(row), ...markChips(row, app.market?.now() ?? Date.now())]} />
+            <ChipsInWords chips={[...safetyChips(row), ...markChips(row, app.now())]} />
           </section>
         )}
         {row !== undefined && <Outwards row={row} />}

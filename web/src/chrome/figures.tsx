@@ -48,7 +48,7 @@ export function Figures({ app, row }: { app: App; row: Row }) {
         <span class="badge chain">{row.chain}</span>
         {row.protocol !== undefined && <span class="badge">{row.protocol}</span>}
         {row.stale === true && <span class="badge warn">stale</span>}
-        <Chips chips={markChips(row, app.market?.now() ?? Date.now())} />
+        <Chips chips={markChips(row, app.now())} />
         <button type="button" class="copy" title={`Copy ${address}`} onClick={() => void app.copyAddress(row.id)}>
           {address.slice(0, 6)}…{address.slice(-6)} <span class="hidden">: </span>
           <u>copy</u>
@@ -95,7 +95,7 @@ export function Figures({ app, row }: { app: App; row: Row }) {
         <Stat name="Holders" value={format.count(row.holders)} full={row.holders} />
         <Stat name="Buys 24h" value={format.count(row.buys_24h)} full={row.buys_24h} />
         <Stat name="Sells 24h" value={format.count(row.sells_24h)} full={row.sells_24h} />
-        <Stat name="Age" value={format.age(row.created_ms === undefined ? undefined : Date.now() - row.created_ms)} />
+        <Stat name="Age" value={format.age(row.created_ms === undefined ? undefined : app.now() - row.created_ms)} />
         <Stat name="Pools" value={format.count(row.pool_count)} full={row.pool_count} />
         <Stat name="Top holders" value={percent(row.top_holders_pct)} full={row.top_holders_pct} />
         <Stat name="Dev" value={percent(row.dev_pct)} full={row.dev_pct} />
