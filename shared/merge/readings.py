@@ -36,6 +36,7 @@ Value: TypeAlias = Scalar | dict[str, str]  # links by kind
 # No token on a decentralised exchange is older than Ethereum's first block (2015-07-30). What is
 # below is a time in seconds, or nonsense.
 FIRST_BLOCK_MS: Final = 1_438_269_973_000
+CLOCK_SKEW_MS: Final = 5_000  # by how much the clocks of a producer and ours may differ
 # Known liquidity below this (USD) makes a pool dead: it sets nothing and adds nothing.
 DEAD_LIQUIDITY: Final = 1.0
 
@@ -82,6 +83,7 @@ class SourceReading(Struct, frozen=True, omit_defaults=True, gc=False):
 
 
 T = TypeVar("T", bound=Struct)
+U = TypeVar("U")
 _EMPTY: Final = SourceReading()
 _GIVEN: Final = slice(len(Seen.__struct_fields__), len(Figures.__struct_fields__))
 _SIGNALS: Final = frozenset(SIGNAL_FIELDS)
@@ -98,9 +100,10 @@ _value_encoder: Final = msgspec.json.Encoder(order="deterministic")
 def decode_reading(raw: bytes | Raw, received_ms: int) -> Reading:
     """Return one token of a batch, strictly checked and in canonical form.
 
-    A time of observation in the future becomes `received_ms`; a time of creation or graduation in
-    the future is not known. A pool whose address cannot be one is left out; of a pool that is there
-    twice the deeper is kept. Raises ReadingError: `malformed` (not JSON), `invalid` (type or
+    A time of observation in the future becomes `received_ms`. A time of creation or graduation in
+    the future is not known; when clocks may differ by so much, it is that of the observation. A
+    pool whose address cannot be one is left out; of a pool that is there twice the deeper is kept.
+    Raises ReadingError: `malformed` (not JSON), `invalid` (type or
     range), `chain`, `address`.
     """
     try:
@@ -116,24 +119,38 @@ def decode_reading(raw: bytes | Raw, received_ms: int) -> Reading:
     if address is None:
         raise ReadingError("address", repr(reading.token_address[:64]))
     reading = _without_negative_zero(reading)
-    created_ms, graduated_ms = reading.created_ms, reading.graduated_ms
-    if isinstance(created_ms, int) and created_ms > received_ms:
-        created_ms = UNSET
-    if isinstance(graduated_ms, int) and graduated_ms > received_ms:
-        graduated_ms = UNSET
+    observed_ms = min(reading.observed_ms, received_ms)
     return replace(
         reading,
         chain=chain,
         token_address=address,
-        observed_ms=min(reading.observed_ms, received_ms),
-        created_ms=created_ms,
-        graduated_ms=graduated_ms,
-        pools=_canonical_pools(chain, reading.pools, received_ms) if reading.pools else (),
+        observed_ms=observed_ms,
+        created_ms=_past(reading.created_ms, observed_ms, received_ms, UNSET),
+        graduated_ms=_past(reading.graduated_ms, observed_ms, received_ms, UNSET),
+        pools=(
+            _canonical_pools(chain, reading.pools, observed_ms, received_ms)
+            if reading.pools
+            else ()
+        ),
     )
 
 
+def _past(
+    time_ms: int | U | None, observed_ms: int, received_ms: int, unknown: U
+) -> int | U | None:
+    """Return a time that is not in the future; otherwise `unknown`.
+
+    A token that was made a moment ago is often read by a clock that is a little ahead.
+    """
+    if not isinstance(time_ms, int):
+        return time_ms
+    if observed_ms < time_ms <= observed_ms + CLOCK_SKEW_MS:
+        return observed_ms
+    return time_ms if time_ms <= received_ms else unknown
+
+
 def _canonical_pools(
-    chain: str, pools: tuple[PoolReading, ...], received_ms: int
+    chain: str, pools: tuple[PoolReading, ...], observed_ms: int, received_ms: int
 ) -> tuple[PoolReading, ...]:
     """Return the pools with canonical addresses, each address once."""
     kept: dict[str, PoolReading] = {}
@@ -144,8 +161,9 @@ def _canonical_pools(
         pool = _without_negative_zero(given)
         if address != pool.pool_address:
             pool = replace(pool, pool_address=address)
-        if pool.created_ms is not None and pool.created_ms > received_ms:
-            pool = replace(pool, created_ms=None)
+        created_ms = _past(pool.created_ms, observed_ms, received_ms, None)
+        if created_ms != pool.created_ms:
+            pool = replace(pool, created_ms=created_ms)
         held = kept.get(address)
         if held is None or _pool_key(pool) > _pool_key(held):
             kept[address] = pool

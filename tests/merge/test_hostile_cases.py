@@ -252,7 +252,7 @@ VALUES = [
         buys_24h=None,
         sells_24h=1,
     ),
-    case("a creation in the future is none", dex(pair(pairCreatedAt=T0 + 1)), created_ms=None),
+    case("a creation in the future is none", dex(pair(pairCreatedAt=T0 + 6_000)), created_ms=None),
     case(
         "a creation in seconds is not believed",
         dex(pair(pairCreatedAt=T0 // 1000)),

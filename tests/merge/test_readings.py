@@ -70,10 +70,31 @@ def test_a_time_in_the_future_becomes_the_time_of_receipt() -> None:
 
 def test_a_creation_in_the_future_is_not_known() -> None:
     decoded = decode_reading(
-        raw(created_ms=T0 + 1, pools=[{"pool_address": "Pool1", "created_ms": T0 + 1}]), T0
+        raw(
+            created_ms=T0 + 5_001,
+            graduated_ms=T0 + 5_001,
+            pools=[{"pool_address": "Pool1", "created_ms": T0 + 5_001}],
+        ),
+        T0,
     )
-    assert decoded.created_ms is UNSET
+    assert (decoded.created_ms, decoded.graduated_ms) == (UNSET, UNSET)
     assert decoded.pools[0].created_ms is None
+
+
+@pytest.mark.parametrize("observed_ms", [T0, T0 - 3])
+def test_clocks_may_differ_by_seconds_without_the_loss_of_a_creation(observed_ms: int) -> None:
+    ahead_ms = observed_ms + 5_000
+    decoded = decode_reading(
+        raw(
+            observed_ms=observed_ms,
+            created_ms=ahead_ms,
+            graduated_ms=ahead_ms,
+            pools=[{"pool_address": "Pool1", "created_ms": ahead_ms}],
+        ),
+        T0,
+    )
+    assert (decoded.created_ms, decoded.graduated_ms) == (observed_ms, observed_ms)
+    assert decoded.pools[0].created_ms == observed_ms
 
 
 def test_a_negative_zero_becomes_zero() -> None:
