@@ -21,7 +21,8 @@ from bench.figures import note
 from dexwire.stream.figures import AGES, FACTS, FIGURES, FLAGS, MARKS, STAGES, WINDOWED_FIGURES
 from dexwire.stream.topics import WINDOWS
 from services.api.discover.lists import order_of
-from services.api.discover.pages import encode_page, slice_order
+from services.api.discover.page import encode_page
+from services.api.discover.pages import slice_order
 from services.api.discover.query import parse_discover
 from services.api.live import Live
 from services.api.search.endpoint import hits

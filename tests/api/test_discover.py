@@ -170,7 +170,7 @@ async def test_a_foreign_origin_gets_nothing(writer: Writer, start: Start) -> No
     )
 
     assert "access-control-allow-origin" not in foreign.headers
-    assert foreign.headers["vary"] == "origin"
+    assert foreign.headers["vary"] == "accept, origin"
     assert refused.status_code == 405
     assert "access-control-allow-origin" not in refused.headers
     assert ours.headers["access-control-allow-origin"] == "https://app.example.org"

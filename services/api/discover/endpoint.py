@@ -13,6 +13,7 @@ from services.api.counts import ApiCounts
 from services.api.discover.cache import VersionCache
 from services.api.discover.pages import Pages
 from services.api.discover.query import DiscoverQuery, parse_discover
+from services.api.formats import wanted_format
 from services.api.live import Live, Stamp
 from shared.edge.http.answer import Answer, TaggedAnswer
 from shared.edge.http.storage import storage
@@ -46,10 +47,12 @@ class Discover:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer. Raises Problem."""
-        query = _parse(scope["query_string"])
+        query = _parse(scope)
         if query.cursor is not None:
             async with storage(_ANSWER_S):
-                page = await self._pages.next_page(query, self._address_of(scope))
+                page = await self._pages.next_page(
+                    query, self._address_of(scope), lambda: self._paying(scope)
+                )
         else:
             page = await self._live_page(query, scope)
         await page.for_request(scope)(scope, receive, send)
@@ -59,7 +62,7 @@ class Discover:
 
         Raises Problem.
         """
-        page = self._cache.get(self._live.stamp, _parse(scope["query_string"]))
+        page = self._cache.get(self._live.stamp, _parse(scope))
         if page is None:
             return None
         self._counts.cache_hits += 1
@@ -83,7 +86,8 @@ class Discover:
         return await self._flights.share((query, requested_at), read)
 
 
-def _parse(query_string: bytes) -> DiscoverQuery:
+def _parse(scope: Scope) -> DiscoverQuery:
+    query_string, wanted = scope["query_string"], wanted_format(scope["headers"])
     if len(query_string) > _MEMO_MAX_BYTES:
-        return parse_discover(query_string)
-    return _parse_memo(query_string)
+        return parse_discover(query_string, wanted)
+    return _parse_memo(query_string, wanted)

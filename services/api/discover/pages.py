@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from services.api.discover.cursor import (
@@ -18,12 +18,13 @@ from services.api.discover.cursor import (
 )
 from services.api.discover.explaining import explain_rows
 from services.api.discover.lists import count_of, order_of, still_passing
+from services.api.discover.page import Slice, page_answer
 from services.api.discover.pinned_orders import PinnedOrders
 from services.api.discover.query import DiscoverQuery, bad_cursor
 from services.api.discover.quoting import quote_rows
 from services.api.hints import did_you_mean
 from services.api.live import Live, Stamp
-from shared.edge.http.answer import TaggedAnswer, weak_tag
+from shared.edge.http.answer import TaggedAnswer
 from shared.edge.http.problem import Problem
 from shared.edge.http.storage import storage, warming
 from shared.keys import id_hash
@@ -32,20 +33,6 @@ from shared.state.replica import Replica
 
 EXAMINED_MAX: Final = 5_000  # entries that one page of a walk looks at
 _READ: Final = 1_000  # of them, those that are read at once where many have left
-
-
-@dataclass(frozen=True, slots=True)
-class Slice:
-    """Some rows of one exact state, in order; rows are finished JSON."""
-
-    epoch: str
-    version: int
-    as_of_ms: int
-    rows: Sequence[bytes]
-    ids: Sequence[str]
-    total: int
-    next_offset: int | None  # where the next page starts, None at the end
-    native: bytes | None = None  # JSON of the prices that rows are quoted in; None: no quote
 
 
 class Pages:
@@ -70,13 +57,16 @@ class Pages:
             next_cursor = (
                 str(found.next_offset) if query.offset else await self._start(query, found)
             )
-        body = encode_page(found, next_cursor)
-        shown = found.rows if query.limit else [b"%d" % found.total]
-        tag = weak_tag(found.epoch.encode(), *shown)
-        return (found.epoch, found.version), TaggedAnswer(body, tag)
+        with _converting(query, paying):
+            return (found.epoch, found.version), page_answer(found, next_cursor, query)
 
-    async def next_page(self, query: DiscoverQuery, address: str = "") -> TaggedAnswer:
-        """Return the page of a walk that its cursor asks for. Raises Problem."""
+    async def next_page(
+        self,
+        query: DiscoverQuery,
+        address: str = "",
+        paying: Callable[[], AbstractContextManager[None]] = nullcontext,
+    ) -> TaggedAnswer:
+        """Return the page of a walk that its cursor requests. Raises Problem."""
         cursor = await self._open(query)
         replica = await self._live.exact()
         if cursor.epoch != epoch_hash(replica.epoch):
@@ -90,8 +80,8 @@ class Pages:
         if next_position is not None:
             moved = replace(cursor, position=next_position)
             next_cursor = encode_cursor(moved, await self._pinned.secret())
-        body = encode_page(found, next_cursor, order_version=order_version)
-        return TaggedAnswer(body, weak_tag(found.epoch.encode(), *found.rows))
+        with _converting(query, paying):
+            return page_answer(found, next_cursor, query, order_version=order_version)
 
     async def _read_store(self, query: DiscoverQuery) -> Slice:
         start, stop = query.offset, query.offset + query.limit - 1
@@ -220,30 +210,17 @@ def rows_of(
     return explain_rows(rows, ids, query, replica.orders) if query.explain else rows, native
 
 
+def _converting(
+    query: DiscoverQuery, paying: Callable[[], AbstractContextManager[None]]
+) -> AbstractContextManager[None]:
+    """Return what charges the address for a page that is not made of stored bytes as they are."""
+    return paying() if query.format == "csv" else nullcontext()
+
+
 def _is_stored(query: DiscoverQuery) -> bool:
     """Return whether the store itself has the list, so that it is read there."""
     narrowed = query.chain is not None or query.filters or query.limit == 0
     return query.metric in METRICS and query.quote is None and not narrowed
-
-
-def encode_page(page: Slice, next_cursor: str | None, *, order_version: int | None = None) -> bytes:
-    """Return a page's JSON; the rows go in as they are."""
-    walk = b"" if order_version is None else b'"order_version":%d,' % order_version
-    native = b"" if page.native is None else b',"native_prices":' + page.native
-    following = b"null" if next_cursor is None else b'"%s"' % next_cursor.encode()
-    return (
-        b'{"epoch":"%s","version":%d,%s"as_of_ms":%d,"tokens":[%s],"nextCursor":%s,"total":%d%s}'
-        % (
-            page.epoch.encode(),
-            page.version,
-            walk,
-            page.as_of_ms,
-            b",".join(page.rows),
-            following,
-            page.total,
-            native,
-        )
-    )
 
 
 def _expired(detail: str) -> Problem:

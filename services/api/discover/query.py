@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
@@ -16,6 +16,7 @@ from services.api.discover import aliases
 from services.api.discover.filters import NO_FILTERS, Filters, follows_window, parse_filters
 from services.api.discover.filters import PARAMETERS as FILTERS
 from services.api.discover.quoting import parse_quote
+from services.api.formats import Format
 from shared.chains import canonical_chain
 from shared.edge.http.problem import Problem, clip
 from shared.model import SORTS, WINDOWED, WINDOWS, metric_of
@@ -45,6 +46,7 @@ class DiscoverQuery:
     cursor: str | None = None  # an opaque one, not yet checked
     quote: str | None = None  # in what rows are quoted beside USD
     explain: bool = False  # whether rows show the parts of their trending score
+    format: Format = "json"
 
     @property
     def metric(self) -> str:
@@ -58,7 +60,7 @@ class DiscoverQuery:
     def binding(self) -> bytes:
         """Return the 8 bytes that bind a cursor to this list.
 
-        `limit`, `quote` and `explain` are left out: how pages look may change on the way.
+        `limit`, `quote`, `explain` and `format` are left out: how pages look may change on the way.
         """
         text = f"{self.sort}:{self.window}:{self.order}:{self.chain or '*'}"
         if self.filters:
@@ -98,16 +100,17 @@ _DISCOVER: Final = (
 )
 
 
-def parse_discover(query_string: bytes) -> DiscoverQuery:
-    """Parse the query of `/discover`. Raises Problem 400."""
+def parse_discover(query_string: bytes, wanted: Format = "json") -> DiscoverQuery:
+    """Parse the query of `/discover`, whose answer is `wanted` in a format. Raises Problem 400."""
     given, written = aliases.resolve(parse_parameters(query_string, _DISCOVER, aliases.PARAMETERS))
     # `timeframe` and the like are of whatever has a window; `window` has to be of something.
     lenient = written.get("window", "window") != "window"
     try:
-        return _parse_list(given, lenient=lenient)
+        query = _parse_list(given, lenient=lenient)
     except Problem as problem:
         problem.param = written.get(problem.param or "", problem.param)
         raise
+    return query if wanted == "json" else replace(query, format=wanted)
 
 
 def _parse_list(given: Mapping[str, str], *, lenient: bool) -> DiscoverQuery:

@@ -7,18 +7,15 @@ from typing import Any, Final
 import msgspec
 
 from dexwire.stream.schemas import with_even_texts
-from services.api.documents.routes import (
-    EVERYWHERE,
-    JSON,
-    OPERATIONS,
-    PROBLEM,
-    TAGS,
-    Operation,
-    Parameter,
-)
+from services.api.documents.operation import JSON, PROBLEM, Operation, Parameter
+from services.api.documents.routes import EVERYWHERE, OPERATIONS, TAGS
 from services.api.documents.schemas import ProblemBody
 from shared.edge.http.problem import phrase
 
+_TABLES: Final = {  # the lines, or a line of names and one for each row
+    "text/csv": {"schema": {"type": "string"}},
+    "application/x-ndjson": {"schema": {"type": "string"}},
+}
 _REF: Final = "#/components/schemas/{name}"
 _HEADERS: Final = {
     "ETag": {"description": "weak: rows and order", "schema": {"type": "string"}},
@@ -108,6 +105,8 @@ def _responses(operation: Operation) -> dict[str, Any]:
             "description": (answer.__doc__ or "").partition("\n")[0],
             "content": {JSON: {"schema": _ref(answer)}},
         }
+        if operation.table:
+            made[str(status)]["content"] |= _TABLES
         if operation.tagged:
             made[str(status)]["headers"] = {"ETag": _HEADERS["ETag"]}
     if operation.tagged:

@@ -2,77 +2,41 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Any, Final
+from dataclasses import replace
+from typing import Final
 
 from dexwire.stream.figures import FIGURES, MARKS, SIGNED, STAGES, WINDOWED_FIGURES
 from services.api.discover import filters, query
 from services.api.documents import schemas
+from services.api.documents.operation import (
+    CHAIN,
+    EXAMPLE,
+    OF_A_TOKEN,
+    QUERY,
+    READ,
+    STORE,
+    Operation,
+    Parameter,
+    Schema,
+    matching,
+    one_of,
+)
 from services.api.ingest.endpoint import BATCH_ID
 from services.api.search import name_index as texts
 from shared.model import SORTS, WINDOWED, WINDOWS
-
-Schema = dict[str, Any]
-JSON: Final = "application/json"
-PROBLEM: Final = "application/problem+json"
-
 
 TAGS: Final = {
     "tokens": "The list, the search, and one token.",
     "ingest": "Readings of your own.",
     "health": "How the pipeline and this process are.",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Parameter:
-    """A parameter of a query, a path or a header; parameters of a path are required."""
-
-    name: str
-    schema: Schema
-    description: str
-    place: str = "query"
-    required: bool = False
-    example: Any = None
-
-
-@dataclass(frozen=True, slots=True)
-class Operation:
-    """One method of one path. `problems`: status → the codes that come with it."""
-
-    path: str
-    name: str
-    summary: str
-    answers: dict[int, type]
-    problems: dict[int, tuple[str, ...]]
-    tag: str = "tokens"
-    method: str = "get"
-    description: str = ""
-    parameters: tuple[Parameter, ...] = ()
-    body: type | None = None
-    tagged: bool = False  # has an ETag and answers 304
-    example: Any = None  # of the body
-
-
-def _words(*choices: str, default: str | None = None) -> Schema:
-    chosen: Schema = {"type": "string", "enum": list(choices)}
-    return chosen if default is None else {**chosen, "default": default}
-
-
-def _text(pattern: str, longest: int | None = None) -> Schema:
-    schema: Schema = {"type": "string", "pattern": f"^{pattern}$"}
-    return schema if longest is None else {**schema, "maxLength": longest}
-
-
-_CHAIN: Final = _text("[A-Za-z0-9]([A-Za-z0-9_-]{0,30}[A-Za-z0-9])?", 32)
-_ADDRESS: Final = _text("[A-Za-z0-9-][A-Za-z0-9_.:/<>, +-]{0,255}", 256)
 _Q: Final[Schema] = {"type": "string", "minLength": 1, "maxLength": texts.TEXT_MAX}
 _LIMIT: Final = Parameter(
     "limit",
     {"type": "integer", "minimum": 0, "maximum": query.LIMIT_MAX, "default": query.LIMIT_DEFAULT},
     "Rows of a page; 0: the `total` alone.",
 )
-_WINDOW: Final = _words(*reversed(WINDOWS), default="24h")
+_WINDOW: Final = one_of(*reversed(WINDOWS), default="24h")
 _WINDOWED: Final = tuple(dict.fromkeys((*WINDOWED, *WINDOWED_FIGURES)))
 _QUOTE: Final = Parameter(
     "quote",
@@ -81,7 +45,6 @@ _QUOTE: Final = Parameter(
     "`SOL`, `ETH`, `BNB` …, of rows of the chains whose coin it is.",
     example="SOL",
 )
-_EXAMPLE: Final = "So1Example"
 _OPAQUE: Final = "([0-9]{1,15}|[A-Za-z0-9_-]{64,2048})"
 
 _UNITS: Final = {
@@ -113,7 +76,7 @@ _UNITS: Final = {
 def _ranges() -> tuple[Parameter, ...]:
     found = []
     for figure in FIGURES:
-        schema = _text(filters.SIGNED_NUMBER if figure in SIGNED else filters.NUMBER)
+        schema = matching(filters.SIGNED_NUMBER if figure in SIGNED else filters.NUMBER)
         for end, word in (("min", "least"), ("max", "most")):
             description = f"At {word} so much: {_UNITS[figure]}."
             found.append(Parameter(f"{end}_{figure}", schema, description))
@@ -122,7 +85,7 @@ def _ranges() -> tuple[Parameter, ...]:
 
 def _list_of(words: tuple[str, ...]) -> Schema:
     one = f"({'|'.join(words)})"
-    return _text(f"{one}(,{one})*")
+    return matching(f"{one}(,{one})*")
 
 
 _NAME: Final[Schema] = {"type": "string", "minLength": 1, "maxLength": filters.NAME_MAX}
@@ -142,15 +105,12 @@ _FILTERED: Final = (
     Parameter(
         "protocol", _NAME, "Tokens of one exchange or launchpad, in any case.", example="raydium"
     ),
-    Parameter("source", _text(filters.SOURCE), "Tokens that this source speaks of."),
+    Parameter("source", matching(filters.SOURCE), "Tokens that this source speaks of."),
 )
-_QUERY: Final = ("unknown_parameter", "repeated_parameter", "bad_encoding")
 _FILTERS: Final = (
     *("bad_number", "bad_has", "bad_not", "bad_stage", "bad_launchpad", "bad_protocol"),
     *("bad_source", "bad_q"),
 )
-_STORE: Final = ("storage_unavailable", "overloaded")
-_READ: Final = ("warming", *_STORE)
 _FULL: Final = ("storage_full", "storage_readonly")
 # What any request may be answered, whatever it asks for.
 EVERYWHERE: Final = {
@@ -169,14 +129,14 @@ _DISCOVER: Final = Operation(
     {200: schemas.Page},
     {
         400: (
-            *_QUERY,
+            *QUERY,
             *("bad_sort", "bad_window", "bad_order", "bad_chain", "bad_limit", "bad_cursor"),
             *("bad_quote", "bad_explain"),
             *_FILTERS,
         ),
         410: ("cursor_expired",),
         429: ("rate", "too_many_walks"),
-        503: (*_READ, *_FULL),
+        503: (*READ, *_FULL),
     },
     description=(
         "A token is in the list when the figure that sorts it is known, and every filter "
@@ -187,18 +147,18 @@ _DISCOVER: Final = Operation(
         "like. See docs/HTTP.md and docs/COMING_FROM.md."
     ),
     parameters=(
-        Parameter("sort", _words(*SORTS, default="volume"), "What the list is ordered by."),
+        Parameter("sort", one_of(*SORTS, default="volume"), "What the list is ordered by."),
         Parameter(
             "window",
             _WINDOW,
             f"Of {', '.join(_WINDOWED[:-1])} and {_WINDOWED[-1]}, in `sort` and in filters.",
         ),
-        Parameter("order", _words("desc", "asc", default="desc"), "Its direction."),
-        Parameter("chain", _CHAIN, "Tokens of one chain.", example="solana"),
+        Parameter("order", one_of("desc", "asc", default="desc"), "Its direction."),
+        Parameter("chain", CHAIN, "Tokens of one chain.", example="solana"),
         _LIMIT,
         Parameter(
             "cursor",
-            _text(_OPAQUE),
+            matching(_OPAQUE),
             "`nextCursor` of the page before; or a number of rows to pass over.",
         ),
         *_FILTERED,
@@ -206,11 +166,12 @@ _DISCOVER: Final = Operation(
         _QUOTE,
         Parameter(
             "explain",
-            _words("0", "1", default="0"),
+            one_of("0", "1", default="0"),
             "1: rows show the parts of their trending score; with `sort=trending`.",
         ),
     ),
     tagged=True,
+    table=True,
 )
 
 OPERATIONS: Final = (
@@ -227,9 +188,9 @@ OPERATIONS: Final = (
         "Tokens by address, ticker and name",
         {200: schemas.SearchPage},
         {
-            400: (*_QUERY, "bad_limit", "bad_window", "bad_quote", *_FILTERS),
+            400: (*QUERY, "bad_limit", "bad_window", "bad_quote", *_FILTERS),
             429: ("rate",),
-            503: _READ,
+            503: READ,
         },
         description=(
             "The best first: a whole address or id, the exact ticker, a ticker that begins so, "
@@ -251,21 +212,13 @@ OPERATIONS: Final = (
         "One token, and what each source says of it",
         {200: schemas.TokenDetail},
         {
-            400: (*_QUERY, "bad_chain", "bad_address", "bad_quote"),
+            400: (*QUERY, "bad_chain", "bad_address", "bad_quote"),
             404: ("unknown_token", "not_found"),
             429: ("rate",),
-            503: _READ,
+            503: READ,
         },
         parameters=(
-            Parameter("chain", _CHAIN, "Its chain.", "path", required=True, example="solana"),
-            Parameter(
-                "address",
-                _ADDRESS,
-                "In any spelling of its chain; slashes as they are or as %2F.",
-                "path",
-                required=True,
-                example=_EXAMPLE,
-            ),
+            *OF_A_TOKEN,
             _QUOTE,
         ),
     ),
@@ -275,7 +228,7 @@ OPERATIONS: Final = (
         "Post readings of your own",
         {202: schemas.Accepted, 200: schemas.Accepted},
         {
-            400: (*_QUERY, "bad_ack", "malformed_json", "incomplete_body"),
+            400: (*QUERY, "bad_ack", "malformed_json", "incomplete_body"),
             401: ("unauthorized",),
             403: ("loopback_only",),
             408: ("slow_body",),
@@ -286,7 +239,7 @@ OPERATIONS: Final = (
                 *("key_reused", "missing_field", "unknown_field", "wrong_type", "out_of_range"),
             ),
             429: ("rate",),
-            503: ("no_consumer", "behind", *_STORE, *_FULL),
+            503: ("no_consumer", "behind", *STORE, *_FULL),
             504: ("outcome_unknown",),
         },
         tag="ingest",
@@ -294,10 +247,10 @@ OPERATIONS: Final = (
         description="202: taken. 200: committed in `version`, with `ack=commit`. A fetcher's key "
         "(`<id>:polled.<secret>`) posts readings of a polled source instead, with `pools`.",
         parameters=(
-            Parameter("ack", _words("commit"), "Wait, at most 2 s, until it is committed."),
+            Parameter("ack", one_of("commit"), "Wait, at most 2 s, until it is committed."),
             Parameter(
                 "Idempotency-Key",
-                _text(BATCH_ID),
+                matching(BATCH_ID),
                 "Names the batch: a repeat within ten minutes gets the first answer.",
                 "header",
             ),
@@ -306,7 +259,7 @@ OPERATIONS: Final = (
         example={
             "source": "mybot",
             "tokens": [
-                {"chain": "solana", "token_address": _EXAMPLE, "price": 1.2, "liquidity": 5000}
+                {"chain": "solana", "token_address": EXAMPLE, "price": 1.2, "liquidity": 5000}
             ],
         },
     ),
@@ -315,7 +268,7 @@ OPERATIONS: Final = (
         "health",
         "How the whole pipeline does",
         {200: schemas.HealthReport, 503: schemas.HealthReport},
-        {400: _QUERY, 429: ("rate",), 503: ("overloaded",)},
+        {400: QUERY, 429: ("rate",), 503: ("overloaded",)},
         tag="health",
     ),
     Operation("/livez", "livez", "The process is alive", {200: schemas.Alive}, {}, tag="health"),
@@ -324,7 +277,7 @@ OPERATIONS: Final = (
         "readyz",
         "Requests are welcome here",
         {200: schemas.Ready},
-        {503: ("warming", "stale", "stuck", "draining", *_STORE)},
+        {503: ("warming", "stale", "stuck", "draining", *STORE)},
         tag="health",
     ),
 )

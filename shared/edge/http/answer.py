@@ -67,13 +67,15 @@ def _safe_beside(own: Iterable[Header]) -> list[Header]:
 
 
 class TaggedAnswer:
-    """A page with its weak ETag: either sent whole, or answered with 304."""
+    """A page with its weak ETag: either sent whole, or answered with 304; both with `headers`."""
 
-    def __init__(self, body: bytes, tag: bytes) -> None:
+    def __init__(
+        self, body: bytes, tag: bytes, content_type: bytes = JSON, headers: Iterable[Header] = ()
+    ) -> None:
         self.tag = tag
-        headers = [(b"etag", tag)]
-        self._whole = Answer(200, body, headers=headers)
-        self._same = NotModified(headers)
+        own = [(b"etag", tag), *headers]
+        self._whole = Answer(200, body, content_type, own)
+        self._same = NotModified(own)
 
     def for_request(self, scope: Scope) -> Answer:
         """Return the answer that this request's `If-None-Match` asks for."""
