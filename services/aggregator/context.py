@@ -8,6 +8,7 @@ from services.aggregator.clock import StoreClock
 from services.aggregator.counts import AggregatorCounts
 from services.aggregator.intake import Intake
 from services.aggregator.memory import Memory
+from services.aggregator.playback import MarketClock, Playback
 from services.aggregator.settings import AggregatorSettings
 from services.aggregator.standby import Standby
 from shared.keys import Keys
@@ -31,6 +32,7 @@ class AggregatorContext:
     intake: Intake
     clock: StoreClock
     settings: AggregatorSettings
+    playback: Playback | None = None  # None: what comes in is of now
     counts: AggregatorCounts = field(default_factory=AggregatorCounts)
 
     @property
@@ -48,17 +50,26 @@ def build_context(
     redis: Redis, keys: Keys, intake: Intake, settings: AggregatorSettings
 ) -> AggregatorContext:
     """Connect the parts: the feed brings readings to the intake, and commits to the standby."""
-    clock = StoreClock()
+    playback = _playback(intake, settings)
+    clock = playback.clock if playback else StoreClock()
     standby = Standby(intake, clock)
 
     def on_gap() -> None:
         intake.subscribed()
         log.info("raw_tokens_subscribed")
 
+    def take(data: bytes) -> None:
+        intake.take(data, clock.now_ms())
+
     raw_tokens = Extra(
-        channel=keys.raw_tokens,
-        on_message=lambda data: intake.take(data, clock.now_ms()),
-        on_gap=on_gap,
+        channel=keys.raw_tokens, on_message=playback.put if playback else take, on_gap=on_gap
     )
     feed = Feed(redis, keys, Replica(new_orders=NoOrders), standby, extra=raw_tokens)
-    return AggregatorContext(Store(redis, keys), feed, standby, intake, clock, settings)
+    store = Store(redis, keys)
+    return AggregatorContext(store, feed, standby, intake, clock, settings, playback)
+
+
+def _playback(intake: Intake, settings: AggregatorSettings) -> Playback | None:
+    if settings.playback_from_ms is None:
+        return None
+    return Playback(MarketClock(settings.playback_from_ms), intake, settings.window_ms)

@@ -51,17 +51,18 @@ class Merger:
         known = token in self.replica.rows
         sources = self.memory.sources(token)
         if not sources:
-            self.memory.touch(self.tickers.remove(token), now_ms)
+            self.memory.touch(sorted(self.tickers.remove(token)), now_ms)
             return Item(token, removed=True) if known else None
         chain, address = split_token_id(token)
         merged = merge_token(chain, address, sources, now_ms, self.rules)
         if merged.dead:
             self.memory.leave(token)
-            self.memory.touch(self.tickers.remove(token), now_ms)
+            self.memory.touch(sorted(self.tickers.remove(token)), now_ms)
             return Item(token, removed=True) if known else None
         self.memory.prune(token, now_ms, self.rules)
-        # Rows of the same ticker are looked at again in the next window.
-        self.memory.touch(self.tickers.put(token, merged.values), now_ms)
+        # Rows of the same ticker are looked at again in the next window; in an order that is no
+        # process's own, because a recording makes the same commits each time.
+        self.memory.touch(sorted(self.tickers.put(token, merged.values)), now_ms)
         mark = self.tickers.mark(token)
         if mark is not None:
             merged.values["same_ticker"] = mark

@@ -52,6 +52,10 @@ class AggregatorSettings(WindowSettings, MergeSettings):
     wait. Keep it below what Redis lets a subscriber leave unread (client-output-buffer-limit,
     pubsub).
     """
+    playback_from_ms: int | None = Field(default=None, ge=0, lt=10**14)
+    """Unix ms at which a recording begins that is played to this aggregator: windows are then cut
+    by the times of its messages, not by ours. `dexwire up --replay` sets it.
+    """
     noise_price_pct: float = Field(default=0.01, ge=0, le=10)
     """A price change below this share of the committed value is not committed."""
     noise_sums_pct: float = Field(default=0.1, ge=0, le=10)

@@ -145,7 +145,7 @@ class Term:
             await self.beat()
         async with asyncio.TaskGroup() as tasks:
             writers = [
-                tasks.create_task(repeat(self.commit_window, self._window_s, stop)),
+                tasks.create_task(self._cut_windows(stop)),
                 tasks.create_task(repeat(self.beat, HEARTBEAT_S, stop)),
                 tasks.create_task(self._sweep(stop)),
             ]
@@ -153,7 +153,15 @@ class Term:
             # leaves this one marked as cancelled, and on Python 3.11.2 every later time-out of it
             # is then taken for a cancellation.
             await asyncio.wait(writers)
-        await self.flush()
+        if not self._context.playback:  # whose windows end by the recording's time alone
+            await self.flush()
+
+    async def _cut_windows(self, stop: asyncio.Event) -> None:
+        """Write window after window: by our time, or by that of a recording."""
+        if self._context.playback:
+            await self._context.playback.run(self.commit_window, stop)
+        else:
+            await repeat(self.commit_window, self._window_s, stop)
 
     async def beat(self) -> None:
         """Publish a heartbeat; it is refused by a store that was exchanged under us."""
