@@ -15,7 +15,7 @@ from dexwire.terminal.commands import add_commands
 # What dexwire-server brings; a test compares the names with its commands.
 SERVER_COMMANDS: Final = (
     "up", "verify", "config", "doctor", "fetcher", "aggregator", "api", "ws", "images", "replay",
-    "redis-users", "backup", "restore",
+    "redis-users", "backup", "restore", "record",
 )  # fmt: skip
 
 app = typer.Typer(

@@ -37,7 +37,7 @@ class FileMode(StrEnum):
 def add_commands(app: typer.Typer) -> None:
     """Add every command of this package."""
     app.command()(up)
-    for command in (verify, config, doctor, backup, restore):
+    for command in (verify, config, doctor, backup, restore, record):
         app.command(rich_help_panel=_OPERATE)(command)
     for name, what in SERVICES.items():
         _add_service(app, name, what)
@@ -69,6 +69,14 @@ def up(
         Path | None,
         typer.Option(help="Keep the embedded server's data here; without it, in memory only."),
     ] = None,
+    replay: Annotated[
+        Path | None,
+        typer.Option(help="Play a recording (`dexwire record`) instead of the live sources."),
+    ] = None,
+    speed: Annotated[
+        float | None,
+        typer.Option(help="With --replay: times as fast as it was recorded, 0.1 to 1000."),
+    ] = None,
     verbose: Annotated[
         bool,
         typer.Option("--verbose", "-v", help="On a terminal: every log line, not warnings only."),
@@ -90,8 +98,35 @@ def up(
             images_port=images_port,
             replay_port=replay_port,
             data_dir=data_dir,
+            replay_file=replay,
+            replay_speed=speed,
         )
     )
+
+
+def record(
+    file: Annotated[Path, typer.Argument(help="The new file, as in market.jsonl.zst.")],
+    *,
+    minutes: Annotated[
+        float | None, typer.Option(help="End after so many minutes. Default 60.")
+    ] = None,
+    max_bytes: Annotated[
+        int | None, typer.Option(help="End at this size of the file. Default 512 MiB.")
+    ] = None,
+    demo: Annotated[
+        bool, typer.Option("--demo", help="Of a replayed market instead of the live sources.")
+    ] = False,
+    tokens: Annotated[
+        int | None,
+        typer.Option(min=1, max=20_000, help="Size of the replayed market (with --demo)."),
+    ] = None,
+) -> None:
+    """Record what the sources answer, for `dexwire up --replay`; Ctrl-C ends it.
+
+    Nothing else runs: it calls the sources as `dexwire up` would, within the same limits.
+    """
+    start = _load("dexwire.server.start", "start_record")
+    _exit_with(lambda: start(file, minutes, max_bytes, tokens, demo=demo))
 
 
 def verify(

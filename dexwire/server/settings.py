@@ -39,6 +39,10 @@ class UpSettings(ImagesModeSettings):
     """Port of the replayed market. Unset: 8010, else a free one."""
     replay_tokens: int | None = Field(default=None, ge=1, le=20_000)
     """Tokens of the replayed market. Unset: only the recorded ones."""
+    replay_file: Path | None = None
+    """A recording (`dexwire record`) that is played in the place of the live sources."""
+    replay_speed: float = Field(default=1.0, ge=0.1, le=1_000)
+    """How many times faster than it was recorded."""
     fetcher_delivery: Literal["pubsub", "ingest"] = "pubsub"
     """With `ingest` the fetcher gets the api's address, and a key of its own unless it has one."""
     fetcher_api_url: str | None = None

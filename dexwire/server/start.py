@@ -31,6 +31,16 @@ def start_up(*, verbose: bool, **flags: object) -> int:
     return asyncio.run(up(settings, verbose=verbose))
 
 
+def start_record(
+    file: Path, minutes: float | None, max_bytes: int | None, tokens: int | None, *, demo: bool
+) -> int:
+    """Record the sources' traffic. Raises PipelineError."""
+    from dexwire.server.record import record  # noqa: PLC0415 - see above
+
+    name_look_alikes()
+    return asyncio.run(record(file, minutes, max_bytes, tokens, demo=demo))
+
+
 def start_verify(
     redis_url: str | None, redis_prefix: str | None, data_dir: Path | None, *, as_json: bool
 ) -> int:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
 
 from services.fetcher.budget import Budget
 from services.fetcher.configured import read_sources
@@ -16,16 +18,20 @@ from services.fetcher.due import DueTokens
 from services.fetcher.http import Upstreams, open_client
 from services.fetcher.jobs import Leases
 from services.fetcher.metrics import export
+from services.fetcher.play import Player
 from services.fetcher.poll_cycles import PollCycles
+from services.fetcher.publish import Publisher
+from services.fetcher.record import Bounds, TrafficRecorder, free_path
 from services.fetcher.runner import JobRunner, names, write_status
 from services.fetcher.settings import FetcherSettings
-from services.fetcher.source import Source
+from services.fetcher.source import Source, find_sources
 from services.fetcher.status import StatusBoard
 from shared.keys import Keys
 from shared.process.logs import get_logger
 from shared.process.metrics import Metrics
 from shared.process.minutes import every_minute
 from shared.process.run import Job, run_jobs, unless_stopped
+from shared.process.settings import read_settings
 from shared.redis.connect import open_redis, wait_for_redis
 
 log = get_logger(__name__)
@@ -34,7 +40,13 @@ log = get_logger(__name__)
 async def run(
     settings: FetcherSettings, stop: asyncio.Event, metrics: Metrics | None = None
 ) -> None:
-    """Fetch until `stop` is set; what has arrived by then is still published."""
+    """Fetch until `stop` is set; what has arrived by then is still published.
+
+    With PLAY_TRAFFIC nothing is fetched: a recording gives the answers.
+    """
+    if settings.play_traffic is not None:
+        await _play(settings, settings.play_traffic, stop, metrics)
+        return
     sources, off = read_sources(settings.fetch_rate_factor, settings.fetch_replay_url)
     await run_sources(settings, sources, stop, off=off, metrics=metrics)
 
@@ -46,21 +58,30 @@ async def run_sources(
     *,
     off: Sequence[str],
     metrics: Metrics | None = None,
+    recorder: TrafficRecorder | None = None,
 ) -> None:
-    """Fetch from these sources until `stop` is set."""
+    """Fetch from these sources until `stop` is set.
+
+    `recorder`: of who records for itself, in the place of RECORD_TRAFFIC.
+    """
     keys = Keys(settings.redis_prefix)
     async with (
         open_redis(settings.redis) as redis,
         open_client(concurrency=settings.fetch_concurrency, proxy=settings.fetch_proxy) as client,
+        AsyncExitStack() as held,
     ):
         if not await unless_stopped(stop, wait_for_redis(redis, settings.redis)):
             return
         _log_start(settings, sources)
         status, counts = _status_of(off), FetcherCounts(source.name for source in sources)
         export(metrics or Metrics("fetcher"), counts)
+        listener = recorder or _recorder(settings, sources)
+        if listener is not None:
+            held.callback(listener.end)
         upstreams = Upstreams(
-            client, Budget(redis, keys), concurrency=settings.fetch_concurrency, counts=counts
-        )
+            client, Budget(redis, keys), concurrency=settings.fetch_concurrency, counts=counts,
+            listener=listener,
+        )  # fmt: skip
         async with open_delivery(
             settings, redis=redis, keys=keys, status=status, counts=counts
         ) as delivery:
@@ -78,6 +99,47 @@ async def run_sources(
             )
             await run_jobs(stop, jobs_of(runner))
         log.info("fetcher_stopped")
+
+
+def _recorder(settings: FetcherSettings, sources: Sequence[Source]) -> TrafficRecorder | None:
+    """Begin the recording that is wished for. Raises ConfigError."""
+    if settings.record_traffic is None:
+        return None
+    recorder = TrafficRecorder(
+        free_path(settings.record_traffic), sources, bounds_of(settings),
+        replayed=settings.fetch_replay_url is not None,
+    )  # fmt: skip
+    log.info("recording_started", file=str(recorder.path))
+    return recorder
+
+
+def bounds_of(settings: FetcherSettings) -> Bounds:
+    """Return when a recording ends by itself."""
+    return Bounds(seconds=settings.record_minutes * 60, size=settings.record_max_bytes)
+
+
+async def _play(
+    settings: FetcherSettings, path: Path, stop: asyncio.Event, metrics: Metrics | None
+) -> None:
+    """Play a recording until `stop` is set; after its end nothing more comes."""
+    keys = Keys(settings.redis_prefix)
+    async with open_redis(settings.redis) as redis:
+        if not await unless_stopped(stop, wait_for_redis(redis, settings.redis)):
+            return
+        sources = [spec.build(read_settings(spec.settings)) for spec in find_sources()]
+        status, counts = StatusBoard(), FetcherCounts(source.name for source in sources)
+        export(metrics or Metrics("fetcher"), counts)
+        player = Player(
+            path, sources, Publisher(redis, keys, counts), speed=settings.play_speed,
+            status=status, counts=counts,
+        )  # fmt: skip
+        jobs = {
+            "play": player.run(),
+            "status": write_status(status, redis, keys),
+            "minutes": every_minute(PollCycles(counts).write),
+        }
+        await run_jobs(stop, jobs)
+    log.info("fetcher_stopped")
 
 
 def _log_start(settings: FetcherSettings, sources: Sequence[Source]) -> None:

@@ -20,6 +20,7 @@ import httpx
 import tenacity
 from aiolimiter import AsyncLimiter
 
+from services.fetcher.attempts import Attempt, Listener, Nobody
 from services.fetcher.breaker import Breaker, State
 from services.fetcher.budget import Budget, burst_of
 from services.fetcher.counts import FetcherCounts
@@ -150,8 +151,10 @@ class Upstreams:
         *,
         concurrency: int,
         counts: FetcherCounts | None = None,
+        listener: Listener | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
+        self._listener = listener or Nobody()
         self._counts = counts or FetcherCounts()
         self._client = client
         self._budget = budget
@@ -236,8 +239,8 @@ class Upstreams:
             raise Resting(f"{source.name} {call.path[:80]}: not called, as most calls failed")
         answered = True  # also with what we cannot use
         try:
-            with deadline:
-                return await self._attempt(source, call, deadline.left_s)
+            with deadline, self._listener.attempt(source, call) as seen:
+                return await self._attempt(source, call, deadline.left_s, seen)
         except Unavailable:
             answered = False
             raise
@@ -246,7 +249,9 @@ class Upstreams:
             breaker.note(now_s, ok=answered)
             self._counts[source.name].attempt_s.observe(now_s - started)
 
-    async def _attempt(self, source: Source, call: Call, left_s: float) -> UpstreamResponse:
+    async def _attempt(
+        self, source: Source, call: Call, left_s: float, seen: Attempt
+    ) -> UpstreamResponse:
         where = f"{source.name} {call.path[:80]}"
         try:
             async with (
@@ -258,9 +263,11 @@ class Upstreams:
                     headers=dict(source.headers),
                 ) as response,
             ):
-                observed_ms = int(self._clock() * 1_000)
+                seen.status, seen.headers = response.status_code, response.headers
+                seen.observed_ms = int(self._clock() * 1_000)
                 await self._raise_for_status(source, response, where)
-                return UpstreamResponse(await _read(response, where), observed_ms)
+                seen.body = await _read(response, where)
+                return UpstreamResponse(seen.body, seen.observed_ms)
         except (TimeoutError, httpx.HTTPError, httpx.InvalidURL) as error:
             raise Unavailable(f"{where}: {type(error).__name__}") from error
 

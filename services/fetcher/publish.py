@@ -54,15 +54,26 @@ class Publisher:
     keys: Keys
     counts: FetcherCounts = field(default_factory=FetcherCounts)
 
-    async def deliver(self, source: str, readings: Sequence[Reading]) -> int:
+    async def deliver(
+        self, source: str, readings: Sequence[Reading], sent_ms: int | None = None
+    ) -> int:
         """Publish readings; return how many messages nobody received (the next poll repairs that).
 
-        Raises ReadOnlyError on a server that was demoted: its subscribers are not the aggregator's.
+        `sent_ms`: the time that they say of themselves, None for now. Raises ReadOnlyError on a
+        server that was demoted: its subscribers are not the aggregator's.
         """
         unheard = 0
-        for message in messages(source, readings, int(time.time() * 1_000)):
+        at_ms = int(time.time() * 1_000) if sent_ms is None else sent_ms
+        for message in messages(source, readings, at_ms):
             unheard += 0 if await self._publish(source, message) else 1
         return unheard
+
+    async def publish_time(self, source: str, now_ms: int) -> int:
+        """Publish a time without readings; return how many received it."""
+        message = ReadingBatch(
+            source=source, batch_id=secrets.token_hex(8), sent_ms=now_ms, tokens=()
+        )
+        return await self._publish(source, _ENCODE(message))
 
     async def _publish(self, source: str, message: bytes) -> int:
         """Publish once the aggregator has read enough of what came before; return receivers."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Annotated, Final, Literal
 from urllib.parse import urlsplit
 
@@ -54,6 +55,18 @@ class FetcherSettings(ServiceSettings):
     """Address of a replayed market, which is requested in the place of every source that it stands
     in for; the other sources are off then.
     """
+    record_traffic: Path | None = None
+    """A new file to record the sources' traffic in, for `dexwire up --replay`; where it is there
+    already, the next free name with a number. Unset: nothing is recorded.
+    """
+    record_minutes: float = Field(default=60, gt=0, le=10_080)
+    """Minutes after which a recording ends."""
+    record_max_bytes: int = Field(default=512 * 1024 * 1024, ge=1024 * 1024, le=1 << 36)
+    """Size of its file, compressed, at which a recording ends."""
+    play_traffic: Path | None = None
+    """A recording that is played in the place of all calls. `dexwire up --replay` sets it."""
+    play_speed: float = Field(default=1.0, ge=0.1, le=1_000)
+    """How many times faster than it was recorded."""
     fetch_known_max: PositiveInt = Field(default=50_000, le=1_000_000)
     """Tokens that are refreshed; past that those that no list named for longest are dropped."""
     fetcher_delivery: Literal["pubsub", "ingest"] = "pubsub"

@@ -23,12 +23,14 @@ from dexwire.server.up.embedded import EmbeddedServer
 from dexwire.server.up.leftovers import remove_leftovers
 from dexwire.server.up.net import check_redis, origin, reachable
 from dexwire.server.up.ports import Ports, choose_ports, metrics_ports
-from dexwire.server.up.ready import BANNER, report_when_ready
+from dexwire.server.up.ready import banner, report_when_ready
+from dexwire.server.up.replayed import check_recording, play_settings
 from dexwire.server.up.screen import Screen
 from dexwire.server.up.summary import write_summaries
 from dexwire.server.up.supervisor import Service, Supervisor, next_delay_s
 from dexwire.stream.messages import PATH
 from shared.errors import ConfigError, StoreError
+from shared.recording.traffic import Summary
 
 NAMES: Final = ("replay", "aggregator", "fetcher", "api", "ws", "images")
 SERVER_STOP_S: Final = 1.5  # what is left of the 15 s when every service had to be killed
@@ -38,16 +40,11 @@ _DEMO_RATE: Final = (10, 33)
 _DEMO_TOKENS_PER_RATE: Final = 600
 
 
-def services(settings: UpSettings, ports: Ports, redis_url: str) -> list[Service]:
+def services(
+    settings: UpSettings, ports: Ports, redis_url: str, recording: Summary | None = None
+) -> list[Service]:
     """Return every service with the variables that differ from its own defaults."""
-    common = {"REDIS_URL": redis_url, "REDIS_PREFIX": settings.prefix, STARTED_BY: UP}
-    if settings.redis_password.get_secret_value() and not settings.redis_url:
-        # It is another server's: the embedded one has none; only its socket leads to it.
-        common |= {"REDIS_PASSWORD": "", "REDIS_PASSWORD_FILE": ""}
-    if settings.demo:
-        common["DEMO"] = "true"
-    if settings.log_json is None:
-        common["LOG_JSON"] = "true"  # a terminal's screen shows them in its own way
+    common = _common(settings, redis_url, recording)
     own: dict[str, dict[str, str]] = {
         "aggregator": {},
         "fetcher": {},
@@ -71,7 +68,10 @@ def services(settings: UpSettings, ports: Ports, redis_url: str) -> list[Service
         own["replay"] = {"REPLAY_HOST": "127.0.0.1", "REPLAY_PORT": str(ports.replay)}
         if settings.replay_tokens is not None:
             own["replay"]["REPLAY_TOKENS"] = str(settings.replay_tokens)
-    if settings.fetcher_delivery == "ingest":
+    if recording:
+        played = play_settings(settings, recording)
+        own = {name: env | played.get(name, {}) for name, env in own.items()}
+    elif settings.fetcher_delivery == "ingest":
         _let_fetcher_post(settings, ports, fetcher=own["fetcher"], api=own["api"])
     for name, port in metrics_ports(settings).items():
         own[name]["METRICS_PORT"] = str(port)
@@ -82,6 +82,19 @@ def services(settings: UpSettings, ports: Ports, redis_url: str) -> list[Service
         for name in NAMES
         if name in own
     ]
+
+
+def _common(settings: UpSettings, redis_url: str, recording: Summary | None) -> dict[str, str]:
+    """Return the variables of all services."""
+    common = {"REDIS_URL": redis_url, "REDIS_PREFIX": settings.prefix, STARTED_BY: UP}
+    if settings.redis_password.get_secret_value() and not settings.redis_url:
+        # It is another server's: the embedded one has none; only its socket leads to it.
+        common |= {"REDIS_PASSWORD": "", "REDIS_PASSWORD_FILE": ""}
+    if settings.demo or recording:
+        common["DEMO"] = "true"
+    if settings.log_json is None:
+        common["LOG_JSON"] = "true"  # a terminal's screen shows them in its own way
+    return common
 
 
 def _let_fetcher_post(
@@ -119,20 +132,21 @@ async def up(settings: UpSettings, *, verbose: bool = False) -> int:
         screen.interrupted()
         supervisor.interrupt()
 
-    with _on_signals(interrupt), contextlib.ExitStack() as held:
+    with on_signals(interrupt), contextlib.ExitStack() as held:
         held.callback(screen.end_steps)
+        recording = await check_recording(settings)
         ports = choose_ports(settings)
         run_file = _claim_folder(settings, held)
         server = await _redis(settings, held)
-        _introduce(settings, screen, server)
+        _introduce(settings, screen, server, recording)
         url = settings.redis_url if server is None else server.url
         if run_file is not None:
             run_file.write(_running(settings, ports, url))
-        children = services(settings, ports, url)
+        children = services(settings, ports, url, recording)
         screen.begin("services", ", ".join(child.name for child in children))
         async with _alongside(
             _keep_server(server, screen),
-            report_when_ready(settings, ports, screen),
+            report_when_ready(settings, ports, screen, recording),
             write_summaries(settings, ports, screen),
             screen.animate(),
         ):
@@ -182,7 +196,8 @@ async def _redis(settings: UpSettings, held: contextlib.ExitStack) -> EmbeddedSe
 
 
 @contextlib.contextmanager
-def _on_signals(handler: Callable[[], None]) -> Iterator[None]:
+def on_signals(handler: Callable[[], None]) -> Iterator[None]:
+    """Call a handler at SIGINT, SIGTERM and SIGHUP, within the block."""
     loop = asyncio.get_running_loop()
     signals = [signal.SIGINT, signal.SIGTERM]
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # which is what nohup asks for
@@ -206,9 +221,15 @@ async def _alongside(*coroutines: Coroutine[None, None, None]) -> AsyncIterator[
             task.cancel()
 
 
-def _introduce(settings: UpSettings, screen: Screen, server: EmbeddedServer | None) -> None:
-    if settings.demo and not screen.live:
-        screen.shout(BANNER)
+def _introduce(
+    settings: UpSettings,
+    screen: Screen,
+    server: EmbeddedServer | None,
+    recording: Summary | None,
+) -> None:
+    shown = banner(settings, recording)
+    if shown and not screen.live:
+        screen.shout(shown)
     if server is not None:
         kept = f"kept in {settings.data_dir}" if settings.data_dir else "in memory only"
         screen.done("embedded server", f"{server.binary.rpartition('/')[2]}, {kept}")
@@ -223,7 +244,7 @@ def _running(settings: UpSettings, ports: Ports, redis_url: str) -> Running:
         redis_prefix=settings.prefix,
         api=origin("http", settings.api_host, ports.api),
         ws=origin("ws", settings.ws_host, ports.ws),
-        demo=settings.demo,
+        demo=settings.demo or settings.replay_file is not None,
     )
 
 

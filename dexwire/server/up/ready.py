@@ -8,6 +8,7 @@ import shutil
 import sys
 import time
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -19,12 +20,26 @@ from dexwire.server.up.ports import Ports
 from dexwire.server.up.screen import Screen
 from dexwire.stream.messages import PATH
 from dexwire.stream.topics import ALL
+from shared.recording.traffic import Summary
 
 BANNER: Final = "DEMO: replayed market, not live data"
 _CHECKED_S: Final = 0.25
 
 
-async def report_when_ready(settings: UpSettings, ports: Ports, screen: Screen) -> None:
+def banner(settings: UpSettings, recording: Summary | None) -> str:
+    """Return what marks a market that is not live; "" for one that is."""
+    if recording is None:
+        return BANNER if settings.demo else ""
+    began = datetime.fromtimestamp(recording.head.began_ms / 1000, UTC)
+    return (
+        f"REPLAY: {settings.replay_file}, a market of {began:%Y-%m-%d %H:%M} UTC, at "
+        f"{settings.replay_speed:g} times its speed; not live data"
+    )
+
+
+async def report_when_ready(
+    settings: UpSettings, ports: Ports, screen: Screen, recording: Summary | None = None
+) -> None:
     """Say what is waited for, each thing once, and in the end where to look.
 
     Where no source answers, say that and where to look, and go on waiting.
@@ -48,8 +63,9 @@ async def report_when_ready(settings: UpSettings, ports: Ports, screen: Screen) 
         screen.begin("tokens", "the first tokens")
     screen.finish(f"ready after {time.monotonic() - started:.1f} s")
     if not looking:
-        if settings.demo:
-            screen.shout(BANNER)
+        shown = banner(settings, recording)
+        if shown:
+            screen.shout(shown)
         screen.addresses(_addresses(settings, ports))
 
 
