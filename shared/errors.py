@@ -22,6 +22,16 @@ class NewerStore(ConfigError):
         )
 
 
+class NewerHistory(ConfigError):
+    """The history's database has tables that this version does not know."""
+
+    def __init__(self, revision: str) -> None:
+        super().__init__(
+            f"HISTORY_URL: the database has revision {revision[:20]}, which a newer version of "
+            "dexwire made: start that version again, or use another database"
+        )
+
+
 class CannotListen(PipelineError):
     """An address cannot be listened on. `reason` names it, `fix` says what to do."""
 
