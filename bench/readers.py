@@ -20,6 +20,8 @@ from typing import Final
 from bench.readings import token_id
 
 _STAMP: Final = re.compile(rb'"t":"d".{0,200}?"ts":(\d+)')
+_PING: Final = b"\x89\x00"  # zero bytes are in no JSON
+_PONG: Final = b"\x8a\x80" + bytes(4)
 _SAMPLED: Final = 50
 _TOKENS: Final = 2_000  # of the market of bench.fanout
 
@@ -99,6 +101,8 @@ class Readers:
                 return
             self._reads += 1
             self._bytes += len(data)
+            if _PING in data:  # without an answer the gateway closes the connection after 30 s
+                reader.socket.sendall(_PONG)
             if reader.is_sampled:
                 now_ms = time.time() * 1000
                 self._delays += [now_ms - int(stamp) for stamp in _STAMP.findall(data)]
