@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 
 
@@ -19,6 +20,12 @@ async def wait(event: asyncio.Event, timeout_s: float) -> bool:
 async def repeat(
     step: Callable[[], Awaitable[object]], every_s: float, until: asyncio.Event
 ) -> None:
-    """Call a step, each time after a pause, until the event; what it raises ends the loop."""
-    while not await wait(until, every_s):
+    """Call a step every so many seconds until the event; what it raises ends the loop.
+
+    A step that takes longer is followed by the next at once.
+    """
+    pause_s = every_s
+    while not await wait(until, pause_s):
+        started_s = time.monotonic()
         await step()
+        pause_s = max(0.0, every_s - (time.monotonic() - started_s))

@@ -33,7 +33,9 @@ from shared.state.row import format_digest
 
 log = get_logger(__name__)
 
-_CHUNK: Final = 500  # tokens computed in one go, some 30 ms; heartbeats are sent in between
+_CHUNK: Final = 500  # tokens whose stored readings are looked at in one go
+_SLICE: Final = 50  # tokens merged in one go, some 5 ms; messages are taken in between
+_ROUNDS: Final = 3  # of a window: its tokens, then what came in meanwhile, less each time
 _BYTES_PER_FIELD: Final = 24  # of a message, on average
 _COMMIT_TRIES: Final = 3
 _OVERDUE: Final = 100  # readings stored without a change of their row, per window
@@ -220,24 +222,44 @@ class Term:
         return _Window(now_ms, waiting, saved, list(dict.fromkeys([*touched, *overdue])))
 
     async def _commit_pieces(self, window: _Window) -> list[Item]:
-        """Commit all pieces but the last, which is returned: it carries the acknowledgements."""
+        """Commit all pieces but the last, which is returned: it carries the acknowledgements.
+
+        Readings that come in meanwhile are merged too, unless their token was already. So none
+        waits longer than from one window to the next.
+        """
         last: list[Item] = []
-        for start in range(0, len(window.tokens), _CHUNK):
-            part = window.tokens[start : start + _CHUNK]
-            await self._verified.read(part)
-            for piece in self._merged_pieces(window, part):
-                if last:
-                    await self._commit(last, seeding=self._replica.seeding)
-                    window.committed += len(last)
-                last = piece
+        for number in range(_ROUNDS):
+            tokens = self._add_touched(window) if number else window.tokens
+            for part in _cut(tokens, _CHUNK):
+                await self._verified.read(part)
+                for some in _cut(part, _SLICE):
+                    last = await self._commit_full(window, last + self._merge(window, some))
+                    await asyncio.sleep(0)
         return last
 
-    def _merged_pieces(self, window: _Window, part: list[str]) -> Iterator[list[Item]]:
+    def _merge(self, window: _Window, tokens: list[str]) -> list[Item]:
         started = time.perf_counter()
-        items = list(self._merger.items(part, window.now_ms, window.saved))
+        items = list(self._merger.items(tokens, window.now_ms, window.saved))
         window.merging_s += time.perf_counter() - started
         window.computed += items
-        return pieces(items, self._context.settings.commit_fields)
+        return items
+
+    async def _commit_full(self, window: _Window, items: list[Item]) -> list[Item]:
+        """Commit the pieces that are full; return the last."""
+        *full, last = list(pieces(items, self._context.settings.commit_fields)) or [[]]
+        for piece in full:
+            await self._commit(piece, seeding=self._replica.seeding)
+            window.committed += len(piece)
+        return last
+
+    def _add_touched(self, window: _Window) -> list[str]:
+        """Add the tokens that were touched since, and return them; those merged already wait."""
+        window.now_ms = self._context.clock.now_ms()
+        there, touched = set(window.tokens), self._memory.take_dirty(window.now_ms)
+        added = [token for token in touched if token not in there]
+        self._memory.touch([token for token in touched if token in there], window.now_ms)
+        window.tokens += added
+        return added
 
     async def _commit_last(self, window: _Window, last: list[Item]) -> None:
         """Commit the last piece with all that waits for the whole window."""
@@ -331,3 +353,7 @@ class Term:
                     raise
             else:
                 return
+
+
+def _cut(tokens: list[str], size: int) -> Iterator[list[str]]:
+    return (tokens[start : start + size] for start in range(0, len(tokens), size))

@@ -15,6 +15,7 @@ from services.aggregator.context import AggregatorContext, build_context
 from services.aggregator.intake import Intake
 from services.aggregator.leader import Leader, LeaseLost
 from services.aggregator.memory import Memory
+from services.aggregator.repeat import repeat
 from services.aggregator.settings import AggregatorSettings
 from services.aggregator.term import Term, take_over
 from shared.errors import Diverged, Fenced
@@ -323,6 +324,42 @@ async def test_a_new_term_reads_what_another_one_stored_since(
     assert (await store.meta()).version == 2
     assert (await store.rows(["solana:A"]))["solana:A"]["price"] == b"2.0"
     assert not leader.leading
+
+
+async def test_what_comes_in_while_a_window_is_merged_goes_with_it(
+    context: AggregatorContext, messages: Take
+) -> None:
+    _, term = await begin(context)
+    hear(context, "A", price=1.0)
+
+    writing = asyncio.create_task(term.flush())
+    await asyncio.sleep(0)
+    hear(context, "A", "B", price=2.0)
+    await writing
+    commit = await messages()
+    await term.flush()
+
+    assert isinstance(commit, Commit)
+    assert [msgspec.json.decode(row)["id"] for row in commit.add] == ["solana:A", "solana:B"]
+    rows = context.replica.rows
+    assert [msgspec.json.decode(rows[f"solana:{each}"])["price"] for each in "AB"] == [2.0, 2.0]
+
+
+@pytest.mark.parametrize(("every_s", "least_s", "most_s"), [(30.0, 29.0, 29.95), (0.01, 0.0, 0.0)])
+async def test_steps_begin_at_even_times_or_at_once_when_one_takes_longer(
+    every_s: float, least_s: float, most_s: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[float] = []
+
+    async def note_pause(_event: asyncio.Event, timeout_s: float) -> bool:
+        pauses.append(timeout_s)
+        return len(pauses) == 2
+
+    monkeypatch.setattr("services.aggregator.repeat.wait", note_pause)
+    await repeat(lambda: asyncio.sleep(0.05), every_s, asyncio.Event())
+
+    assert pauses[0] == every_s
+    assert least_s <= pauses[1] <= most_s
 
 
 async def test_a_term_runs_until_stop_and_gives_the_lease_back(
