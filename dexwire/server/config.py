@@ -122,10 +122,10 @@ def _value(
     """Return a setting as its service reads it; of a service with faults, as it is written."""
     text, origin = setting.default, _DEFAULT
     reader = next(cls for cls in setting.classes if cls in given)
-    for values, whence in given[reader]:
+    for values, found_in in given[reader]:
         for name in (setting.field, setting.variable, setting.variable.lower()):
             if origin == _DEFAULT and name in values:
-                text, origin = as_text(values[name]), whence
+                text, origin = as_text(values[name]), found_in
     if reader in read and origin != _DEFAULT:
         text = as_text(getattr(read[reader], setting.field))
     return Value(

@@ -88,7 +88,7 @@ class Deployment:
         return int(self.engine.env.get("NOFILE", NOFILE))
 
     async def settle_sharing(self) -> str:
-        """Share streams by least connections, by turns with a Caddy that cannot; return which."""
+        """Share streams by least connections where Caddy can, else round robin; return which."""
         image = os.environ.get("CADDY_IMAGE", "caddy:2-alpine")
         run = ("run", "--rm", "--network", "none", "--entrypoint", "caddy")
         version = (await self.engine.docker(*run, image, "version")).split()[0]

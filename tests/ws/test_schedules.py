@@ -62,7 +62,7 @@ class Play:
             self.log.append(self.ledger.commit(put, seeding=number > 1))
 
     def follow(self) -> None:
-        """One gateway takes some commits, and tells everyone, perhaps only after the last."""
+        """One gateway takes some commits, and sends to all, perhaps only after the last."""
         which = self.dice.randrange(2)
         gateway = self.gateways[which]
         for _ in range(self.dice.choice([1, 1, 1, 2, 20])):

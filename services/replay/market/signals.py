@@ -107,7 +107,7 @@ class Shares(Struct, frozen=True):
 
 
 def shares(token: MarketToken, at_ms: int) -> Shares:
-    """Return who holds how much: at birth nearly all is with a few, of whom most sell."""
+    """Return who holds how much: at birth nearly all is with a few, and most of them sell."""
     place, other = uniform(token.key ^ 0x6C), uniform(token.key ^ 0x6D)
     if suspicious(token):
         top, dev = 60 + 35 * place, 15 + 40 * other
