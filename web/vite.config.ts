@@ -13,7 +13,7 @@ export default defineConfig({
   },
   server: {
     proxy: Object.fromEntries(
-      ["/discover", "/search", "/tokens", "/health", "/config.json"].map((path) => [
+      ["/discover", "/history", "/search", "/tokens", "/health", "/config.json"].map((path) => [
         path,
         { target: process.env["DEXWIRE_API"] ?? "http://127.0.0.1:8000" },
       ]),

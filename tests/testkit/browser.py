@@ -106,7 +106,7 @@ class Watched:
             yield page
         finally:
             context.close()
-        assert self.complaints == []
+        assert self.complaints == [], self.complaints
 
     def _on_console(self, kind: str, text: str, url: str) -> None:
         # An image that is not there yet is no fault: letters are shown.

@@ -9,12 +9,15 @@ import { Board, NO_COLUMN_STATES } from "./model/board";
 import { COLUMN_WORDS, COLUMNS, type Column as BoardColumn, type ColumnKey } from "./model/columns";
 import { curl } from "./model/curl";
 import { Feed } from "./model/feed";
-import { NO_LINE } from "./model/history";
 import { sourceLinks } from "./model/links";
 import { Market, type WordField } from "./model/market";
+import { isKept, leftWords, pastQuery } from "./model/past";
+import { PastList } from "./model/pastlist";
 import { Presets, queryOf, type Preset } from "./model/presets";
 import { columnQuery, DEFAULTS, formatQuery, isSearch, orderOf, parseQuery, remembered, usualSort, type Order, type Query } from "./model/query";
 import { Server } from "./model/server";
+import { SparkLoader, type Looked } from "./model/sparkloader";
+import { NO_LINE, Sparks, type Sparkline } from "./model/sparks";
 import { KeptSet, Store } from "./model/store";
 import { title } from "./model/title";
 import { movedTo } from "./model/choice";
@@ -32,6 +35,13 @@ export class App {
   private feed: Feed | null = null;
   market: Market | null = null; // the list
   board: Board | null = null;
+  readonly past = new PastList({ onChange: () => this.changed() }); // the list as it was
+  private readonly sparks = new Sparks();
+  private readonly sparkLoader = new SparkLoader(this.sparks, {
+    lists: () => this.looked(),
+    isKept: () => this.keepsHistory,
+    onChange: () => this.changed(),
+  });
   private cards: Partial<Record<ColumnKey, CardList>> = {};
   private table: Table | null = null;
   selected = ""; // the row that the keys are about
@@ -39,6 +49,7 @@ export class App {
   private sortBefore: Order = DEFAULTS.sort;
   private viewBefore = DEFAULTS.view;
   private detail: Row | null = null;
+  private goneMs: number | null = null; // when the open token was removed
   private counting = 0;
   private toastTimer: ReturnType<typeof setTimeout> | undefined;
   private readonly server = new Server({
@@ -59,6 +70,8 @@ export class App {
       paused: false,
       frozen: false,
       moved: 0,
+      recordedMs: null,
+      goneCount: 0,
       problem: null,
       polling: false,
       error: "",
@@ -85,6 +98,7 @@ export class App {
   /** Find the gateway and begin; the page stays useful while that is not possible. */
   async start(): Promise<void> {
     addEventListener("popstate", () => this.show(remembered(parseQuery(location.search), this.state.query)));
+    if (this.isPast) this.past.show(this.state.query); // it needs no stream
     void this.server.watchHealth();
     const config = await this.server.configure();
     const url = new URL(config.ws_url, location.href.replace(/^http/, "ws")).href;
@@ -96,15 +110,33 @@ export class App {
     const events = { onChange: () => this.changed() };
     this.market = new Market(this.feed, this.state.query, events);
     this.board = new Board(this.feed, this.state.query, events);
-    this.shownView.start();
+    this.shownView?.start();
     this.feed.open();
     if (this.state.query.token !== "") this.feed.followToken(this.state.query.token);
-    setInterval(() => this.shownView.reorder(), AGES_EVERY_MS);
+    setInterval(() => this.shownView?.reorder(), AGES_EVERY_MS);
   }
 
-  /** The list or the board, whichever is shown. */
-  private get shownView(): Market | Board {
-    return this.state.query.view === "board" ? this.board! : this.market!;
+  /** The live list or the board, whichever is shown; null before the start, and in the past. */
+  private get shownView(): Market | Board | null {
+    if (this.isPast) return null;
+    return this.state.query.view === "board" ? this.board : this.market;
+  }
+
+  /** Whether the list is shown as it was at an earlier time. */
+  get isPast(): boolean {
+    return this.state.query.at !== null;
+  }
+
+  /** The list, live or as it was. */
+  private get list(): Market | PastList | null {
+    return this.isPast ? this.past : this.market;
+  }
+
+  /** Whether the server keeps a history that can be read; null while that is not known. */
+  get keepsHistory(): boolean | null {
+    const { health } = this.state;
+    if (health === null) return null;
+    return health.history !== undefined && health.history.state !== "off" && health.history.state !== "down";
   }
 
   /** Give the table its place. */
@@ -113,13 +145,14 @@ export class App {
     this.table = new Table(
       root,
       {
-        query: () => this.state.query,
-        shown: () => this.market?.shown() ?? [],
-        now: () => this.now(),
-        row: (id) => this.market?.row(id),
-        isListed: (id) => this.market?.isListed(id) ?? false,
+        query: () => (this.isPast ? pastQuery(this.state.query).shown : this.state.query),
+        shown: () => this.list?.shown() ?? [],
+        now: () => this.state.query.at ?? this.now(),
+        row: (id) => this.list?.row(id),
+        isListed: (id) => this.list?.isListed(id) ?? false,
         isStarred: (id) => this.starred.values.has(id),
-        sparkline: (id) => this.market?.history.sparkline(id, 84, 24) ?? NO_LINE,
+        sparkline: (row) => this.sparkline(row),
+        sparks: () => this.sparks.version,
         links: (row) => sourceLinks(this.state.config?.sources ?? [], row),
         selected: () => this.selected,
         open: () => this.state.query.token,
@@ -176,6 +209,8 @@ export class App {
         shown: () => list()?.shown() ?? [],
         now: () => this.now(),
         row: (id) => list()?.row(id),
+        sparkline: (row) => this.sparkline(row),
+        sparks: () => this.sparks.version,
         isListed: (id) => list()?.isListed(id) ?? false,
         isStarred: (id) => this.starred.values.has(id),
         selected: () => this.selected,
@@ -206,7 +241,7 @@ export class App {
   // -- the query ------------------------------------------------------------------------------
   /** Show something else and say so in the address. */
   ask(news: Partial<Query>, how: "push" | "replace" = "push"): void {
-    const query = { ...this.state.query, ...this.sortFor(news), ...news };
+    const query = { ...this.state.query, ...this.sortFor(news), ...this.timeFor(news), ...news };
     const search = formatQuery(query);
     if (search !== location.search) {
       history[how === "push" ? "pushState" : "replaceState"](null, "", location.pathname + search);
@@ -228,6 +263,21 @@ export class App {
     return { sort: sort === "match" ? this.sortBefore : sort, view: view === "board" ? view : this.viewBefore };
   }
 
+  /** The board and searches are of now. */
+  private timeFor(news: Partial<Query>): Partial<Query> {
+    if (!this.isPast || news.at !== undefined) return {};
+    if (news.view !== "board" && !isSearch(news.q ?? "")) return {};
+    this.say(news.view === "board" ? "The board is live" : "The search is live");
+    return { at: null };
+  }
+
+  /** Show the list as it was at a time (ms); null: now, live. */
+  showTime(at: number | null): void {
+    if (at === this.state.query.at) return;
+    const slides = this.isPast && at !== null;
+    this.ask({ at, ...(at === null ? {} : { view: "list" }) }, slides ? "replace" : "push");
+  }
+
   reset(): void {
     const { token, view } = this.state.query;
     this.ask({ ...DEFAULTS, view, token });
@@ -235,7 +285,13 @@ export class App {
 
   // -- presets --------------------------------------------------------------------------------
   showPreset(preset: Preset): void {
-    this.ask(queryOf(preset, this.state.query));
+    const query = queryOf(preset, this.state.query);
+    const left = query.at === null ? "" : leftWords(pastQuery(query));
+    if (left !== "") {
+      this.say(`${preset.name}: ${left}`);
+      return;
+    }
+    this.ask(query);
     this.say(preset.name);
   }
 
@@ -273,7 +329,8 @@ export class App {
   }
 
   openSheet(sheet: SheetOf): void {
-    this.store.set({ sheet });
+    if (this.isPast) this.say("Filters are of the live list");
+    else this.store.set({ sheet });
   }
 
   closeSheet(): void {
@@ -293,7 +350,10 @@ export class App {
 
   private show(query: Query): void {
     const before = this.state.query;
-    if (before.view !== query.view && this.feed !== null) this.shownView.stop();
+    if (before.view !== query.view || (before.at === null) !== (query.at === null)) {
+      this.shownView?.stop();
+      this.past.leave();
+    }
     this.store.set({ query });
     if (formatQuery({ ...before, token: "" }) !== formatQuery({ ...query, token: "" })) {
       this.selected = "";
@@ -302,22 +362,27 @@ export class App {
       else this.board?.hold(false);
       this.table?.renew();
     }
-    if (query.view === "list") this.market?.ask(query);
+    if (query.at !== null) this.past.show(query);
+    else if (query.view === "list") this.market?.ask(query);
     else this.board?.ask(query);
-    if (this.feed !== null) this.shownView.start();
+    this.shownView?.start();
     if (query.token !== before.token) this.feed?.followToken(query.token);
     this.changed();
   }
 
   /** null: by rank, which is Trending. */
   private sortBy(column: Column | null): void {
-    const query = this.state.query;
+    const query = this.isPast ? pastQuery(this.state.query).shown : this.state.query;
+    const sort: Column["sort"] = column === null ? { by: "trending" } : column.sort;
+    if (sort === undefined) return;
+    if (this.isPast && !isKept(sort.by)) {
+      this.say("This order is not kept for the past");
+      return;
+    }
     if (column === null) {
       this.ask({ sort: "trending", order: "desc" });
       return;
     }
-    const sort = column.sort;
-    if (sort === undefined) return;
     const same = sort.by === orderOf(query) && (sort.window === undefined || sort.window === query.window);
     const order = same && query.order === "desc" ? "asc" : "desc";
     this.ask({ sort: sort.by, window: sort.window ?? query.window, order });
@@ -325,6 +390,7 @@ export class App {
 
   // -- the order ------------------------------------------------------------------------------
   togglePause(): void {
+    if (this.isPast) return; // nothing moves
     const paused = !this.state.paused;
     this.store.set({ paused });
     if (this.state.query.view === "board") this.board?.hold(paused);
@@ -347,9 +413,28 @@ export class App {
     this.changed();
   }
 
-  /** The newest row of an id, wherever it is held. */
+  /** The newest row of an id, wherever it is held; one of the past only where there is no other. */
   row(id: string): Row | undefined {
+    return this.liveRow(id) ?? this.past.row(id);
+  }
+
+  private liveRow(id: string): Row | undefined {
     return this.state.query.view === "board" ? this.board?.row(id) : this.market?.row(id);
+  }
+
+  /** The last 24 hours of a row; a list of the past has none. */
+  private sparkline(row: Row): Sparkline {
+    if (this.isPast) return NO_LINE;
+    this.sparkLoader.look(row.id);
+    return this.sparks.line(row.id, row.price);
+  }
+
+  /** The lists that are looked at, for their sparklines. */
+  private looked(): Looked[] {
+    const { market, board, state } = this;
+    if (this.isPast || market === null || board === null) return [];
+    if (state.query.view === "list") return [{ query: state.query, ids: market.shown() }];
+    return COLUMNS.map((key) => ({ query: columnQuery(state.query, key), ids: board.lists[key].shown() }));
   }
 
   /** A pointer rests over the rows, or no longer does. */
@@ -363,7 +448,7 @@ export class App {
   }
 
   private restOver(list: Market | null | undefined, resting: boolean): void {
-    if (this.state.paused) return;
+    if (this.state.paused || this.isPast) return;
     if (resting) list?.freeze();
     else if (list?.isFrozen) list.release();
     this.changed();
@@ -372,12 +457,18 @@ export class App {
   /** The row of the token whose details are open, also when no stream or list has it. */
   openRow(): Row | undefined {
     const { token } = this.state.query;
-    return this.row(token) ?? (this.detail?.id === token ? this.detail : undefined);
+    return this.liveRow(token) ?? (this.detail?.id === token ? this.detail : undefined);
   }
 
-  /** What the server says of the open token, for when it is in no list. */
-  learn(row: Row): void {
+  /** When the open token was removed (ms), null while it is listed. */
+  get openGoneMs(): number | null {
+    return this.detail?.id === this.state.query.token ? this.goneMs : null;
+  }
+
+  /** What the server says of the open token, for when it is in no list. `goneMs`: it was removed then. */
+  learn(row: Row, goneMs: number | null): void {
     this.detail = row;
+    this.goneMs = goneMs;
     this.changed();
   }
 
@@ -403,7 +494,13 @@ export class App {
 
   private count(): void {
     document.title = title(this.openRow());
-    const { market, board } = this;
+    const { market, board, past } = this;
+    if (this.isPast) {
+      const { loaded, problem, total, recordedMs, goneCount } = past;
+      const shown = past.shown().length;
+      this.store.set({ chains: this.chains(), shown, total, loaded, problem, recordedMs, goneCount, frozen: false, moved: 0 });
+      return;
+    }
     if (market === null || board === null) return;
     this.store.set({ chains: this.chains(), polling: market.polling });
     if (this.state.query.view === "board") this.store.set({ columnStates: board.states() });
@@ -424,14 +521,14 @@ export class App {
     const { chains, health, query } = this.state;
     const counted = Object.keys(health?.chains ?? {});
     // Until the server has counted, those at hand: they stay where they are, also in a narrow list.
-    const rest = counted.length > 0 ? [] : [...chains, ...this.shownView.words("chain")];
+    const rest = counted.length > 0 ? [] : [...chains, ...this.words("chain")];
     const known = [...new Set([...counted, ...rest, ...(query.chain === "" ? [] : [query.chain])])];
     return known.join() === chains.join() ? chains : known;
   }
 
   /** Words to choose a filter's text from: those that rows at hand have. */
   words(field: WordField): string[] {
-    return this.feed === null ? [] : this.shownView.words(field);
+    return this.shownView?.words(field) ?? [];
   }
 
   // -- rows -----------------------------------------------------------------------------------
@@ -469,7 +566,7 @@ export class App {
   /** Select the next row, or the one before. */
   step(by: number): void {
     const isBoard = this.state.query.view === "board";
-    const ids = (isBoard ? this.board?.lists[this.state.column] : this.market)?.shown() ?? [];
+    const ids = (isBoard ? this.board?.lists[this.state.column] : this.list)?.shown() ?? [];
     if (ids.length === 0) return;
     const at = ids.indexOf(this.selected);
     const next = Math.min(ids.length - 1, Math.max(0, at + (at < 0 && by < 0 ? 0 : by)));

@@ -2,7 +2,6 @@ import { expect, test } from "vitest";
 import type { Row } from "../src/client";
 import { readTyped, typed } from "../src/model/figures";
 import { activeFilters, NO_FILTERS, type Filters, type Limits } from "../src/model/filters";
-import { History } from "../src/model/history";
 import { matches, moved, passes, sorted, starredRows } from "../src/model/order";
 import {
   DEFAULTS,
@@ -46,13 +45,14 @@ test("an address restores what it was made from", () => {
     },
     starred: true,
     token: "base:0xabc",
+    at: NOW,
   });
 
   expect(parseQuery(formatQuery(parsed))).toEqual(parsed);
 });
 
 test("whatever makes no sense in an address is the usual", () => {
-  const parsed = parseQuery("?sort=rank&window=7d&order=up&chain=%3Cb%3E&show=9&min_volume=1e9&max_age_hours=-1&has=good&not=1&stage=moon&source=%20&min_rank=1");
+  const parsed = parseQuery("?sort=rank&window=7d&order=up&chain=%3Cb%3E&show=9&min_volume=1e9&max_age_hours=-1&has=good&not=1&stage=moon&source=%20&min_rank=1&at=yesterday");
 
   expect(parsed).toEqual(DEFAULTS);
 });
@@ -243,15 +243,3 @@ test("rows that passed another one, came or left are counted, not those that wer
   expect(moved(["a", "b", "c"], ["x", "a", "b"])).toBe(2);
   expect(moved(["a", "b"], ["a", "c"])).toBe(2);
 });
-
-test("changes within a second share a sample", () => {
-  const history = new History();
-  history.note(row({ price: 1 }), NOW);
-  history.note(row({ price: 2 }), NOW + 1_500);
-  history.note(row({ price: 3 }), NOW + 1_700);
-  history.note(row({ price: 3 }), NOW + 9_000);
-
-  expect(history.line("solana:A").map((sample) => sample.price)).toEqual([1, 2, 3]);
-  expect(history.sparkline("solana:A", 84, 24).trend).toBe("up");
-});
-

@@ -4,7 +4,7 @@ import * as format from "../format/number";
 import type { ColumnKey } from "../model/columns";
 import type { Window } from "../model/figures";
 import { makeAvatar } from "../table/avatar";
-import { figure, trend, type Cell, type Shown } from "../table/cells";
+import { figure, sparkCell, trend, type Cell, type Shown } from "../table/cells";
 import { chipPlace } from "../table/chipcells";
 import { markChips, percent, safetyChips, type Chip } from "../table/chips";
 import { element, setText, svg } from "../table/dom";
@@ -28,6 +28,8 @@ export function makeCard(id: string, column: ColumnKey): Card {
   const cell = node.appendChild(element("div", "inside", { role: "gridcell" }));
   const image = picture(cell, column);
   const names = naming(cell, column);
+  const line = sparkCell(); // where there is room
+  cell.append(line.node);
   const figures = sums(cell);
   return {
     node,
@@ -35,7 +37,7 @@ export function makeCard(id: string, column: ColumnKey): Card {
     row: undefined,
     look: "",
     top: -1,
-    update: (row, shown) => [image, names, figures].forEach((part) => part.update(row, shown)),
+    update: (row, shown) => [image, names, line, figures].forEach((part) => part.update(row, shown)),
     age: names.age,
   };
 }

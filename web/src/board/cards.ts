@@ -5,7 +5,7 @@
 import type { Row } from "../client";
 import type { ColumnKey } from "../model/columns";
 import type { Window } from "../model/figures";
-import { NO_LINE } from "../model/history";
+import type { Sparkline } from "../model/sparks";
 import { lookOf, type Shown } from "../table/cells";
 import { element } from "../table/dom";
 import { listenToRows, type RowActions } from "../table/pointer";
@@ -18,6 +18,8 @@ export interface CardSource {
   shown(): readonly string[];
   now(): number;
   row(id: string): Row | undefined;
+  sparkline(row: Row): Sparkline;
+  sparks(): number;
   isListed(id: string): boolean;
   isStarred(id: string): boolean;
   selected(): string;
@@ -106,7 +108,8 @@ export class CardList {
       nowMs: this.source.now(),
       hiddenChips: this.source.hiddenChips(),
       images: this.source.images(),
-      sparkline: () => NO_LINE,
+      sparks: this.source.sparks(),
+      sparkline: (row) => this.source.sparkline(row),
       links: () => [],
     };
   }

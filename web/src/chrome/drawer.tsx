@@ -1,9 +1,12 @@
 /** The details of one token, beside the list. */
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { App } from "../app";
+import type { Row } from "../client";
+import { age } from "../format/number";
+import { moment } from "../format/time";
 import { tokenPath } from "../model/query";
 import { markChips, safetyChips } from "../table/chips";
-import { AlertList } from "./alerts";
+import { CandlePlace } from "./candles";
 import { Avatar, ChipsInWords } from "./chips";
 import type { Detail } from "./detail";
 import { Figures } from "./figures";
@@ -11,9 +14,11 @@ import { Outwards } from "./outward";
 import { Pools } from "./pools";
 import { SourceTable } from "./sources";
 import type { ChromeState } from "./state";
+import { TokenAlerts, useRecordedAlerts } from "./tokenalerts";
 import { Why } from "./why";
 
 const AGAIN_MS = 5_000;
+const GONE = 410; // the token was removed; the answer has its last row
 
 export function Drawer({ app, id, state }: { app: App; id: string; state: ChromeState }) {
   const [detail, setDetail] = useState<Detail | null>(null);
@@ -26,13 +31,12 @@ export function Drawer({ app, id, state }: { app: App; id: string; state: Chrome
     const load = async () => {
       try {
         const answer = await fetch(tokenPath(id));
-        const body = (await answer.json()) as Detail & { detail?: string };
+        const body = (await answer.json()) as Detail & { detail?: string; token?: Row; gone_ms?: number };
         if (over) return;
-        if (answer.ok) {
-          setDetail(body);
-          app.learn(body.token);
-        }
-        setProblem(answer.ok ? "" : (body.detail ?? "This token cannot be shown."));
+        const isGone = answer.status === GONE && body.token !== undefined;
+        if (answer.ok) setDetail(body);
+        if (answer.ok || isGone) app.learn(body.token, isGone ? (body.gone_ms ?? 0) : null);
+        setProblem(answer.ok || isGone ? "" : (body.detail ?? "This token cannot be shown."));
       } catch {
         if (!over) setProblem("The server does not answer; trying again.");
       }
@@ -46,6 +50,7 @@ export function Drawer({ app, id, state }: { app: App; id: string; state: Chrome
       clearInterval(redraw);
     };
   }, [app, id]);
+  const recorded = useRecordedAlerts(id, app.keepsHistory);
   const row = app.openRow();
   const ticker = row?.token_ticker ?? "Token";
   return (
@@ -76,7 +81,12 @@ export function Drawer({ app, id, state }: { app: App; id: string; state: Chrome
             {problem}
           </p>
         )}
-        {row !== undefined && <Figures app={app} row={row} />}
+        <Then app={app} at={state.query.at} />
+        {row !== undefined && (
+          <Figures app={app} row={row}>
+            <CandlePlace app={app} id={id} alerts={recorded.alerts} />
+          </Figures>
+        )}
         {row !== undefined && (
           <section>
             <h3>Safety and stage</h3>
@@ -89,15 +99,23 @@ export function Drawer({ app, id, state }: { app: App; id: string; state: Chrome
         )}
         {detail?.explanation !== undefined && <Why explanation={detail.explanation} />}
         {detail !== null && <Pools pools={detail.pools} />}
-        <section>
-          <h3>Alerts of this token</h3>
-          {state.alerts.some((alert) => alert.id === id) ? (
-            <AlertList app={app} alerts={state.alerts.filter((alert) => alert.id === id)} />
-          ) : (
-            <p class="muted">None since this page was opened.</p>
-          )}
-        </section>
+        <TokenAlerts app={app} id={id} state={state} recorded={recorded} />
       </div>
     </aside>
   );
+}
+
+/** What the figures below are not: live, of a token that was removed; of then, beside a list of the past. */
+function Then({ app, at }: { app: App; at: number | null }) {
+  const goneMs = app.openGoneMs;
+  if (goneMs !== null) {
+    const when = goneMs > 0 ? ` ${age(app.now() - goneMs)} ago` : "";
+    return (
+      <p class="problem" role="status">
+        Removed{when}: no source reports this token. These are its last figures.
+      </p>
+    );
+  }
+  if (at === null) return null;
+  return <p class="problem">These figures are live, not those of {moment(at, app.now())}.</p>;
 }

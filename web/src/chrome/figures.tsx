@@ -1,4 +1,5 @@
 /** What the drawer shows of the row itself. */
+import type { ComponentChildren } from "preact";
 import type { App } from "../app";
 import type { Row } from "../client";
 import { WINDOWS } from "../client/messages";
@@ -6,7 +7,6 @@ import * as format from "../format/number";
 import { markChips, percent } from "../table/chips";
 import { trend } from "../table/cells";
 import { Chips } from "./chips";
-import { PriceLine } from "./line";
 
 interface ByWindow {
   field: "price_change" | "volume" | "buy_volume" | "sell_volume" | "organic_volume" | "transactions" | "traders" | "net_buyers";
@@ -27,7 +27,8 @@ const BY_WINDOW: readonly ByWindow[] = [
   { field: "net_buyers", name: "Net buyers", write: format.count, trends: true },
 ];
 
-export function Figures({ app, row }: { app: App; row: Row }) {
+/** `children` stand between the headline and the tables. */
+export function Figures({ app, row, children }: { app: App; row: Row; children?: ComponentChildren }) {
   const address = row.token_address ?? "";
   return (
     <>
@@ -54,7 +55,7 @@ export function Figures({ app, row }: { app: App; row: Row }) {
           <u>copy</u>
         </button>
       </p>
-      <PriceLine app={app} id={row.id} />
+      {children}
       <div class="windows">
         <table>
           <thead>

@@ -9,7 +9,7 @@ export function Filters({ app, state }: { app: App; state: ChromeState }) {
   const { query } = state;
   const chips = state.chains.slice(0, CHIPS);
   const more = state.chains.slice(CHIPS);
-  const narrowed = formatQuery({ ...query, token: "" }) !== formatQuery({ ...DEFAULTS, view: query.view });
+  const narrowed = formatQuery({ ...query, token: "" }) !== formatQuery({ ...DEFAULTS, view: query.view, at: query.at });
   return (
     <div class="filters" role="toolbar" aria-label="What is shown">
       <Switch
@@ -114,6 +114,6 @@ export function chainName(chain: string): string {
 
 /** Whether anything but the order is set. */
 export function isFiltered(query: Query): boolean {
-  const { sort, window, order, depth, token } = query;
-  return formatQuery(query) !== formatQuery({ ...DEFAULTS, sort, window, order, depth, token });
+  const { sort, window, order, depth, token, at } = query;
+  return formatQuery(query) !== formatQuery({ ...DEFAULTS, sort, window, order, depth, token, at });
 }

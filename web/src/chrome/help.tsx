@@ -15,6 +15,8 @@ const KEYS: [string, string][] = [
   ["c", "copy the address"],
   ["s", "on or off the watchlist"],
   ["v", "columns, rows and chips"],
+  ["t", "the list as it was: a slider over time"],
+  ["l", "back to the live list"],
   ["Esc", "close"],
   ["?", "this help"],
 ];

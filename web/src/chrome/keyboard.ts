@@ -43,12 +43,20 @@ export function press(app: App, event: KeyboardEvent): boolean {
     case "v":
       app.open("view");
       return true;
+    case "t":
+      app.open("time");
+      return true;
+    case "l":
+      if (!app.isPast) return false;
+      app.showTime(null);
+      return true;
     case "?":
       app.open("help");
       return true;
     case "Escape":
       if (app.state.panel !== "") app.open("");
       else if (app.state.query.token !== "") app.ask({ token: "" });
+      else if (app.isPast) app.showTime(null);
       else return false;
       return true;
     default:

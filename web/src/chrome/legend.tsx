@@ -26,9 +26,12 @@ export function Legend({ sources, only }: { sources: readonly DeclaredSource[]; 
                 <path d="M1 12L9 13L17 8L25 10L34 4L43 3" />
               </svg>
             </span>
-            Seen
+            Last 24h
           </dt>
-          <dd>The prices this page has seen since you opened it, not the token’s whole history.</dd>
+          <dd>
+            The closes of the last 24 hours that this server recorded, then the live price. An hour without one is left open; “new”:
+            nothing is recorded yet.
+          </dd>
         </div>
       )}
       {shown("safety") && (
@@ -74,7 +77,8 @@ export function Legend({ sources, only }: { sources: readonly DeclaredSource[]; 
 export function Hints({ app, state }: { app: App; state: ChromeState }) {
   // As few as a line holds; the help has all of them.
   const safety = state.fitting.includes("safety");
-  const only = safety ? state.fitting.filter((key) => key !== "sources") : state.fitting;
+  const left = safety ? ["sources", "spark"] : ["spark"];
+  const only = state.fitting.filter((key) => !left.includes(key));
   return (
     <aside class="hints" aria-label="How to read the list">
       <Legend sources={state.config?.sources ?? []} only={only} />

@@ -1,5 +1,6 @@
 import type { App } from "../app";
 import { isFiltering, NO_FILTERS } from "../model/filters";
+import { sentence } from "../model/historyproblem";
 import { isSearch } from "../model/query";
 import type { Problem } from "../model/poller";
 import { isFiltered } from "./filters";
@@ -11,6 +12,7 @@ const NOBODY = "No source answers; is this machine online?";
 /** What stands in the place of rows while there are none: why, and what to do. */
 export function Notice({ app, state }: { app: App; state: ChromeState }) {
   const { query, problem } = state;
+  if (query.at !== null) return <PastNotice app={app} state={state} />;
   const silent = problem?.reason === NO_SOURCE || state.health?.reason === NO_SOURCE;
   if (state.shown > 0) {
     if (silent) return <Strip heading={NOBODY} words="These figures are old." />;
@@ -45,6 +47,25 @@ export function Notice({ app, state }: { app: App; state: ChromeState }) {
     <div class="notice">
       <b>No tokens yet</b>
       <p>The list fills as soon as a source answers; the dots above show how each is doing.</p>
+    </div>
+  );
+}
+
+/** The same for a list of the past. */
+function PastNotice({ app, state }: { app: App; state: ChromeState }) {
+  const { problem, shown, loaded } = state;
+  if (shown > 0) {
+    if (problem === null) return null;
+    return <Strip heading={heading(problem)} words={problem.retryAt === null ? problem.detail : again(problem)} />;
+  }
+  if (problem === null && !loaded) return <Loading rows={8} />;
+  return (
+    <div class="notice" role={problem === null ? undefined : "alert"}>
+      <b>{problem === null ? "No token is recorded of then" : heading(problem)}</b>
+      {problem !== null && <p>{problem.retryAt === null ? sentence(problem.detail) : again(problem)}</p>}
+      <button type="button" onClick={() => app.showTime(null)}>
+        Back to live
+      </button>
     </div>
   );
 }
@@ -136,6 +157,9 @@ function heading({ status, code, param }: Problem): string {
   if (status === 0) return "The server does not answer";
   if (status === 429) return "Too many requests";
   if (code === "warming") return "The list is being built up";
+  if (code === "not_recorded") return "Nothing is recorded of that time";
+  if (code === "history_off") return "This server keeps no history";
+  if (code === "history_down") return "The history is not available now";
   if (status < 500) return param === "" ? "Invalid request" : `Invalid request: ${param}`;
   return "The server has trouble";
 }

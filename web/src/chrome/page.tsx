@@ -12,6 +12,7 @@ import { columnOf, orderOf, type Query } from "../model/query";
 import { Notice } from "./notice";
 import { TopBar } from "./topbar";
 import { Sheet } from "./sheet";
+import { PastBanner, TimeBar } from "./timebar";
 import { trust, type ChromeState, type SheetOf } from "./state";
 import { useApp } from "./use";
 import { Active, ManagePresets, Views } from "./views";
@@ -28,7 +29,9 @@ export function Page({ app }: { app: App }) {
       if (event.ctrlKey || event.metaKey || event.altKey) return;
       if (document.querySelector("dialog[open]") !== null) return; // its keys are its own
       const at = event.target as HTMLElement;
-      if (at.matches("input, select, textarea")) {
+      const isSlider = at.matches("input[type=range]");
+      if (isSlider && /^(Arrow|Page|Home|End|Tab)/.test(event.key)) return; // its own
+      if (at.matches("input, select, textarea") && !isSlider) {
         if (event.key === "Escape") at.blur();
         return;
       }
@@ -54,17 +57,20 @@ export function Page({ app }: { app: App }) {
         <h1 class="hidden">Tokens on decentralised exchanges, live</h1>
         <Filters app={app} state={state} />
         <Views app={app} state={state} />
+        {(state.panel === "time" || app.isPast) && <TimeBar app={app} state={state} />}
+        <PastBanner app={app} state={state} />
         {!isBoard && (
           <Active
             filters={state.query.filters}
             window={state.query.window}
             refused={state.problem?.param ?? ""}
+            idle={app.isPast}
             onChange={(filters) => app.ask({ filters })}
           />
         )}
         <div class="stage">
           {isBoard && <BoardView app={app} state={state} />}
-          <div class="list" hidden={isBoard} data-phase={trust(state)} data-busy={!state.loaded && state.shown > 0}>
+          <div class="list" hidden={isBoard} data-past={app.isPast} data-phase={trust(state)} data-busy={!state.loaded && state.shown > 0}>
             {state.hints && <Hints app={app} state={state} />}
             <div class="pane">
               <div class="table" ref={place} />
@@ -156,6 +162,7 @@ function counted(state: ChromeState): string {
   const all = health?.token_count;
   if (query.view === "board") return all === undefined ? "" : `${many(all)} tokens`;
   if (!state.loaded || total === null) return `${many(shown)} shown`;
+  if (query.at !== null) return `${many(shown)} shown of ${many(total)} then`;
   if (!isFiltered(query) || all === undefined || all < total) return `${many(shown)} shown of ${many(total)}`;
   const passing = `${many(total)} of ${many(all)}`;
   const best = orderOf(query) === "match" ? ", the best match first" : "";

@@ -24,6 +24,7 @@ export interface Health {
   token_count?: number;
   chains?: Record<string, number>; // tokens of each, the most first
   data_age_ms?: number | null; // null: there is no commit yet
+  history?: { state: string; why?: string | null };
 }
 
 export interface Config {
@@ -38,7 +39,7 @@ export interface SeenAlert extends Occurrence, Named {
   seenMs: number;
 }
 
-export type Panel = "" | "alerts" | "help" | "view" | "presets";
+export type Panel = "" | "alerts" | "help" | "view" | "presets" | "time";
 /** Whose filters the sheet shows; "": it is closed. */
 export type SheetOf = "" | "list" | ColumnKey;
 
@@ -54,6 +55,8 @@ export interface ChromeState {
   paused: boolean; // by the key, not by the pointer
   frozen: boolean;
   moved: number;
+  recordedMs: number | null; // of a list of the past: its newest record
+  goneCount: number; // and how many of its rows were removed since
   problem: Problem | null; // why the list is missing or old
   polling: boolean; // the list is polled: there is no stream
   error: string; // why the page could not begin

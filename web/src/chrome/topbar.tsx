@@ -1,6 +1,7 @@
 import type { RefObject } from "preact";
 import type { App } from "../app";
 import { age } from "../format/number";
+import { moment } from "../format/time";
 import { titleOf } from "../model/links";
 import { Q_MAX } from "../model/query";
 import { trust, type ChromeState, type SourceHealth } from "./state";
@@ -58,6 +59,18 @@ export function TopBar({ app, state, search }: Props) {
         <button
           type="button"
           class="tool"
+          aria-pressed={state.panel === "time" || app.isPast}
+          aria-label="The list as it was"
+          title="The list as it was (t)"
+          onClick={() => app.open("time")}
+        >
+          <svg viewBox="0 0 20 20" aria-hidden="true">
+            <path d="M3.6 7A7 7 0 1 1 3 10M3 3.5V7h3.5M10 6v4.2l2.8 1.8" />
+          </svg>
+        </button>
+        <button
+          type="button"
+          class="tool"
           aria-pressed={state.panel === "view"}
           aria-label="View: columns, rows and chips"
           title="Columns, rows and chips (v)"
@@ -111,6 +124,16 @@ export function TopBar({ app, state, search }: Props) {
 
 /** How far the figures can be trusted, in one place. */
 function Pill({ app, state }: { app: App; state: ChromeState }) {
+  const { at } = state.query;
+  if (at !== null) {
+    return (
+      <button type="button" class="pill" data-phase="past" title="The list is not live. Back to live (l)" onClick={() => app.showTime(null)}>
+        <i class="dot" aria-hidden="true" />
+        <span role="status">as of</span>
+        <span class="detail">{moment(at, app.now())}</span>
+      </button>
+    );
+  }
   const { phase, latencyMs, reason } = state.status;
   const word = trust(state);
   const ageMs = state.polling ? (state.health?.data_age_ms ?? null) : state.status.ageMs;

@@ -2,7 +2,9 @@
 import { useState } from "preact/hooks";
 import type { App } from "../app";
 import { activeFilters, NO_FILTERS, type Filters } from "../model/filters";
-import { isShown, NAME_MAX, searchOf, type Preset } from "../model/presets";
+import { leftWords, pastQuery } from "../model/past";
+import { isShown, NAME_MAX, queryOf, type Preset } from "../model/presets";
+import { formatQuery, type Query } from "../model/query";
 import { closeAround, Dialog } from "./dialog";
 import type { ChromeState } from "./state";
 
@@ -12,7 +14,7 @@ export function Views({ app, state }: { app: App; state: ChromeState }) {
   const { query, presets } = state;
   return (
     <div class="views">
-      {query.view === "list" && <Funnel active={activeFilters(query.filters, query.window).length} onClick={() => app.openSheet("list")} />}
+      {query.view === "list" && <Funnel idle={app.isPast} active={activeFilters(query.filters, query.window).length} onClick={() => app.openSheet("list")} />}
       <div class="presets" role="group" aria-label="Presets">
         {presets.map((preset, place) => (
           <button
@@ -20,7 +22,8 @@ export function Views({ app, state }: { app: App; state: ChromeState }) {
             type="button"
             class="preset"
             aria-pressed={isShown(preset, query)}
-            title={place < KEYS ? `Key ${place + 1}` : undefined}
+            aria-disabled={leftOf(preset, query) !== ""}
+            title={leftOf(preset, query) || (place < KEYS ? `Key ${place + 1}` : undefined)}
             onClick={() => app.showPreset(preset)}
           >
             {place < KEYS && <kbd aria-hidden="true">{place + 1}</kbd>}
@@ -38,21 +41,28 @@ export function Views({ app, state }: { app: App; state: ChromeState }) {
   );
 }
 
+/** Why a preset cannot be shown of the past; "" where it can. */
+function leftOf(preset: Preset, query: Query): string {
+  return query.at === null ? "" : leftWords(pastQuery(queryOf(preset, query)));
+}
+
 interface FunnelProps {
+  idle?: boolean; // filters do not apply now
   active: number; // filters in force
   label?: string; // of one of several, which say no more than how many
   onClick(): void;
 }
 
 /** Opens the sheet. */
-export function Funnel({ active, label, onClick }: FunnelProps) {
+export function Funnel({ active, label, idle = false, onClick }: FunnelProps) {
   return (
     <button
       type="button"
       class={active > 0 ? "chip funnel on" : "chip funnel"}
       aria-haspopup="dialog"
       aria-label={label === undefined || active === 0 ? label : `${label}: ${active}`}
-      title={label ?? "Filters (f)"}
+      aria-disabled={idle}
+      title={idle ? "Filters are of the live list" : (label ?? "Filters (f)")}
       onClick={onClick}
     >
       <svg viewBox="0 0 16 16" aria-hidden="true">
@@ -68,16 +78,17 @@ interface ActiveProps {
   filters: Filters;
   window: ChromeState["query"]["window"];
   refused: string; // the parameter that the server does not take
+  idle?: boolean; // none of them applies now: the list is of the past
   onChange(filters: Filters): void;
   more?: readonly { key: string; words: string; onRemove(): void }[]; // that are no filters of a list
 }
 
 /** The filters in force, each with a button that removes it. */
-export function Active({ filters, window, refused, onChange, more = [] }: ActiveProps) {
+export function Active({ filters, window, refused, idle = false, onChange, more = [] }: ActiveProps) {
   const active = activeFilters(filters, window);
   if (active.length + more.length === 0) return null;
   return (
-    <ul class="active" aria-label="Filters in force">
+    <ul class="active" data-idle={idle} aria-label={idle ? "Filters that do not apply to the past" : "Filters in force"}>
       {active.map(({ key, words, params, without }) => (
         <li key={key}>
           <button
@@ -123,7 +134,7 @@ export function ManagePresets({ app, state }: { app: App; state: ChromeState }) 
       </header>
       <Save app={app} />
       <p class="choices">
-        <button type="button" class="plain" onClick={() => void app.copy(location.origin + location.pathname + searchOf(state.query), "Link copied")}>
+        <button type="button" class="plain" onClick={() => void app.copy(location.origin + location.pathname + formatQuery({ ...state.query, token: "" }), "Link copied")}>
           Copy link
         </button>
         <button type="button" class="plain" onClick={() => void app.copyCurl(state.query)}>

@@ -1,11 +1,10 @@
 /**
  * The one connection to the gateway, shared by every list on the page: topics that several lists
- * want are followed once, and every list that joined is notified. It also keeps the prices seen.
+ * want are followed once, and every list that joined is notified.
  */
-import { DiscoverStream, type Occurrence, type Row, type Status, type TopicState } from "../client";
+import { DiscoverStream, type Occurrence, type Status, type TopicState } from "../client";
 import { ALERTS, WATCHLIST } from "../client/messages";
 import { Followed } from "./followed";
-import { History } from "./history";
 import { Patience } from "./patience";
 import type { KeptSet } from "./store";
 
@@ -24,7 +23,6 @@ export interface FeedListener {
 }
 
 export class Feed {
-  readonly history = new History();
   readonly stream: DiscoverStream;
   readonly followed: Followed;
   /** Whether lists are polled because there is no stream. */
@@ -40,8 +38,8 @@ export class Feed {
     events: FeedEvents,
   ) {
     this.stream = new DiscoverStream(url, {
-      onSnap: (topic, state) => this.onSnap(topic, state),
-      onDiff: (topic, state, changed) => this.onDiff(topic, state, changed),
+      onSnap: (topic) => this.listeners.forEach((each) => each.onSnap(topic)),
+      onDiff: (topic, state, changed) => this.listeners.forEach((each) => each.onDiff(topic, state, changed)),
       onEvents: (_, alerts) => events.onAlerts(alerts),
       onStatus: (status) => {
         this.patience.take(status);
@@ -82,21 +80,6 @@ export class Feed {
   /** The topics that hold single tokens, whatever list they are in. */
   get tokenTopics(): readonly string[] {
     return [WATCHLIST, this.tokenTopic];
-  }
-
-  note(rows: Iterable<Row>): void {
-    const nowMs = Date.now();
-    for (const row of rows) this.history.note(row, nowMs);
-  }
-
-  private onSnap(topic: string, state: TopicState): void {
-    this.note(state.rows.values());
-    for (const listener of this.listeners) listener.onSnap(topic);
-  }
-
-  private onDiff(topic: string, state: TopicState, changed: string[]): void {
-    this.note(changed.map((id) => state.rows.get(id)).filter((row) => row !== undefined));
-    for (const listener of this.listeners) listener.onDiff(topic, state, changed);
   }
 
   private poll(polling: boolean): void {

@@ -8,7 +8,6 @@ import { textOf } from "./filters";
 import { Poller, type Answer, type Problem, type PageRequest } from "./poller";
 import type { Feed } from "./feed";
 import { Frozen } from "./frozen";
-import type { History } from "./history";
 import { listedRows, starredRows, type Source } from "./order";
 import { isPolled, listTopic, wanted, wholeTopic, type Query } from "./query";
 
@@ -69,10 +68,6 @@ export class Market {
 
   get stream(): DiscoverStream {
     return this.feed.stream;
-  }
-
-  get history(): History {
-    return this.feed.history;
   }
 
   /** Whether the list is polled because there is no stream. */
@@ -250,7 +245,6 @@ export class Market {
     this.loaded = true;
     this.problem = null;
     this.interim = new Map();
-    this.feed.note(answer.rows);
     if (this.topic === "") this.feed.followed.also(this, [...this.answer.byId.keys()]);
     else this.begin(answer);
     this.reorder();

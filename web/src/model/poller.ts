@@ -39,7 +39,8 @@ const RETRY_MS = [1_000, 16_000] as const;
 interface Body {
   epoch: string;
   version: number;
-  as_of_ms: number;
+  as_of_ms?: number;
+  recorded_ms?: number; // of the history, which has no version
   tokens: Row[];
   total: number;
 }
@@ -155,7 +156,7 @@ async function read({ path, rows }: Wanted, signal: AbortSignal): Promise<Answer
     passed += body.tokens.length;
     if (passed >= rows || passed >= body.total || body.tokens.length < limit) {
       const { version, total } = body;
-      return { epoch, version, asOfMs: body.as_of_ms, rows: [...found.values()], total };
+      return { epoch, version, asOfMs: body.as_of_ms ?? body.recorded_ms ?? 0, rows: [...found.values()], total };
     }
   }
 }

@@ -67,9 +67,9 @@ export class Presets {
 
 /** The query of a preset, shown after another. Those of the page are of the chain that is looked at. */
 export function queryOf(preset: Preset, before: Query): Query {
-  const { chain, token } = before;
+  const { chain, token, at } = before;
   const query = remembered(parseQuery(preset.search), before);
-  return { ...query, token, chain: preset.own ? query.chain : chain };
+  return { ...query, token, at: query.view === "board" ? null : at, chain: preset.own ? query.chain : chain };
 }
 
 /** Whether a query is what a preset shows. */
@@ -77,9 +77,9 @@ export function isShown(preset: Preset, query: Query): boolean {
   return searchOf(query) === searchOf(queryOf(preset, query));
 }
 
-/** The address of a view, without an open token. */
+/** The address of a view, without an open token or a time. */
 export function searchOf(query: Query): string {
-  return formatQuery({ ...query, token: DEFAULTS.token });
+  return formatQuery({ ...query, token: DEFAULTS.token, at: DEFAULTS.at });
 }
 
 function canonical(search: string): string {

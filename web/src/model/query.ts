@@ -23,6 +23,7 @@ export interface Query {
   filters: Filters;
   starred: boolean;
   token: string; // the id whose drawer is open, or ""
+  at: number | null; // the time that the list is shown of (ms); null: now, live
   columns: Columns; // of the board
 }
 
@@ -43,8 +44,11 @@ export const DEFAULTS: Query = {
   filters: NO_FILTERS,
   starred: false,
   token: "",
+  at: null,
   columns: USUAL,
 };
+
+const AT = /^[1-9]\d{11,13}$/; // from 1973 on
 
 /** Metrics that exist per window; the others have one figure. */
 export function hasWindow(sort: Order): boolean {
@@ -66,6 +70,7 @@ export function parseQuery(search: string): Query {
     filters: parseFilters(given),
     starred: given.get("starred") === "1",
     token: (given.get("token") ?? "").slice(0, 192),
+    at: given.get("view") !== "board" && AT.test(given.get("at") ?? "") ? Number(given.get("at")) : null,
     columns: parseColumns(given),
   };
 }
@@ -87,6 +92,7 @@ export function formatQuery(query: Query): string {
     put("q", query.q, "");
     putFilters(params, query.filters);
     put("starred", query.starred ? "1" : "", "");
+    put("at", query.at === null ? "" : String(query.at), "");
   } else putColumns(params, query.columns);
   put("token", query.token, "");
   const search = params.toString();
@@ -120,7 +126,7 @@ export function columnOf(wanted: Query, query: Query, key: ColumnKey): Column {
 export function remembered(arrived: Query, before: Query): Query {
   if (arrived.view === "list") return { ...arrived, columns: before.columns };
   const { view, window, chain, token, columns } = arrived;
-  return { ...before, view, window, chain, token, columns };
+  return { ...before, view, window, chain, token, columns, at: null };
 }
 
 /** What a search begins with: the best match; everything else with what is trending. */

@@ -1,7 +1,7 @@
 /** How cells of the list draw a row: made once, then only what differs is written. */
 import type { Row } from "../client";
 import * as format from "../format/number";
-import type { Sparkline } from "../model/history";
+import { SPARK_HEIGHT, SPARK_WIDTH, type Sparkline } from "../model/sparks";
 import type { SourceLink } from "../model/links";
 import type { Window } from "../model/query";
 import { makeAvatar } from "./avatar";
@@ -14,13 +14,14 @@ export interface Shown {
   nowMs: number;
   hiddenChips: ReadonlySet<string>;
   images: string | null; // where the image service is
-  sparkline(id: string): Sparkline;
+  sparks: number; // which lines are known: the number grows with them
+  sparkline(row: Row): Sparkline;
   links(row: Row): SourceLink[];
 }
 
 /** What cells are drawn by beside the row and the clock: where it differs, all are drawn again. */
-export function lookOf({ window, images, hiddenChips }: Shown): string {
-  return `${window} ${images} ${[...hiddenChips].join()}`;
+export function lookOf({ window, images, hiddenChips, sparks }: Shown): string {
+  return `${window} ${images} ${[...hiddenChips].join()} ${sparks}`;
 }
 
 /** One cell of one row; `update` writes only what differs. */
@@ -158,18 +159,21 @@ export function graduationCell(): Cell {
 
 export function sparkCell(): Cell {
   const node = element("span", "spark");
-  const picture = node.appendChild(
-    svg("svg", { viewBox: "0 0 84 24", "aria-hidden": "true", preserveAspectRatio: "none" }),
-  );
+  const viewBox = `0 0 ${SPARK_WIDTH} ${SPARK_HEIGHT}`;
+  const picture = node.appendChild(svg("svg", { viewBox, "aria-hidden": "true", preserveAspectRatio: "none" }));
   const path = picture.appendChild(svg("path", {}));
+  const word = node.appendChild(element("span", "none"));
   let drawn = "";
   return {
     node,
     update(row, shown) {
-      const line = shown.sparkline(row.id);
-      if (line.path === drawn) return;
-      path.setAttribute("d", (drawn = line.path));
+      const line = shown.sparkline(row);
+      const key = `${line.word} ${line.path}`;
+      if (key === drawn) return;
+      drawn = key;
+      path.setAttribute("d", line.path);
       node.dataset["trend"] = line.trend;
+      if (setText(word, line.word)) node.title = line.word === "" ? "" : "Nothing of the last 24 hours is recorded yet";
     },
   };
 }

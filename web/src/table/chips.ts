@@ -1,7 +1,9 @@
 /** What is known of a token's safety, quality and stage, as chips: what each says, and in which words. Pure. */
 import type { Row } from "../client";
 import { age, UNKNOWN } from "../format/number";
+import { moment } from "../format/time";
 import { copies } from "../model/copies";
+import type { PastRow } from "../model/past";
 
 /** Kinds of chips, each with its switch. */
 export const CHIP_KINDS = {
@@ -26,7 +28,7 @@ export const ALL_CHIPS = Object.keys(CHIP_KINDS) as ChipKind[];
 export type Tone = "good" | "warn" | "bad" | "plain" | "unknown";
 
 export interface Chip {
-  kind: ChipKind;
+  kind: ChipKind | "gone"; // which has no switch: it is of lists of the past
   tone: Tone;
   label: string; // what it is about, or all that it says
   value: string; // the figure, "" where the label says it all
@@ -48,8 +50,8 @@ export function safetyChips(row: Row, hidden = NONE): Chip[] {
 }
 
 /** The chips of what only some tokens are, what matters most first. */
-export function markChips(row: Row, nowMs: number, hidden = NONE): Chip[] {
-  const found = [flagged(row, "drained"), flagged(row, "suspicious"), copycat(row), flagged(row, "thin")];
+export function markChips(row: PastRow, nowMs: number, hidden = NONE): Chip[] {
+  const found = [gone(row), flagged(row, "drained"), flagged(row, "suspicious"), copycat(row), flagged(row, "thin")];
   const all = [...found, stage(row, nowMs), original(row), boosted(row)];
   return all.filter((chip) => chip !== null).filter(({ kind }) => !hidden.has(kind));
 }
@@ -121,6 +123,12 @@ function copycat(row: Row): Chip | null {
   }
   const { words, title, first } = copies(row.token_ticker, alike);
   return first ? null : { kind: "copycat", label: words, value: "", tone: "warn", words: `Copycat? ${title}` };
+}
+
+/** A token of a list of the past that is no longer listed. */
+function gone({ gone_ms: ms }: PastRow): Chip | null {
+  if (ms === undefined) return null;
+  return { kind: "gone", label: "removed since", value: "", tone: "warn", words: `Removed since, on ${moment(ms)}: no source reported it any longer` };
 }
 
 /** The one of several that has a right to its ticker. */

@@ -96,7 +96,7 @@ export const TOKEN: Column = {
 export const COLUMNS: readonly Column[] = [
   { ...FIGURE, ...USUAL, key: "age", name: "Age", title: () => "Age", hint: "Since the first pool", least: 68, grow: 0, leaves: 2, sort: { by: "newest" }, make: ageCell },
   { ...FIGURE, ...USUAL, key: "price", name: "Price", title: () => "Price", hint: "In USD", least: 92, grow: 0.3, leaves: 0, make: figure((row) => row.price, format.price) },
-  { ...USUAL, key: "spark", name: "Seen", title: () => "Seen", hint: "Prices seen since this page was opened", numeric: false, least: 92, grow: 0, leaves: 8, make: sparkCell },
+  { ...USUAL, key: "spark", name: "Last 24h", title: () => "Last 24h", hint: "The price of the last 24 hours: recorded closes of each hour, then the live price", numeric: false, least: 92, grow: 0, leaves: 8, make: sparkCell },
   { ...USUAL, key: "safety", name: "Safety", title: () => "Safety", hint: "Largest holders, dev, organic score; mint, freeze, verified. A dash or a question mark is unknown", numeric: false, least: 178, grow: 0, leaves: 1, make: safetyCell },
   ...WINDOWS.map((window) => change(window, CHANGE_LEAVES[window])),
   { ...windowed("volume", "volume", "Volume", "Vol", "Volume in USD", format.amount), ...USUAL, leaves: 0 },
@@ -126,6 +126,8 @@ export const COLUMNS: readonly Column[] = [
   { ...USUAL, key: "sources", name: "Sources", title: () => "Sources", hint: "Who reports it; each opens the token there", numeric: false, least: 100, grow: 0, leaves: 9, make: sourcesCell },
 ];
 
+/** Columns of which the history keeps the figures. */
+export const KEPT: readonly string[] = ["age", "price", "change-1h", "change-24h", "volume", "liquidity", "cap"];
 /** Columns that are no figures: a phone has no place for them beside the name. */
 export const WIDE: readonly string[] = ["spark", "safety", "sources"];
 export const BY_KEY: ReadonlyMap<string, Column> = new Map([TOKEN, ...COLUMNS].map((column) => [column.key, column]));

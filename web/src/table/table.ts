@@ -11,12 +11,12 @@ import {
 } from "@tanstack/virtual-core";
 import type { Row } from "../client";
 import type { Choice } from "../model/choice";
-import type { Sparkline } from "../model/history";
 import type { SourceLink } from "../model/links";
 import { orderOf, type Query } from "../model/query";
+import type { Sparkline } from "../model/sparks";
 import { lookOf, type Shown } from "./cells";
 import { hasSafety } from "./chips";
-import { BY_KEY, TOKEN, WIDE, type Column } from "./columns";
+import { BY_KEY, KEPT, TOKEN, WIDE, type Column } from "./columns";
 import { element, setText } from "./dom";
 import { dragHeads, headCell, rankHead } from "./head";
 import { fit, fitPhone, tokenLeast, type Layout } from "./layout";
@@ -30,7 +30,8 @@ export interface TableSource {
   row(id: string): Row | undefined;
   isListed(id: string): boolean;
   isStarred(id: string): boolean;
-  sparkline(id: string): Sparkline;
+  sparkline(row: Row): Sparkline;
+  sparks(): number;
   links(row: Row): SourceLink[];
   selected(): string;
   open(): string;
@@ -129,7 +130,7 @@ export class Table {
     const phone = PHONE.matches;
     const compact = this.source.isCompact();
     const layout = phone ? this.fitPhone(window) : this.fit(window, compact);
-    const safety = layout.keys.includes("safety");
+    const hasLine = layout.keys.includes("safety") || (phone && layout.keys.includes("spark"));
     const laidOut = `${layout.keys.join()} ${layout.template} ${phone} ${compact}`;
     if (laidOut === this.laidOut) return;
     this.laidOut = laidOut;
@@ -141,7 +142,7 @@ export class Table {
     style.setProperty("--columns", layout.template);
     style.setProperty("--least", `${layout.least}px`);
     dataset["layout"] = phone ? "phone" : layout.tight ? "tight" : "roomy";
-    dataset["rows"] = compact ? "compact" : safety ? "safety" : "plain";
+    dataset["rows"] = compact ? "compact" : hasLine ? "safety" : "plain";
     this.scroller.setAttribute("aria-colcount", String(this.columns.length + 1));
     this.actions.onColumns(layout.keys);
   }
@@ -163,15 +164,17 @@ export class Table {
     const added = chosen.filter(({ usual }) => !usual).map(({ key }) => key);
     const keys = chosen.map(({ key }) => key);
     this.slots = fitPhone(keys, window, added, WIDE);
-    const safety = keys.includes("safety") && !this.source.isCompact() ? ["safety"] : [];
-    return { keys: ["token", ...this.slots, ...safety], template: "", least: 0, tight: true };
+    // The line of chips has room for the sparkline beside them.
+    const last = this.source.isCompact() ? [] : ["safety", "spark"].filter((key) => keys.includes(key));
+    return { keys: ["token", ...this.slots, ...last], template: "", least: 0, tight: true };
   }
 
   private chosen(): Column[] {
     const { order, shown } = this.source.choice();
     const chips = hasSafety(this.source.hiddenChips());
+    const isPast = this.source.query().at !== null;
     return order
-      .filter((key) => shown.includes(key) && (key !== "safety" || chips))
+      .filter((key) => shown.includes(key) && (key !== "safety" || chips) && (!isPast || KEPT.includes(key)))
       .map((key) => BY_KEY.get(key)!);
   }
 
@@ -231,7 +234,8 @@ export class Table {
       nowMs,
       hiddenChips: this.source.hiddenChips(),
       images: this.source.images(),
-      sparkline: (id) => this.source.sparkline(id),
+      sparks: this.source.sparks(),
+      sparkline: (row) => this.source.sparkline(row),
       links: (row) => this.source.links(row),
     };
     const look = lookOf(shown);
