@@ -137,6 +137,15 @@ class Keys:
         """
         return f"{self.prefix}watched"
 
+    @property
+    def history_backfill(self) -> str:
+        """Stream: candles of others for the recorder, which removes what it has stored.
+
+        One entry a token and tier, field `m` (shared/history/foreign.py). Bounded: nobody adds
+        while 100 wait.
+        """
+        return f"{self.prefix}history:backfill"
+
     # -- the api --------------------------------------------------------------------------------
     def ingest_seen(self, producer: str, batch_id: str) -> str:
         """Hash: body hash, receipt time and answer of one ingest batch, INGEST_SEEN_MS."""

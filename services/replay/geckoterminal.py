@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from html import escape
@@ -15,6 +15,7 @@ from services.replay.market.market import MarketSnapshot
 from services.replay.market.model import WINDOW_MS, Flow, MarketToken, Pool, PoolState
 from services.replay.market.moves import progress
 from services.replay.market.noise import mix, uniform
+from services.replay.market.paths import bars
 from shared.chains import canonical_chain
 
 MOST_IDS: Final = 30
@@ -329,3 +330,62 @@ def token(snapshot: MarketSnapshot, network: str, address: str, include: str) ->
     if "top_pools" in include.split(","):
         answer["included"] = [render_pool(snapshot, pool, requested) for pool in top]
     return answer
+
+
+_TIMEFRAMES: Final = {"minute": 60, "hour": 3_600, "day": 86_400}
+_AGGREGATES: Final = {"minute": (1, 5, 15), "hour": (1, 4, 12), "day": (1,)}
+MOST_BARS: Final = 1_000
+
+
+def ohlcv(snapshot: MarketSnapshot, network: str, pool: str, query: Mapping[str, str]) -> Json:
+    """Answer /networks/{net}/pools/{pool}/ohlcv/{timeframe}: newest first, open interval too.
+
+    `query` has `timeframe`, and perhaps `aggregate`, `limit`, `before_timestamp` and `token`, whose
+    token's prices are shown: `base`, `quote` or its address.
+    """
+    group, timeframe = group_of(snapshot, network), query["timeframe"]
+    step = _TIMEFRAMES.get(timeframe, 0) * _number(query, "aggregate", 1, 15)
+    if not step or step // _TIMEFRAMES[timeframe] not in _AGGREGATES[timeframe]:
+        raise ErrorAnswer(400, "timeframe or aggregate is not supported")
+    limit = _number(query, "limit", 100, MOST_BARS)
+    known = snapshot.market.pool(group, pool)
+    if known is None:
+        raise ErrorAnswer(404, "Not Found")
+    token = _shown_side(known, query.get("token", "base"))
+    now_s = (snapshot.now_ms - LAG_MS) // 1000
+    until = min(now_s, _number(query, "before_timestamp", now_s, 1 << 40))
+    last = until // step * step
+    whole = bars(token, (known,), last - (limit - 1) * step, last + step, step)
+    rows = [[bar.t, bar.o, bar.h, bar.l, bar.c, bar.volume] for bar in reversed(whole)]
+    sides = {"base": known.base, "quote": known.quote}
+    return {
+        "data": {
+            "id": f"{mix(known.key, step):016x}",
+            "type": "ohlcv_request_response",
+            "attributes": {"ohlcv_list": [row for row in rows if row[5]]},
+        },
+        "meta": {
+            name: {
+                "address": side.canonical,
+                "name": _text(side.name),
+                "symbol": _text(side.symbol),
+            }
+            for name, side in sides.items()
+        },
+    }
+
+
+def _shown_side(pool: Pool, wanted: str) -> MarketToken:
+    by_name = {"base": pool.base, "quote": pool.quote}
+    by_name |= {side.canonical: side for side in pool.sides}
+    found = by_name.get(wanted) or by_name.get(wanted.lower())
+    if found is None:
+        raise ErrorAnswer(400, "token is not in this pool")
+    return found
+
+
+def _number(query: Mapping[str, str], name: str, default: int, most: int) -> int:
+    text = query.get(name, str(default))
+    if not text.isdecimal() or len(text) > 13 or not 1 <= int(text) <= most:
+        raise ErrorAnswer(400, f"{name} must be between 1 and {most}")
+    return int(text)

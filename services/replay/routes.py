@@ -148,6 +148,12 @@ def _geckoterminal(shell: _Shell) -> list[Route]:
         "/networks/{net}/tokens/multi/{ids}": lambda s, r: source.tokens(
             s, _path(r, "net"), _path(r, "ids"), _query(r, "include")
         ),
+        "/networks/{net}/pools/{pool}/ohlcv/{timeframe}": lambda s, r: source.ohlcv(
+            s,
+            _path(r, "net"),
+            _path(r, "pool"),
+            {**r.query_params, "timeframe": _path(r, "timeframe")},
+        ),
         "/networks/{net}/tokens/{id}/pools": lambda s, r: source.token_pools(
             s, _path(r, "net"), _path(r, "id"), _query(r, "page", "1"), _query(r, "include")
         ),
@@ -163,9 +169,9 @@ async def _not_found(request: Request, _: Exception) -> Response:
 
 
 def build_app(settings: ReplaySettings, now_ms: Callable[[], int]) -> Starlette:
-    """Return the application; `now_ms` is its only clock."""
+    """Return the application; `now_ms` is its only clock, `state.market` what it answers from."""
     shell = _Shell(settings, now_ms)
-    return Starlette(
+    app = Starlette(
         routes=[
             shell.route("/health", shell.health),
             Mount("/dexscreener", routes=_dexscreener(shell)),
@@ -174,3 +180,5 @@ def build_app(settings: ReplaySettings, now_ms: Callable[[], int]) -> Starlette:
         ],
         exception_handlers={404: _not_found},
     )
+    app.state.market = shell.market
+    return app

@@ -22,3 +22,7 @@ class ReplaySettings(ServiceSettings):
     """Tokens in all, the recorded ones among them, the rest generated. 0: only the recorded."""
     replay_latency_ms: int = Field(default=0, ge=0, le=60_000)
     """Added to each answer."""
+    replay_past_hours: int = Field(default=0, ge=0, le=48)
+    """Hours of the market's own past that are handed to the recorder once, over REDIS_URL. `dexwire
+    up --demo` sets it, so that charts are full at once.
+    """

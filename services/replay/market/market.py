@@ -103,6 +103,18 @@ class Market:
             self._pools[token.id] = pools
         return pools
 
+    def pool(self, chain: str, address: str) -> Pool | None:
+        """Return a pool of a token that is listed or a newcomer, by its address in any case."""
+        wanted = (chain, address.lower())
+        newcomers = (pool for token in self._alive.values() for pool in self.pools_of(token))
+        fresh = (pool for pool in newcomers if (pool.chain, pool.canonical.lower()) == wanted)
+        return self._listed_pools.get(wanted) or next(fresh, None)
+
+    @cached_property
+    def _listed_pools(self) -> dict[tuple[str, str], Pool]:
+        pools = (pool for token in self.listed["all"] for pool in self.pools_of(token))
+        return {(pool.chain, pool.canonical.lower()): pool for pool in pools}
+
     @cached_property
     def leaders(self) -> dict[str, tuple[MarketToken, ...]]:
         """The tokens that usually trade most, of each chain and of all."""

@@ -20,7 +20,7 @@ from services.replay.market.noise import normal, smooth, uniform
 
 # (length of a step, weight): the sum of independent curves looks like a random walk from seconds
 # to weeks, and cannot drift away as one would: it stays within some 6 deviations of the anchor.
-_SCALES: Final = (
+SCALES: Final = (
     (7 * DAY_MS, 0.80),
     (DAY_MS, 0.45),
     (6 * HOUR_MS, 0.30),
@@ -29,19 +29,19 @@ _SCALES: Final = (
     (MINUTE_MS, 0.025),
     (10_000, 0.010),
 )
-_SPIKE_MS: Final = 20 * MINUTE_MS
-_SPIKE_CHANCE: Final = 0.01
+SPIKE_MS: Final = 20 * MINUTE_MS
+SPIKE_CHANCE: Final = 0.01
 _LULL_CHANCE: Final = 0.04  # share of the hours in which nobody trades a token
 _SETBACK: Final = 0.08  # share of a curve that may be sold back before it rises again
-_DRAINED: Final = 0.02  # what is left of a price when the liquidity is gone
+DRAINED: Final = 0.02  # what is left of a price when the liquidity is gone
 
 
-def _spike(token: MarketToken, at_ms: int) -> float:
+def spike(token: MarketToken, at_ms: int) -> float:
     """Return the logarithm of a rare jump: up to e^1.2 within two minutes, then gone again."""
-    place, part_ms = divmod(at_ms, _SPIKE_MS)
-    if token.quote or uniform(token.key ^ 0x51, place) >= _SPIKE_CHANCE:
+    place, part_ms = divmod(at_ms, SPIKE_MS)
+    if token.quote or uniform(token.key ^ 0x51, place) >= SPIKE_CHANCE:
         return 0.0
-    part = part_ms / _SPIKE_MS
+    part = part_ms / SPIKE_MS
     shape = part * 10 if part < 0.1 else (1 - part) / 0.9
     return 1.2 * shape * (1 if uniform(token.key ^ 0x52, place) < 0.65 else -0.7)
 
@@ -99,7 +99,7 @@ def last_traded_ms(token: MarketToken, at_ms: int) -> int:
 def _walk(token: MarketToken, at_ms: int) -> float:
     return sum(
         weight * smooth(token.key + index, at_ms / step)
-        for index, (step, weight) in enumerate(_SCALES)
+        for index, (step, weight) in enumerate(SCALES)
     )
 
 
@@ -109,7 +109,7 @@ def price(token: MarketToken, at_ms: int) -> float:
     On a curve it is what the curve says, and where that ends it goes on from there.
     """
     at_ms = last_traded_ms(token, max(at_ms, token.born_ms))
-    left = _DRAINED if drained(token, at_ms) else 1.0
+    left = DRAINED if drained(token, at_ms) else 1.0
     if token.launch and token.born_ms:
         sold = progress(token.launch, at_ms)
         if sold < 1:
@@ -117,7 +117,7 @@ def price(token: MarketToken, at_ms: int) -> float:
         moved = _walk(token, at_ms) - _walk(token, token.launch.completes_ms)
         return token.price * exp(token.volatility * moved) * left
     walk = _walk(token, at_ms)
-    return token.price * exp(token.volatility * walk + _spike(token, at_ms)) * left
+    return token.price * exp(token.volatility * walk + spike(token, at_ms)) * left
 
 
 def pool_spread(pool: Pool, at_ms: int) -> float:
@@ -182,6 +182,19 @@ def _volumes(pool: Pool, start_ms: int, at_ms: int) -> dict[str, float]:
         whole = sum(hours[b] for b in range(1, back + 1))
         volumes[name] = max(0.0, head + whole - before)
     return volumes
+
+
+def volume_between(pool: Pool, start_ms: int, length_ms: int) -> float:
+    """Return the USD traded in a part of one hour, or in whole hours, while the pool was open."""
+    ends = [end for end in (pool.ends_ms, *(side.dies_ms for side in pool.sides)) if end]
+    if start_ms < pool.created_ms or (ends and start_ms >= min(ends)):
+        return 0.0
+    hour, part_ms = divmod(start_ms, HOUR_MS)
+    if length_ms >= HOUR_MS:
+        return sum(_hour_volume(pool, hour + later) for later in range(length_ms // HOUR_MS))
+    upto = (part_ms + length_ms) / HOUR_MS
+    share = _hour_share(pool, hour, upto) - _hour_share(pool, hour, part_ms / HOUR_MS)
+    return max(0.0, _hour_volume(pool, hour) * share)
 
 
 def flows(pool: Pool, start_ms: int, at_ms: int) -> dict[str, Flow]:
