@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+from services.fetcher.backfill import Backfill
 from services.fetcher.budget import Budget
 from services.fetcher.configured import read_sources
 from services.fetcher.counts import FetcherCounts
@@ -97,7 +98,7 @@ async def run_sources(
                 counts=counts,
                 include_quote_assets=settings.include_quote_assets,
             )
-            await run_jobs(stop, jobs_of(runner))
+            await run_jobs(stop, {**jobs_of(runner), **backfills_of(runner, settings.backfill_top)})
         log.info("fetcher_stopped")
 
 
@@ -157,6 +158,18 @@ def _status_of(off: Sequence[str]) -> StatusBoard:
     for name in off:
         status[name].facts["state"] = "off"
     return status
+
+
+def backfills_of(runner: JobRunner, top: int | None) -> Mapping[str, Job]:
+    """Return the jobs that request candles of the time before us; None: none is wished for."""
+    return {
+        f"{source.name}:candles": Backfill(
+            redis=runner.redis, keys=runner.keys, source=source, candles=source.candles,
+            upstreams=runner.upstreams, leases=runner.leases, due=runner.due, top=top,
+        ).run()
+        for source in runner.sources
+        if top is not None and source.candles is not None
+    }  # fmt: skip
 
 
 def jobs_of(runner: JobRunner) -> Mapping[str, Job]:

@@ -39,6 +39,15 @@ class Budget:
         )
         return int(wait_ms) / 1_000, bool(held)
 
+    async def take_spare(self, host: str, rate_class: str, per_minute: float) -> bool:
+        """Take one call if nobody has called lately, so that none of them waits for it."""
+        wait_ms, _ = await _TAKE_CALL(
+            self._redis,
+            [self._keys.fetch_bucket(host, rate_class), self._keys.fetch_hold(host)],
+            [60_000_000 / per_minute, 1],  # no burst: the schedule of all others is behind us
+        )
+        return not int(wait_ms)
+
     async def hold(self, host: str, seconds: float) -> None:
         """Let no replica call this host for so long; a longer hold that is there stays."""
         await _HOLD(self._redis, [self._keys.fetch_hold(host)], [max(1, int(seconds * 1_000))])

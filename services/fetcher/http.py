@@ -203,6 +203,21 @@ class Upstreams:
                 return await self._in_turn(source, call, deadline)
         raise AssertionError("unreachable")  # pragma: no cover - tenacity returns or raises
 
+    async def get_spare(self, source: Source, call: Call) -> UpstreamResponse | None:
+        """Make one attempt if the budget can spare it; None: it cannot now, and nothing was called.
+
+        Raises a SourceError when it gave no JSON.
+        """
+        pace, rate = self._pace(source, call.rate_class), source.rates[call.rate_class]
+        if self._slots.locked() or pace.line.locked() or not pace.limiter.has_capacity():
+            return None
+        if self.circuit(source) != "closed":
+            return None
+        async with self._slots:
+            if not await self._budget.take_spare(source.host, call.rate_class, rate):
+                return None
+            return await self._admitted(source, call, _Deadline())
+
     async def _in_turn(self, source: Source, call: Call, deadline: _Deadline) -> UpstreamResponse:
         """Wait for the rate, a slot and the budget, then make one attempt.
 

@@ -37,6 +37,17 @@ def _check_http_url(url: str) -> str:
 
 
 HttpUrl = Annotated[str, AfterValidator(_check_http_url)]
+
+
+def _check_backfill(wish: str) -> str:
+    found = _BACKFILL.fullmatch(wish)
+    if not found or not 1 <= int(found["top"] or 1) <= 1_000:
+        raise ValueError("must be off, watched, or top:N with N from 1 to 1000")
+    return wish
+
+
+_BACKFILL: Final = re.compile(r"off|watched|top:(?P<top>[0-9]{1,4})")
+Backfilled = Annotated[str, AfterValidator(_check_backfill)]
 _KEY: Final = re.compile(r"([a-z][a-z0-9_-]{0,31})(?::polled)?(\.[!-+\--~]{32,256})")
 
 
@@ -54,6 +65,10 @@ class FetcherSettings(ServiceSettings):
     fetch_replay_url: HttpUrl | None = None
     """Address of a replayed market, which is requested in the place of every source that it stands
     in for; the other sources are off then.
+    """
+    history_backfill: Backfilled = "off"
+    """Whose candles of the time before us are requested, on the calls that are left: off, watched,
+    or top:N, which are the N by volume of 24 hours and the watched (1 to 1000).
     """
     record_traffic: Path | None = None
     """A new file to record the sources' traffic in, for `dexwire up --replay`; where it is there
@@ -85,6 +100,13 @@ class FetcherSettings(ServiceSettings):
         if text and (not _KEY.fullmatch(text) or ".sha256:" in text):
             raise ValueError("must be <id>:polled.<secret>, the secret of 32 to 256 characters")
         return key
+
+    @property
+    def backfill_top(self) -> int | None:
+        """How many of the top-ranked tokens are back-filled; None: nothing is, not even watched."""
+        if self.history_backfill == "off":
+            return None
+        return int(self.history_backfill.partition(":")[2] or 0)
 
     @property
     def bearer(self) -> str:

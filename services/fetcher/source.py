@@ -14,6 +14,8 @@ from urllib.parse import urlsplit
 
 from services.fetcher.settings import SourceSettings
 from shared.errors import ConfigError
+from shared.history.candle import Tier
+from shared.history.foreign import ForeignBar
 from shared.model import Reading
 from shared.sources import SourceDeclaration
 
@@ -85,6 +87,20 @@ Job: TypeAlias = Discovery | Refresh
 
 
 @dataclass(frozen=True, slots=True)
+class Candles:
+    """Where a source gives candles of one pool, of the time before us.
+
+    `call(chain, pool, token, tier)` requests them in USD for that token of the pool; its `read`
+    gives no readings. `read(body, tier)` is pure; it raises `MalformedBody`. They are requested
+    each `interval_s` at most, and only where no other call needs the budget.
+    """
+
+    interval_s: float
+    call: Callable[[str, str, str, Tier], Call]
+    read: Callable[[bytes, Tier], list[ForeignBar]]
+
+
+@dataclass(frozen=True, slots=True)
 class Source:
     """One upstream: address, allowed calls a minute by rate class, and jobs."""
 
@@ -93,6 +109,7 @@ class Source:
     rates: Mapping[str, float]
     jobs: tuple[Job, ...]
     headers: Mapping[str, str] = field(default_factory=dict)
+    candles: Candles | None = None
     warnings: tuple[str, ...] = ()  # what in its settings may be a mistake, for a log line each
 
     @property
@@ -116,6 +133,8 @@ class Source:
             self,
             rates={name: rate * factor for name, rate in self.rates.items()},
             jobs=tuple(_sped_up(job, factor) for job in self.jobs),
+            candles=self.candles
+            and replace(self.candles, interval_s=self.candles.interval_s / factor),
         )
 
 

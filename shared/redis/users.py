@@ -52,13 +52,14 @@ def _fetcher(keys: Keys) -> RedisUser:
         name="fetcher",
         commands=(
             *CONNECT, *_RUN, *_AT_ONCE, "del", "get", "hget", "hincrby", "hmget", "hset",
-            "incrby", "pexpire", "pttl", "set", "time", "zadd", "zcard", "zpopmin", "zrange",
-            "zrem", "zremrangebyscore", "zrevrange", "zscore",
+            "incrby", "pexpire", "pttl", "set", "time", "xadd", "xlen", "zadd", "zcard", "zpopmin",
+            "zrange", "zrem", "zremrangebyscore", "zrevrange", "zscore",
         ),
         reads=(keys.token("*"), keys.index("*"), keys.watched, keys.raw_taken),
         writes=(
             keys.fetch_job("*", "*"), keys.fetch_bucket("*", "*"), keys.fetch_hold("*"),
             keys.fetch_status("*"), keys.fetch_due("*"), keys.fetch_known, keys.raw_published,
+            keys.history_backfill,
         ),
         shown=(keys.raw_published, keys.raw_taken),
         publishes=(keys.raw_tokens,),

@@ -28,6 +28,8 @@ from services.fetcher.runner import JobRunner
 from services.fetcher.status import StatusBoard
 from services.ws.alert_history import read_history
 from services.ws.watched import publish_watched
+from shared.history.foreign import ForeignCandles
+from shared.history.handover import hand_over
 from shared.keys import Keys
 from shared.merge.policy import MergeRules
 from shared.redis.address import RedisAddress
@@ -39,6 +41,7 @@ from tests.testkit.commits import Writer, row
 from tests.testkit.market import reading
 from tests.testkit.redis_servers import Guarded, password
 
+CANDLES: Final = ForeignCandles(id="solana:A", tier="1h", origin="a:b", bars=[])
 USERS: Final = ("fetcher", "aggregator", "api", "ws", "images", "admin")
 
 # What the services do, in the order of their work.        fetcher aggregator api ws images admin
@@ -60,6 +63,7 @@ take named tokens                                           x - - - - -
 read what is hot                                            x - - - - -
 read who gives a price                                      x x - x x -
 write a source's status                                     x - - - - -
+hand candles to the recorder                                x - - - - -
 take the lease                                              - x - - - -
 renew the lease                                             - x - - - -
 give the lease back                                         - x - - - -
@@ -197,6 +201,7 @@ simple(
     read_what_is_hot=lambda w: w.runner()._hot(5),
     read_who_gives_a_price=lambda w: w.redis.hget(w.keys.token(CAT), "price_source"),
     renew_the_lease=lambda w: w.store.renew("test-writer"),
+    hand_candles_to_the_recorder=lambda w: hand_over(w.redis, w.keys, CANDLES),
     give_the_lease_back=lambda w: w.store.release("test-writer"),
     begin_an_epoch=lambda w: w.me.begin("e2"),
     send_a_heartbeat=lambda w: w.me.heartbeat(),

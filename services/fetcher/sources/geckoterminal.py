@@ -20,6 +20,7 @@ from pydantic_settings import SettingsConfigDict
 from services.fetcher import signals
 from services.fetcher.jsonapi import WireRelation, address_of, network_of_id, read_records
 from services.fetcher.markup import unescape_once
+from services.fetcher.ohlcv import no_readings, read_candles
 from services.fetcher.pools import (
     NativePrices,
     Often,
@@ -43,7 +44,15 @@ from services.fetcher.settings import (
     SourceSettings,
     doubtful_chains,
 )
-from services.fetcher.source import Call, Discovery, ParsedBody, Refresh, Source, SourceSpec
+from services.fetcher.source import (
+    Call,
+    Candles,
+    Discovery,
+    ParsedBody,
+    Refresh,
+    Source,
+    SourceSpec,
+)
 from services.fetcher.values import (
     FreeText,
     MaybeNumber,
@@ -60,6 +69,7 @@ from services.fetcher.values import (
     text,
 )
 from shared.chains import canonical_chain, source_chain
+from shared.history.candle import Tier
 from shared.model import Reading
 from shared.sources import SourceDeclaration
 from shared.spellings import canonical_address
@@ -162,6 +172,7 @@ class WireToken(Struct, frozen=True):
     attributes: WireTokenFigures
 
 
+_TIMEFRAME: Final[dict[Tier, str]] = {"1m": "minute", "1h": "hour", "1d": "day"}
 _POOL: Final = msgspec.json.Decoder(WirePool)
 _TOKEN: Final = msgspec.json.Decoder(WireToken)
 
@@ -345,6 +356,8 @@ class GeckoTerminalSettings(SourceSettings):
     """Batches of tokens in one such round."""
     refresh_again_s: Seconds = 60
     """A token is not requested again within so long."""
+    candles_interval_s: Seconds = 10
+    """With HISTORY_BACKFILL: how often candles of a pool are requested at most."""
 
 
 def network_of(chain: str) -> str:
@@ -356,6 +369,14 @@ def tokens_call(chain: str, addresses: Sequence[str]) -> Call:
     """Up to 30 tokens of one chain with their deepest pools."""
     path = f"/networks/{network_of(chain)}/tokens/multi/{join_addresses(addresses)}"
     return Call(path, read_page, query=(("include", "top_pools"),))
+
+
+def candles_call(chain: str, pool: str, token: str, tier: Tier) -> Call:
+    """The newest 1,000 candles of a pool, in USD for one of its tokens."""
+    address = pool.lower() if pool.startswith("0x") else pool
+    where = f"/networks/{network_of(chain)}/pools/{quote(address, safe='')}"
+    query = (("aggregate", "1"), ("limit", "1000"), ("currency", "usd"), ("token", token))
+    return Call(f"{where}/ohlcv/{_TIMEFRAME[tier]}", no_readings, query=query)
 
 
 def build(settings: GeckoTerminalSettings) -> Source:
@@ -373,6 +394,7 @@ def build(settings: GeckoTerminalSettings) -> Source:
         url=settings.url,
         rates={"default": settings.calls_per_minute},
         headers={"accept": "application/json;version=20230302"},
+        candles=Candles(settings.candles_interval_s, candles_call, read_candles),
         warnings=doubtful_chains("GECKOTERMINAL_NETWORKS", settings.networks),
         jobs=(
             Discovery("trending", settings.trending_interval_s, lists("trending_pools")),
