@@ -14,6 +14,13 @@ from services.api.discover.pages import Pages
 from services.api.discover.pinned_orders import PinnedOrders
 from services.api.documents.files import document_routes
 from services.api.health import Health, Livez, Readyz
+from services.api.history.alerts import AlertsEndpoint
+from services.api.history.candles import CandlesEndpoint
+from services.api.history.database import History
+from services.api.history.own_figures import OwnFigures
+from services.api.history.past_list import PastDiscover
+from services.api.history.sparks import Sparks
+from services.api.history.tokens import Tokens
 from services.api.ingest.endpoint import Ingest
 from services.api.ingest.outcome_reader import OutcomeReader
 from services.api.ingest.receipts import Receipts
@@ -59,6 +66,8 @@ class ApiParts:
     visitors: Visitors
     counts: ApiCounts
     loop: LoopWatch
+    history: History
+    sparks: Sparks = field(init=False)
     draining: bool = False
     app: ASGIApp = field(init=False)
 
@@ -79,7 +88,9 @@ def build_api(
         visitors=_visitors(settings),
         counts=ApiCounts(),
         loop=metrics.loop,
+        history=History(settings.history_address),
     )
+    api.sparks = Sparks(api.history, api.live)
     export(metrics, api.counts, api.live.feed)
     discover = _discover(api)
     readers, writers = _readers(api, discover), {"/ingest": _ingest(api)}
@@ -116,7 +127,7 @@ def _discover(api: ApiParts) -> Discover:
         secret.get_secret_value().encode() if secret else None,
         per_address=api.settings.api_walks_per_address,
     )
-    pages, visitors = Pages(api.live, pinned), api.visitors
+    pages, visitors = Pages(api.live, pinned, api.sparks.with_sparks), api.visitors
     return Discover(
         api.live, pages, api.counts, address_of=visitors.address, paying=visitors.paying
     )
@@ -151,12 +162,23 @@ def _readers(api: ApiParts, discover: Discover) -> dict[str, ASGIApp]:
         **dict.fromkeys(LISTS, discover),
         "/search": Search(live, api.visitors.paying),
         **document_routes(),
+        **_history_readers(api),  # before what takes any path of a token
         "/tokens/{chain}/{address}": TokenEndpoint(
-            redis, keys, settings.merge_rules(), live.meant_chain
+            redis, keys, settings.merge_rules(), live.meant_chain, OwnFigures(api.history)
         ),
-        "/health": Health(redis, keys, live, demo=settings.demo),
+        "/health": Health(redis, keys, live, api.history, demo=settings.demo),
         "/livez": Livez(),
         "/readyz": Readyz(redis, live, api.loop, lambda: api.draining),
+    }
+
+
+def _history_readers(api: ApiParts) -> dict[str, ASGIApp]:
+    """Return what answers GET from what was recorded, by path."""
+    history, tokens, visitors = api.history, Tokens(api.live), api.visitors
+    return {
+        "/tokens/{chain}/{address}/candles": CandlesEndpoint(history, tokens, visitors),
+        "/tokens/{chain}/{address}/alerts": AlertsEndpoint(history, tokens, visitors),
+        "/history/discover": PastDiscover(history, api.live, visitors),
     }
 
 
@@ -173,6 +195,9 @@ async def run(settings: ApiSettings, stop: asyncio.Event, metrics: Metrics | Non
         open_redis(settings.redis, max_connections=4) as feed_redis,
     ):
         api = build_api(settings, redis, feed_redis, metrics)
+        jobs = {"follow": api.live.feed.run()}
+        if api.history.on:
+            jobs["sparks"] = api.sparks.run()
 
         async def serve() -> None:
             protocol = serving(_bounds(api))
@@ -184,7 +209,10 @@ async def run(settings: ApiSettings, stop: asyncio.Event, metrics: Metrics | Non
                 log.info("api_draining")
                 await asyncio.sleep(settings.api_drain_grace_s)
 
-        await run_jobs(stop, {"follow": api.live.feed.run()}, finishing={"serve": serve()})
+        try:
+            await run_jobs(stop, jobs, finishing={"serve": serve()})
+        finally:
+            await api.history.close()
 
 
 def _bounds(api: ApiParts) -> Bounds:

@@ -10,6 +10,8 @@ from typing import Any, Final
 from starlette.types import Receive, Scope, Send
 
 from services.api.discover.query import parse_parameters
+from services.api.history.database import History
+from services.api.history.status import HistoryStatusReader
 from services.api.live import Live
 from services.api.sources import why_nothing_comes
 from shared.edge.http.answer import Answer, json_answer
@@ -30,7 +32,16 @@ _TEXTS: Final = ("state", "last_error", "delivery_error")
 class Health:
     """What is known about the whole pipeline, from what it leaves in the store."""
 
-    def __init__(self, redis: Redis, keys: Keys, live: Live, *, demo: bool) -> None:
+    def __init__(
+        self,
+        redis: Redis,
+        keys: Keys,
+        live: Live,
+        history: History | None = None,
+        *,
+        demo: bool,
+    ) -> None:
+        self._history = HistoryStatusReader(history or History(""))
         self._redis: Any = redis  # its reply types name every way of decoding
         self._keys = keys
         self._live = live
@@ -72,6 +83,7 @@ class Health:
             "data_age_ms": _age_ms(now_ms, int(state["committed_ms"])) if known else None,
             "warming": not known or bool(state["seeding"]),
             "sources": reports,
+            "history": await self._history.read(now_ms),
             "redis": {
                 "ok": True,
                 "latency_ms": latency_ms,

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, SecretStr, field_validator
 
 from services.api.ingest.keyless import is_loopback
 from services.api.ingest.producers import Producer, parse_producers
+from shared.history.settings import HistorySettings
 from shared.process.merge_settings import MergeSettings
 from shared.process.settings import EdgeSettings, HostName, ImagesModeSettings, Origins
 
@@ -49,7 +50,7 @@ StreamUrl = Annotated[str, AfterValidator(_check_stream)]
 ImagesUrl = Annotated[str, AfterValidator(_check_images)]
 
 
-class ApiSettings(MergeSettings, EdgeSettings, ImagesModeSettings):
+class ApiSettings(MergeSettings, EdgeSettings, ImagesModeSettings, HistorySettings):
     """Settings of the HTTP API."""
 
     api_host: HostName = "127.0.0.1"
@@ -87,7 +88,7 @@ class ApiSettings(MergeSettings, EdgeSettings, ImagesModeSettings):
     """Requests that one client address may make at once after a pause."""
     api_cost_pct: float = Field(default=5.0, ge=0, le=100)
     """Share of a processor that one client address may use of one replica for searches and filtered
-    lists that are not cached; more gets 429. 0: any.
+    lists that are not cached, and for the history; more gets 429. 0: any.
     """
     api_max_connections: int = Field(default=10_000, ge=1, le=1_000_000)
     """Connections at one time; further ones get 503."""

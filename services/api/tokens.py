@@ -11,6 +11,8 @@ from starlette.types import Receive, Scope, Send
 from services.api.discover.query import parse_parameters
 from services.api.discover.quoting import parse_quote, quote_rows
 from services.api.hints import did_you_mean, misspelt
+from services.api.history.database import History
+from services.api.history.own_figures import OwnFigures
 from shared.chains import canonical_chain, split_token_id, token_id
 from shared.edge.http.answer import json_answer
 from shared.edge.http.problem import Problem, clip
@@ -40,14 +42,18 @@ class TokenEndpoint:
         keys: Keys,
         rules: MergeRules,
         meant_chain: Callable[[str], str | None] = misspelt,
+        own_figures: OwnFigures | None = None,
     ) -> None:
         self._meant_chain = meant_chain
+        self._own = own_figures or OwnFigures(History(""))
         self._rules = rules
         self._redis: Any = redis  # its reply types name every way of decoding
         self._keys = keys
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer. Raises Problem: 400 for what cannot be a token, 404 for one not known here."""
+        """Answer. Raises Problem: 400 for what cannot be a token, 404 for one not known here, 410
+        with its last row for one that was removed.
+        """  # noqa: D205
         given = parse_parameters(scope["query_string"], ("quote",))
         quote = parse_quote(given.get("quote"))
         params = scope["path_params"]
@@ -58,7 +64,7 @@ class TokenEndpoint:
         if epoch is None or seeding:
             raise warming()
         if not row:
-            raise self._unknown(wanted)
+            raise await self._missing(wanted)
         now_ms = int(time_us[0]) * 1000 + int(time_us[1]) // 1000
         row_fields = _named(row)
         row_json = encode_row(row_fields)
@@ -74,7 +80,19 @@ class TokenEndpoint:
             content["explanation"] = explain_copycat(content["explanation"])
         if prices is not None:
             content["native_prices"] = Raw(prices)
+        own = await self._own.of(wanted, row_json)
+        if own is not None:
+            content["history"] = own
         await json_answer(200, content)(scope, receive, send)
+
+    async def _missing(self, wanted: str) -> Problem:
+        gone = await self._own.gone(wanted)
+        if gone is None:
+            return self._unknown(wanted)
+        more: dict[str, Any] = {"gone_ms": gone.gone_ms}
+        if gone.row:
+            more["token"] = Raw(gone.row)
+        return Problem(410, "gone", f"{clip(wanted)} was removed from the list", more=more)
 
     def _unknown(self, wanted: str) -> Problem:
         chain, _ = split_token_id(wanted)

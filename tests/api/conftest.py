@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from pathlib import Path
 
 import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.api.settings import ApiSettings
+from shared.history.engine import open_engine
+from shared.history.migrate import migrate
 from shared.keys import Keys
 from shared.redis.connect import Redis
 from tests.testkit.api import SECRET, Launch, RunningApi, Served, Start, serve
@@ -40,6 +44,21 @@ async def start(redis_url: str, redis_prefix: str) -> AsyncIterator[Start]:
             return await stack.enter_async_context(serve(read, peer))
 
         yield begin
+
+
+@pytest.fixture
+def history_url(tmp_path: Path) -> str:
+    """The address of a history in a file of the test."""
+    return f"sqlite:///{tmp_path}/history.sqlite"
+
+
+@pytest.fixture
+async def history(history_url: str) -> AsyncIterator[AsyncEngine]:
+    """What a recorder writes with; nothing is recorded yet."""
+    engine = open_engine(history_url, writes=True)
+    await migrate(engine)
+    yield engine
+    await engine.dispose()
 
 
 @pytest.fixture

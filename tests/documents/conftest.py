@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 import httpx
 import pytest
 
+from shared.history.engine import open_engine
+from shared.history.migrate import migrate
+from tests.testkit.history import candle, record, token_row
 from tests.testkit.process import Process, free_port
 from tests.testkit.wait import eventually
 
+AT_MS: Final = 1_795_768_390_123  # `at_ms` of the documents' examples
 PAGES = 3  # of 50 rows: the examples have to walk
 
 
@@ -34,15 +39,37 @@ def token(number: int) -> dict[str, Any]:
 TOKENS = [token(number) for number in range(2 * 50 * PAGES)]
 
 
+async def write_history(url: str) -> None:
+    """Record an hour of the documents' token, at the time that they name."""
+    engine = open_engine(url, writes=True)
+    await migrate(engine)
+    hour = AT_MS // 3_600_000 * 3_600 - 3_600
+    await record(
+        engine,
+        {"1h": {(1, hour): candle(hour, 1.5, volume_24h=20_000.0, last_ms=hour * 1000 + 9)}},
+        tokens=[token_row(1, "So1Example", first_ms=hour * 1000)],
+        at_ms=AT_MS,
+    )
+    await engine.dispose()
+
+
 @pytest.fixture
-async def stack_url(spawn_service: Callable[..., Process]) -> str:
+async def stack_url(spawn_service: Callable[..., Process], tmp_path: Path) -> str:
     """The address of the api."""
     port = free_port()
+    history_url = f"sqlite:///{tmp_path}/history.sqlite"
+    await write_history(history_url)
     url = f"http://127.0.0.1:{port}"
     spawn_service("aggregator")
     spawn_service(
         "api",
-        env={"API_PORT": str(port), "INGEST_RATE": "1000000", "API_RATE": "0", "API_COST_PCT": "0"},
+        env={
+            "API_PORT": str(port),
+            "INGEST_RATE": "1000000",
+            "API_RATE": "0",
+            "API_COST_PCT": "0",
+            "HISTORY_URL": history_url,
+        },
     )
     async with httpx.AsyncClient(base_url=url) as client:
 

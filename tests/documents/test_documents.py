@@ -36,7 +36,7 @@ def test_every_operation_has_one_tag_that_is_described() -> None:
     described = {tag["name"] for tag in document["tags"] if tag["description"]}
     used = [tuple(one["tags"]) for path in document["paths"].values() for one in path.values()]
 
-    assert {tag for (tag,) in used} == described == {"tokens", "ingest", "health"}
+    assert {tag for (tag,) in used} == described == {"tokens", "history", "ingest", "health"}
 
 
 def test_asyncapi_is_valid() -> None:
@@ -74,7 +74,7 @@ def test_every_filter_is_documented() -> None:
     names = [parameter.name for parameter in discover.parameters]
 
     paging = ["sort", "window", "order", "chain", "limit", "cursor"]
-    assert names == [*paging, *PARAMETERS, "quote", "explain"]
+    assert names == [*paging, *PARAMETERS, "quote", "explain", "spark"]
 
 
 def test_every_code_that_is_raised_is_documented() -> None:

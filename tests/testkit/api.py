@@ -50,6 +50,7 @@ async def serve(settings: ApiSettings, peer: str = "127.0.0.1") -> AsyncIterator
         following.cancel()
         with suppress(asyncio.CancelledError):
             await following
+        await api.history.close()
         await redis.aclose()
         await feed_redis.aclose()
 

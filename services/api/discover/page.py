@@ -12,6 +12,7 @@ from shared.edge.http.answer import Header, TaggedAnswer, weak_tag
 from shared.model import ROW_FIELDS
 from shared.state.row import decode_row
 
+_WITH: Final = {"trending": "explain", "spark": "spark"}  # column → what requests it
 _QUOTED: Final = ("price_native", "market_cap_native")
 
 
@@ -56,7 +57,8 @@ def page_answer(
 def columns(query: DiscoverQuery) -> tuple[str, ...]:
     """Return the columns of a CSV page."""
     quoted = () if query.quote is None else _QUOTED
-    return (*ROW_FIELDS, *quoted, *(("trending",) if query.explain else ()))
+    more = [name for name in ("trending", "spark") if getattr(query, _WITH[name])]
+    return (*ROW_FIELDS, *quoted, *more)
 
 
 def _state(page: Slice, next_cursor: str | None) -> list[Header]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
-from typing import Final
+from typing import Final, TypeAlias
 
 from services.api.discover.cursor import (
     NO_VIEW,
@@ -35,12 +35,22 @@ EXAMINED_MAX: Final = 5_000  # entries that one page of a walk looks at
 _READ: Final = 1_000  # of them, those that are read at once where many have left
 
 
+WithSparks: TypeAlias = Callable[[Sequence[bytes], Sequence[str]], list[bytes]]
+
+
+def _without_sparks(rows: Sequence[bytes], _: Sequence[str]) -> list[bytes]:
+    return list(rows)
+
+
 class Pages:
     """Makes the pages that `/discover` answers with."""
 
-    def __init__(self, live: Live, pinned: PinnedOrders) -> None:
+    def __init__(
+        self, live: Live, pinned: PinnedOrders, with_sparks: WithSparks = _without_sparks
+    ) -> None:
         self._live = live
         self._pinned = pinned
+        self._with_sparks = with_sparks
 
     async def live_page(
         self, query: DiscoverQuery, paying: Callable[[], AbstractContextManager[None]] = nullcontext
@@ -58,6 +68,7 @@ class Pages:
                 str(found.next_offset) if query.offset else await self._start(query, found)
             )
         with _converting(query, paying):
+            found = self._shown(query, found)
             return (found.epoch, found.version), page_answer(found, next_cursor, query)
 
     async def next_page(
@@ -81,7 +92,13 @@ class Pages:
             moved = replace(cursor, position=next_position)
             next_cursor = encode_cursor(moved, await self._pinned.secret())
         with _converting(query, paying):
+            found = self._shown(query, found)
             return page_answer(found, next_cursor, query, order_version=order_version)
+
+    def _shown(self, query: DiscoverQuery, found: Slice) -> Slice:
+        if not query.spark:
+            return found
+        return replace(found, rows=self._with_sparks(found.rows, found.ids))
 
     async def _read_store(self, query: DiscoverQuery) -> Slice:
         start, stop = query.offset, query.offset + query.limit - 1

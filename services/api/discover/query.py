@@ -47,6 +47,7 @@ class DiscoverQuery:
     quote: str | None = None  # in what rows are quoted beside USD
     explain: bool = False  # whether rows show the parts of their trending score
     format: Format = "json"
+    spark: bool = False  # whether rows show the closes of the last day
 
     @property
     def metric(self) -> str:
@@ -60,7 +61,7 @@ class DiscoverQuery:
     def binding(self) -> bytes:
         """Return the 8 bytes that bind a cursor to this list.
 
-        `limit`, `quote`, `explain` and `format` are left out: how pages look may change on the way.
+        `limit`, `quote`, `explain`, `format` and `spark` are left out: how pages look may change.
         """
         text = f"{self.sort}:{self.window}:{self.order}:{self.chain or '*'}"
         if self.filters:
@@ -95,7 +96,7 @@ def parse_parameters(
 
 
 _DISCOVER: Final = (
-    *("sort", "window", "order", "chain", "limit", "cursor", "quote", "explain"),
+    *("sort", "window", "order", "chain", "limit", "cursor", "quote", "explain", "spark"),
     *FILTERS,
 )
 
@@ -135,6 +136,7 @@ def _parse_list(given: Mapping[str, str], *, lenient: bool) -> DiscoverQuery:
         cursor=cursor,
         quote=parse_quote(given.get("quote")),
         explain=_explain(given, sort),
+        spark="spark" in given and bool(_one_of("spark", given["spark"], ("24h",))),
     )
 
 

@@ -8,6 +8,7 @@ from typing import Final
 from dexwire.stream.figures import FIGURES, MARKS, SIGNED, STAGES, WINDOWED_FIGURES
 from services.api.discover import filters, query
 from services.api.documents import schemas
+from services.api.documents.history_routes import HISTORY
 from services.api.documents.operation import (
     CHAIN,
     EXAMPLE,
@@ -27,6 +28,7 @@ from shared.model import SORTS, WINDOWED, WINDOWS
 
 TAGS: Final = {
     "tokens": "The list, the search, and one token.",
+    "history": "What was recorded: samples, never trades.",
     "ingest": "Readings of your own.",
     "health": "How the pipeline and this process are.",
 }
@@ -131,7 +133,7 @@ _DISCOVER: Final = Operation(
         400: (
             *QUERY,
             *("bad_sort", "bad_window", "bad_order", "bad_chain", "bad_limit", "bad_cursor"),
-            *("bad_quote", "bad_explain"),
+            *("bad_quote", "bad_explain", "bad_spark"),
             *_FILTERS,
         ),
         410: ("cursor_expired",),
@@ -168,6 +170,11 @@ _DISCOVER: Final = Operation(
             "explain",
             one_of("0", "1", default="0"),
             "1: rows show the parts of their trending score; with `sort=trending`.",
+        ),
+        Parameter(
+            "spark",
+            one_of("24h"),
+            "Rows have 24 numbers: closes of the last 23 hours, and the price.",
         ),
     ),
     tagged=True,
@@ -214,6 +221,7 @@ OPERATIONS: Final = (
         {
             400: (*QUERY, "bad_chain", "bad_address", "bad_quote"),
             404: ("unknown_token", "not_found"),
+            410: ("gone",),
             429: ("rate",),
             503: READ,
         },
@@ -222,6 +230,7 @@ OPERATIONS: Final = (
             _QUOTE,
         ),
     ),
+    *HISTORY,
     Operation(
         "/ingest",
         "ingest",

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from dexwire.stream.rows import Flag
+from services.api.documents.history_schemas import HistoryHealth, OwnFigures
 from services.api.ingest.body import SOURCE_PATTERN, TOKENS_MAX, IngestToken, Rejection
 from services.api.ingest.outcomes import Unchanged
 from shared.merge.explained import FieldExplanation, Role
@@ -142,9 +143,16 @@ class Trending(Struct, frozen=True, kw_only=True):
 
 
 class ListedRow(QuotedRow, frozen=True, kw_only=True):
-    """A row of a list; with `explain` the parts of its trending score."""
+    """A row of a list; with `explain` the parts of its trending score, with `spark` a line."""
 
     trending: Trending | UnsetType = UNSET
+    spark: (
+        Annotated[
+            list[float | None],
+            Meta(min_length=24, max_length=24, description="23 closes of hours, then the price"),
+        ]
+        | UnsetType
+    ) = UNSET
 
 
 class NativePrice(Struct, frozen=True, kw_only=True):
@@ -231,6 +239,7 @@ class TokenDetail(Struct, frozen=True, kw_only=True):
     explanation: dict[str, FieldExplanation]
     readings: dict[str, SourceReading]
     pools: list[TokenPool]
+    history: OwnFigures | UnsetType = UNSET
     native_prices: NativePrices = UNSET
 
 
@@ -291,6 +300,7 @@ class HealthReport(Struct, frozen=True, kw_only=True):
     data_age_ms: int | UnsetType | None = UNSET
     warming: bool | UnsetType = UNSET
     sources: dict[str, SourceHealth] | UnsetType = UNSET
+    history: HistoryHealth | UnsetType = UNSET
     redis: StoreHealth
 
 
@@ -323,3 +333,5 @@ class ProblemBody(Struct, frozen=True, kw_only=True):
     batch_id: str | UnsetType = UNSET
     accepted: int | UnsetType = UNSET
     rejected: list[Rejection] | UnsetType = UNSET
+    gone_ms: Annotated[int, Meta(description="when the token was removed")] | UnsetType = UNSET
+    token: Annotated[Row, Meta(description="its last row")] | UnsetType = UNSET

@@ -79,16 +79,26 @@ class Visitors:
 
         Raises Problem for an address that has used up its share.
         """
-        key = self.address(scope)
-        wait_s = self._costs.wait_s(key, time.monotonic())
-        if wait_s:
-            detail = f"more than {100 * self._costs.share:g} % of a processor for one address"
-            raise Problem(429, "rate", detail, retry_after_s=math.ceil(wait_s))
+        key = self._within_share(scope)
         began_s = time.thread_time()
         try:
             yield
         finally:
             self._costs.charge(key, time.thread_time() - began_s, time.monotonic())
+
+    def bill(self, scope: Scope, cost_s: float) -> None:
+        """Charge a request's address for what costs about so many seconds of a processor, here or
+        in threads. Raises Problem as `paying` does.
+        """  # noqa: D205
+        self._costs.charge(self._within_share(scope), cost_s, time.monotonic())
+
+    def _within_share(self, scope: Scope) -> str:
+        key = self.address(scope)
+        wait_s = self._costs.wait_s(key, time.monotonic())
+        if wait_s:
+            detail = f"more than {100 * self._costs.share:g} % of a processor for one address"
+            raise Problem(429, "rate", detail, retry_after_s=math.ceil(wait_s))
+        return key
 
     def count(self, scope: Scope) -> Problem | None:
         """Count a request of the client's address; return a problem when there are too many."""

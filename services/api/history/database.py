@@ -1,0 +1,80 @@
+"""The history as the api reads it: off, down or there; never a reason to keep others waiting."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final, NamedTuple
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from shared.edge.http.problem import Problem
+from shared.history.as_of import PastList
+from shared.history.engine import DATABASE_ERRORS, open_engine, reason
+from shared.history.reader import Reader
+from shared.process.logs import get_logger
+
+log = get_logger(__name__)
+
+ANSWER_S: Final = 2.0  # for all that one request asks of the database
+_RETRY_S: Final = 2.0  # after a failure, requests are answered at once for so long
+_OFF: Final = "no history is kept here: HISTORY and HISTORY_URL say whether and where"
+
+
+class Store(NamedTuple):
+    """What reads the database."""
+
+    engine: AsyncEngine
+    reader: Reader
+    past: PastList
+
+
+class History:
+    """What was recorded, as long as its database answers."""
+
+    def __init__(self, address: str) -> None:
+        """`address`: of the database; empty: the history is off."""
+        self.why_down = ""  # of the last read; empty: it went well
+        self._failed_at = 0.0
+        self._store: Store | None = None
+        if address:
+            engine = open_engine(address, writes=False)
+            self._store = Store(engine, Reader(engine), PastList(engine))
+
+    @property
+    def on(self) -> bool:
+        """Whether a history is kept."""
+        return self._store is not None
+
+    async def close(self) -> None:
+        """Close every connection."""
+        if self._store is not None:
+            await self._store.engine.dispose()
+
+    @asynccontextmanager
+    async def reading(self, timeout_s: float = ANSWER_S) -> AsyncIterator[Store]:
+        """Read within a bounded time. Raises Problem 503: `history_off`, `history_down`."""
+        if self._store is None:
+            raise Problem(503, "history_off", _OFF, retry_after_s=60)
+        if self.why_down and time.monotonic() - self._failed_at < _RETRY_S:
+            raise self._down()
+        try:
+            async with asyncio.timeout(timeout_s):
+                yield self._store
+        except DATABASE_ERRORS as error:  # a time-out of asyncio's is an OSError too
+            self._failed(reason(error))
+            raise self._down() from None
+        if self.why_down:
+            log.info("history_back")
+            self.why_down = ""
+
+    def _failed(self, why: str) -> None:
+        if not self.why_down:
+            log.warning("history_down", error=why)
+        self.why_down, self._failed_at = why, time.monotonic()
+
+    def _down(self) -> Problem:
+        detail = f"the history cannot be read now: {self.why_down}"
+        return Problem(503, "history_down", detail, retry_after_s=2)

@@ -1,0 +1,67 @@
+"""Keeps the sparklines of the list: all hours at the start, then the last one each minute."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from typing import Final
+
+from services.api.history.database import History
+from services.api.history.spark_column import HOUR_S, SparkColumn
+from services.api.live import Live
+from shared.edge.http.problem import Problem
+from shared.process.logs import get_logger
+
+log = get_logger(__name__)
+
+_EACH_S: Final = 60.0
+_AGAIN_S: Final = 2.0  # while the database does not answer
+_HOUR_READ_S: Final = 10.0  # one hour of all tokens
+_PART: Final = 500  # closes that are taken over in one go, some 0.5 ms
+_OLD_S: Final = 2 * HOUR_S  # a column that was not read for so long shows nothing
+
+
+class Sparks:
+    """The column, and what keeps it up to date. Without a history rows have no `spark`."""
+
+    def __init__(self, history: History, live: Live) -> None:
+        self._history = history
+        self._live = live
+        self._column = SparkColumn()
+        self._read_hours: set[int] = set()
+        self._read_s = float("-inf")  # when the last hour was read
+
+    def with_sparks(self, rows: Sequence[bytes], ids: Sequence[str]) -> list[bytes]:
+        """Return rows (JSON) with `spark`, as they are where no column is to be had."""
+        if time.monotonic() - self._read_s > _OLD_S:
+            return list(rows)
+        return self._column.with_sparks(rows, ids)
+
+    async def run(self) -> None:
+        """Keep it up to date."""
+        while True:
+            await self._live.feed.loaded.wait()
+            try:
+                await self.refresh(int(time.time()))
+            except Problem:  # it is logged, and said in /health
+                await asyncio.sleep(_AGAIN_S)
+            else:
+                await asyncio.sleep(_EACH_S)
+
+    async def refresh(self, now_s: int) -> None:
+        """Read the hours that are not there yet, and the last one again. Raises Problem 503."""
+        self._column.roll(now_s)
+        hours = self._column.hours_s()
+        self._read_hours &= set(hours[:-1])
+        for hour in reversed([hour for hour in hours if hour not in self._read_hours]):
+            async with self._history.reading(_HOUR_READ_S) as store:
+                closes = await store.reader.hour_closes(hour)
+            rows = self._live.replica.rows
+            listed = [(token, close) for token, close in closes.items() if token in rows]
+            for start in range(0, len(listed), _PART):
+                self._column.put(hour, listed[start : start + _PART])
+                await asyncio.sleep(0)
+            self._read_hours.add(hour)
+        self._read_s = time.monotonic()
+        self._column.keep(self._live.replica.rows)

@@ -1,0 +1,393 @@
+"""What was recorded: the list as it was, sparklines, figures of one token, health."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from services.api.history.spark_column import SparkColumn
+from shared.history.candle import StoredCandle
+from tests.testkit.api import Served, Start
+from tests.testkit.commits import Writer, row
+from tests.testkit.history import MS0, T0, candle, record, token_row
+from tests.testkit.wait import eventually
+
+MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
+NOON = T0 + 43_200
+
+
+def hours(key: int, *prices: float, until: int = NOON, **fields: Any) -> dict[Any, StoredCandle]:  # noqa: ANN401
+    """Candles of the hours up to a time, the last price in the last of them."""
+    starts = [until - 3_600 * back for back in range(len(prices), 0, -1)]
+    return {
+        (key, t): candle(t, price, last_ms=(t + 3_599) * 1000, cover_ms=HOUR, **fields)
+        for t, price in zip(starts, prices, strict=True)
+    }
+
+
+def named(key: int, name: str, created_ms: int, **fields: Any) -> dict[str, Any]:  # noqa: ANN401
+    made = {"id": f"solana:{name}", "token_ticker": name, "created_ms": created_ms}
+    return token_row(key, name, **{"row": json.dumps(made).encode(), **fields})
+
+
+@pytest.fixture
+async def served(writer: Writer, start: Start, history_url: str) -> Served:
+    await writer.begin()
+    version = await writer.commit([row(1), row(2)])
+    served = await start(history_url=history_url)
+    await served.follows(version)
+    return served
+
+
+@pytest.fixture
+async def recorded(history: AsyncEngine) -> AsyncEngine:
+    """Three tokens until noon: A rises, B falls and is gone since, C was gone before."""
+    await record(
+        history,
+        {
+            "1h": {
+                **hours(1, *[1.0] * 11, 2.0, volume_24h=10.0, volume_1h=1.0, liquidity=5.0),
+                **hours(2, *[4.0] * 11, 1.0, volume_24h=30.0),
+                **hours(3, 9.0, 9.0, volume_24h=99.0, until=T0 + 7_200),
+            }
+        },
+        tokens=[
+            named(1, "A", MS0 + 1),
+            named(2, "B", MS0 + 2, gone_ms=MS0 + DAY),
+            named(3, "C", MS0 + 3, gone_ms=MS0 + 2 * HOUR),
+        ],
+        at_ms=MS0 + DAY,
+    )
+    return history
+
+
+@pytest.mark.parametrize(
+    ("query", "ids"),
+    [
+        ("", ["B", "A"]),
+        ("&order=asc", ["A", "B"]),
+        ("&window=1h", ["A"]),  # of B it is not known
+        ("&sort=liquidity", ["A"]),
+        ("&sort=market_cap", []),
+        ("&sort=newest", ["B", "A"]),
+        ("&sort=price_change&window=1h", ["A", "B"]),
+        ("&chain=base", []),
+        ("&chain=sol&limit=1", ["B"]),
+    ],
+)
+@pytest.mark.usefixtures("recorded")
+async def test_the_list_is_sorted_as_it_was(served: Served, query: str, ids: list[str]) -> None:
+    answer = await served.client.get(f"/history/discover?at_ms={MS0 + 12 * HOUR}{query}")
+
+    assert answer.status_code == 200, answer.text
+    page = answer.json()
+    assert [token["token_address"] for token in page["tokens"]] == ids
+    assert page["total"] == (2 if "limit=1" in query else len(ids))
+
+
+@pytest.mark.usefixtures("recorded")
+async def test_a_row_of_the_past_says_what_was_known_then(served: Served) -> None:
+    page = (await served.client.get(f"/history/discover?at_ms={MS0 + 12 * HOUR}")).json()
+
+    last_ms = MS0 + 12 * HOUR - 1_000
+    assert (page["at_ms"], page["basis"], page["sort"]) == (MS0 + 12 * HOUR, "sampled", "volume")
+    assert page["recorded_ms"] == last_ms
+    assert page["tokens"] == [
+        {
+            "id": "solana:B",
+            "chain": "solana",
+            "token_address": "B",
+            "token_ticker": "B",
+            "created_ms": MS0 + 2,
+            "price": 1.0,
+            "volume_24h": 30.0,
+            "price_change_1h": -75.0,
+            "sampled_ms": last_ms,
+            "gone_ms": MS0 + DAY,
+        },
+        {
+            "id": "solana:A",
+            "chain": "solana",
+            "token_address": "A",
+            "token_ticker": "A",
+            "created_ms": MS0 + 1,
+            "price": 2.0,
+            "liquidity": 5.0,
+            "volume_24h": 10.0,
+            "volume_1h": 1.0,
+            "price_change_1h": 100.0,
+            "sampled_ms": last_ms,
+        },
+    ]
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "code", "param"),
+    [
+        ("", 400, "bad_at_ms", "at_ms"),
+        ("at_ms=yesterday", 400, "bad_at_ms", "at_ms"),
+        ("at_ms=1795768390", 400, "bad_at_ms", "at_ms"),
+        (f"at_ms={MS0}&sort=trending", 400, "bad_sort", "sort"),
+        (f"at_ms={MS0}&window=6h", 400, "bad_window", "window"),
+        (f"at_ms={MS0}&sort=price_change&window=5m", 400, "bad_window", "window"),
+        (f"at_ms={MS0}&sort=newest&window=1h", 400, "bad_window", "window"),
+        (f"at_ms={MS0}&limit=101", 400, "bad_limit", "limit"),
+        (f"at_ms={MS0}&order=up", 400, "bad_order", "order"),
+        (f"at_ms={MS0 + HOUR}&chain=solanna", 400, "bad_chain", "chain"),
+        (f"at_ms={MS0 - DAY}", 404, "not_recorded", "at_ms"),
+    ],
+)
+@pytest.mark.usefixtures("recorded")
+async def test_what_cannot_be_answered_is_a_problem(
+    served: Served, query: str, status: int, code: str, param: str
+) -> None:
+    answer = await served.client.get(f"/history/discover?{query}")
+
+    problem = answer.json()
+    assert (answer.status_code, problem["code"], problem["param"]) == (status, code, param)
+    if code == "bad_sort":
+        assert "volume, price_change, liquidity, market_cap, newest" in problem["detail"]
+
+
+# -- sparklines ------------------------------------------------------------------------------------
+def test_a_spark_has_the_closes_of_23_hours_and_the_price() -> None:
+    column = SparkColumn()
+    column.roll(NOON + 60)
+    for number, hour in enumerate(column.hours_s()):
+        column.put(hour, [("solana:A", number + 0.123456789)] if number != 1 else [])
+    column.put(NOON, [("solana:A", 99.0)])  # the hour that runs is no hour of these
+
+    [shown] = column.with_sparks([b'{"id":"solana:A","price":7.5,"rv":1}'], ["solana:A"])
+
+    spark = json.loads(shown)["spark"]
+    assert len(spark) == 24
+    assert (spark[0], spark[1], spark[2]) == (0.123457, None, 2.12346)
+    assert (spark[22], spark[23]) == (22.1235, 7.5)
+
+
+def test_a_spark_moves_on_with_the_hours() -> None:
+    column = SparkColumn()
+    column.roll(NOON)
+    column.put(NOON - 3_600, [("solana:A", 1.0), ("solana:B", 2.0)])
+
+    column.roll(NOON + 2 * 3_600)
+    column.keep(["solana:B"])
+
+    rows = [b'{"id":"solana:A"}', b'{"id":"solana:B"}']
+    first, second = column.with_sparks(rows, ["solana:A", "solana:B"])
+    assert json.loads(first)["spark"] == [None] * 24
+    assert json.loads(second)["spark"] == [*[None] * 20, 2.0, None, None, None]
+    column.roll(NOON + 50 * 3_600)
+    assert json.loads(column.with_sparks(rows, ["x", "solana:B"])[1])["spark"] == [None] * 24
+
+
+async def test_a_page_with_sparks_is_the_page_with_24_numbers_more(
+    served: Served, history: AsyncEngine
+) -> None:
+    hour = int(time.time()) // 3_600 * 3_600
+    listed = row(1)["id"]
+    await record(
+        history,
+        {"1h": hours(1, 3.0, 4.0, until=hour)},
+        tokens=[token_row(1, "x", id=listed)],
+        at_ms=hour * 1000,
+    )
+    without = (await served.client.get("/discover")).json()
+    before = (await served.client.get("/discover?spark=24h")).json()
+    await served.api.sparks.refresh(int(time.time()))
+
+    answer = await served.client.get("/discover?spark=24h")
+    chain = (await served.client.get("/tokens?spark=24h&chain=solana")).json()
+    wrong = await served.client.get("/discover?spark=1h")
+
+    assert before["tokens"] == without["tokens"]  # the column is not there yet
+    tokens = answer.json()["tokens"]
+    sparks = {token["id"]: token.pop("spark") for token in tokens}
+    assert tokens == without["tokens"]
+    assert sparks[listed] == [*[None] * 21, 3.0, 4.0, row(1)["price"]]
+    assert sparks[row(2)["id"]] == [*[None] * 23, row(2)["price"]]
+    assert chain["tokens"][0]["spark"]
+    assert (wrong.status_code, wrong.json()["code"]) == (400, "bad_spark")
+
+
+@pytest.mark.usefixtures("recorded")
+async def test_hours_that_are_read_once_are_not_read_again(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[int] = []
+    async with served.api.history.reading() as store:
+        closes = store.reader.hour_closes
+
+    async def counting(hour: int) -> dict[str, float]:
+        read.append(hour)
+        return await closes(hour)
+
+    monkeypatch.setattr(store.reader, "hour_closes", counting)
+
+    await served.api.sparks.refresh(NOON)
+    assert len(read) == 23
+    await served.api.sparks.refresh(NOON + 60)
+    assert read[23:] == [NOON - 3_600]
+    await served.api.sparks.refresh(NOON + 3_600)
+    assert read[24:] == [NOON, NOON - 3_600] or read[24:] == [NOON]
+
+
+# -- one token -------------------------------------------------------------------------------------
+async def test_a_token_has_figures_of_its_own_history_with_their_coverage(
+    served: Served, history: AsyncEngine
+) -> None:
+    listed, now = row(1)["id"], T0 + 40 * 86_400
+    seven, thirty = now - 7 * 86_400, now // 86_400 * 86_400 - 30 * 86_400
+    await record(
+        history,
+        {
+            "1h": hours(1, row(1)["price"] / 2, until=seven),
+            "1d": {(1, thirty): candle(thirty, row(1)["price"] * 2)},
+        },
+        tokens=[token_row(1, "x", id=listed, cap_high=5e6, cap_high_ms=MS0 + 5)],
+        at_ms=now * 1000,
+    )
+    chain, address = listed.split(":")
+
+    answer = (await served.client.get(f"/tokens/{chain}/{address}")).json()
+
+    own = answer["history"]
+    assert (own["price_change_7d"]["value"], own["price_change_30d"]["value"]) == (100.0, -50.0)
+    assert own["price_change_7d"]["coverage"]["tier"] == "1d"
+    assert own["price_change_7d"]["coverage"]["to_ms"] == now * 1000
+    assert (own["highest_market_cap"]["value"], own["highest_market_cap"]["at_ms"]) == (
+        5e6,
+        MS0 + 5,
+    )
+    assert own["highest_market_cap"]["coverage"]["from_ms"] == MS0
+
+
+async def test_a_sources_own_figure_goes_before_ours(
+    writer: Writer, history: AsyncEngine, start: Start, history_url: str
+) -> None:
+    await writer.begin()
+    await writer.commit([{**row(1), "price_change_7d": 12.5}])
+    served = await start(history_url=history_url)
+    now = T0 + 8 * 86_400
+    await record(
+        history,
+        {"1h": hours(1, row(1)["price"] / 2, until=now - 7 * 86_400)},
+        tokens=[token_row(1, "x", id=row(1)["id"])],
+        at_ms=now * 1000,
+    )
+
+    answer = await served.client.get("/tokens/" + row(1)["id"].replace(":", "/"))
+
+    own = answer.json()["history"]["price_change_7d"]
+    assert (own["value"], own["preferred"]) == (100.0, 12.5)
+
+
+@pytest.mark.usefixtures("recorded")
+async def test_a_removed_token_is_410_with_its_last_row(served: Served) -> None:
+    gone = await served.client.get("/tokens/solana/B")
+    candles = (await served.client.get("/tokens/solana/B/candles?interval=1h&limit=13")).json()
+    never = await served.client.get("/tokens/solana/Z")
+
+    problem = gone.json()
+    assert (gone.status_code, problem["code"]) == (410, "gone")
+    assert gone.headers["content-type"] == "application/problem+json"
+    assert problem["gone_ms"] == MS0 + DAY
+    assert problem["token"] == {"id": "solana:B", "token_ticker": "B", "created_ms": MS0 + 2}
+    assert candles["to_ms"] == MS0 + DAY + HOUR  # of a token that is gone the last ones
+    assert (never.status_code, never.json()["code"]) == (404, "unknown_token")
+
+
+# -- off, down, behind -----------------------------------------------------------------------------
+PAST = ("/tokens/solana/A/candles", "/tokens/solana/A/alerts", f"/history/discover?at_ms={MS0}")
+
+
+async def test_without_a_history_only_its_own_endpoints_are_503(
+    writer: Writer, start: Start
+) -> None:
+    await writer.begin()
+    await writer.commit([row(1)])
+    served = await start()
+
+    past = [await served.client.get(path) for path in PAST]
+    page = await served.client.get("/discover?spark=24h")
+    token = await served.client.get("/tokens/" + row(1)["id"].replace(":", "/"))
+    health = (await served.client.get("/health")).json()
+
+    assert {(answer.status_code, answer.json()["code"]) for answer in past} == {
+        (503, "history_off")
+    }
+    assert "retry-after" in past[0].headers
+    assert (page.status_code, "spark" in page.json()["tokens"][0]) == (200, False)
+    assert (token.status_code, "history" in token.json()) == (200, False)
+    assert health["history"] == {"state": "off"}
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (None, "there is no database file, or it cannot be opened"),
+        (b"no database at all", "the file is no SQLite database"),
+        (b"", "the database has no tables yet: the recorder makes them"),
+    ],
+)
+async def test_a_database_that_fails_is_named_and_harms_nobody_else(
+    writer: Writer, start: Start, tmp_path: Path, content: bytes | None, why: str
+) -> None:
+    await writer.begin()
+    await writer.commit([row(1)])
+    if content is not None:
+        (tmp_path / "broken.sqlite").write_bytes(content)
+    served = await start(history_url=f"sqlite:///{tmp_path}/broken.sqlite")
+
+    past = [await served.client.get(path) for path in PAST]
+    page = await served.client.get("/discover?spark=24h")
+    token = await served.client.get("/tokens/" + row(1)["id"].replace(":", "/"))
+    gone = await served.client.get("/tokens/solana/Z")
+    health = (await served.client.get("/health")).json()
+
+    assert {(answer.status_code, answer.json()["code"]) for answer in past} == {
+        (503, "history_down")
+    }
+    assert why in past[0].json()["detail"]
+    assert (page.status_code, token.status_code, gone.status_code) == (200, 200, 404)
+    assert health["history"] == {"state": "down", "why": why}
+
+
+async def test_a_database_that_comes_back_is_read_again(
+    start: Start, history: AsyncEngine, history_url: str, writer: Writer
+) -> None:
+    await writer.begin()
+    await writer.commit([row(1)])
+    await record(history, tokens=[token_row(1, "A")], at_ms=MS0 + HOUR)
+    served = await start(history_url=history_url)
+    async with history.begin() as connection:
+        await connection.exec_driver_sql("ALTER TABLE position RENAME TO away")
+    assert (await served.client.get(PAST[0])).status_code == 503
+    async with history.begin() as connection:
+        await connection.exec_driver_sql("ALTER TABLE away RENAME TO position")
+
+    async def is_back() -> bool:
+        return (await served.client.get(PAST[0])).status_code == 200
+
+    await eventually(is_back, timeout_s=10)
+
+
+@pytest.mark.usefixtures("recorded")
+async def test_health_says_how_far_and_how_much_is_recorded(served: Served) -> None:
+    behind = (await served.client.get("/health")).json()["history"]
+
+    assert behind["state"] == "behind"
+    assert "the recorder wrote last" in behind["why"]
+    assert behind["position"] == {"epoch": "e1", "version": 1, "at_ms": MS0 + DAY}
+    assert behind["bytes"] > 4_096
+
+
+async def test_a_recorder_that_writes_is_well(served: Served, history: AsyncEngine) -> None:
+    await record(history, at_ms=int(time.time() * 1000))
+
+    assert (await served.client.get("/health")).json()["history"]["state"] == "ok"
