@@ -8,13 +8,18 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from dexwire.client import (
         Alert,
+        Candle,
+        Candles,
         Client,
         ClientError,
+        Coverage,
         Diff,
         Event,
         Gap,
         Malformed,
         Page,
+        PastList,
+        PastRow,
         Patch,
         Problem,
         Receipt,
@@ -28,6 +33,7 @@ if TYPE_CHECKING:
         SyncView,
         Unchanged,
         Unreachable,
+        Unseen,
         View,
         connect,
     )
@@ -35,13 +41,18 @@ if TYPE_CHECKING:
 __version__ = version("dexwire")
 __all__ = [
     "Alert",
+    "Candle",
+    "Candles",
     "Client",
     "ClientError",
+    "Coverage",
     "Diff",
     "Event",
     "Gap",
     "Malformed",
     "Page",
+    "PastList",
+    "PastRow",
     "Patch",
     "Problem",
     "Receipt",
@@ -55,6 +66,7 @@ __all__ = [
     "SyncView",
     "Unchanged",
     "Unreachable",
+    "Unseen",
     "View",
     "connect",
 ]

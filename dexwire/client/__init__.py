@@ -5,19 +5,25 @@ from dexwire.client.client import Client
 from dexwire.client.errors import ClientError, Malformed, Problem, Refused, Unreachable
 from dexwire.client.events import Alert, Diff, Event, Gap, Snapshot, State
 from dexwire.client.notebook import SyncClient, SyncView, connect
+from dexwire.client.past import Candle, Candles, Coverage, PastList, PastRow, Unseen
 from dexwire.client.stream import Stream
 from dexwire.client.view import View
 from dexwire.stream.rows import Patch, Row
 
 __all__ = [
     "Alert",
+    "Candle",
+    "Candles",
     "Client",
     "ClientError",
+    "Coverage",
     "Diff",
     "Event",
     "Gap",
     "Malformed",
     "Page",
+    "PastList",
+    "PastRow",
     "Patch",
     "Problem",
     "Receipt",
@@ -31,6 +37,7 @@ __all__ = [
     "SyncView",
     "Unchanged",
     "Unreachable",
+    "Unseen",
     "View",
     "connect",
 ]

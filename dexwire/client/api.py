@@ -14,6 +14,7 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from dexwire.client.errors import ClientError, Malformed, Problem, Unreachable
+from dexwire.client.past import Candles, PastList
 from dexwire.client.proxies import PROXY_VARIABLES, is_here, through, unusable
 from dexwire.client.rows import QuotedRow
 
@@ -121,6 +122,18 @@ class Api:
     async def search(self, parameters: Mapping[str, object]) -> list[QuotedRow]:
         """Return the rows that `/search` finds."""
         return (await self._get("/search", _Found, parameters)).tokens
+
+    async def candles(self, token_id: str, parameters: Mapping[str, object]) -> Candles:
+        """Return candles of a token. Raises ValueError for what is no id."""
+        chain, colon, address = token_id.partition(":")
+        if not (chain and colon and address):
+            raise ValueError(f"not a token id: {token_id!r} (as in solana:So1Example)")
+        path = f"/tokens/{quote(chain, safe='')}/{quote(address, safe='')}/candles"
+        return await self._get(path, Candles, parameters)
+
+    async def discover_at(self, parameters: Mapping[str, object]) -> PastList:
+        """Return the list as it was."""
+        return await self._get("/history/discover", PastList, parameters)
 
     async def health(self) -> dict[str, Any]:
         """Return `/health`; one that says `down` is an answer too."""

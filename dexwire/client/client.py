@@ -10,6 +10,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from dexwire.client.api import Api, Page, Receipt
 from dexwire.client.connection import OPEN_S
+from dexwire.client.past import Candles, Interval, PastList, PastSort
 from dexwire.client.ranking import Filters, PageFilters, Ranking
 from dexwire.client.rows import QuotedRow
 from dexwire.client.stream import Stream
@@ -172,6 +173,41 @@ class Client:
         """Return tokens by address, ticker or name. Raises Problem."""
         given = {"limit": limit, "window": window, "quote": quote, **_named(filters)}
         return await self._api.search({**given, "q": query})
+
+    async def candles(
+        self,
+        token_id: str,
+        *,
+        interval: Interval = "5m",
+        from_ms: int | None = None,
+        to_ms: int | None = None,
+        limit: int = 300,
+        fill: Literal["previous"] | None = None,
+    ) -> Candles:
+        """Return candles of a token (`solana:…`): the newest `limit` before `to_ms`, oldest first.
+
+        Made of samples of the committed price; `.to_polars()` and `.to_pandas()` give frames.
+        `limit` is 1 to 1000. Raises Problem: 503 `history_off`, `history_down`; ValueError.
+        """
+        given = {"interval": interval, "from": from_ms, "to": to_ms, "limit": limit, "fill": fill}
+        return await self._api.candles(token_id, given)
+
+    async def discover_at(
+        self,
+        at_ms: int,
+        *,
+        sort: PastSort | None = None,
+        window: Window | None = None,
+        order: Order | None = None,
+        chain: str | None = None,
+        limit: int | None = None,
+    ) -> PastList:
+        """Return the list as it was at a time, tokens that are gone since included.
+
+        Raises Problem: 404 `not_recorded`, 503 `history_off`, `history_down`.
+        """
+        given = {"sort": sort, "window": window, "order": order, "chain": chain, "limit": limit}
+        return await self._api.discover_at({"at_ms": at_ms, **given})
 
     async def health(self) -> dict[str, Any]:
         """Return what `/health` says, whatever its status."""

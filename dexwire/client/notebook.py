@@ -25,6 +25,7 @@ from dexwire.client.api import Page, Receipt
 from dexwire.client.client import Client
 from dexwire.client.errors import ClientError, Unreachable
 from dexwire.client.events import Event, State
+from dexwire.client.past import Candles, Interval, PastList, PastSort
 from dexwire.client.ranking import Filters, PageFilters
 from dexwire.client.rows import QuotedRow
 from dexwire.client.view import View
@@ -253,6 +254,40 @@ class SyncClient:
         """Return tokens by address, ticker or name."""
         return self._loop.call(
             self._client.search(query, limit=limit, window=window, quote=quote, **filters)
+        )
+
+    def candles(
+        self,
+        token_id: str,
+        *,
+        interval: Interval = "5m",
+        from_ms: int | None = None,
+        to_ms: int | None = None,
+        limit: int = 300,
+        fill: Literal["previous"] | None = None,
+    ) -> Candles:
+        """Return candles of a token, oldest first."""
+        return self._loop.call(
+            self._client.candles(
+                token_id, interval=interval, from_ms=from_ms, to_ms=to_ms, limit=limit, fill=fill
+            )
+        )
+
+    def discover_at(
+        self,
+        at_ms: int,
+        *,
+        sort: PastSort | None = None,
+        window: Window | None = None,
+        order: Order | None = None,
+        chain: str | None = None,
+        limit: int | None = None,
+    ) -> PastList:
+        """Return the list as it was at a time."""
+        return self._loop.call(
+            self._client.discover_at(
+                at_ms, sort=sort, window=window, order=order, chain=chain, limit=limit
+            )
         )
 
     def health(self) -> dict[str, Any]:
