@@ -273,15 +273,24 @@ class Reader:
 
     # -- all tokens -------------------------------------------------------------------------------
     async def hour_closes(self, start: int) -> dict[str, float]:
-        """Return the last price of each token in the hour that begins at `start` (Unix seconds)."""
-        table, tokens = schema.candles["1h"], schema.tokens
+        """Return the last price of each token in the hour that begins at `start` (Unix seconds).
+
+        Where there is none of ours, a back-filled one.
+        """
+        table, theirs, tokens = schema.candles["1h"], schema.backfill, schema.tokens
+        backfilled = (
+            select(tokens.c.id, theirs.c.c)
+            .join(tokens, tokens.c.key == theirs.c.token_key)
+            .where(theirs.c.tier == "1h", theirs.c.t == start)
+        )
         query = (
             select(tokens.c.id, table.c.c)
             .join(tokens, tokens.c.key == table.c.token_key)
             .where(table.c.t == start)
         )
         async with self.engine.connect() as connection:
-            return {row[0]: row[1] for row in (await connection.execute(query)).all()}
+            found = {row[0]: row[1] for row in (await connection.execute(backfilled)).all()}
+            return found | {row[0]: row[1] for row in (await connection.execute(query)).all()}
 
     async def position(self) -> Position:
         """Return up to where everything is recorded."""
