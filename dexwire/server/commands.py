@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import importlib
 import sys
 from collections.abc import Callable
@@ -23,6 +24,7 @@ SERVICES: Final = {
     "replay": "Stand in for the upstream APIs with a replayed market.",
 }
 _OPERATE: Final = "Operate"
+_DAY: Final = "%Y-%m-%d"
 T = TypeVar("T")
 
 
@@ -42,6 +44,9 @@ def add_commands(app: typer.Typer) -> None:
     for name, what in SERVICES.items():
         _add_service(app, name, what)
     app.command("redis-users", rich_help_panel=_OPERATE)(redis_users)
+    history = typer.Typer(no_args_is_help=True, help="What was recorded (docs/HISTORY.md).")
+    history.command("export")(history_export)
+    app.add_typer(history, name="history", rich_help_panel=_OPERATE)
 
 
 def up(
@@ -225,6 +230,31 @@ def restore(
     """Put a snapshot into the folder of a stopped server; what is there is kept beside it."""
     put = _load("dexwire.server.backup", "restore")
     _exit_with(lambda: put(file, data_dir))
+
+
+def history_export(
+    *,
+    first: Annotated[
+        dt.datetime | None,
+        typer.Option("--from", formats=[_DAY], help="The first day (UTC). Default: all there are."),
+    ] = None,
+    end: Annotated[
+        dt.datetime | None,
+        typer.Option("--to", formats=[_DAY], help="The day after the last one (UTC)."),
+    ] = None,
+    tier: Annotated[
+        Literal["1m", "1h", "1d"], typer.Option(help="Length of the stored candles.")
+    ] = "1h",
+    file_format: Annotated[
+        Literal["parquet", "csv"], typer.Option("--format", help="parquet needs pyarrow.")
+    ] = "parquet",
+    out: Annotated[Path, typer.Option(help="The folder to write into.")] = Path("export"),
+    url: Annotated[str | None, typer.Option(help="The database. Default: HISTORY_URL.")] = None,
+) -> None:
+    """Write recorded candles as files, a folder for each day: for Polars, DuckDB and the like."""
+    start = _load("dexwire.server.start", "start_export")
+    days = {"first": first and first.date(), "end": end and end.date()}
+    _exit_with(lambda: start(url, tier, file_format, out, **days))
 
 
 def redis_users(

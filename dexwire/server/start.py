@@ -9,12 +9,18 @@ import os
 import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from shared.errors import ConfigError
 from shared.process.metrics import Metrics
 from shared.process.run import run_service
 from shared.process.settings import ServiceSettings, read_settings
+
+if TYPE_CHECKING:
+    import datetime as dt
+
+    from dexwire.server.export_files import FileFormat
+    from shared.history.candle import Tier
 
 _NEEDS_NO_REDIS: Final = {"replay"}
 STARTED_BY: Final = "STARTED_BY"  # who started this process: `make demo`, `make run`, `dexwire up`
@@ -56,6 +62,24 @@ def start_backup(redis_url: str | None, data_dir: Path | None, out: Path | None)
     from dexwire.server.backup import backup  # noqa: PLC0415 - see above
 
     return asyncio.run(backup(read_settings(ServiceSettings, redis_url=redis_url), data_dir, out))
+
+
+def start_export(
+    url: str | None,
+    tier: Tier,
+    file_format: FileFormat,
+    out: Path,
+    *,
+    first: dt.date | None,
+    end: dt.date | None,
+) -> int:
+    """Export what was recorded. Raises PipelineError."""
+    from dexwire.server.export import export  # noqa: PLC0415 - see above
+    from shared.history.settings import HistorySettings  # noqa: PLC0415
+
+    settings = read_settings(HistorySettings, history_url=url)
+    address = settings.history_url.get_secret_value()
+    return asyncio.run(export(address, tier, file_format, out, first=first, end=end))
 
 
 def run_one(name: str) -> int:

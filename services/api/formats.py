@@ -107,8 +107,12 @@ def _plain(value: str | float | bool) -> str:  # noqa: FBT001 - one value of a l
     return value if isinstance(value, str) else msgspec.json.encode(value).decode()
 
 
+def disarmed(text: str) -> str:
+    """Return a text that no spreadsheet takes for a formula."""
+    return _FORMULA.sub(r"\1'", text) if _FORMULA.search(text) else text
+
+
 def _text(text: str) -> str:
     """Return a cell of text: never a formula, quoted where it has to be."""
-    if _FORMULA.search(text):
-        text = _FORMULA.sub(r"\1'", text)
+    text = disarmed(text)
     return '"' + text.replace('"', '""') + '"' if _QUOTED.search(text) else text
