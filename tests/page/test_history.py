@@ -339,7 +339,7 @@ def test_the_slider_shows_the_list_of_then_plainly_marked_and_a_key_leads_back(
 
 
 def test_a_time_of_which_nothing_is_recorded_says_so(watched: Watched) -> None:
-    detail = "the history begins on 27 Nov"
+    detail = "nothing is recorded of it; the list is from 1795773600000"
     refusal = {"code": "not_recorded", "detail": detail, "param": "at_ms", "status": 404}
     with watched.open(rows=False) as page:
         page.route("**/discover?*spark=24h*", without_sparks)
@@ -347,7 +347,7 @@ def test_a_time_of_which_nothing_is_recorded_says_so(watched: Watched) -> None:
         begin(page, watched, "/?at=1790000000000")
         notice = page.locator(".notice[role=alert]")
         notice.get_by_text("Nothing is recorded of that time").wait_for()
-        assert "The history begins on 27 Nov." in notice.inner_text()
+        assert "the list is from 27 Nov 10:00 UTC." in notice.inner_text()
         notice.get_by_role("button", name="Back to live").click()
         page.wait_for_selector(ROWS)
         watched.complaints = [each for each in watched.complaints if "404" not in each]

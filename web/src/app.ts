@@ -1,19 +1,19 @@
 /** Puts the parts together: the address, the market, the table and the chrome's state. */
 import type { Row } from "./client";
 import { WATCHED } from "./client/messages";
+import { Hold } from "./chrome/hold";
 import { Inbox } from "./chrome/inbox";
 import { keptLooks, Looks } from "./chrome/looks";
+import { PresetActions } from "./chrome/presetactions";
 import type { ChromeState, Panel, SheetOf } from "./chrome/state";
 import { CardList } from "./board/cards";
 import { Board, NO_COLUMN_STATES } from "./model/board";
 import { COLUMN_WORDS, COLUMNS, type Column as BoardColumn, type ColumnKey } from "./model/columns";
-import { curl } from "./model/curl";
 import { Feed } from "./model/feed";
 import { sourceLinks } from "./model/links";
 import { Market, type WordField } from "./model/market";
-import { isKept, leftWords, pastQuery } from "./model/past";
+import { isKept, pastQuery } from "./model/past";
 import { PastList } from "./model/pastlist";
-import { Presets, queryOf, type Preset } from "./model/presets";
 import { columnQuery, DEFAULTS, formatQuery, isSearch, orderOf, parseQuery, remembered, usualSort, type Order, type Query } from "./model/query";
 import { Server } from "./model/server";
 import { SparkLoader, type Looked } from "./model/sparkloader";
@@ -30,7 +30,8 @@ export class App {
   readonly store: Store<ChromeState>;
   readonly looks: Looks;
   private readonly inbox: Inbox;
-  private readonly presets = new Presets();
+  readonly presets = new PresetActions(this);
+  readonly hold = new Hold(this);
   readonly starred = new KeptSet("dexwire:starred", WATCHED);
   private feed: Feed | null = null;
   market: Market | null = null; // the list
@@ -166,7 +167,7 @@ export class App {
         onStar: (id) => this.star(id),
         onCopy: (id) => void this.copyAddress(id),
         onSort: (column) => this.sortBy(column),
-        onHover: (resting) => this.rest(resting),
+        onHover: (resting) => this.hold.rest(resting),
         onPlace: (key, target) => this.looks.setColumns(movedTo(this.state.columns, key, target)),
         onColumns: (fitting) => this.store.set({ fitting }),
       },
@@ -222,7 +223,7 @@ export class App {
         onOpen: (id) => this.openToken(id),
         onStar: (id) => this.star(id),
         onCopy: (id) => void this.copyAddress(id),
-        onHover: (resting) => this.restColumn(key, resting),
+        onHover: (resting) => this.hold.restColumn(key, resting),
       },
     );
     this.changed();
@@ -283,51 +284,7 @@ export class App {
     this.ask({ ...DEFAULTS, view, token });
   }
 
-  // -- presets --------------------------------------------------------------------------------
-  showPreset(preset: Preset): void {
-    const query = queryOf(preset, this.state.query);
-    const left = query.at === null ? "" : leftWords(pastQuery(query));
-    if (left !== "") {
-      this.say(`${preset.name}: ${left}`);
-      return;
-    }
-    this.ask(query);
-    this.say(preset.name);
-  }
-
-  /** Show the preset of a key, from 1. */
-  showNumber(number: number): void {
-    const preset = this.state.presets[number - 1];
-    if (preset !== undefined) this.showPreset(preset);
-  }
-
-  /** Keep the view under a name; return whether it could be. */
-  savePreset(name: string): boolean {
-    const saved = this.presets.save(name, this.state.query);
-    this.say(saved ? `Saved as ${name.trim()}` : "There is no room for another preset");
-    this.store.set({ presets: this.presets.all });
-    return saved;
-  }
-
-  /** Return whether the name could be had. */
-  renamePreset(preset: Preset, name: string): boolean {
-    const renamed = this.presets.rename(preset, name);
-    if (!renamed) this.say("That name is taken or empty");
-    this.store.set({ presets: this.presets.all });
-    return renamed;
-  }
-
-  removePreset(preset: Preset): void {
-    this.presets.remove(preset);
-    this.store.set({ presets: this.presets.all });
-  }
-
-  /** Copy the requests for what a query shows, as commands. */
-  async copyCurl(query: Query): Promise<void> {
-    const queries = query.view === "board" ? COLUMNS.map((key) => columnQuery(query, key)) : [query];
-    await this.copy(queries.map((each) => curl(location.origin, each)).join("\n"), "Copied as curl");
-  }
-
+  // -- panels ---------------------------------------------------------------------------------
   openSheet(sheet: SheetOf): void {
     if (this.isPast) this.say("Filters are of the live list");
     else this.store.set({ sheet });
@@ -388,31 +345,7 @@ export class App {
     this.ask({ sort: sort.by, window: sort.window ?? query.window, order });
   }
 
-  // -- the order ------------------------------------------------------------------------------
-  togglePause(): void {
-    if (this.isPast) return; // nothing moves
-    const paused = !this.state.paused;
-    this.store.set({ paused });
-    if (this.state.query.view === "board") this.board?.hold(paused);
-    else if (paused) this.market?.freeze();
-    else this.market?.release();
-    this.changed();
-  }
-
-  /** Let the rows go where they belong, also under a resting pointer. */
-  settle(): void {
-    this.store.set({ paused: false });
-    if (this.state.query.view === "board") this.board?.hold(false);
-    else this.market?.release();
-    this.changed();
-  }
-
-  settleColumn(key: ColumnKey): void {
-    this.store.set({ paused: false });
-    this.board?.lists[key].release();
-    this.changed();
-  }
-
+  // -- rows at hand --------------------------------------------------------------------------
   /** The newest row of an id, wherever it is held; one of the past only where there is no other. */
   row(id: string): Row | undefined {
     return this.liveRow(id) ?? this.past.row(id);
@@ -437,23 +370,6 @@ export class App {
     return COLUMNS.map((key) => ({ query: columnQuery(state.query, key), ids: board.lists[key].shown() }));
   }
 
-  /** A pointer rests over the rows, or no longer does. */
-  rest(resting: boolean): void {
-    this.restOver(this.market, resting);
-  }
-
-  /** A pointer rests over the cards of a column, or no longer does. */
-  restColumn(key: ColumnKey, resting: boolean): void {
-    this.restOver(this.board?.lists[key], resting);
-  }
-
-  private restOver(list: Market | null | undefined, resting: boolean): void {
-    if (this.state.paused || this.isPast) return;
-    if (resting) list?.freeze();
-    else if (list?.isFrozen) list.release();
-    this.changed();
-  }
-
   /** The row of the token whose details are open, also when no stream or list has it. */
   openRow(): Row | undefined {
     const { token } = this.state.query;
@@ -473,7 +389,7 @@ export class App {
   }
 
   /** Something of the market changed: draw it, and count for the chrome twice a second. */
-  private changed(): void {
+  changed(): void {
     if (this.state.query.view === "list") this.table?.invalidate();
     else for (const cards of Object.values(this.cards)) cards.invalidate();
     this.counting ||= window.setTimeout(

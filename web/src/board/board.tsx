@@ -120,8 +120,8 @@ function Column({ app, state, column, narrow }: ColumnProps) {
             type="button"
             class="moved"
             title="Let the cards go where they belong"
-            onClick={() => app.settleColumn(column)}
-            onPointerLeave={() => app.restColumn(column, false)}
+            onClick={() => app.hold.settleColumn(column)}
+            onPointerLeave={() => app.hold.restColumn(column, false)}
           >
             {state.paused ? "Paused" : "Order held"} · {list.moved} moved
           </button>

@@ -37,8 +37,30 @@ export interface Explanation {
   passed_over?: Passed[];
 }
 
+/** What is recorded at all of the time that a figure is about. */
+export interface OwnCoverage {
+  from_ms: number;
+  to_ms: number;
+  share: number;
+}
+
+/** A change over days by the server's own samples, in percent; `preferred`: a source's own. */
+export interface OwnChange {
+  value: number;
+  coverage: OwnCoverage;
+  preferred?: number;
+}
+
+/** Figures of the server's own history; absent: not recorded for so long. */
+export interface OwnFigures {
+  price_change_7d?: OwnChange;
+  price_change_30d?: OwnChange;
+  highest_market_cap?: { value: number; at_ms: number; coverage: OwnCoverage };
+}
+
 export interface Detail {
   token: Row;
+  history?: OwnFigures;
   readings: Record<string, Reading>;
   pools: Pool[];
   explanation?: Record<string, Explanation>;

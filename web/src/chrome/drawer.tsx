@@ -11,6 +11,7 @@ import { Avatar, ChipsInWords } from "./chips";
 import type { Detail } from "./detail";
 import { Figures } from "./figures";
 import { Outwards } from "./outward";
+import { Own } from "./own";
 import { Pools } from "./pools";
 import { SourceTable } from "./sources";
 import type { ChromeState } from "./state";
@@ -85,6 +86,7 @@ export function Drawer({ app, id, state }: { app: App; id: string; state: Chrome
         {row !== undefined && (
           <Figures app={app} row={row}>
             <CandlePlace app={app} id={id} alerts={recorded.alerts} />
+            {detail?.history !== undefined && <Own figures={detail.history} />}
           </Figures>
         )}
         {row !== undefined && (

@@ -4,7 +4,7 @@ import type { App } from "../app";
 /** Act on a key that is not typed into something; return whether it was one of ours. */
 export function press(app: App, event: KeyboardEvent): boolean {
   if (/^[1-9]$/.test(event.key)) {
-    app.showNumber(Number(event.key));
+    app.presets.showNumber(Number(event.key));
     return true;
   }
   switch (event.key) {
@@ -29,7 +29,7 @@ export function press(app: App, event: KeyboardEvent): boolean {
       app.ask({ token: app.selected });
       return true;
     case "p":
-      app.togglePause();
+      app.hold.toggle();
       return true;
     case "c":
       void app.copyAddress(app.selected || app.state.query.token);

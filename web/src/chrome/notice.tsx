@@ -1,4 +1,5 @@
 import type { App } from "../app";
+import { moment } from "../format/time";
 import { isFiltering, NO_FILTERS } from "../model/filters";
 import { sentence } from "../model/historyproblem";
 import { isSearch } from "../model/query";
@@ -62,12 +63,17 @@ function PastNotice({ app, state }: { app: App; state: ChromeState }) {
   return (
     <div class="notice" role={problem === null ? undefined : "alert"}>
       <b>{problem === null ? "No token is recorded of then" : heading(problem)}</b>
-      {problem !== null && <p>{problem.retryAt === null ? sentence(problem.detail) : again(problem)}</p>}
+      {problem !== null && <p>{problem.retryAt === null ? dated(sentence(problem.detail)) : again(problem)}</p>}
       <button type="button" onClick={() => app.showTime(null)}>
         Back to live
       </button>
     </div>
   );
+}
+
+/** Times of a message as people read them. */
+function dated(detail: string): string {
+  return detail.replace(/\b1\d{12}\b/g, (ms) => moment(Number(ms)));
 }
 
 export function Loading({ rows }: { rows: number }) {

@@ -80,8 +80,8 @@ export function Page({ app }: { app: App }) {
                   type="button"
                   class="moved"
                   title="Let the rows go where they belong"
-                  onClick={() => app.settle()}
-                  onPointerLeave={() => app.rest(false)}
+                  onClick={() => app.hold.settle()}
+                  onPointerLeave={() => app.hold.rest(false)}
                 >
                   {state.paused ? "Paused" : "Order held"}
                   {" · "}

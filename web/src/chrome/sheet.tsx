@@ -137,7 +137,7 @@ export function Sheet({ app, state, title, query, stages, onApply }: Props) {
           >
             Reset
           </button>
-          <button type="button" class="plain" onClick={() => void app.copyCurl(draft)}>
+          <button type="button" class="plain" onClick={() => void app.presets.copyCurl(draft)}>
             Copy as curl
           </button>
           <button type="submit" class="primary" data-busy={count.counting}>

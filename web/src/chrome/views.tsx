@@ -24,7 +24,7 @@ export function Views({ app, state }: { app: App; state: ChromeState }) {
             aria-pressed={isShown(preset, query)}
             aria-disabled={leftOf(preset, query) !== ""}
             title={leftOf(preset, query) || (place < KEYS ? `Key ${place + 1}` : undefined)}
-            onClick={() => app.showPreset(preset)}
+            onClick={() => app.presets.show(preset)}
           >
             {place < KEYS && <kbd aria-hidden="true">{place + 1}</kbd>}
             {preset.name}
@@ -137,7 +137,7 @@ export function ManagePresets({ app, state }: { app: App; state: ChromeState }) 
         <button type="button" class="plain" onClick={() => void app.copy(location.origin + location.pathname + formatQuery({ ...state.query, token: "" }), "Link copied")}>
           Copy link
         </button>
-        <button type="button" class="plain" onClick={() => void app.copyCurl(state.query)}>
+        <button type="button" class="plain" onClick={() => void app.presets.copyCurl(state.query)}>
           Copy as curl
         </button>
       </p>
@@ -159,7 +159,7 @@ function Save({ app }: { app: App }) {
       class="save"
       onSubmit={(event) => {
         event.preventDefault();
-        if (app.savePreset(name)) setName("");
+        if (app.presets.save(name)) setName("");
       }}
     >
       <input
@@ -187,10 +187,10 @@ function Own({ app, preset, number }: { app: App; preset: Preset; number: number
         maxLength={NAME_MAX}
         defaultValue={preset.name}
         onChange={(event) => {
-          if (!app.renamePreset(preset, event.currentTarget.value)) event.currentTarget.value = preset.name;
+          if (!app.presets.rename(preset, event.currentTarget.value)) event.currentTarget.value = preset.name;
         }}
       />
-      <button type="button" class="plain" onClick={() => app.removePreset(preset)} aria-label={`Delete ${preset.name}`}>
+      <button type="button" class="plain" onClick={() => app.presets.remove(preset)} aria-label={`Delete ${preset.name}`}>
         Delete
       </button>
     </li>

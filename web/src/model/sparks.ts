@@ -25,7 +25,7 @@ export const NO_LINE: Sparkline = { path: "", trend: "flat", word: "" };
 const NEW: Sparkline = { path: "", trend: "flat", word: "new" };
 
 const FRESH_MS = 600_000; // the line's hours move on; the live price is its end meanwhile
-const AGAIN_MS = 30_000; // how long after it a token that no answer had is requested again
+const AGAIN_MS = 10_000; // after so long a token that no answer had is requested again
 const TOKENS = 5_000; // beyond, the token that was requested longest ago is forgotten
 
 export class Sparks {
