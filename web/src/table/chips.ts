@@ -128,7 +128,7 @@ function copycat(row: Row): Chip | null {
 /** A token of a list of the past that is no longer listed. */
 function gone({ gone_ms: ms }: PastRow): Chip | null {
   if (ms === undefined) return null;
-  return { kind: "gone", label: "removed since", value: "", tone: "warn", words: `Removed since, on ${moment(ms)}: no source reported it any longer` };
+  return { kind: "gone", label: "removed", value: "", tone: "warn", words: `Removed since, on ${moment(ms)}: no source reported it any longer` };
 }
 
 /** The one of several that has a right to its ticker. */
