@@ -49,18 +49,11 @@ def ident(number: int) -> str:
     return f"solana:{address(number)}"
 
 
-def begin(page: Page, watched: Watched, path: str, state: str = "ok") -> None:
+def begin(page: Page, stack: Demo, path: str, state: str = "ok") -> None:
     """Open a page again, with a history in the state that its server says it has."""
-
-    def health(route: Route) -> None:
-        route.fulfill(json=route.fetch().json() | {"history": {"state": state}})
-
-    page.route("**/health", health)
-    page.goto(watched.url + path)
-
-
-def without_sparks(route: Route) -> None:
-    route.fulfill(json=route.fetch(url=route.request.url.replace("&spark=24h", "")).json())
+    health = stack.get("/health") | {"history": {"state": state}}
+    page.route("**/health", lambda route: route.fulfill(json=health))
+    page.goto(stack.url + path)
 
 
 def candle(start_ms: int, minute: int, **news: object) -> dict[str, Any]:
@@ -103,7 +96,6 @@ def keep_candles(page: Page, ms_ago: int = 4 * MINUTE_MS) -> None:
         alert = {"i": "7.0", "type": "price", "id": "", **rise, "at_ms": now_ms - ms_ago}
         route.fulfill(json={"alerts": [alert], "coverage": {"from_ms": 1_790_000_000_000}})
 
-    page.route("**/discover?*spark=24h*", without_sparks)
     page.add_init_script("localStorage.setItem('dexwire:interval', '1m')")
     page.route("**/tokens/*/*/candles?*", candles)
     page.route("**/tokens/*/*/alerts?*", alerts)
@@ -130,7 +122,7 @@ def test_a_row_s_24_hours_go_on_with_the_live_price_and_nothing_moves(
     path = f'[data-id="{ident(400)}"] .spark path'
     with watched.open(rows=False) as page:
         page.route("**/discover?*spark=24h*", hold)
-        begin(page, watched, "/?sort=volume&window=24h")
+        begin(page, stack, "/?sort=volume&window=24h")
         page.wait_for_selector(f'[data-id="{ident(401)}"]')
         until(lambda: heard(page) and held)
         cells = "document.querySelectorAll('.rows .row:nth-child(-n+9) .cell')"
@@ -160,7 +152,7 @@ def test_candles_say_what_they_are_to_eyes_ears_and_keys_and_go_on_live(
     with watched.open(rows=False) as page:
         page.on("request", lambda request: requested.append(request.url))
         keep_candles(page)
-        begin(page, watched, "/?sort=volume&window=24h")
+        begin(page, stack, "/?sort=volume&window=24h")
         page.evaluate(SPY)
         page.click(f'[data-id="{ident(402)}"] .ticker')
         plot = page.get_by_role("slider", name="Candles of 1m")
@@ -204,17 +196,17 @@ def test_candles_say_what_they_are_to_eyes_ears_and_keys_and_go_on_live(
 
 
 def test_a_history_that_is_away_is_said_and_the_rest_of_the_drawer_is_there(
-    watched: Watched,
+    watched: Watched, stack: Demo
 ) -> None:
     down = {"code": "history_down", "detail": "the disk is full", "status": 503}
     with watched.open(rows=False) as page:
-        begin(page, watched, "/?sort=volume&window=24h", state="off")
+        begin(page, stack, "/?sort=volume&window=24h", state="off")
         page.click(f"{ROWS} >> nth=3 >> css=.ticker")
         page.wait_for_selector(".candles >> text=This server keeps no history (HISTORY=off)")
         page.locator(".drawer h3:has-text('Sources')").wait_for()
         page.unroute("**/health")
         page.route("**/tokens/*/*/*?*", lambda route: route.fulfill(status=503, json=down))
-        begin(page, watched, page.url.removeprefix(watched.url))
+        begin(page, stack, page.url.removeprefix(stack.url))
         page.wait_for_selector(
             ".candles >> text=The history is not available now: the disk is full"
         )
@@ -229,7 +221,7 @@ def test_axe_finds_nothing_serious_in_candles_and_their_texts_do_not_overlap(
     stack.ingest(token(address(403), price=2.63e-6, volume=TOP), ack=True)
     with watched.open(rows=False, scheme=scheme, motion="reduce", width=width, height=760) as page:
         keep_candles(page)
-        begin(page, watched, f"/?token={ident(403)}")
+        begin(page, stack, f"/?token={ident(403)}")
         page.evaluate(SPY)
         texts = until(lambda: labels(page))
         page.get_by_text("As a table").click()
@@ -258,13 +250,13 @@ def overlaps(texts: list[dict[str, Any]]) -> list[tuple[str, str]]:
     ]
 
 
-def test_a_removed_token_is_shown_as_it_last_was(watched: Watched) -> None:
+def test_a_removed_token_is_shown_as_it_last_was(watched: Watched, stack: Demo) -> None:
     gone_ms = int(time.time() * 1000) - 3 * HOUR_MS
     row = {"id": "solana:Dead1", "token_ticker": "DEAD", "price": 0.25, "chain": "solana"}
     problem = {"code": "gone", "detail": "removed", "status": 410, "token": row, "gone_ms": gone_ms}
     with watched.open(rows=False) as page:
         page.route("**/tokens/solana/Dead1", lambda route: route.fulfill(status=410, json=problem))
-        begin(page, watched, "/?token=solana:Dead1", state="off")
+        begin(page, stack, "/?token=solana:Dead1", state="off")
         page.wait_for_selector(".drawer .problem >> text=Removed 3h ago")
         assert page.inner_text(".drawer h2") == "DEAD"
         assert page.inner_text(".drawer .price") == "$0.2500"
@@ -298,9 +290,8 @@ def test_the_slider_shows_the_list_of_then_plainly_marked_and_a_key_leads_back(
     stack.ingest(token(address(404), price=1.0, volume=TOP, liquidity=TOP), ack=True)
     requested: list[dict[str, str]] = []
     with watched.open(rows=False) as page:
-        page.route("**/discover?*spark=24h*", without_sparks)
         keep_list(page, requested, 404, 405)
-        begin(page, watched, "/?sort=volume&window=24h&min_liquidity=1")
+        begin(page, stack, "/?sort=volume&window=24h&min_liquidity=1")
         page.wait_for_selector(ROWS)
         page.keyboard.press("t")
         slider = page.get_by_role("slider", name="As of")
@@ -338,13 +329,12 @@ def test_the_slider_shows_the_list_of_then_plainly_marked_and_a_key_leads_back(
         until(lambda: cell(page, ident(404), "price") == "$9.00")
 
 
-def test_a_time_of_which_nothing_is_recorded_says_so(watched: Watched) -> None:
+def test_a_time_of_which_nothing_is_recorded_says_so(watched: Watched, stack: Demo) -> None:
     detail = "nothing is recorded of it; the list is from 1795773600000"
     refusal = {"code": "not_recorded", "detail": detail, "param": "at_ms", "status": 404}
     with watched.open(rows=False) as page:
-        page.route("**/discover?*spark=24h*", without_sparks)
         page.route("**/history/discover?*", lambda route: route.fulfill(status=404, json=refusal))
-        begin(page, watched, "/?at=1790000000000")
+        begin(page, stack, "/?at=1790000000000")
         notice = page.locator(".notice[role=alert]")
         notice.get_by_text("Nothing is recorded of that time").wait_for()
         assert "the list is from 27 Nov 10:00 UTC." in notice.inner_text()
@@ -355,11 +345,11 @@ def test_a_time_of_which_nothing_is_recorded_says_so(watched: Watched) -> None:
 
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1440), ("dark", 380)])
 def test_axe_finds_nothing_serious_in_the_past_and_nothing_is_cut_off(
-    watched: Watched, scheme: Literal["dark", "light"], width: int
+    watched: Watched, stack: Demo, scheme: Literal["dark", "light"], width: int
 ) -> None:
     with watched.open(rows=False, scheme=scheme, motion="reduce", width=width, height=760) as page:
         keep_list(page, [], 404, 405)
-        begin(page, watched, "/?at=1790000000000&window=6h&starred=1&min_liquidity=5")
+        begin(page, stack, "/?at=1790000000000&window=6h&starred=1&min_liquidity=5")
         page.wait_for_selector(f"{ROWS}.left")
         assert serious(page) == []
         for narrower in (width, 1024, 768, 380):
