@@ -170,6 +170,19 @@ def test_a_spark_has_the_closes_of_23_hours_and_the_price() -> None:
     assert (spark[22], spark[23]) == (22.1235, 7.5)
 
 
+def test_there_is_room_for_any_number_of_tokens() -> None:
+    column = SparkColumn()
+    column.roll(NOON)
+    ids = [f"solana:{number}" for number in range(1_000)]
+
+    column.put(NOON - 3_600, [(token, float(n)) for n, token in enumerate(ids)])
+    column.keep(ids[500:])
+    column.put(NOON - 3_600, [(token, 7.0) for token in ids[:300]])
+
+    shown = column.with_sparks([b'{"id":1}'] * 3, [ids[0], ids[500], ids[999]])
+    assert [json.loads(row)["spark"][22] for row in shown] == [7.0, 500.0, 999.0]
+
+
 def test_a_spark_moves_on_with_the_hours() -> None:
     column = SparkColumn()
     column.roll(NOON)

@@ -57,7 +57,8 @@ class SparkColumn:
         if not 0 <= column < CLOSES:
             return
         for token_id, close in closes:
-            self._closes[self._place(token_id), column] = float(f"{close:.{_DIGITS}g}")
+            place = self._place(token_id)  # it may make room, in another array
+            self._closes[place, column] = float(f"{close:.{_DIGITS}g}")
             self._written.pop(token_id, None)
 
     def keep(self, ids: Iterable[str]) -> None:
