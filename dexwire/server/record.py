@@ -17,7 +17,7 @@ from dexwire.server.settings import UpSettings
 from dexwire.server.up.command import demo_rate_factor, on_signals, services
 from dexwire.server.up.embedded import EmbeddedServer
 from dexwire.server.up.leftovers import remove_leftovers
-from dexwire.server.up.net import take_port
+from dexwire.server.up.net import is_open, take_port
 from dexwire.server.up.ports import Ports
 from dexwire.server.up.screen import Screen
 from dexwire.server.up.supervisor import Service, Supervisor
@@ -72,6 +72,8 @@ async def record(
         async with asyncio.TaskGroup() as tasks:
             supervisor = Supervisor(Screen(sorted(_STORE)))
             store = tasks.create_task(supervisor.run(_store_of(children)))
+            if replay is not None:
+                await _answers(replay, store)
             calls = tasks.create_task(
                 run_sources(fetcher, sources, stop, off=off, recorder=recorder)
             )
@@ -91,6 +93,14 @@ def _store_of(children: list[Service]) -> list[Service]:
         for child in children
         if child.name in _STORE
     ]
+
+
+async def _answers(port: int, store: asyncio.Task[int]) -> None:
+    """Wait until the replayed market answers, so that a recording does not begin with failures."""
+    while not store.done():
+        if await is_open("127.0.0.1", port):
+            return
+        await asyncio.sleep(_LOOK_S)
 
 
 async def _watch(recorder: TrafficRecorder, stop: asyncio.Event, store: asyncio.Task[int]) -> None:
