@@ -46,6 +46,7 @@ def add_commands(app: typer.Typer) -> None:
     app.command("redis-users", rich_help_panel=_OPERATE)(redis_users)
     history = typer.Typer(no_args_is_help=True, help="What was recorded (docs/HISTORY.md).")
     history.command("export")(history_export)
+    history.command("verify-log")(history_verify_log)
     app.add_typer(history, name="history", rich_help_panel=_OPERATE)
 
 
@@ -280,6 +281,18 @@ def redis_users(
     make = _load("dexwire.server.redis_users", "redis_users")
     named = password_file or []
     _exit_with(lambda: make(out, secrets_dir, named, redis_prefix, int(mode, 8)))
+
+
+def history_verify_log(
+    files: Annotated[list[Path], typer.Argument(help="Day files of RECORD_STATE.")],
+    *,
+    version: Annotated[
+        int | None, typer.Option(help="Print the rows of this version as JSON lines instead.")
+    ] = None,
+) -> None:
+    """Make each version of a state log again and compare its digest. Exit 1: one differs."""
+    verify = _load("dexwire.server.state_log", "verify_log")
+    _exit_with(lambda: verify(files, version))
 
 
 def _add_service(app: typer.Typer, name: str, what: str) -> None:

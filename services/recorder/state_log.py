@@ -34,13 +34,17 @@ class StateLog:
     `max_bytes` is of the whole folder: the oldest files go first, and one day may take half of it.
     """
 
-    def __init__(self, folder: Path, replica: Replica, *, max_bytes: int, keep_days: int) -> None:
-        self.replica = replica
+    def __init__(self, folder: Path, *, max_bytes: int, keep_days: int) -> None:
+        self.replica = Replica()
         self._folder, self._max_bytes, self._keep_days = folder, max_bytes, keep_days
         self._writer: LineWriter | None = None
         self._day = self._ended_day = ""  # of the file; on which the log ended early
         self._gap = True  # versions were not seen
         self._flushed_s = 0.0
+
+    def follow(self, replica: Replica) -> None:
+        """Listen to the feed of this copy from now on."""
+        self.replica, self._gap = replica, True
 
     def on_commit(self, change: Change) -> None:
         """Write a commit; of a new day, or after versions that were not seen, the state instead."""

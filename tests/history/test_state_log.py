@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import zstandard
 
+from dexwire.server.state_log import verify_log
 from services.recorder.state_log import StateLog
 from shared.recording.lines import RecordingError, read_lines
 from shared.recording.state_log import rebuild
@@ -24,7 +25,8 @@ class Run:
     def __init__(self, folder: Path, *, max_bytes: int = 1 << 30, keep_days: int = 7) -> None:
         self.ledger, self.replica = Ledger(), Replica()
         self.folder = folder
-        self.log = StateLog(folder, self.replica, max_bytes=max_bytes, keep_days=keep_days)
+        self.log = StateLog(folder, max_bytes=max_bytes, keep_days=keep_days)
+        self.log.follow(self.replica)
         self.begin("e1")
 
     def begin(self, epoch: str) -> None:
@@ -183,3 +185,31 @@ def test_what_is_damaged_or_foreign_is_named(
 
     with pytest.raises(RecordingError, match=complaint):
         list(rebuild(file))
+
+
+def test_the_command_says_what_is_right_and_prints_a_version(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = Run(tmp_path)
+    run.commit(1.0)
+    digest = run.commit(2.0)
+    run.log.close()
+    (file,) = run.files()
+    broken = tmp_path / "broken.zst"
+    broken.write_bytes(b"x")
+
+    capsys.readouterr()  # what was logged
+
+    assert verify_log([file, broken]) == 1
+    last = f"the last 2 of epoch e1 with 1 tokens, digest {digest}"
+    assert capsys.readouterr().out.splitlines() == [
+        f"{file}: 2 versions from 1 snapshots, {last}; every digest is right",
+        f"{broken} is no recording of dexwire (right until then: no version)",
+    ]
+    assert verify_log([file]) == 0
+    capsys.readouterr()
+
+    assert verify_log([file], 1) == 0
+    assert '"price":1.0' in capsys.readouterr().out
+    with pytest.raises(RecordingError, match="version 9 is in none of these files"):
+        verify_log([file], 9)
