@@ -42,9 +42,10 @@ test("alerts and the graduation are marked at their intervals, what is older is 
   const alert = (at_ms: number, type: string, rest = {}) => ({ i: `${at_ms}.0`, id: "a", type, at_ms, ...rest });
 
   expect(
-    marks([alert(T + 70_000, "price", { w: "5m", chg: 31.4, dir: "up" }), alert(T - 1, "volume"), alert(T + 5, "graduated")], T + 30_000, all, MINUTE),
+    marks([alert(T + 70_000, "price", { w: "5m", chg: 31.4, dir: "up" }), alert(T - 1, "volume"), alert(T + 5, "graduated")], T + 30_000, T + 40_000, all, MINUTE),
   ).toEqual([
     { t: T, ms: T + 30_000, kind: "event", words: "graduated" },
+    { t: T, ms: T + 40_000, kind: "event", words: "as of" },
     { t: T + MINUTE, ms: T + 70_000, kind: "up", words: "price 5m ▲ +31.40%" },
   ]);
 });

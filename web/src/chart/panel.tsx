@@ -3,6 +3,7 @@ import { useEffect, useReducer, useRef, useState } from "preact/hooks";
 import type { App } from "../app";
 import { moment } from "../format/time";
 import {
+  INTERVAL_MS,
   INTERVALS,
   marks,
   slotLines,
@@ -147,7 +148,7 @@ function Candles({ app, id, alerts, interval }: Props & { interval: Interval }) 
           </div>
         )}
         {all.length === 0 && (
-          <p class="nothing muted">{problem === null ? (answer === null ? "Loading…" : "Nothing is recorded of this token yet.") : ""}</p>
+          <p class="nothing muted">{problem === null ? (answer === null ? "Loading…" : nothing(interval)) : ""}</p>
         )}
         {problem !== null && (
           <p class={all.length === 0 ? "nothing" : "wrong"} role="status">
@@ -156,6 +157,7 @@ function Candles({ app, id, alerts, interval }: Props & { interval: Interval }) 
         )}
       </div>
       <figcaption class="muted">
+        {answer?.candles.length === 0 && all.length > 0 && `${nothing(interval)} `}
         <Caption slots={all} basis={answer?.volume_basis} />
         {answer?.coverage != null && (
           <span>
@@ -172,6 +174,11 @@ function Candles({ app, id, alerts, interval }: Props & { interval: Interval }) 
       {all.length > 0 && <CandleTable slots={all} marks={here} title={title} />}
     </>
   );
+}
+
+function nothing(interval: Interval): string {
+  if (INTERVAL_MS[interval] >= INTERVAL_MS["1h"]) return "Nothing is recorded of this token yet.";
+  return `No candle of ${interval} is recorded yet: minutes are kept of the hottest tokens. 1h is kept of all.`;
 }
 
 /** What the signs of the chart mean, those that are there. */
@@ -196,10 +203,11 @@ function Caption({ slots, basis }: { slots: readonly Slot[]; basis: string | nul
   );
 }
 
-/** The marks of the slots, from the alerts and the open row. */
+/** The marks of the slots: alerts, the open row's graduation, the time that the list is shown of. */
 function useMarks(app: App, id: string, alerts: readonly PastAlert[], all: readonly Slot[], step: number): readonly Mark[] {
   const row = app.openRow();
-  return all.length === 0 ? [] : marks(alerts, row?.id === id ? row.graduated_ms : undefined, all, step);
+  if (all.length === 0) return [];
+  return marks(alerts, row?.id === id ? row.graduated_ms : undefined, app.state.query.at ?? undefined, all, step);
 }
 
 /** Draw in other colours when others are chosen. */

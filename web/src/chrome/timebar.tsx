@@ -22,7 +22,9 @@ export function TimeBar({ app, state }: { app: App; state: ChromeState }) {
   const { at } = state.query;
   const [[name, spanMs, stepMs], setReach] = useState<Reach>(() => reachOf(at, app.now()));
   const slider = useRef<HTMLInputElement>(null);
-  useEffect(() => slider.current?.focus(), []);
+  useEffect(() => {
+    if (at === null) slider.current?.focus(); // not where an address begins in the past
+  }, []);
   const steps = spanMs / stepMs;
   const end = start(app.now(), stepMs) + stepMs; // the slider's right end is now
   const value = at === null ? steps : Math.max(0, Math.min(steps - 1, Math.round((at - (end - spanMs)) / stepMs)));

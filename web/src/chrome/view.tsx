@@ -114,7 +114,7 @@ function Columns({ app, state }: { app: App; state: ChromeState }) {
                 <input type="checkbox" checked={shown} onChange={() => app.looks.setColumns(toggled(columns, key))} />
                 {name}
               </label>
-              {shown && !fitting.includes(key) && <span class="muted">no room now</span>}
+              {shown && !fitting.includes(key) && <span class="muted">{app.isPast ? "not kept for the past" : "no room now"}</span>}
               <button
                 type="button"
                 class="handle"

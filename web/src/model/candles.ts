@@ -144,8 +144,14 @@ export interface PastAlert extends Occurrence {
   at_ms?: number;
 }
 
-/** The alerts and the graduation within the slots, each at its interval. */
-export function marks(alerts: readonly PastAlert[], graduatedMs: number | undefined, all: readonly Slot[], step: number): Mark[] {
+/** The alerts, the graduation and the time of the list within the slots, each at its interval. */
+export function marks(
+  alerts: readonly PastAlert[],
+  graduatedMs: number | undefined,
+  listedMs: number | undefined,
+  all: readonly Slot[],
+  step: number,
+): Mark[] {
   const first = all[0]?.t ?? Infinity;
   const end = (all.at(-1)?.t ?? -Infinity) + step;
   const found: Mark[] = [];
@@ -157,6 +163,7 @@ export function marks(alerts: readonly PastAlert[], graduatedMs: number | undefi
     add(alert.at_ms, alert.chg === undefined ? "event" : alert.dir === "down" ? "down" : "up", alertWords(alert));
   }
   add(graduatedMs, "event", "graduated");
+  add(listedMs, "event", "as of");
   return found.sort((a, b) => a.ms - b.ms);
 }
 
