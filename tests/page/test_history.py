@@ -74,6 +74,8 @@ def recorded(now_ms: int) -> dict[str, Any]:
     return {
         "basis": "sampled",
         "interval": "1m",
+        "from_ms": start_ms,
+        "to_ms": start_ms + 40 * MINUTE_MS,
         "volume_basis": None,
         "coverage": {"from_ms": start_ms, "to_ms": now_ms, "tier": "1m", "share": 0.5},
         "candles": found,
@@ -165,10 +167,10 @@ def test_candles_say_what_they_are_to_eyes_ears_and_keys_and_go_on_live(
         for words in (
             "Sampled: made of the prices",
             "outage: a source or this server was down",
-            "unseen: this token was not looked at",
-            "Hollow: fresh prices for less than half",
+            "unseen: this token was not looked at then",
+            "Hollow: fresh prices for less than half of the interval",
             "No volume: sources give none for a minute",
-            "Recorded for 50% of the time",
+            "fresh prices for 50% of 40m 00s",
             "TradingView Lightweight Charts",
             "outage for 10m 00s: jupiter did not answer",
         ):
@@ -178,7 +180,7 @@ def test_candles_say_what_they_are_to_eyes_ears_and_keys_and_go_on_live(
             plot.press("ArrowRight")
         spoken = plot.get_attribute("aria-valuetext") or ""
         assert "12 samples by Jupiter, mixed: the source changed within" in spoken
-        assert "fresh prices for 30% of the time" in spoken
+        assert "fresh prices for 30% of the interval" in spoken
         assert page.locator(".tip [data-tone=warn]").count() == 2
         plot.press("ArrowRight")
         assert "flat: looked at, unchanged" in (plot.get_attribute("aria-valuetext") or "")

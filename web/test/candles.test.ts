@@ -9,16 +9,16 @@ const gap = (from: number, to: number, kind: Gap["kind"], why?: string): Gap => 
 const title = (source: string) => source.toUpperCase();
 
 test("each interval has its place, and one without a candle says which kind of nothing it is", () => {
-  const gaps = [gap(1, 4, "unseen"), gap(3, 4, "outage", "dexscreener was down")];
+  const gaps = [gap(1, 4, "unseen"), gap(3, 4, "outage", "dexscreener was down"), gap(5, 6, "not_recorded")];
   const all = slots({ gaps }, [candle(0), candle(4), candle(6)], MINUTE, T + 7.5 * MINUTE);
 
   expect(all.map((slot) => slot.candle?.n ?? slot.gap?.kind ?? "still open")).toEqual([
-    12, "unseen", "unseen", "outage", 12, "unseen", 12, "still open",
+    12, "unseen", "unseen", "outage", 12, "not_recorded", 12, "still open",
   ]);
   expect(spans(all)).toEqual([
     { from: T + MINUTE, to: T + 2 * MINUTE, kind: "unseen", why: "this token was not looked at then" },
     { from: T + 3 * MINUTE, to: T + 3 * MINUTE, kind: "outage", why: "dexscreener was down" },
-    { from: T + 5 * MINUTE, to: T + 5 * MINUTE, kind: "unseen", why: "this token was not looked at then" },
+    { from: T + 5 * MINUTE, to: T + 5 * MINUTE, kind: "not_recorded", why: "this token had no candles of this length then" },
   ]);
 });
 
@@ -60,13 +60,14 @@ test("the tooltip says of a candle who gave it, how much of it is fresh, and wha
     "▲ +50.00%",
     "12 samples by JUPITER",
     "! mixed: the source changed within",
-    "! fresh prices for 32% of the time",
+    "! fresh prices for 32% of the interval",
     "volume $1.50K",
     "liquidity $20.0K  cap –",
   ]);
   expect(words({ kind: "flat", c: 1, cover: 1 })).toContain("flat: looked at, unchanged");
   expect(words({ origin: "geckoterminal:POOL" })).toContain("! filled in from GECKOTERMINAL, pool POOL");
-  expect(words({ cover: 0.9 })).toContain("fresh prices for 90% of the time");
+  expect(words({ cover: 0.004, closed: false })).toContain("fresh prices for <1% of the interval");
+  expect(words({ cover: 0.9 })).toContain("fresh prices for 90% of the interval");
 });
 
 test("the chart is there in words, with its gaps and what is doubtful", () => {

@@ -16,7 +16,7 @@ import {
 } from "lightweight-charts";
 import { priceOnScale } from "../format/number";
 import { clock, day, moment } from "../format/time";
-import { LOW_COVER, spans, type Mark, type Slot } from "../model/candles";
+import { isThin, spans, type Mark, type Slot } from "../model/candles";
 import { seconds, Shading } from "./shading";
 
 export interface CandleChart {
@@ -121,7 +121,7 @@ export function drawCandles(place: HTMLElement, events: ChartEvents): CandleChar
         horzLine: { color: colours.muted, labelBackgroundColor: colour("--raised") },
       },
     });
-    shading.paint({ unseen: colour("--unseen"), outage: colour("--outage"), text: colours.muted, font: colour("--font") });
+    shading.paint({ unseen: colour("--unseen"), outage: colour("--outage"), not_recorded: "transparent", text: colours.muted, font: colour("--font") });
     if (shown.length > 0) drawAll();
   };
   look();
@@ -156,10 +156,10 @@ export function drawCandles(place: HTMLElement, events: ChartEvents): CandleChar
 /** A candle, or the room of one. What few fresh prices made is hollow. */
 function bar({ t, candle }: Slot, colours: Colours): CandlestickData<UTCTimestamp> | WhitespaceData<UTCTimestamp> {
   if (candle === null) return { time: seconds(t) };
-  const { o: open, h: high, l: low, c: close, cover, kind } = candle;
+  const { o: open, h: high, l: low, c: close, kind } = candle;
   const line = kind === "flat" ? colours.muted : close < open ? colours.down : colours.up;
-  const hollow = cover != null && cover < LOW_COVER;
-  return { time: seconds(t), open, high, low, close, color: hollow ? "transparent" : line, borderColor: line, wickColor: line };
+  const body = isThin(candle) ? "transparent" : line;
+  return { time: seconds(t), open, high, low, close, color: body, borderColor: line, wickColor: line };
 }
 
 function volume({ t, candle }: Slot, colours: Colours): HistogramData<UTCTimestamp> | WhitespaceData<UTCTimestamp> {

@@ -1,11 +1,17 @@
 /** A token's candles in the drawer: the interval, what they are, the chart, and all of it in words. */
 import { useEffect, useReducer, useRef, useState } from "preact/hooks";
 import type { App } from "../app";
+import { age } from "../format/number";
 import { moment } from "../format/time";
 import {
+  GAP_KINDS,
+  GAP_NAMES,
   INTERVAL_MS,
   INTERVALS,
+  isThin,
   marks,
+  NO_WHY,
+  share,
   slotLines,
   spans,
   summary,
@@ -161,7 +167,7 @@ function Candles({ app, id, alerts, interval }: Props & { interval: Interval }) 
         <Caption slots={all} basis={answer?.volume_basis} />
         {answer?.coverage != null && (
           <span>
-            Recorded for {Math.round(answer.coverage.share * 100)}% of the time since {moment(answer.coverage.from_ms)}.{" "}
+            Recorded since {moment(answer.coverage.from_ms)}; fresh prices for {share(answer.coverage.share)} of {age(answer.to_ms - answer.from_ms)}.{" "}
           </span>
         )}
         Times are UTC. Chart by{" "}
@@ -184,20 +190,14 @@ function nothing(interval: Interval): string {
 /** What the signs of the chart mean, those that are there. */
 function Caption({ slots, basis }: { slots: readonly Slot[]; basis: string | null | undefined }) {
   const found = spans(slots);
-  const many = (kind: string) => found.filter((each) => each.kind === kind).length;
   return (
     <span class="signs">
-      {many("unseen") > 0 && (
-        <span>
-          <i class="shade" data-kind="unseen" aria-hidden="true" /> unseen: this token was not looked at.{" "}
+      {GAP_KINDS.filter((kind) => found.some((each) => each.kind === kind)).map((kind) => (
+        <span key={kind}>
+          <i class="shade" data-kind={kind} aria-hidden="true" /> {GAP_NAMES[kind]}: {NO_WHY[kind]}.{" "}
         </span>
-      )}
-      {many("outage") > 0 && (
-        <span>
-          <i class="shade" data-kind="outage" aria-hidden="true" /> outage: a source or this server was down.{" "}
-        </span>
-      )}
-      {slots.some(({ candle }) => candle?.cover != null && candle.cover < 0.5) && <span>Hollow: fresh prices for less than half of the time. </span>}
+      ))}
+      {slots.some(({ candle }) => candle !== null && isThin(candle)) && <span>Hollow: fresh prices for less than half of the interval. </span>}
       {basis !== undefined && <span>{volumeWords(basis)} </span>}
     </span>
   );

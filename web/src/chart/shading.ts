@@ -1,10 +1,11 @@
 /** Shades the intervals without a candle behind the candles, and names why where there is room. */
 import type { IPrimitivePaneRenderer, ISeriesPrimitive, SeriesAttachedParameter, Time, UTCTimestamp } from "lightweight-charts";
-import type { Span } from "../model/candles";
+import { GAP_NAMES, type Span } from "../model/candles";
 
 export interface ShadeLook {
   unseen: string;
   outage: string;
+  not_recorded: string;
   text: string;
   font: string;
 }
@@ -18,7 +19,7 @@ const LABEL_SIZE = 10;
 export class Shading implements ISeriesPrimitive<Time> {
   private attachedTo: SeriesAttachedParameter<Time> | null = null;
   private spans: readonly Span[] = [];
-  private look: ShadeLook = { unseen: "", outage: "", text: "", font: "" };
+  private look: ShadeLook = { unseen: "", outage: "", not_recorded: "", text: "", font: "" };
   private readonly views = [
     { zOrder: () => "bottom" as const, renderer: () => ({ draw: (target: Target) => this.draw(target) }) },
   ];
@@ -69,19 +70,19 @@ export class Shading implements ISeriesPrimitive<Time> {
     context.font = `${LABEL_SIZE}px ${this.look.font}`;
     context.fillStyle = this.look.text;
     context.textBaseline = "middle";
-    name(context, kind, left, width);
+    name(context, GAP_NAMES[kind], left, width);
     context.restore();
   }
 }
 
 /** Write the kind across the top, from top to bottom where that has no room. */
-function name(context: CanvasRenderingContext2D, kind: string, left: number, width: number): void {
-  const long = context.measureText(kind).width;
-  if (long + 6 <= width) context.fillText(kind, left + 3, LABEL_TOP);
+function name(context: CanvasRenderingContext2D, words: string, left: number, width: number): void {
+  const long = context.measureText(words).width;
+  if (long + 6 <= width) context.fillText(words, left + 3, LABEL_TOP);
   else if (width >= LABEL_SIZE) {
     context.translate(left + width / 2, LABEL_TOP);
     context.rotate(Math.PI / 2);
-    context.fillText(kind, 0, 0);
+    context.fillText(words, 0, 0);
   }
 }
 

@@ -33,5 +33,5 @@ function Change({ name, change: { value, preferred, coverage } }: { name: string
 }
 
 function recorded({ share, from_ms }: OwnCoverage): string {
-  return `recorded for ${Math.round(share * 100)}% of the time since ${moment(from_ms)}`;
+  return `recorded since ${moment(from_ms)}, with fresh prices for ${Math.round(share * 100)}% of the time`;
 }

@@ -34,7 +34,9 @@ export interface Candle {
   origin?: string | null; // where it was filled in from: `geckoterminal:<pool>`
 }
 
-export type GapKind = "unseen" | "outage";
+/** `not_recorded`: the token was not hot enough then for candles of this length. */
+export const GAP_KINDS = ["unseen", "outage", "not_recorded"] as const;
+export type GapKind = (typeof GAP_KINDS)[number];
 
 export interface Gap {
   from_ms: number;
@@ -45,6 +47,8 @@ export interface Gap {
 
 export interface CandlesAnswer {
   interval: string;
+  from_ms: number;
+  to_ms: number;
   volume_basis: string | null;
   coverage: { from_ms: number; to_ms: number; tier: string; share: number } | null;
   candles: Candle[];
@@ -74,13 +78,25 @@ export interface Mark {
   words: string;
 }
 
-export const LOW_COVER = 0.5; // below, a candle is drawn hollow
+const LOW_COVER = 0.5; // below, a closed candle is drawn hollow
 const FULL_COVER = 0.995;
 const SLOTS_MAX = 2_000; // what is older is left out
-const NO_WHY: Readonly<Record<GapKind, string>> = {
+export const NO_WHY: Readonly<Record<GapKind, string>> = {
   unseen: "this token was not looked at then",
   outage: "a source or this server was down",
+  not_recorded: "this token had no candles of this length then",
 };
+export const GAP_NAMES: Readonly<Record<GapKind, string>> = { unseen: "unseen", outage: "outage", not_recorded: "not recorded" };
+
+/** Whether few fresh prices made a candle; one that goes on has no more yet. */
+export function isThin({ cover, closed }: Candle): boolean {
+  return cover != null && cover < LOW_COVER && closed !== false;
+}
+
+/** A share in as few digits as say it. */
+export function share(of: number): string {
+  return of > 0 && of < 0.01 ? "<1%" : `${Math.round(of * 100)}%`;
+}
 
 /** Every interval from the first candle on, also those without one, the oldest first. */
 export function slots({ gaps }: Pick<CandlesAnswer, "gaps">, candles: readonly Candle[], step: number, nowMs: number): Slot[] {
@@ -200,7 +216,7 @@ export function slotLines(slot: Slot, here: readonly Mark[], title: (source: str
 
 function gapLines(gap: Gap | null): Line[] {
   if (gap === null) return [{ words: "nothing yet" }];
-  return [{ words: `${gap.kind}: ${gap.why ?? NO_WHY[gap.kind]}`, tone: "warn" }];
+  return [{ words: `${GAP_NAMES[gap.kind]}: ${gap.why ?? NO_WHY[gap.kind]}`, tone: "warn" }];
 }
 
 function candleLines(candle: Candle, title: (source: string) => string): Line[] {
@@ -216,8 +232,8 @@ function candleLines(candle: Candle, title: (source: string) => string): Line[] 
   else if (n > 0) lines.push({ words: `${n} ${n === 1 ? "sample" : "samples"}${by == null ? "" : ` by ${title(by)}`}` });
   if (mixed === true) lines.push({ words: "mixed: the source changed within", tone: "warn" });
   if (cover != null && cover < FULL_COVER) {
-    const words = `fresh prices for ${Math.round(cover * 100)}% of the time`;
-    lines.push(cover < LOW_COVER ? { words, tone: "warn" } : { words });
+    const words = `fresh prices for ${share(cover)} of the interval`;
+    lines.push(isThin(candle) ? { words, tone: "warn" } : { words });
   }
   if (volume != null) lines.push({ words: `volume ${amount(volume)}` });
   if (liquidity != null || cap != null) lines.push({ words: `liquidity ${amount(liquidity)}  cap ${amount(cap)}` });
@@ -236,11 +252,11 @@ export function summary(interval: string, all: readonly Slot[], step: number): s
     `${count(candles.length, "candle", "candles")} of ${interval} from ${moment(first.t)} to ${moment(last.t + step)}, sampled.`,
     `First ${price(first.o)}, highest seen ${price(Math.max(...candles.map(({ h }) => h)))}, ` +
       `lowest seen ${price(Math.min(...candles.map(({ l }) => l)))}, now ${price(last.c)}.`,
-    ...spans(all).map(({ from, to, kind, why }) => `${moment(from)}, ${kind} for ${age(to - from + step)}: ${why}.`),
+    ...spans(all).map(({ from, to, kind, why }) => `${moment(from)}, ${GAP_NAMES[kind]} for ${age(to - from + step)}: ${why}.`),
   ];
   const flat = candles.filter(({ kind }) => kind === "flat").length;
   const mixed = candles.filter((candle) => candle.mixed === true).length;
-  const low = candles.filter(({ cover }) => cover != null && cover < LOW_COVER).length;
+  const low = candles.filter(isThin).length;
   if (flat > 0) sentences.push(`${count(flat, "is", "are")} flat.`);
   if (mixed > 0) sentences.push(`${count(mixed, "mixes", "mix")} sources.`);
   if (low > 0) sentences.push(`${count(low, "has", "have")} fresh prices for less than half of the time.`);
