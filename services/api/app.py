@@ -129,7 +129,12 @@ def _discover(api: ApiParts) -> Discover:
     )
     pages, visitors = Pages(api.live, pinned, api.sparks.with_sparks), api.visitors
     return Discover(
-        api.live, pages, api.counts, address_of=visitors.address, paying=visitors.paying
+        api.live,
+        pages,
+        api.counts,
+        address_of=visitors.address,
+        paying=visitors.paying,
+        sparks_revision=lambda: api.sparks.revision,
     )
 
 

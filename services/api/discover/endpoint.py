@@ -36,13 +36,17 @@ class Discover:
         *,
         address_of: Callable[[Scope], str] = lambda _: "",
         paying: Callable[[Scope], AbstractContextManager[None]] = for_free,
+        sparks_revision: Callable[[], int] = lambda: 0,
     ) -> None:
         self._counts = counts or ApiCounts()
         self._address_of = address_of
         self._paying = paying
         self._live = live
         self._pages = pages
-        self._cache: VersionCache[DiscoverQuery, TaggedAnswer] = VersionCache()
+        self._sparks_revision = sparks_revision
+        self._cache: VersionCache[DiscoverQuery | tuple[DiscoverQuery, int], TaggedAnswer] = (
+            VersionCache()
+        )
         self._flights: Flights[tuple[DiscoverQuery, Stamp | None], TaggedAnswer] = Flights()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -62,15 +66,20 @@ class Discover:
 
         Raises Problem.
         """
-        page = self._cache.get(self._live.stamp, _parse(scope))
+        page = self._cache.get(self._live.stamp, self._key(_parse(scope)))
         if page is None:
             return None
         self._counts.cache_hits += 1
         return page.for_request(scope)
 
+    def _key(self, query: DiscoverQuery) -> DiscoverQuery | tuple[DiscoverQuery, int]:
+        """Return what a page is cached by: sparklines change while the state stays the same."""
+        return (query, self._sparks_revision()) if query.spark else query
+
     async def _live_page(self, query: DiscoverQuery, scope: Scope) -> TaggedAnswer:
         requested_at = self._live.stamp
-        page = self._cache.get(requested_at, query)
+        key = self._key(query)
+        page = self._cache.get(requested_at, key)
         if page is not None:
             self._counts.cache_hits += 1
             return page
@@ -80,7 +89,7 @@ class Discover:
             self._counts.page_reads += 1
             async with storage(_ANSWER_S):
                 read_at, made = await self._pages.live_page(query, lambda: self._paying(scope))
-            self._cache.put(query, made, requested_at=requested_at, read_at=read_at)
+            self._cache.put(key, made, requested_at=requested_at, read_at=read_at)
             return made
 
         return await self._flights.share((query, requested_at), read)

@@ -6,7 +6,6 @@ is not known is null.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from typing import Final
 
@@ -16,9 +15,10 @@ from numpy.typing import NDArray
 
 HOUR_S: Final = 3_600
 CLOSES: Final = 23  # whole hours before the one that is running
-_DIGITS: Final = 6  # significant ones: a sparkline has some 20 px
-_PRICE: Final = re.compile(rb'[{,]"price":([^,}]+)')
-_UNKNOWN: Final = msgspec.json.encode([None] * CLOSES)[:-1] + b","
+_DIGITS: Final = 5  # significant ones: a sparkline has some 20 px, and a page 2,300 closes
+_HEAD: Final = b',"spark":'
+_PRICE: Final = b',"price":'
+_UNKNOWN: Final = _HEAD + msgspec.json.encode([None] * CLOSES)[:-1] + b","
 
 
 class SparkColumn:
@@ -58,8 +58,10 @@ class SparkColumn:
             return
         for token_id, close in closes:
             place = self._place(token_id)  # it may make room, in another array
-            self._closes[place, column] = float(f"{close:.{_DIGITS}g}")
-            self._written.pop(token_id, None)
+            shown = float(f"{close:.{_DIGITS}g}")
+            if self._closes[place, column] != shown:
+                self._closes[place, column] = shown
+                self._written.pop(token_id, None)
 
     def keep(self, ids: Iterable[str]) -> None:
         """Forget every token but these."""
@@ -74,7 +76,7 @@ class SparkColumn:
     def with_sparks(self, rows: Sequence[bytes], ids: Sequence[str]) -> list[bytes]:
         """Return rows (JSON) with `spark`."""
         return [
-            b'%s,"spark":%s%s]}' % (row[:-1], self._line(token_id), _price(row))
+            b"".join((row[:-1], self._line(token_id), _price(row), b"]}"))
             for row, token_id in zip(rows, ids, strict=True)
         ]
 
@@ -85,7 +87,7 @@ class SparkColumn:
             if place is None:
                 return _UNKNOWN
             # NaN is written as null.
-            written = msgspec.json.encode(self._closes[place].tolist())[:-1] + b","
+            written = _HEAD + msgspec.json.encode(self._closes[place].tolist())[:-1] + b","
             self._written[token_id] = written
         return written
 
@@ -103,7 +105,11 @@ def _empty(lines: int) -> NDArray[np.float64]:
 def _price(row: bytes) -> bytes:
     """Return a row's price as it is written, null where it has none.
 
-    The names before it hold no quote of their own, so the first match is the field.
+    A quote within a text is escaped, and the id comes first: the first match is the field.
     """
-    found = _PRICE.search(row)
-    return b"null" if found is None else found[1]
+    start = row.find(_PRICE)
+    if start < 0:
+        return b"null"
+    start += len(_PRICE)
+    end = row.find(b",", start)
+    return row[start:end] if end > 0 else row[start:-1]

@@ -31,6 +31,7 @@ class Sparks:
         self._column = SparkColumn()
         self._read_hours: set[int] = set()
         self._read_s = float("-inf")  # when the last hour was read
+        self.revision = 0  # another one: rows may have other sparklines
 
     def with_sparks(self, rows: Sequence[bytes], ids: Sequence[str]) -> list[bytes]:
         """Return rows (JSON) with `spark`, as they are where no column is to be had."""
@@ -65,3 +66,4 @@ class Sparks:
             self._read_hours.add(hour)
         self._read_s = time.monotonic()
         self._column.keep(self._live.replica.rows)
+        self.revision += 1
