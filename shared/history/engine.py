@@ -19,6 +19,8 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from shared.errors import NewerHistory
+
 LOCK_S: Final = 2.0  # how long a statement waits for another writer of SQLite
 CONNECT_S: Final = 3.0
 STATEMENT_S: Final = 30.0
@@ -148,6 +150,8 @@ def _pragmas(*, writes: bool) -> list[str]:
 
 def reason(error: BaseException) -> str:
     """Return what is wrong with a database in a few words, without addresses or statements."""
+    if isinstance(error, NewerHistory):
+        return str(error)
     cause = getattr(error, "orig", None) or error
     text = f"{cause}".lower()
     for sign, words in _REASONS:

@@ -39,34 +39,37 @@ read_look: Final = msgspec.json.Decoder(Look).decode  # of a whole row as JSON; 
 class TokenState(Struct, gc=False):
     """What is remembered of a token between two looks; `tokens` in the database gives it back."""
 
-    key: int
+    id: str
     price: float | None = None
     by: str = ""
     observed_ms: int = 0
     at_ms: int = 0  # of the last look; 0: none
     fresh_ms: int = 0  # the price counts as fresh until then
     hot: bool = False  # it has minutes
+    volume: float = 0.0  # of the last hour, which says how hot it is
+    cap_high: float | None = None  # the highest market cap of all looks, and when
+    cap_high_ms: int | None = None
 
 
 class Folded(Struct):
-    """Candles, or parts of them, by (token key, start) and tier, in the order of their looks."""
+    """Candles, or parts of them, by (token id, start) and tier, in the order of their looks."""
 
-    tiers: dict[Tier, dict[tuple[int, int], StoredCandle]] = msgspec.field(
+    tiers: dict[Tier, dict[tuple[str, int], StoredCandle]] = msgspec.field(
         default_factory=lambda: {tier: {} for tier in TIERS}
     )
 
-    def add(self, tier: Tier, key: int, part: StoredCandle) -> None:
+    def add(self, tier: Tier, token_id: str, part: StoredCandle) -> None:
         """Add a part that came after all others of its interval."""
         found = self.tiers[tier]
-        before = found.get((key, part.t))
-        found[key, part.t] = part if before is None else merged(before, part)
+        before = found.get((token_id, part.t))
+        found[token_id, part.t] = part if before is None else merged(before, part)
 
     def put_before(self, older: Folded) -> None:
         """Take back what was given out and not stored."""
         for tier, parts in older.tiers.items():
             newer, self.tiers[tier] = self.tiers[tier], parts
-            for (key, _), part in newer.items():
-                self.add(tier, key, part)
+            for (token_id, _), part in newer.items():
+                self.add(tier, token_id, part)
 
     def size(self) -> int:
         """Return the number of candles that wait."""
@@ -122,7 +125,9 @@ def fold(into: Folded, state: TokenState, look: Look, at_ms: int, fresh_for_ms: 
         cover = _credit(state, start * 1000, step * 1000, at_ms, fresh_ms, back=back)
         _add(into, tier, state, look, start=start, at_ms=at_ms, cover_ms=cover, moved=moved)
     state.price, state.by, state.observed_ms = new
-    state.at_ms, state.fresh_ms = at_ms, fresh_ms
+    state.at_ms, state.fresh_ms, state.volume = at_ms, fresh_ms, look.volume_1h or 0.0
+    if look.market_cap is not None and look.market_cap > (state.cap_high or 0.0):
+        state.cap_high, state.cap_high_ms = look.market_cap, at_ms
     return True
 
 
@@ -156,10 +161,10 @@ def _add(
     """Add one look to the interval that begins at `start`."""
     price, by = look.price or 0.0, look.price_source
     found = into.tiers[tier]
-    candle = found.get((state.key, start))
+    candle = found.get((state.id, start))
     if candle is None or not candle.n:
         cover_ms += candle.cover_ms if candle is not None else 0
-        found[state.key, start] = StoredCandle(
+        found[state.id, start] = StoredCandle(
             t=start, o=price, h=price, l=price, c=price, n=1, by=by, mixed=False, moved=moved,
             cover_ms=cover_ms, last_ms=at_ms, liquidity=look.liquidity, market_cap=look.market_cap,
             volume_5m=look.volume_5m, volume_1h=look.volume_1h, volume_24h=look.volume_24h,
@@ -187,10 +192,10 @@ def end_freshness(into: Folded, state: TokenState, at_ms: int) -> None:
                 continue
             start = state.at_ms // 1000 // step * step
             end_ms = (start + step) * 1000
-            over = min(state.fresh_ms, end_ms) - max(at_ms, start * 1000)
+            over = min(state.fresh_ms, end_ms) - max(at_ms, state.at_ms)
             if over > 0:
-                into.add(tier, state.key, _cover_only(start, -over))
-    state.fresh_ms = 0
+                into.add(tier, state.id, _cover_only(start, -over))
+        state.fresh_ms = max(at_ms, state.at_ms)
 
 
 def _cover_only(start: int, cover_ms: int) -> StoredCandle:

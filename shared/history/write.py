@@ -194,6 +194,16 @@ async def advance(connection: AsyncConnection, before: Position, after: Position
         raise Overtaken
 
 
+async def begin_tiers(connection: AsyncConnection, from_ms: int) -> None:
+    """Note since when anything is recorded."""
+    rows = [
+        {"tier": tier, "kept_from_ms": from_ms, "counted_to": from_ms // 1000, "rows": 0}
+        for tier in TIERS
+    ]
+    insert = inserting(connection.dialect.name, schema.tiers).on_conflict_do_nothing()
+    await _many(connection, insert, rows)
+
+
 async def take_lease(connection: AsyncConnection, holder: str, for_ms: int) -> bool:
     """Take or keep the right to write; False: another holds it. By the database's clock."""
     table, now = schema.lease, _now_ms(connection.dialect.name)

@@ -14,7 +14,7 @@ State = tuple[Folded, TokenState]
 
 @pytest.fixture
 def state() -> State:
-    return Folded(), TokenState(key=1, hot=True)
+    return Folded(), TokenState(id="A", hot=True)
 
 
 def look(state: State, second: float, price: float | None, **fields: object) -> bool:
@@ -25,7 +25,7 @@ def look(state: State, second: float, price: float | None, **fields: object) -> 
 
 
 def minute(state: State, number: int) -> StoredCandle:
-    return state[0].tiers["1m"][1, T0 + 60 * number]
+    return state[0].tiers["1m"]["A", T0 + 60 * number]
 
 
 def test_looks_of_a_minute_make_its_candle(state: State) -> None:
@@ -59,7 +59,7 @@ def test_a_price_that_was_read_again_is_flat(state: State) -> None:
 def test_a_row_that_changed_without_being_read_is_no_look(state: State) -> None:
     look(state, 5, 2.0)
     assert not look(state, 65, 2.0, observed_ms=MS0 + 5_000, liquidity=9.0)
-    assert (1, T0 + 60) not in state[0].tiers["1m"]
+    assert ("A", T0 + 60) not in state[0].tiers["1m"]
 
 
 def test_another_source_of_the_same_price_is_a_look_and_mixes_the_candle(state: State) -> None:
@@ -95,7 +95,7 @@ def test_a_price_covers_the_time_until_it_is_old(state: State) -> None:
     look(state, 0, 2.0)
     look(state, 170, 2.0)  # fresh until 120: the third minute until its end, from 170 on
     assert minute(state, 2).cover_ms == 10_000
-    assert state[0].tiers["1h"][1, T0].cover_ms == 120_000 + 120_000
+    assert state[0].tiers["1h"]["A", T0].cover_ms == 120_000 + 120_000
 
 
 def test_an_old_observation_covers_what_is_left_of_its_time(state: State) -> None:
@@ -119,7 +119,7 @@ def test_freshness_ends_only_in_the_interval_of_the_last_look(state: State) -> N
     look(state, 50, 2.0)
     end_freshness(*state, MS0 + 80_000)
     assert minute(state, 0).cover_ms == 10_000
-    assert state[0].tiers["1h"][1, T0].cover_ms == 30_000
+    assert state[0].tiers["1h"]["A", T0].cover_ms == 30_000
 
 
 def test_what_was_not_stored_comes_before_what_followed(state: State) -> None:
@@ -127,7 +127,7 @@ def test_what_was_not_stored_comes_before_what_followed(state: State) -> None:
     waiting = Folded()
     fold(waiting, state[1], Look(price=7.0, observed_ms=MS0 + 9_000), MS0 + 9_000, FRESH)
     waiting.put_before(state[0])
-    found = waiting.tiers["1m"][1, T0]
+    found = waiting.tiers["1m"]["A", T0]
     assert (found.o, found.c, found.n, found.mixed) == (2.0, 7.0, 2, True)
 
 
@@ -135,8 +135,8 @@ def test_the_oldest_minutes_are_left_out_first_and_stay_in_the_hour(state: State
     for second in (5, 65, 125):
         look(state, second, 2.0)
     assert state[0].shed(2) == [("1m", T0, T0 + 60)]
-    assert list(state[0].tiers["1m"]) == [(1, T0 + 120)]
-    assert state[0].tiers["1h"][1, T0].n == 3
+    assert list(state[0].tiers["1m"]) == [("A", T0 + 120)]
+    assert state[0].tiers["1h"]["A", T0].n == 3
 
 
 def test_the_hottest_are_watched_or_have_the_greatest_volume() -> None:
@@ -144,6 +144,12 @@ def test_the_hottest_are_watched_or_have_the_greatest_volume() -> None:
     assert hottest(volumes, ["d"], set(), 2) == {"d", "a"}
     assert hottest(volumes, [], {"b"}, 1) == {"b"}  # a is not greater by a quarter
     assert hottest(volumes, [], {"d"}, 1) == {"a"}
+
+
+def test_the_highest_market_cap_is_kept_with_its_time(state: State) -> None:
+    for second, cap in ((5, 10.0), (20, 30.0), (40, 20.0)):
+        look(state, second, 2.0, market_cap=cap)
+    assert (state[1].cap_high, state[1].cap_high_ms) == (30.0, MS0 + 20_000)
 
 
 def test_a_look_is_read_from_a_row_with_other_fields() -> None:

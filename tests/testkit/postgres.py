@@ -21,8 +21,10 @@ from pathlib import Path
 from typing import Final
 
 import asyncpg
+from testcontainers.community.postgres import PostgresContainer
 
-from tests.testkit.process import free_port_range
+from tests.testkit.containers import engine_answers
+from tests.testkit.process import free_port_range, require
 
 _BINARIES: Final = "/usr/lib/postgresql"
 _READY_S: Final = 30.0
@@ -117,7 +119,8 @@ def _unprivileged() -> int:
 def postgres_server() -> Iterator[PostgresServer]:
     """A running server of Debian's binaries."""
     binaries = postgres_binaries()
-    assert binaries is not None, "install postgresql (deploy/ci-packages postgresql)"
+    require("initdb", there=binaries is not None, by="deploy/ci-packages postgresql")
+    assert binaries is not None
     server = PostgresServer(binaries)
     try:
         server.start()
@@ -133,8 +136,8 @@ def postgres_databases() -> Iterator[str]:
         with postgres_server() as server:
             yield server.url("")
         return
-    from testcontainers.community.postgres import PostgresContainer  # noqa: PLC0415 - an engine
-
+    if not engine_answers():
+        require("initdb", there=False, by="deploy/ci-packages postgresql")
     with PostgresContainer(_IMAGE, username="dexwire", dbname="postgres", driver=None) as container:
         yield container.get_connection_url().rpartition("/")[0] + "/"
 
