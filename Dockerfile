@@ -1,5 +1,5 @@
 # dexwire's one image. The command picks the service:
-#   docker run … dexwire api|ws|images|fetcher|aggregator|replay|verify|…
+#   docker run … dexwire api|ws|images|recorder|fetcher|aggregator|replay|verify|…
 # Nothing is compiled: every dependency comes as a wheel whose hash is in requirements.lock.
 ARG BASE_IMAGE=python:3.13-slim
 
@@ -37,7 +37,7 @@ COPY deploy/strip.py /tmp/strip.py
 RUN python3 /tmp/strip.py \
     && install -d -m 0700 -o 10001 -g 10001 /run/dexwire /keys \
     && cd /keys && install -d -m 0700 -o 10001 -g 10001 \
-    all redis fetcher aggregator api ws images images-data redis-data caddy-data prometheus-data
+    all redis fetcher aggregator api ws images recorder images-data history-data redis-data caddy-data prometheus-data
 COPY --from=build /opt/dexwire /opt/dexwire
 ENV PATH=/opt/dexwire/bin:/usr/local/bin:/usr/bin:/bin \
     PYTHONDONTWRITEBYTECODE=1 \

@@ -14,8 +14,8 @@ from dexwire.terminal.commands import add_commands
 
 # What dexwire-server brings; a test compares the names with its commands.
 SERVER_COMMANDS: Final = (
-    "up", "verify", "config", "doctor", "fetcher", "aggregator", "api", "ws", "images", "replay",
-    "redis-users", "backup", "restore", "record",
+    "up", "verify", "config", "doctor", "fetcher", "aggregator", "api", "ws", "images",
+    "recorder", "replay", "redis-users", "backup", "restore", "record", "history",
 )  # fmt: skip
 
 app = typer.Typer(

@@ -21,6 +21,7 @@ SERVICES: Final = {
     "api": "Serve pages over HTTP and take readings from producers.",
     "ws": "Stream snapshots and diffs over WebSocket.",
     "images": "Serve images of tokens, fetched and made small.",
+    "recorder": "Record candles, alerts and last rows in a database.",
     "replay": "Stand in for the upstream APIs with a replayed market.",
 }
 _OPERATE: Final = "Operate"
@@ -45,6 +46,7 @@ def add_commands(app: typer.Typer) -> None:
         _add_service(app, name, what)
     app.command("redis-users", rich_help_panel=_OPERATE)(redis_users)
     history = typer.Typer(no_args_is_help=True, help="What was recorded (docs/HISTORY.md).")
+    history.command("migrate")(history_migrate)
     history.command("export")(history_export)
     history.command("verify-log")(history_verify_log)
     app.add_typer(history, name="history", rich_help_panel=_OPERATE)
@@ -153,7 +155,7 @@ def verify(
 
 def config(
     service: Annotated[
-        Literal["fetcher", "aggregator", "api", "ws", "images", "replay", "up"] | None,
+        Literal["fetcher", "aggregator", "api", "ws", "images", "recorder", "replay", "up"] | None,
         typer.Argument(help="Only what this one reads."),
     ] = None,
     *,
@@ -293,6 +295,15 @@ def history_verify_log(
     """Make each version of a state log again and compare its digest. Exit 1: one differs."""
     verify = _load("dexwire.server.state_log", "verify_log")
     _exit_with(lambda: verify(files, version))
+
+
+def history_migrate(
+    *,
+    url: Annotated[str | None, typer.Option(help="The database. Default: HISTORY_URL.")] = None,
+) -> None:
+    """Make the tables of the history, or bring them to this version."""
+    start = _load("dexwire.server.history", "start_migrate")
+    _exit_with(lambda: start(url))
 
 
 def _add_service(app: typer.Typer, name: str, what: str) -> None:

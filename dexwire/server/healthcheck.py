@@ -33,6 +33,7 @@ PROBES: Final = {
     "replay": Probe("REPLAY_PORT", 8010, "/health"),
     "fetcher": Probe("METRICS_PORT", 9101, "/readyz"),
     "aggregator": Probe("METRICS_PORT", 9102, "/readyz"),
+    "recorder": Probe("METRICS_PORT", 9107, "/readyz"),
 }
 
 

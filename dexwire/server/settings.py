@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import Field, SecretStr
 
+from shared.history.settings import HistorySettings
 from shared.process.settings import HostName, ImagesModeSettings
 
 DEMO_PREFIX = "demo:"
@@ -14,7 +15,7 @@ DEMO_REPLAY_PORT = 8010
 IMAGES_PORT = 8002
 
 
-class UpSettings(ImagesModeSettings):
+class UpSettings(ImagesModeSettings, HistorySettings):
     """What the supervisor decides; a port of 0 means any free one."""
 
     api_host: HostName = "127.0.0.1"

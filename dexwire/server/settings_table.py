@@ -23,7 +23,7 @@ from dexwire.server.settings import UpSettings
 from services.fetcher.source import find_sources
 from shared.process.environment import type_parts, variable_of
 
-SERVICES: Final = ("fetcher", "aggregator", "api", "ws", "images", "replay")
+SERVICES: Final = ("fetcher", "aggregator", "api", "ws", "images", "recorder", "replay")
 UP: Final = "up"  # `dexwire up` reads some of its services' variables too
 _UNITS: Final = (
     ("_ms", "ms"), ("_s", "s"), ("_pct", "%"), ("_per_minute", "a minute"), ("_bytes", "bytes"),

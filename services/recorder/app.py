@@ -6,6 +6,7 @@ import asyncio
 import logging
 
 from services.recorder.counts import RecorderCounts
+from services.recorder.foreign import ForeignReader
 from services.recorder.metrics import export
 from services.recorder.minutes import RecorderMinutes
 from services.recorder.recorder import Recorder
@@ -39,13 +40,16 @@ async def run(
             return
         log.info("history_opened", url=public_history_url(address))
         engine = open_engine(address, writes=True)
-        recorder = Recorder(redis, Keys(settings.redis_prefix), engine, settings, counts)
+        keys = Keys(settings.redis_prefix)
+        recorder = Recorder(redis, keys, engine, settings, counts)
+        foreign = ForeignReader(redis, keys, engine, lambda: counts.state == "recording")
         export(metrics, recorder)
         try:
             await run_jobs(
                 stop,
                 {
                     "record": recorder.run(),
+                    "foreign": foreign.run(),
                     "minutes": every_minute(RecorderMinutes(counts).write),
                 },
             )

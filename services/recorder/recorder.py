@@ -209,8 +209,10 @@ class Recorder:
         self._said = said
         if error:
             log.warning("history_behind", error=error, waiting=self.recording.waiting)
+        elif state == "recording":
+            log.info("history_recording")
         else:
-            log.info("history_recording" if state == "recording" else "history_idle")
+            log.info("history_idle")
 
     async def close(self) -> None:
         """Write what is left, and give the lease back."""

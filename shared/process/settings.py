@@ -39,6 +39,7 @@ METRICS_PORTS: Final = {
     "ws": 9104,
     "replay": 9105,
     "images": 9106,
+    "recorder": 9107,
 }
 
 
@@ -122,7 +123,8 @@ class ServiceSettings(SecretsFromFiles):
     """Address on which each service shows its metrics, and answers /livez and /readyz."""
     metrics_port: int | None = Field(default=None, ge=0, le=65_530)
     """Port of the metrics; 0: none. Unset: fetcher 9101, aggregator 9102, api 9103, ws 9104, replay
-    9105, images 9106, unless it is taken. For `dexwire up`: the first of six, in this order.
+    9105, images 9106, recorder 9107, unless it is taken. For `dexwire up`: the first of seven, in
+    this order.
     """
     include_quote_assets: bool = False
     """SOL, WETH, USDC and the other quote assets in the list too."""

@@ -43,7 +43,9 @@ class RedisUser:
 def redis_users(prefix: str = "") -> tuple[RedisUser, ...]:
     """Return the table for a key prefix."""
     keys = Keys(_GLOB.sub(r"\\\1", prefix))
-    services = (_fetcher(keys), _aggregator(keys), _api(keys), _ws(keys), _images(keys))
+    services = (
+        _fetcher(keys), _aggregator(keys), _api(keys), _ws(keys), _images(keys), _recorder(keys),
+    )  # fmt: skip
     return (*services, _admin(keys, services))
 
 
@@ -118,6 +120,18 @@ def _ws(keys: Keys) -> RedisUser:
 
 def _images(keys: Keys) -> RedisUser:
     return RedisUser(name="images", commands=(*CONNECT, "exists", "hget"), reads=(keys.token("*"),))
+
+
+def _recorder(keys: Keys) -> RedisUser:
+    return RedisUser(
+        name="recorder",
+        commands=(*CONNECT, *_AT_ONCE, *_FOLLOW, "xdel", "xlen"),
+        reads=(
+            keys.token("*"), keys.meta, keys.gone, keys.log, keys.fetch_status("*"), keys.watched,
+        ),
+        writes=(keys.history_backfill,),
+        subscribes=(keys.state_changes,),
+    )  # fmt: skip
 
 
 def _admin(keys: Keys, services: Iterable[RedisUser]) -> RedisUser:

@@ -210,7 +210,7 @@ def _see(
     ts: int,
 ) -> None:
     price = row.get("price")
-    here = bool(price) and math.isfinite(price)
+    here = price is not None and price > 0 and math.isfinite(price)
     last = known.get(token_id, (None, None, None))
     if not here or row.get("stale"):
         _end(looks, ts, runs[token_id])

@@ -14,13 +14,14 @@ import signal
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from pathlib import Path
 from typing import Final
 
 from dexwire.runfile import DEFAULT_FOLDER, RunFile, Running
 from dexwire.server.settings import UpSettings
 from dexwire.server.start import STARTED_BY, UP
 from dexwire.server.up.embedded import EmbeddedServer
-from dexwire.server.up.leftovers import remove_leftovers
+from dexwire.server.up.leftovers import HISTORY_FILE, remove_leftovers, temporary_folder
 from dexwire.server.up.net import check_redis, origin, reachable
 from dexwire.server.up.ports import Ports, choose_ports, metrics_ports
 from dexwire.server.up.ready import banner, report_when_ready
@@ -32,7 +33,7 @@ from dexwire.stream.messages import PATH
 from shared.errors import ConfigError, StoreError
 from shared.recording.traffic import Summary
 
-NAMES: Final = ("replay", "aggregator", "fetcher", "api", "ws", "images")
+NAMES: Final = ("replay", "aggregator", "fetcher", "api", "ws", "images", "recorder")
 SERVER_STOP_S: Final = 1.5  # what is left of the 15 s when every service had to be killed
 _RESTARTS_CHECKED_S: Final = 0.2
 # Every token is polled again within a few seconds, up to what two cores can merge.
@@ -41,9 +42,17 @@ _DEMO_TOKENS_PER_RATE: Final = 600
 
 
 def services(
-    settings: UpSettings, ports: Ports, redis_url: str, recording: Summary | None = None
+    settings: UpSettings,
+    ports: Ports,
+    redis_url: str,
+    recording: Summary | None = None,
+    *,
+    folder: Path | None = None,
 ) -> list[Service]:
-    """Return every service with the variables that differ from its own defaults."""
+    """Return every service with the variables that differ from its own defaults.
+
+    `folder` is where the history is kept that was not given a database.
+    """
     common = _common(settings, redis_url, recording)
     own: dict[str, dict[str, str]] = {
         "aggregator": {},
@@ -57,6 +66,9 @@ def services(
         own["images"] = {"IMAGES_HOST": settings.images_host, "IMAGES_PORT": str(ports.images)}
         if settings.images_public_url is None:
             own["api"]["IMAGES_PUBLIC_URL"] = f":{ports.images}/images"
+    if (history := _history(settings, folder)) is not None:
+        own["recorder"] = dict(history)
+        own["api"] |= history
     if settings.ws_origins is None:  # the page that the api serves may open a stream
         hosts = dict.fromkeys((reachable(settings.api_host), "127.0.0.1", "localhost"))
         own["ws"]["WS_ORIGINS"] = ",".join(origin("http", host, ports.api) for host in hosts)
@@ -95,6 +107,17 @@ def _common(settings: UpSettings, redis_url: str, recording: Summary | None) -> 
     if settings.log_json is None:
         common["LOG_JSON"] = "true"  # a terminal's screen shows them in its own way
     return common
+
+
+def _history(settings: UpSettings, folder: Path | None) -> dict[str, str] | None:
+    """Return what the recorder and the api need of the history; None: there is none."""
+    if settings.history == "off":
+        return None
+    if settings.history_url.get_secret_value():
+        return {}  # they read it themselves
+    if folder is None:
+        return None
+    return {"HISTORY_URL": f"sqlite:///{folder.absolute() / HISTORY_FILE}", "HISTORY_URL_FILE": ""}
 
 
 def _let_fetcher_post(
@@ -140,9 +163,10 @@ async def up(settings: UpSettings, *, verbose: bool = False) -> int:
         server = await _redis(settings, held)
         _introduce(settings, screen, server, recording)
         url = settings.redis_url if server is None else server.url
+        folder = settings.data_dir or held.enter_context(temporary_folder())
         if run_file is not None:
             run_file.write(_running(settings, ports, url))
-        children = services(settings, ports, url, recording)
+        children = services(settings, ports, url, recording, folder=folder)
         screen.begin("services", ", ".join(child.name for child in children))
         async with _alongside(
             _keep_server(server, screen),

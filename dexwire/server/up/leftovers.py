@@ -15,12 +15,15 @@ import socket
 import stat
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 PREFIX: Final = "dexwire-"
 SOCKET_NAME: Final = "redis.sock"
-_CONTENT: Final = {SOCKET_NAME, "redis.log", "dump.rdb"}
+HISTORY_FILE: Final = "history.sqlite"
+_HISTORY: Final = {HISTORY_FILE, f"{HISTORY_FILE}-wal", f"{HISTORY_FILE}-shm"}
+_CONTENT: Final = {SOCKET_NAME, "redis.log", "dump.rdb", *_HISTORY}
 _YOUNG_S: Final = 10.0  # made, and not yet locked
 
 
@@ -29,6 +32,18 @@ def hold(folder: Path) -> int:
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     return descriptor
+
+
+@contextlib.contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """Make a folder for what is kept no longer than this run."""
+    folder = Path(tempfile.mkdtemp(prefix=PREFIX))
+    descriptor = hold(folder)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(descriptor)
 
 
 def find_leftovers(parent: Path | None = None) -> list[Path]:

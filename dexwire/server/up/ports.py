@@ -74,7 +74,11 @@ def choose_ports(settings: UpSettings) -> Ports:
 def metrics_ports(settings: UpSettings) -> dict[str, int]:
     """Return each service's port where one was chosen: that one and those after it."""
     first = settings.metrics_port
-    absent = {"replay": not settings.demo, "images": settings.images_mode == "off"}
+    absent = {
+        "replay": not settings.demo,
+        "images": settings.images_mode == "off",
+        "recorder": settings.history == "off",
+    }
     names = [name for name in METRICS_PORTS if not absent.get(name)]
     return {name: port for port, name in enumerate(names, start=first)} if first else {}
 
