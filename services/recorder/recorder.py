@@ -129,7 +129,7 @@ class Recorder:
             try:
                 await self.feed.run()
             except Diverged as error:
-                log.warning("replica_diverged", error=str(error)[:200])
+                log.warning("history_diverged", error=str(error)[:200])
                 self.feed.loaded.clear()
 
     async def _write_on(self) -> None:
@@ -190,7 +190,7 @@ class Recorder:
     async def _look_around(self) -> None:
         """Read what is watched, and which sources are down."""
         try:
-            watched = await self._redis.zrange(self._keys.watched, 0, _WATCHED_MOST - 1, desc=True)
+            watched = await self._redis.zrevrange(self._keys.watched, 0, _WATCHED_MOST - 1)
             self.recording.watched = [member.decode() for member in watched]
             now_ms = int(time.time() * 1000)
             for source in POLLED:

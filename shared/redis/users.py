@@ -125,7 +125,7 @@ def _images(keys: Keys) -> RedisUser:
 def _recorder(keys: Keys) -> RedisUser:
     return RedisUser(
         name="recorder",
-        commands=(*CONNECT, *_AT_ONCE, *_FOLLOW, "xdel", "xlen"),
+        commands=(*CONNECT, *_FOLLOW, "xdel", "zrevrange"),
         reads=(
             keys.token("*"), keys.meta, keys.gone, keys.log, keys.fetch_status("*"), keys.watched,
         ),

@@ -55,7 +55,7 @@ async def test_a_person_sees_steps_addresses_and_the_end(terminal: Open) -> None
     shown = re.sub(r"\d\d:\d\d:\d\d", "HH:MM:SS", re.sub(r"\d+\.\d s", "N s", shown))
     assert re.sub(r"(\w+-server), in", "SERVER, in", shown).splitlines() == [
         "  ✓ embedded server SERVER, in memory only",
-        "  ✓ services        replay, aggregator, fetcher, api, ws, images",
+        "  ✓ services        replay, aggregator, fetcher, api, ws, images, recorder",
         "  ✓ tokens          ready after N s",
         "  DEMO: replayed market, not live data",
         "",
@@ -68,7 +68,7 @@ async def test_a_person_sees_steps_addresses_and_the_end(terminal: Open) -> None
         "  stop      Ctrl-C",
         "",
         "^C",
-        "HH:MM:SS  dexwire     stopping replay, aggregator, fetcher, api, ws, images",
+        "HH:MM:SS  dexwire     stopping replay, aggregator, fetcher, api, ws, images, recorder",
         "HH:MM:SS  dexwire     stopped",
     ]
     assert "\x1b[" in demo.raw

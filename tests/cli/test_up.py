@@ -52,8 +52,8 @@ def alive(pids: set[int]) -> set[int]:
     return found
 
 
-async def all_started(process: Process, how_many: int = 7) -> set[int]:
-    """The demo's children: six services and the embedded server."""
+async def all_started(process: Process, how_many: int = 8) -> set[int]:
+    """The demo's children: seven services and the embedded server."""
     await eventually(lambda: len(children(process.pid)) >= how_many, timeout_s=20)
     return children(process.pid)
 
@@ -226,7 +226,7 @@ async def test_a_bad_setting_of_a_service_ends_everything_with_78(spawn_dexwire:
     assert "replay     | dexwire: wrong setting: REPLAY_SEED: " in process.output()
 
 
-@pytest.mark.parametrize("service", ["fetcher", "aggregator", "api", "ws", "images"])
+@pytest.mark.parametrize("service", ["fetcher", "aggregator", "api", "ws", "images", "recorder"])
 def test_a_single_service_without_redis_url_says_what_to_set(
     spawn_dexwire: Spawn, service: str
 ) -> None:
@@ -321,6 +321,17 @@ def test_the_api_is_given_where_the_images_are() -> None:
     assert env["api"]["IMAGES_PUBLIC_URL"] == ":4/images"
     assert "IMAGES_PUBLIC_URL" not in environments(UpSettings(images_public_url="/i"))["api"]
     assert "images" not in environments(UpSettings(images="off"))
+
+
+def test_recorder_and_api_are_given_the_history_in_the_data_folder() -> None:
+    def given(settings: UpSettings) -> dict[str, str]:
+        chosen = services(settings, Ports(1, 2, None), "unix:///x", folder=Path("/data"))
+        return {s.name: s.env.get("HISTORY_URL", "") for s in chosen}
+
+    ours = given(UpSettings())
+    assert ours["recorder"] == ours["api"] == "sqlite:////data/history.sqlite"
+    assert given(UpSettings(history_url=SecretStr("sqlite:////mine")))["recorder"] == ""
+    assert "recorder" not in given(UpSettings(history="off"))
 
 
 def test_the_demo_asks_faster_the_larger_its_market() -> None:

@@ -22,7 +22,7 @@ from tests.testkit.process import ROOT, run_tool
 FILE: Final = ROOT / "docker-compose.yml"
 PLAN: Final[dict[str, Any]] = yaml.safe_load(FILE.read_text(encoding="utf-8"))
 SERVICES: Final[dict[str, dict[str, Any]]] = PLAN["services"]
-OURS: Final = ("fetcher", "aggregator", "api", "ws", "images")
+OURS: Final = ("fetcher", "aggregator", "api", "ws", "images", "recorder")
 PUBLISHING: Final = ("caddy", "prometheus", "grafana")
 ONE_SHOT: Final = {"users", "admin"}
 DRAIN_S: Final = 15
@@ -151,7 +151,9 @@ def test_a_service_sees_its_own_password_only(name: str) -> None:
     service = SERVICES[name]
     keys, *others = service["volumes"]
     assert keys == f"keys-{name}:/run/keys:ro"
-    assert others == (["images-data:/state"] if name == "images" else [])
+    history = ["history-data:/history"]
+    data = {"images": ["images-data:/state"], "api": history, "recorder": history}
+    assert others == data.get(name, [])
     assert service["environment"]["REDIS_URL"] == f"redis://{name}@redis:6379/0"
     assert service["environment"]["REDIS_PASSWORD_FILE"] == "/run/keys/redis_password"
 

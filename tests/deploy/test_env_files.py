@@ -22,7 +22,7 @@ KNOWN = known_variables(TABLE)
 EXAMPLE = ROOT / ".env.example"
 ENV_FILES = [*ROOT.glob("deploy/*.env"), EXAMPLE]
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))["services"]
-OURS = ("users", "fetcher", "aggregator", "api", "ws", "images", "replay", "admin")
+OURS = ("users", "fetcher", "aggregator", "api", "ws", "images", "recorder", "replay", "admin")
 OF_COMPOSE = {
     *re.findall(r"\$\{(\w+)", (ROOT / "docker-compose.yml").read_text(encoding="utf-8")),
     "COMPOSE_PROJECT_NAME",

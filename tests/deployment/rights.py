@@ -20,6 +20,8 @@ _FORBIDDEN: Final = (
     ("ws", ("CONFIG", "GET", "*")),
     ("images", ("HSET", "token:solana:x", "price", "1")),
     ("images", ("GET", "cursor:secret")),
+    ("recorder", ("HSET", "token:solana:x", "price", "1")),
+    ("recorder", ("PUBLISH", "state_changes", "forged")),
     ("admin", ("HSET", "token:solana:x", "price", "1")),
 )
 

@@ -25,7 +25,7 @@ NOFILE: Final = 65_536
 NETWORKS: Final = ("edge", "internal", "outside", "images-outside", "screens")
 _FORGETFUL_BEFORE: Final = (2, 11, 2)  # deploy/Caddyfile, STREAM_SHARING
 _REDIS_S: Final = 10.0  # patient: this machine may be busy with what is being tested
-SCALE: Final = {"api": 2, "ws": 2, "images": 2, "fetcher": 2, "aggregator": 2}
+SCALE: Final = {"api": 2, "ws": 2, "images": 2, "recorder": 2, "fetcher": 2, "aggregator": 2}
 SERVICES: Final = (*SCALE, "redis", "caddy", "replay")
 # All of the load comes from one address, and is meant.
 _SETTINGS: Final = """\

@@ -217,6 +217,29 @@ def test_network_policies_open_ports_that_pods_have() -> None:
             assert labels["app.kubernetes.io/part-of"] == "dexwire"
 
 
+def test_a_history_adds_a_recorder_and_gives_its_database_to_the_api_alone(
+    tmp_path: Path,
+) -> None:
+    build = tmp_path / "history"
+    build.mkdir()
+    places = {name: os.path.relpath(FOLDER / name, build) for name in ("base", "components")}
+    (build / "kustomization.yaml").write_text(
+        f"resources: [{places['base']}]\ncomponents: [{places['components']}/history]\n",
+        encoding="utf-8",
+    )
+    assert set(of_kind("Deployment", str(build))) == {
+        f"dexwire-{name}" for name in (*SERVICES, "recorder")
+    }
+    for version in VERSIONS:
+        for one in rendered(str(build)):
+            kubernetes_validate.validate(one, version, strict=True)
+    for service in (*SERVICES, "recorder"):
+        env = {each["name"] for each in container(service, str(build))["env"]}
+        assert ("HISTORY_URL_FILE" in env) == (service in {"api", "recorder"})
+    (egress,) = of_kind("NetworkPolicy", str(build))["dexwire-history"]["spec"]["egress"]
+    assert egress["ports"] == [{"port": 5432, "protocol": "TCP"}]
+
+
 def test_fetchers_that_post_reach_the_api_with_a_key_of_their_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

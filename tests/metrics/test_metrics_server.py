@@ -127,7 +127,7 @@ async def test_a_service_whose_metrics_port_is_taken_ends_with_one_line_and_1(
 def test_dexwire_up_gives_each_service_a_port_of_its_own() -> None:
     assert metrics_ports(UpSettings(metrics_port=9201, demo=True)) == {
         "fetcher": 9201, "aggregator": 9202, "api": 9203, "ws": 9204, "replay": 9205,
-        "images": 9206,
+        "images": 9206, "recorder": 9207,
     }  # fmt: skip
     assert "replay" not in metrics_ports(UpSettings(metrics_port=9201))
     assert metrics_ports(UpSettings()) == {}

@@ -19,8 +19,8 @@ from tests.testkit.wait import eventually
 METRICS_MD = ROOT / "docs" / "METRICS.md"
 LABELS = {
     "code", "generation", "implementation", "kind", "le", "level", "major", "minor", "outcome",
-    "patchlevel", "python", "reason", "result", "route", "service", "source", "stage", "status",
-    "type", "version",
+    "patchlevel", "python", "reason", "result", "route", "service", "source", "stage", "state",
+    "status", "tier", "type", "version",
 }  # fmt: skip
 
 

@@ -17,7 +17,7 @@ from shared.redis.connect import Redis, open_redis
 from shared.redis.users import redis_users
 from tests.testkit.redis_servers import Guarded, password
 
-SERVICES = ("fetcher", "aggregator", "api", "ws", "images")
+SERVICES = ("fetcher", "aggregator", "api", "ws", "images", "recorder")
 
 
 @asynccontextmanager
@@ -50,7 +50,7 @@ async def test_an_operator_sees_that_all_users_may_do_what_they_need(guarded: Gu
     found = await judged(guarded, "root")
 
     assert found.verdict == "ok"
-    assert found.seen == "as they should be: fetcher, aggregator, api, ws, images, admin"
+    assert found.seen == "as they should be: fetcher, aggregator, api, ws, images, recorder, admin"
 
 
 @pytest.mark.parametrize(

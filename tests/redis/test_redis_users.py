@@ -16,7 +16,7 @@ from tests.testkit.blocks import built_names
 from tests.testkit.process import ROOT, Process
 
 Spawn = Callable[..., Process]
-USERS = ("fetcher", "aggregator", "api", "ws", "images", "admin")
+USERS = ("fetcher", "aggregator", "api", "ws", "images", "recorder", "admin")
 
 
 def test_it_writes_an_acl_file_and_keeps_the_passwords_it_has_made(
@@ -43,8 +43,9 @@ def test_it_writes_an_acl_file_and_keeps_the_passwords_it_has_made(
         "redis_api",
         "redis_ws",
         "redis_images",
+        "redis_recorder",
     }
-    assert len({text for text in made.values() if len(text) == 44}) == 5
+    assert len({text for text in made.values() if len(text) == 44}) == 6
     assert (tmp_path / "users.acl").read_text(encoding="utf-8") == acl
     assert acl.startswith("user default reset off ~* &* +@all\n")
     for user in USERS:
@@ -99,7 +100,7 @@ def test_every_key_has_one_writing_service() -> None:
     channels = {Keys().raw_tokens, Keys().state_changes}
     written = [key for user in redis_users() for key in user.writes]
 
-    shared = {Keys().reverted, Keys().raw_published}
+    shared = {Keys().reverted, Keys().raw_published, Keys().history_backfill}
     assert {key for key in written if written.count(key) > 1} == shared
     assert sorted({*written}) == sorted({pattern(name) for name in built_names()} - channels)
 

@@ -42,99 +42,102 @@ from tests.testkit.market import reading
 from tests.testkit.redis_servers import Guarded, password
 
 CANDLES: Final = ForeignCandles(id="solana:A", tier="1h", origin="a:b", bars=[])
-USERS: Final = ("fetcher", "aggregator", "api", "ws", "images", "admin")
+USERS: Final = ("fetcher", "aggregator", "api", "ws", "images", "recorder", "admin")
 
-# What the services do, in the order of their work.        fetcher aggregator api ws images admin
+# What the services do, in the order of their work, by user as in USERS.
 SERVICES: Final = """
-connect                                                     x x x x x x
-ask who is primary                                          x x x x x x
-ask who owns which slot                                     x x x x x x
-choose a database                                           x x x x x x
-publish readings                                            x - x - - -
-take a job, renew and finish it                             x - - - - -
-give a job back                                             x - - - - -
-take a call of the budget                                   x - - - - -
-ask everyone to hold                                        x - - - - -
-offer tokens                                                x - - - - -
-forget the oldest tokens                                    x - - - - -
-take the tokens that are due                                x - - - - -
-drop the tokens nobody names                                x - - - - -
-take named tokens                                           x - - - - -
-read what is hot                                            x - - - - -
-read who gives a price                                      x x - x x -
-write a source's status                                     x - - - - -
-hand candles to the recorder                                x - - - - -
-take the lease                                              - x - - - -
-renew the lease                                             - x - - - -
-give the lease back                                         - x - - - -
-begin an epoch                                              - x - - - -
-commit                                                      - x - - - -
-send a heartbeat                                            - x - - - -
-note how far the channel is read                            - x - - - -
-read the stored readings                                    - x x - - x
-read what alerts are judged by                              - x - - - x
-load the state                                              - x x x - x
-know the server                                             - x x x - x
-follow the state                                            - x x x - x
-report that the state went back                               - x x x - -
-hear readings                                               - x - - - -
-answer a page                                               - - x - - -
-answer a token                                              - - x - - x
-answer health                                               - - x - - x
-count a post                                                - - x - - -
-note a batch                                                - - x - - -
-note an answer                                              - - x - - -
-accept a batch                                              - - x - - -
-share the secret of cursors                                 - - x - - -
-pin an order                                                - - x - - -
-walk an order                                               - - x - - -
-publish watched                                             - - - x - -
-read the alerts of the past                                 - - - x - -
-serve an image                                              - - - - x -
-audit the store                                             - - - - - x
-ask what the doctor asks                                    - - - - - x
-look at a pinned order                                      - - x - - x
-have a snapshot written                                       - - - - - x
+connect                                                     x x x x x x x
+ask who is primary                                          x x x x x x x
+ask who owns which slot                                     x x x x x x x
+choose a database                                           x x x x x x x
+publish readings                                            x - x - - - -
+take a job, renew and finish it                             x - - - - - -
+give a job back                                             x - - - - - -
+take a call of the budget                                   x - - - - - -
+ask everyone to hold                                        x - - - - - -
+offer tokens                                                x - - - - - -
+forget the oldest tokens                                    x - - - - - -
+take the tokens that are due                                x - - - - - -
+drop the tokens nobody names                                x - - - - - -
+take named tokens                                           x - - - - - -
+read what is hot                                            x - - - - - -
+read who gives a price                                      x x - x x - -
+write a source's status                                     x - - - - - -
+hand candles to the recorder                                x - - - - - -
+take the lease                                              - x - - - - -
+renew the lease                                             - x - - - - -
+give the lease back                                         - x - - - - -
+begin an epoch                                              - x - - - - -
+commit                                                      - x - - - - -
+send a heartbeat                                            - x - - - - -
+note how far the channel is read                            - x - - - - -
+read the stored readings                                    - x x - - - x
+read what alerts are judged by                              - x - - - - x
+load the state                                              - x x x - x x
+know the server                                             - x x x - x x
+follow the state                                            - x x x - x x
+report that the state went back                               - x x x - - -
+hear readings                                               - x - - - - -
+answer a page                                               - - x - - - -
+answer a token                                              - - x - - - x
+answer health                                               - - x - - - x
+count a post                                                - - x - - - -
+note a batch                                                - - x - - - -
+note an answer                                              - - x - - - -
+accept a batch                                              - - x - - - -
+share the secret of cursors                                 - - x - - - -
+pin an order                                                - - x - - - -
+walk an order                                               - - x - - - -
+publish watched                                             - - - x - - -
+read the alerts of the past                                 - - - x - - -
+serve an image                                              - - - - x - -
+take candles that were handed over                          - - - - - x -
+read which sources are down                                 - - x - - x x
+read what is watched                                        x - - - - x -
+audit the store                                             - - - - - - x
+ask what the doctor asks                                    - - - - - - x
+look at a pinned order                                      - - x - - - x
+have a snapshot written                                       - - - - - - x
 """
 
-# What nobody, or one alone, may do.                        fetcher aggregator api ws images admin
+# What nobody, or one alone, may do: fetcher, aggregator, api, ws, images, recorder, admin
 ATTACKS: Final = """
-forge a diff                                                - x - - - -
-forge a diff in a script                                    - x - - - -
-forge readings                                              x - x - - -
-listen in on readings                                       - x - - - -
-listen to everything                                        - - - - - -
-listen to another's channel                                 - - - - - -
-steal the lease                                             - x - - - -
-end the lease                                               - x - - - -
-change a row                                                - x - - - -
-change a row in a script                                    - x - - - -
-change an index                                             - x - - - -
-change the log                                              - x - - - -
-change how far the channel is read                          - x - - - -
-change what is watched                                      - - - x - -
-change the calls that are left                              x - - - - -
-change the outcome of a batch                               - - x - - -
-read the outcome of a batch                                 - - x - - x
-read the secret of cursors                                  - - x - - -
-change the secret of cursors                                - - x - - -
-read a key of another prefix                                - - - - - -
-write a key of another prefix                               - - - - - -
-run a script of one's own                                   - - - - - -
-forget all scripts                                          - - - - - -
-delete everything                                           - - - - - -
-list all keys                                               - - - - - -
-read the configuration                                      - - - - - -
-change the configuration                                    - - - - - -
-read the users                                              - - - - - -
-change the users                                            - - - - - -
-see who is connected                                        - - - - - -
-disconnect somebody                                         - - - - - -
-watch all commands                                          - - - - - -
-make it a replica                                           - - - - - -
-stop the server                                             - - - - - -
-take a dump                                                 - - - - - -
-move a key                                                  - - - - - -
+forge a diff                                                - x - - - - -
+forge a diff in a script                                    - x - - - - -
+forge readings                                              x - x - - - -
+listen in on readings                                       - x - - - - -
+listen to everything                                        - - - - - - -
+listen to another's channel                                 - - - - - - -
+steal the lease                                             - x - - - - -
+end the lease                                               - x - - - - -
+change a row                                                - x - - - - -
+change a row in a script                                    - x - - - - -
+change an index                                             - x - - - - -
+change the log                                              - x - - - - -
+change how far the channel is read                          - x - - - - -
+change what is watched                                      - - - x - - -
+change the calls that are left                              x - - - - - -
+change the outcome of a batch                               - - x - - - -
+read the outcome of a batch                                 - - x - - - x
+read the secret of cursors                                  - - x - - - -
+change the secret of cursors                                - - x - - - -
+read a key of another prefix                                - - - - - - -
+write a key of another prefix                               - - - - - - -
+run a script of one's own                                   - - - - - - -
+forget all scripts                                          - - - - - - -
+delete everything                                           - - - - - - -
+list all keys                                               - - - - - - -
+read the configuration                                      - - - - - - -
+change the configuration                                    - - - - - - -
+read the users                                              - - - - - - -
+change the users                                            - - - - - - -
+see who is connected                                        - - - - - - -
+disconnect somebody                                         - - - - - - -
+watch all commands                                          - - - - - - -
+make it a replica                                           - - - - - - -
+stop the server                                             - - - - - - -
+take a dump                                                 - - - - - - -
+move a key                                                  - - - - - - -
 """
 
 
@@ -339,6 +342,22 @@ async def walk(world: World) -> None:
 async def serve_an_image(world: World) -> None:
     await world.redis.hget(world.keys.token(CAT), "image")
     await world.redis.exists(world.keys.token(CAT))
+
+
+@action("take candles that were handed over")
+async def take_candles(world: World) -> None:
+    await world.redis.xrange(world.keys.history_backfill, count=1)
+    await world.redis.xdel(world.keys.history_backfill, "1-0")
+
+
+@action("read which sources are down")
+async def read_which_sources_are_down(world: World) -> None:
+    await world.redis.hgetall(world.keys.fetch_status("jupiter"))
+
+
+@action("read what is watched")
+async def read_what_is_watched(world: World) -> None:
+    await world.redis.zrevrange(world.keys.watched, 0, 9)
 
 
 @action("audit the store")
