@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Any, Final, Protocol
 
 from redis.exceptions import RedisError
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -27,9 +28,10 @@ from shared.keys import Keys
 from shared.process.logs import get_logger
 from shared.redis.connect import UNREACHABLE, Redis
 from shared.sources import POLLED
-from shared.state.feed import Feed
+from shared.state.feed import Feed, Listener
+from shared.state.messages import Heartbeat
 from shared.state.orders import NoOrders
-from shared.state.replica import Replica
+from shared.state.replica import Change, Replica
 from shared.state.row import decode_row, format_digest
 
 log = get_logger(__name__)
@@ -38,6 +40,35 @@ IDLE_S: Final = 2.0  # between two attempts to take the lease
 _BACKOFF_S: Final = (0.5, 10.0)
 _LAST_WRITE_S: Final = 5.0  # what the last write may take when the service ends
 _WATCHED_MOST: Final = 10_000
+
+
+class Follower(Listener, Protocol):
+    """A listener that is given each copy of the state before it follows it."""
+
+    def follow(self, replica: Replica) -> None:
+        """Listen to the feed of this copy from now on."""
+
+
+class Listeners:
+    """Several listeners as one, in their order."""
+
+    def __init__(self, listeners: Sequence[Listener]) -> None:
+        self._listeners = listeners
+
+    def on_commit(self, change: Change) -> None:
+        """Pass a commit on."""
+        for listener in self._listeners:
+            listener.on_commit(change)
+
+    def on_reset(self) -> None:
+        """Pass on that the state was loaded."""
+        for listener in self._listeners:
+            listener.on_reset()
+
+    def on_heartbeat(self, heartbeat: Heartbeat) -> None:
+        """Pass a heartbeat on."""
+        for listener in self._listeners:
+            listener.on_heartbeat(heartbeat)
 
 
 class Recorder:
@@ -50,7 +81,11 @@ class Recorder:
         engine: AsyncEngine,
         settings: RecorderSettings,
         counts: RecorderCounts,
+        *,
+        also: Sequence[Follower] = (),
     ) -> None:
+        """`also` hear what this recorder hears, after it, while it leads."""
+        self._also = also
         self.counts, self.engine = counts, engine
         self._redis: Any = redis
         self._keys, self._settings = keys, settings
@@ -77,7 +112,10 @@ class Recorder:
             hot_tokens=settings.history_hot_tokens,
             waiting_max=settings.history_waiting_max,
         )
-        self.feed = Feed(self._redis, self._keys, self.replica, self.recording)
+        for follower in self._also:
+            follower.follow(self.replica)
+        listener = Listeners((self.recording, *self._also))
+        self.feed = Feed(self._redis, self._keys, self.replica, listener)
         self._unsure = None
 
     async def run(self) -> None:
