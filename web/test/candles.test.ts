@@ -66,6 +66,7 @@ test("the tooltip says of a candle who gave it, how much of it is fresh, and wha
   ]);
   expect(words({ kind: "flat", c: 1, cover: 1 })).toContain("flat: looked at, unchanged");
   expect(words({ origin: "geckoterminal:POOL" })).toContain("! filled in from GECKOTERMINAL, pool POOL");
+  expect(words({ origin: "replay" })).toContain("! filled in from the replayed market");
   expect(words({ cover: 0.004, closed: false })).toContain("fresh prices for <1% of the interval");
   expect(words({ cover: 0.9 })).toContain("fresh prices for 90% of the interval");
 });

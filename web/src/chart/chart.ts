@@ -153,12 +153,13 @@ export function drawCandles(place: HTMLElement, events: ChartEvents): CandleChar
   };
 }
 
-/** A candle, or the room of one. What few fresh prices made is hollow. */
+/** A candle, or the room of one. What few fresh prices made is hollow, what was filled in is pale. */
 function bar({ t, candle }: Slot, colours: Colours): CandlestickData<UTCTimestamp> | WhitespaceData<UTCTimestamp> {
   if (candle === null) return { time: seconds(t) };
   const { o: open, h: high, l: low, c: close, kind } = candle;
   const line = kind === "flat" ? colours.muted : close < open ? colours.down : colours.up;
-  const body = isThin(candle) ? "transparent" : line;
+  const pale = close < open ? colours.downSoft : colours.upSoft;
+  const body = isThin(candle) ? "transparent" : candle.origin != null ? pale : line;
   return { time: seconds(t), open, high, low, close, color: body, borderColor: line, wickColor: line };
 }
 

@@ -11,6 +11,7 @@ import {
   isThin,
   marks,
   NO_WHY,
+  originWords,
   share,
   slotLines,
   spans,
@@ -164,7 +165,7 @@ function Candles({ app, id, alerts, interval }: Props & { interval: Interval }) 
       </div>
       <figcaption class="muted">
         {answer?.candles.length === 0 && all.length > 0 && `${nothing(interval)} `}
-        <Caption slots={all} basis={answer?.volume_basis} />
+        <Caption slots={all} basis={answer?.volume_basis} title={title} />
         {answer?.coverage != null && (
           <span>
             Recorded since {moment(answer.coverage.from_ms)}; fresh prices for {share(answer.coverage.share)} of {age(answer.to_ms - answer.from_ms)}.{" "}
@@ -188,8 +189,9 @@ function nothing(interval: Interval): string {
 }
 
 /** What the signs of the chart mean, those that are there. */
-function Caption({ slots, basis }: { slots: readonly Slot[]; basis: string | null | undefined }) {
+function Caption({ slots, basis, title }: { slots: readonly Slot[]; basis: string | null | undefined; title(source: string): string }) {
   const found = spans(slots);
+  const origins = new Set(slots.flatMap(({ candle }) => (candle?.origin == null ? [] : [originWords(candle.origin, title)])));
   return (
     <span class="signs">
       {GAP_KINDS.filter((kind) => found.some((each) => each.kind === kind)).map((kind) => (
@@ -198,6 +200,7 @@ function Caption({ slots, basis }: { slots: readonly Slot[]; basis: string | nul
         </span>
       ))}
       {slots.some(({ candle }) => candle !== null && isThin(candle)) && <span>Hollow: fresh prices for less than half of the interval. </span>}
+      {origins.size > 0 && <span>Pale: not sampled, filled in from {[...origins].join(" and ")}. </span>}
       {basis !== undefined && <span>{volumeWords(basis)} </span>}
     </span>
   );

@@ -228,7 +228,7 @@ function candleLines(candle: Candle, title: (source: string) => string): Line[] 
   ];
   if (kind === "flat") lines.push({ words: "flat: looked at, unchanged" });
   else if (change !== undefined) lines.push({ words: percent(change), tone: change < 0 ? "down" : "up" });
-  if (origin != null) lines.push({ words: `filled in from ${origin.replace(/^(\w+):/, (_, source: string) => `${title(source)}, pool `)}`, tone: "warn" });
+  if (origin != null) lines.push({ words: `filled in from ${originWords(origin, title)}`, tone: "warn" });
   else if (n > 0) lines.push({ words: `${n} ${n === 1 ? "sample" : "samples"}${by == null ? "" : ` by ${title(by)}`}` });
   if (mixed === true) lines.push({ words: "mixed: the source changed within", tone: "warn" });
   if (cover != null && cover < FULL_COVER) {
@@ -239,6 +239,13 @@ function candleLines(candle: Candle, title: (source: string) => string): Line[] 
   if (liquidity != null || cap != null) lines.push({ words: `liquidity ${amount(liquidity)}  cap ${amount(cap)}` });
   if (candle.closed === false) lines.push({ words: "goes on" });
   return lines;
+}
+
+/** Where a candle was filled in from, for people. */
+export function originWords(origin: string, title: (source: string) => string): string {
+  const [source = "", pool] = origin.split(":");
+  if (pool !== undefined) return `${title(source)}, pool ${pool}`;
+  return source === "replay" ? "the replayed market" : title(source);
 }
 
 /** The whole chart in a few sentences, for those who do not see it. */
@@ -257,6 +264,8 @@ export function summary(interval: string, all: readonly Slot[], step: number): s
   const flat = candles.filter(({ kind }) => kind === "flat").length;
   const mixed = candles.filter((candle) => candle.mixed === true).length;
   const low = candles.filter(isThin).length;
+  const foreign = candles.filter(({ origin }) => origin != null).length;
+  if (foreign > 0) sentences.push(`${count(foreign, "was", "were")} filled in, not sampled.`);
   if (flat > 0) sentences.push(`${count(flat, "is", "are")} flat.`);
   if (mixed > 0) sentences.push(`${count(mixed, "mixes", "mix")} sources.`);
   if (low > 0) sentences.push(`${count(low, "has", "have")} fresh prices for less than half of the time.`);
