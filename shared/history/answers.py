@@ -28,7 +28,7 @@ class CandlePage(Struct, frozen=True, kw_only=True):
     coverage: Coverage | None
     candles: list[Candle]
     gaps: list[Gap]
-    before: float | None  # the last close before the window, for who wants gaps filled
+    before: float | None = None  # the last close before the window, for who wants gaps filled
 
 
 class TokenRecord(Struct, frozen=True, kw_only=True):

@@ -84,7 +84,12 @@ async def read(reader: Reader, token: str, query: CandlesQuery) -> CandlePage | 
         if record.gone_ms is not None:
             to_ms = record.gone_ms + 1
     return await reader.candles(
-        token, query.interval, from_ms=query.from_ms, to_ms=to_ms, limit=query.limit
+        token,
+        query.interval,
+        from_ms=query.from_ms,
+        to_ms=to_ms,
+        limit=query.limit,
+        with_before=query.fill,
     )
 
 

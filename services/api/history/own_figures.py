@@ -21,7 +21,7 @@ DAY_MS: Final = 86_400_000
 _DAYS: Final = {"price_change_7d": 7, "price_change_30d": 30}
 _KEPT: Final = 2_000  # tokens
 _KEEP_S: Final = 60.0
-_WAIT_S: Final = 0.3  # at most, for figures that a token is shown without just as well
+_WAIT_S: Final = 1.0  # at most, for figures that a token is shown without just as well
 
 
 class OwnChange(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -130,5 +130,7 @@ async def _high(store: Store, record: TokenRecord, now_ms: int) -> OwnHigh | Non
 
 async def _coverage(store: Store, token: str, from_ms: int, to_ms: int) -> Coverage | None:
     """Return how much of a time is recorded, by days."""
-    page = await store.reader.candles(token, "1d", from_ms=from_ms, to_ms=to_ms, limit=1_000)
+    page = await store.reader.candles(
+        token, "1d", from_ms=from_ms, to_ms=to_ms, limit=1_000, with_before=False
+    )
     return None if page is None else page.coverage

@@ -9,7 +9,7 @@ from services.api.history.database import History
 from shared.edge.http.problem import Problem
 
 BEHIND_MS: Final = 30_000  # a recorder writes every few seconds
-_WAIT_S: Final = 0.3
+_WAIT_S: Final = 0.8  # as for the store
 _KEEP_S: Final = 2.0
 
 
