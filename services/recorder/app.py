@@ -11,6 +11,7 @@ from services.recorder.metrics import export
 from services.recorder.minutes import RecorderMinutes
 from services.recorder.recorder import Recorder
 from services.recorder.settings import RecorderSettings
+from services.recorder.state_log import StateLog
 from shared.history.engine import open_engine, public_history_url
 from shared.keys import Keys
 from shared.process.logs import get_logger
@@ -41,7 +42,10 @@ async def run(
         log.info("history_opened", url=public_history_url(address))
         engine = open_engine(address, writes=True)
         keys = Keys(settings.redis_prefix)
-        recorder = Recorder(redis, keys, engine, settings, counts)
+        state_log = _state_log(settings)
+        recorder = Recorder(
+            redis, keys, engine, settings, counts, also=[state_log] if state_log else []
+        )
         foreign = ForeignReader(redis, keys, engine, lambda: counts.state == "recording")
         export(metrics, recorder)
         try:
@@ -55,3 +59,15 @@ async def run(
             )
         finally:
             await recorder.close()
+            if state_log is not None:
+                state_log.close()
+
+
+def _state_log(settings: RecorderSettings) -> StateLog | None:
+    """Return the log of the state that is wished for; the recorder that leads writes it."""
+    if settings.record_state == "off":
+        return None
+    return StateLog(
+        settings.record_state_dir, max_bytes=settings.record_state_max_bytes,
+        keep_days=settings.record_state_keep_days,
+    )  # fmt: skip

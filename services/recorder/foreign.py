@@ -22,10 +22,10 @@ from shared.history.foreign import FIELD, ForeignCandles, decode
 from shared.keys import Keys
 from shared.redis.connect import UNREACHABLE
 
-AT_ONCE: Final = 10  # entries
+AT_ONCE: Final = 20  # entries
 # An entry of a token that is not recorded yet waits for it, then nobody can want it.
 WAIT_MS: Final = 10 * 60_000
-_LOOK_S: Final = 2.0
+_LOOK_S: Final = 0.5
 _PAUSE_S: Final = 0.02  # between two steps: the recorder's own writes use the same connection
 
 

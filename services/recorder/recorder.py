@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.recorder.batch import Batch
 from services.recorder.counts import RecorderCounts, State
+from services.recorder.listeners import Listeners
 from services.recorder.recording import Recording
 from services.recorder.retention import EVERY_S, Limits, Retention
 from services.recorder.settings import RecorderSettings
@@ -29,9 +30,8 @@ from shared.process.logs import get_logger
 from shared.redis.connect import UNREACHABLE, Redis
 from shared.sources import POLLED
 from shared.state.feed import Feed, Listener
-from shared.state.messages import Heartbeat
 from shared.state.orders import NoOrders
-from shared.state.replica import Change, Replica
+from shared.state.replica import Replica
 from shared.state.row import decode_row, format_digest
 
 log = get_logger(__name__)
@@ -47,28 +47,6 @@ class Follower(Listener, Protocol):
 
     def follow(self, replica: Replica) -> None:
         """Listen to the feed of this copy from now on."""
-
-
-class Listeners:
-    """Several listeners as one, in their order."""
-
-    def __init__(self, listeners: Sequence[Listener]) -> None:
-        self._listeners = listeners
-
-    def on_commit(self, change: Change) -> None:
-        """Pass a commit on."""
-        for listener in self._listeners:
-            listener.on_commit(change)
-
-    def on_reset(self) -> None:
-        """Pass on that the state was loaded."""
-        for listener in self._listeners:
-            listener.on_reset()
-
-    def on_heartbeat(self, heartbeat: Heartbeat) -> None:
-        """Pass a heartbeat on."""
-        for listener in self._listeners:
-            listener.on_heartbeat(heartbeat)
 
 
 class Recorder:
@@ -114,7 +92,7 @@ class Recorder:
         )
         for follower in self._also:
             follower.follow(self.replica)
-        listener = Listeners((self.recording, *self._also))
+        listener = Listeners(self.recording, *self._also)
         self.feed = Feed(self._redis, self._keys, self.replica, listener)
         self._unsure = None
 

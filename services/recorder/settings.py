@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final
+from pathlib import Path
+from typing import Final, Literal
 
 from pydantic import Field
 
@@ -33,3 +34,13 @@ class RecorderSettings(HistorySettings, MergeSettings):
     """Candles of one length that may wait in memory while the database takes nothing. Then the
     oldest are left out; longer ones still hold what they saw.
     """
+    record_state: Literal["on", "off"] = "off"
+    """Whether each commit is written into day files too, from which any version of the day can be
+    made again (`dexwire history verify-log`).
+    """
+    record_state_dir: Path = Path("state-log")
+    """Folder of these files. `dexwire up`: in its data folder, else in `.dexwire`."""
+    record_state_max_bytes: int = Field(default=1_024 * _MIB, ge=_MIB, le=1 << 44)
+    """The most that they may take: the oldest go first, and one day takes half of it at most."""
+    record_state_keep_days: int = Field(default=7, ge=1, le=3_660)
+    """How many days of them are kept."""

@@ -36,7 +36,7 @@ LEADERS_ONLY: Final = 60
 MINUTES_OF_ALL_S: Final = 2 * 3_600
 BEGIN_S: Final = 4.0  # after the start: until then every service is busy with starting
 _PAUSE_S: Final = 0.005  # a token takes 2 to 15 ms, and answers go on in between
-_WAIT_S: Final = 0.5
+_WAIT_S: Final = 0.1
 _DIGITS: Final = 8
 
 

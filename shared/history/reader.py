@@ -304,6 +304,13 @@ class Reader:
             found = {row[0]: row[1] for row in (await connection.execute(backfilled)).all()}
             return found | {row[0]: row[1] for row in (await connection.execute(query)).all()}
 
+    async def backfilled_hours(self, since: int) -> int:
+        """Return how many hours are back-filled, of those that begin at `since` or later (s)."""
+        table = schema.backfill
+        query = select(func.count()).where(table.c.tier == "1h", table.c.t >= since)
+        async with self.engine.connect() as connection:
+            return int((await connection.execute(query)).scalar_one())
+
     async def position(self) -> Position:
         """Return up to where everything is recorded."""
         async with self.engine.connect() as connection:

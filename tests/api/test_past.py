@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.api.history.spark_column import SparkColumn
 from shared.history.candle import StoredCandle
+from shared.history.write import put_backfill
 from tests.testkit.api import Served, Start
 from tests.testkit.commits import Writer, row
 from tests.testkit.history import MS0, T0, candle, record, token_row
@@ -228,6 +229,30 @@ async def test_a_page_with_sparks_is_the_page_with_24_numbers_more(
     assert sparks[row(2)["id"]] == [*[None] * 23, row(2)["price"]]
     assert chain["tokens"][0]["spark"]
     assert (wrong.status_code, wrong.json()["code"]) == (400, "bad_spark")
+
+
+async def test_hours_that_are_back_filled_later_come_into_the_sparklines(
+    served: Served, history: AsyncEngine
+) -> None:
+    hour = int(time.time()) // 3_600 * 3_600
+    listed = row(1)["id"]
+    await record(
+        history,
+        {"1h": hours(1, 4.0, until=hour)},
+        tokens=[token_row(1, "x", id=listed)],
+        at_ms=hour * 1000,
+    )
+    await served.api.sparks.look(hour)
+    shared = {"token_key": 1, "tier": "1h", "o": 9.0, "h": 9.0, "l": 9.0, "c": 9.0, "volume": 1.0}
+    starts = (hour - 3_600, hour - 7_200)  # of the first we have a candle of our own
+
+    async with history.begin() as connection:
+        await put_backfill(connection, [{**shared, "t": t, "origin": "a:b"} for t in starts])
+    await served.api.sparks.look(hour)
+
+    page = (await served.client.get("/discover?spark=24h")).json()
+    spark = next(token["spark"] for token in page["tokens"] if token["id"] == listed)
+    assert spark[21:23] == [9.0, 4.0]
 
 
 @pytest.mark.usefixtures("recorded")

@@ -63,13 +63,13 @@ async def test_an_entry_waits_for_its_token_and_holds_up_nobody(
 ) -> None:
     foreign = ForeignReader(redis, keys, engine, lambda: True)
     await record(engine, tokens=[token_row(1, "Bonk")])
-    for _ in range(12):  # more than a step reads
+    for _ in range(25):  # more than a step reads
         await hand_over(redis, keys, hours(1, token="solana:Wif"))
     await hand_over(redis, keys, hours(1))
 
     assert [await foreign.step(), await foreign.step(), await foreign.step()] == [True, True, False]
     assert await Reader(engine).hour_closes(T0 + HOUR) == {BONK: 5.0}
-    assert await redis.xlen(keys.history_backfill) == 12
+    assert await redis.xlen(keys.history_backfill) == 25
 
     await record(engine, tokens=[token_row(2, "Wif")])
     await foreign.step()

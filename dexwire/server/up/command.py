@@ -39,6 +39,7 @@ _RESTARTS_CHECKED_S: Final = 0.2
 # Every token is polled again within a few seconds, up to what two cores can merge.
 _DEMO_RATE: Final = (10, 33)
 _DEMO_TOKENS_PER_RATE: Final = 600
+_DEMO_PAST_HOURS: Final = 24
 
 
 def services(
@@ -67,19 +68,15 @@ def services(
         if settings.images_public_url is None:
             own["api"]["IMAGES_PUBLIC_URL"] = f":{ports.images}/images"
     if (history := _history(settings, folder)) is not None:
-        own["recorder"] = dict(history)
+        own["recorder"] = history | _state_log(settings)
         own["api"] |= history
     if settings.ws_origins is None:  # the page that the api serves may open a stream
         hosts = dict.fromkeys((reachable(settings.api_host), "127.0.0.1", "localhost"))
         own["ws"]["WS_ORIGINS"] = ",".join(origin("http", host, ports.api) for host in hosts)
     if ports.replay is not None:
-        own["fetcher"] = {
-            "FETCH_REPLAY_URL": f"http://127.0.0.1:{ports.replay}",
-            "FETCH_RATE_FACTOR": str(demo_rate_factor(settings.replay_tokens or 0)),
-        }
-        own["replay"] = {"REPLAY_HOST": "127.0.0.1", "REPLAY_PORT": str(ports.replay)}
-        if settings.replay_tokens is not None:
-            own["replay"]["REPLAY_TOKENS"] = str(settings.replay_tokens)
+        own["fetcher"], own["replay"] = _demo_market(
+            settings, ports.replay, recorded="recorder" in own
+        )
     if recording:
         played = play_settings(settings, recording)
         own = {name: env | played.get(name, {}) for name, env in own.items()}
@@ -107,6 +104,30 @@ def _common(settings: UpSettings, redis_url: str, recording: Summary | None) -> 
     if settings.log_json is None:
         common["LOG_JSON"] = "true"  # a terminal's screen shows them in its own way
     return common
+
+
+def _state_log(settings: UpSettings) -> dict[str, str]:
+    """Return where the log of the state is kept that was given no folder."""
+    if os.environ.get("RECORD_STATE_DIR"):
+        return {}
+    kept = settings.data_dir or DEFAULT_FOLDER
+    return {"RECORD_STATE_DIR": str((kept / "state-log").absolute())}
+
+
+def _demo_market(
+    settings: UpSettings, port: int, *, recorded: bool
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Return what the fetcher and the replayed market need of each other."""
+    fetcher = {
+        "FETCH_REPLAY_URL": f"http://127.0.0.1:{port}",
+        "FETCH_RATE_FACTOR": str(demo_rate_factor(settings.replay_tokens or 0)),
+    }
+    replay = {"REPLAY_HOST": "127.0.0.1", "REPLAY_PORT": str(port)}
+    if settings.replay_tokens is not None:
+        replay["REPLAY_TOKENS"] = str(settings.replay_tokens)
+    if recorded:  # charts are full at once
+        replay["REPLAY_PAST_HOURS"] = str(_DEMO_PAST_HOURS)
+    return fetcher, replay
 
 
 def _history(settings: UpSettings, folder: Path | None) -> dict[str, str] | None:
