@@ -101,6 +101,7 @@ def test_the_commands_that_need_the_server_are_those_it_brings() -> None:
     app = typer.Typer()
     add_commands(app)
     named = [c.name or getattr(c.callback, "__name__", "") for c in app.registered_commands]
+    named += [group.name for group in app.registered_groups]
     assert sorted(named) == sorted(SERVER_COMMANDS)
 
 
