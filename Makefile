@@ -28,7 +28,7 @@ FUZZ_SECONDS ?= 600
 AND_MARKED = $(if $(MARKED), and $(MARKED))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run verify test test-containers model fuzz chaos chaos-faults mutants crowd bench deploy-check observe check page format documents audit dist lock compile-locks lock-check clean
+.PHONY: help setup demo run verify test test-containers model fuzz history-kills chaos chaos-faults mutants crowd bench deploy-check observe check page format documents audit dist lock compile-locks lock-check clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ test-containers: $(DEV_STAMP) ## the store's tests on the images of IMAGES, wher
 
 model: $(DEV_STAMP) ## the stream's model check, long: MODEL_SCHEDULES random schedules of faults
 	MODEL_SCHEDULES=$(MODEL_SCHEDULES) $(BIN)/python -m pytest tests/model -n auto -rP $(ARGS)
+
+history-kills: $(DEV_STAMP) ## kill recorder and PostgreSQL at random, 50 times each (HISTORY_KILLS), and look for what is lost
+	HISTORY_KILLS=$${HISTORY_KILLS:-50} $(BIN)/python -m pytest tests/history/test_recorder.py -k kills --timeout 1800 $(ARGS)
 
 fuzz: $(DEV_STAMP) ## damaged inputs for every parser, FUZZ_SECONDS for each; ARGS="-k cursor" for one of them
 	FUZZ_SECONDS=$(FUZZ_SECONDS) FUZZ_MUTATIONS=$(FUZZ_MUTATIONS) $(BIN)/python -m pytest tests/fuzz -n auto -rP $(ARGS)

@@ -6,6 +6,7 @@ Nothing of it reaches back: a history that cannot be written costs candles, neve
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Sequence
 from typing import Any, Final, Protocol
@@ -67,7 +68,7 @@ class Recorder:
         self.counts, self.engine = counts, engine
         self._redis: Any = redis
         self._keys, self._settings = keys, settings
-        self._storage = Storage(engine)
+        self._storage = Storage(engine, lease_ms=_lease_ms(settings.history_write_s))
         limits = Limits(
             minutes_ms=settings.history_minutes_keep_days * 86_400_000,
             hours_ms=settings.history_hours_keep_days * 86_400_000,
@@ -113,7 +114,7 @@ class Recorder:
                 await asyncio.sleep(IDLE_S)
             except (*DATABASE_ERRORS, NewerHistory) as error:
                 # Not a failed start, even of a newer database: the others go on without a history.
-                self._note("behind", reason(error))
+                await self._failed(error)
                 await asyncio.sleep(delay_s)
                 delay_s = min(_BACKOFF_S[1], delay_s * 2)
 
@@ -159,7 +160,7 @@ class Recorder:
                 delay_s = self._settings.history_write_s
             except DATABASE_ERRORS as error:
                 self.counts.writes["failed"] += 1
-                self._note("behind", reason(error))
+                await self._failed(error)
                 self.recording.shed()
                 delay_s = min(_BACKOFF_S[1], max(delay_s * 2, _BACKOFF_S[0]))
 
@@ -216,6 +217,15 @@ class Recorder:
         except (*UNREACHABLE, RedisError):
             return  # the feed says it
 
+    async def _failed(self, error: Exception) -> None:
+        """Note why nothing is written; the next attempt connects again.
+
+        A connection may be to a server that takes no writes any more, or to a file that is gone.
+        """
+        self._note("behind", reason(error))
+        with contextlib.suppress(*DATABASE_ERRORS):
+            await self.engine.dispose()
+
     def _note(self, state: State, error: str = "") -> None:
         """Note what the recorder does; log it when it changes."""
         self.counts.state, self.counts.error = state, error
@@ -240,6 +250,11 @@ class Recorder:
         except (*DATABASE_ERRORS, Overtaken, TimeoutError) as error:
             log.warning("history_not_finished", error=reason(error))
         await self.engine.dispose()
+
+
+def _lease_ms(write_s: float) -> int:
+    """Return how long a lease lasts: three writes renew it, one at least a second."""
+    return int(max(1.0, 3 * write_s) * 1000)
 
 
 def go_on_from(loaded: Loaded, replica: Replica, recording: Recording) -> bool:

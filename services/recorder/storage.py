@@ -35,8 +35,8 @@ class Loaded:
 class Storage:
     """The database as this recorder uses it. Every method raises one of DATABASE_ERRORS."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        self.engine = engine
+    def __init__(self, engine: AsyncEngine, lease_ms: int = LEASE_MS) -> None:
+        self.engine, self._lease_ms = engine, lease_ms
         self.holder = secrets.token_hex(8)
         self.position = Position()
         self._keys: dict[str, int] = {}  # of listed tokens
@@ -46,7 +46,7 @@ class Storage:
     async def lead(self) -> bool:
         """Take or keep the lease; False: another recorder has it."""
         async with self.engine.begin() as connection:
-            return await write.take_lease(connection, self.holder, LEASE_MS)
+            return await write.take_lease(connection, self.holder, self._lease_ms)
 
     async def leave(self) -> None:
         """Give the lease back."""
@@ -101,7 +101,7 @@ class Storage:
         """
         await self._make_partitions(batch)
         async with self.engine.begin() as connection:
-            if not await write.take_lease(connection, self.holder, LEASE_MS):
+            if not await write.take_lease(connection, self.holder, self._lease_ms):
                 raise Overtaken
             keys, next_key = await self._keys_of(connection, batch)
             await write.put_tokens(connection, _token_rows(batch, keys))
