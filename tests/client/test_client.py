@@ -69,6 +69,24 @@ async def test_changes_come_no_faster_than_the_limit(c: Client) -> None:
     assert times[2] - times[0] >= 1.0
 
 
+async def test_the_recorder_of_a_demo_writes_what_the_client_reads(c: Client) -> None:
+    async def is_recorded() -> bool:
+        history = (await c.health())["history"]
+        return bool(history["state"] == "ok" and history["position"]["version"])
+
+    await eventually(is_recorded, timeout_s=60, every_s=0.5)
+    now_ms = (await c.health())["history"]["position"]["at_ms"]
+    listed = await c.discover_at(now_ms, sort="liquidity", limit=3)
+    token = listed.tokens[0]
+    minutes = await c.candles(token["id"], interval="1m", limit=5)
+    shown = await c.token(token["chain"], token["token_address"])
+
+    assert (listed.basis, len(listed.tokens)) == ("sampled", 3)
+    assert token["sampled_ms"] <= now_ms
+    assert minutes.candles[-1].n >= 1
+    assert shown["history"]["highest_market_cap"]["value"] > 0
+
+
 async def test_discover_walks_through_everything_once(c: Client) -> None:
     async def is_filled() -> bool:
         return (await c.page(limit=1)).total >= 400

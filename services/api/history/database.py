@@ -20,6 +20,7 @@ log = get_logger(__name__)
 
 ANSWER_S: Final = 2.0  # for all that one request asks of the database
 _RETRY_S: Final = 2.0  # after a failure, requests are answered at once for so long
+_QUIET_S: Final = 15.0  # after the start: the recorder makes the file and its tables meanwhile
 _OFF: Final = "no history is kept here: HISTORY and HISTORY_URL say whether and where"
 
 
@@ -38,6 +39,8 @@ class History:
         """`address`: of the database; empty: the history is off."""
         self.why_down = ""  # of the last read; empty: it went well
         self._failed_at = 0.0
+        self._began_at = time.monotonic()
+        self._logged = False  # that it is down
         self._store: Store | None = None
         if address:
             engine = open_engine(address, writes=False)
@@ -66,13 +69,15 @@ class History:
         except DATABASE_ERRORS as error:  # a time-out of asyncio's is an OSError too
             self._failed(reason(error))
             raise self._down() from None
-        if self.why_down:
+        self.why_down = ""
+        if self._logged:
             log.info("history_back")
-            self.why_down = ""
+            self._logged = False
 
     def _failed(self, why: str) -> None:
-        if not self.why_down:
+        if not self._logged and time.monotonic() - self._began_at > _QUIET_S:
             log.warning("history_down", error=why)
+            self._logged = True
         self.why_down, self._failed_at = why, time.monotonic()
 
     def _down(self) -> Problem:
