@@ -37,6 +37,10 @@ async def get(origin: str, path: str) -> Any:  # noqa: ANN401 - JSON
     return json.loads(body)
 
 
+def files_in(folder: Path) -> list[str]:
+    return [str(file) for file in folder.iterdir()]
+
+
 async def diffs(url: str, how_many: int) -> list[Any]:
     """The first diffs of the whole stream, after its snapshot."""
     found: list[Any] = []
@@ -52,7 +56,7 @@ async def diffs(url: str, how_many: int) -> list[Any]:
 async def test_the_demo_shows_merged_moving_tokens_and_leaves_a_clean_store(
     spawn_dexwire: Spawn,
 ) -> None:
-    process = spawn_dexwire(*DEMO)
+    process = spawn_dexwire(*DEMO, env={"RECORD_STATE": "on"})
     await eventually(lambda: "ready after" in process.output(), timeout_s=60)
     running = find_running(Path(".dexwire"))
     assert running is not None
@@ -76,8 +80,19 @@ async def test_the_demo_shows_merged_moving_tokens_and_leaves_a_clean_store(
     assert health["status"] == "ok"
     assert {"dexscreener", "jupiter", "geckoterminal"} <= set(health["sources"])
 
+    async def past() -> Any:  # noqa: ANN401 - JSON
+        listed = await get(running.api, "/discover?limit=50&spark=24h")
+        sparks = {each["id"]: each.get("spark", [None] * 24) for each in listed["tokens"]}
+        full = [token for token, spark in sparks.items() if spark.count(None) < 2]
+        return full if len(full) > 25 else None
+
+    token = (await eventually(past, timeout_s=60, every_s=1))[0].replace(":", "/")
+    candles = await get(running.api, f"/tokens/{token}/candles?interval=1h&limit=24")
+    origins = [candle.get("origin") for candle in candles["candles"]]
+    assert origins.count("replay") >= 22
+
     audit = spawn_dexwire("verify")
-    assert audit.wait(20) == 0, audit.output()
+    assert audit.wait(60) == 0, audit.output()
     assert audit.output().endswith("\nclean\n")
 
     process.send(signal.SIGINT)
@@ -86,3 +101,6 @@ async def test_the_demo_shows_merged_moving_tokens_and_leaves_a_clean_store(
     assert "DEMO: replayed market, not live data" in output
     assert "Traceback" not in output
     assert "starting it again" not in output
+    made_again = spawn_dexwire("history", "verify-log", *files_in(Path(".dexwire/state-log")))
+    assert made_again.wait(60) == 0
+    assert "every digest is right" in made_again.output()
