@@ -18,6 +18,7 @@ from dexwire.runfile import DEFAULT_FOLDER, Running, find_running
 from dexwire.server.config import masked, read_config
 from dexwire.server.doctor import machine
 from dexwire.server.doctor.deep import deep
+from dexwire.server.doctor.history import history
 from dexwire.server.doctor.probe import read_facts
 from dexwire.server.doctor.result import Result, fail, ok, shown
 from dexwire.server.doctor.rights import rights
@@ -105,6 +106,7 @@ async def examine(redis_url: str | None, *, upstream: bool, clean: bool) -> Asyn
     yield machine.proxies(api, ws)
     yield machine.exposure(api, ws)
     yield machine.data_folder(up, running)
+    yield await history(up, running)
     yield machine.leftovers(clean=clean)
     async for result in _redis(redis_url, up, running):
         yield result
