@@ -235,7 +235,7 @@ async def read(kind: str, url: str, candles: int) -> None:
         _check(found is not None and len(found.candles) == 1_000)
 
     async def as_of() -> None:
-        at_ms = (end - chance.randrange(600, 200_000)) * 1000
+        at_ms = (end - chance.randrange(600, 150_000)) * 1000
         found = await past.figures(at_ms, "volume_1h")
         _check(len(found) == 10_000)
         top = sorted(found, key=lambda key: found[key].value or 0.0)[:50]
