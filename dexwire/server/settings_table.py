@@ -146,7 +146,7 @@ def _values(field: str, info: FieldInfo) -> str:
     if any(get_origin(part) is tuple for part in parts):
         return f"comma list{' of percentages' if unit == ' %' else ''}"
     if Path in parts:
-        return "folder"
+        return "folder" if field.endswith("_dir") else "file"
     if int in parts or float in parts:
         return f"{_range(info.metadata, whole=int in parts) or 'a number'}{unit}"
     longest = next((m.max_length for m in info.metadata if hasattr(m, "max_length")), None)
