@@ -145,6 +145,32 @@ def test_a_row_s_24_hours_go_on_with_the_live_price_and_nothing_moves(
         assert box["x"] + box["width"] <= 380
 
 
+def test_a_demo_begins_with_a_past_and_its_list_can_be_shown_as_it_was(
+    watched: Watched, stack: Demo
+) -> None:
+    def is_filled() -> bool:
+        rows = stack.get("/discover?spark=24h&limit=20&sort=volume")["tokens"]
+        filled = [row for row in rows if row.get("spark", [None] * 24).count(None) < 4]
+        return len(filled) >= 8
+
+    until(is_filled, 60)
+    full = ".rows .row:has(.spark path[d*=L])"  # what the tests posted has no past
+    with watched.open("/?sort=volume&window=24h") as page:
+        until(lambda: page.locator(full).count() >= 8)
+        line = page.locator(f"{full} >> nth=0 >> css=.spark path").get_attribute("d") or ""
+        assert line.count("L") >= 20
+        page.click(f"{full} >> nth=0 >> css=.ticker")
+        page.click(".candles .switch >> text=1h")  # hours are there first
+        words = page.locator(".candles > p.hidden")
+        until(lambda: "were filled in, not sampled." in words.inner_text())
+        assert int(words.inner_text().split(" ")[0]) >= 20
+        assert "filled in from the replayed market" in page.inner_text(".candles figcaption")
+        at_ms = stack.get("/health")["history"]["position"]["at_ms"]
+        page.goto(f"{watched.url}/?at={at_ms}")
+        until(lambda: page.locator(ROWS).count() >= 8)
+        page.get_by_text("Sampled figures of then, not live.").wait_for()
+
+
 # -- candles --------------------------------------------------------------------------------------
 def test_candles_say_what_they_are_to_eyes_ears_and_keys_and_go_on_live(
     watched: Watched, stack: Demo

@@ -25,12 +25,13 @@ test("a token of which nothing is recorded is new, one that was not answered yet
   expect(sparks.line("c", 1)).toEqual({ path: "", trend: "flat", word: "" });
 });
 
-test("a line is requested once in ten minutes, one that no answer had after ten seconds", () => {
+test("a line is requested once in ten minutes, that of a new token and one that no answer had sooner", () => {
   const sparks = new Sparks();
-  sparks.learn([{ id: "a", spark: [1, 2] }], NOW);
+  sparks.learn([{ id: "a", spark: [1, 2] }, { id: "c", spark: [null, 2] }], NOW);
   sparks.miss(["b"], NOW);
 
   expect([0, 599_999, 600_000].map((after) => sparks.isWanted("a", NOW + after))).toEqual([false, false, true]);
+  expect([0, 14_999, 15_000].map((after) => sparks.isWanted("c", NOW + after))).toEqual([false, false, true]);
   expect([0, 9_999, 10_000].map((after) => sparks.isWanted("b", NOW + after))).toEqual([false, false, true]);
 });
 

@@ -95,7 +95,7 @@ export function isThin({ cover, closed }: Candle): boolean {
 
 /** A share in as few digits as say it. */
 export function share(of: number): string {
-  return of > 0 && of < 0.01 ? "<1%" : `${Math.round(of * 100)}%`;
+  return of < 0.01 ? "<1%" : `${Math.round(of * 100)}%`;
 }
 
 /** Every interval from the first candle on, also those without one, the oldest first. */

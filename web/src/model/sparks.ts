@@ -15,7 +15,7 @@ export interface SparkRow extends Row {
 
 interface Spark {
   closes: readonly (number | null)[] | null; // null: nothing is recorded
-  atMs: number; // when it is too old to show is counted from here
+  untilMs: number; // it is not requested again before
 }
 
 /** The box that lines are drawn into. */
@@ -25,6 +25,7 @@ export const NO_LINE: Sparkline = { path: "", trend: "flat", word: "" };
 const NEW: Sparkline = { path: "", trend: "flat", word: "new" };
 
 const FRESH_MS = 600_000; // the line's hours move on; the live price is its end meanwhile
+const NEW_MS = 15_000; // a past may still be filled in, as at the start of a demo
 const AGAIN_MS = 10_000; // after so long a token that no answer had is requested again
 const TOKENS = 5_000; // beyond, the token that was requested longest ago is forgotten
 
@@ -40,7 +41,8 @@ export class Sparks {
       if (spark === undefined) continue;
       this.known.delete(id);
       if (this.known.size >= TOKENS) this.known.delete(this.known.keys().next().value!);
-      this.known.set(id, { closes: spark, atMs: nowMs });
+      const isNew = (spark?.filter((close) => close !== null).length ?? 0) < 2;
+      this.known.set(id, { closes: spark, untilMs: nowMs + (isNew ? NEW_MS : FRESH_MS) });
       this.missed.delete(id);
     }
     this.version += 1;
@@ -55,7 +57,7 @@ export class Sparks {
   /** Whether a token is worth a request. */
   isWanted(id: string, nowMs: number): boolean {
     if (nowMs - (this.missed.get(id) ?? -Infinity) < AGAIN_MS) return false;
-    return nowMs - (this.known.get(id)?.atMs ?? -Infinity) >= FRESH_MS;
+    return nowMs >= (this.known.get(id)?.untilMs ?? -Infinity);
   }
 
   /** The line of a token up to its live price. */
