@@ -16,14 +16,17 @@ from typing import Any
 
 import asyncpg
 import pytest
+from sqlalchemy import select
 
+from dexwire.server.up.embedded import EmbeddedServer
 from services.recorder.app import run
 from services.recorder.settings import RecorderSettings
+from shared.history import schema
 from shared.history.answers import CandlePage
 from shared.history.engine import DATABASE_ERRORS, open_engine
 from shared.history.reader import Reader
 from shared.keys import Keys
-from shared.redis.connect import Redis
+from shared.redis.connect import UNREACHABLE, Redis, open_redis
 from tests.testkit.commits import Writer, token
 from tests.testkit.history import MS0
 from tests.testkit.postgres import make_database, postgres_server
@@ -333,3 +336,50 @@ async def test_no_look_is_lost_or_doubled_by_kills_of_the_recorder_and_its_datab
         assert [candle.n for candle in day.candles] == [writer.version]
         process.send(signal.SIGTERM)
         assert await asyncio.to_thread(process.wait, 15) == 0
+
+
+async def test_a_redis_that_is_killed_is_an_outage_and_doubles_nothing(
+    private_server: Callable[..., EmbeddedServer], spawn_dexwire: Spawn, tmp_path: Path
+) -> None:
+    server, chance, count = private_server(tmp_path / "redis"), random.Random(KILLS), 0
+    url = f"sqlite:///{tmp_path}/history.sqlite"
+    process = spawn_dexwire("recorder", env={**_env(url), "REDIS_URL": server.url})
+    writer: Writer | None = None
+    async with reading(url) as reader:
+        for epoch in range(KILLS + 1):
+            client = open_redis(server.url)
+            writer = Writer(client, Keys()) if writer is None else writer.through(client)
+            await eventually(lambda: _reached(writer, epoch), PATIENCE_S)  # noqa: B023 - at once
+            await eventually(lambda: _is_followed(reader, writer), PATIENCE_S)  # noqa: B023
+            for _ in range(chance.randint(5, 40)):
+                count += 1
+                ts = MS0 + 100 * count
+                await writer.commit(seen(ts, chance.uniform(1, 9)), ts=ts)
+            await eventually(lambda: recorded(reader, writer), PATIENCE_S)  # noqa: B023
+            await client.aclose()
+            if epoch < KILLS:
+                server.kill()
+                server.spawn()
+        async with reader.engine.connect() as connection:
+            looks = (await connection.execute(select(schema.candles["1d"].c.n))).scalars().all()
+            why = (await connection.execute(select(schema.gaps.c.why))).scalars().all()
+    assert looks == [count]
+    assert why == ["a new epoch began"] * KILLS
+    assert process.poll() is None
+
+
+async def _reached(writer: Writer | None, epoch: int) -> bool:
+    """Begin an epoch, once the server is there again."""
+    assert writer is not None
+    try:
+        await writer.begin(f"e{epoch}")
+    except UNREACHABLE:
+        return False
+    return True
+
+
+async def _is_followed(reader: Reader, writer: Writer | None) -> bool:
+    """Whether the recorder follows the empty epoch, of which heartbeats say."""
+    assert writer is not None
+    await writer.heartbeat()
+    return await recorded(reader, writer)
