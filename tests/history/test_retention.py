@@ -1,0 +1,56 @@
+"""What is removed for its age, and for want of room."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from services.recorder.counts import RecorderCounts
+from services.recorder.retention import Limits, Retention
+from shared.history import schema, write
+from shared.history.candle import Tier
+from shared.history.reader import Reader
+from tests.testkit.history import MS0, T0, candle, record, token_row
+
+DAY_S = 86_400
+STARTS = range(T0, T0 + 3 * DAY_S, 3_600)  # three days, a candle an hour
+END_MS = MS0 + 3 * DAY_S * 1000
+
+
+@pytest.fixture
+async def kept(engine: AsyncEngine) -> AsyncEngine:
+    parts = {(1, t): candle(t) for t in STARTS}
+    await record(engine, {"1m": parts, "1h": parts, "1d": {(1, T0): candle(T0)}},
+                 tokens=[token_row(1, "A")], at_ms=END_MS)  # fmt: skip
+    async with engine.begin() as connection:
+        await write.begin_tiers(connection, MS0)
+    return engine
+
+
+async def keep(engine: AsyncEngine, days: float, max_bytes: int = 1 << 40) -> None:
+    limits = Limits(minutes_ms=days * DAY_S * 1000, hours_ms=1e12, max_bytes=max_bytes)
+    await Retention(engine, limits, RecorderCounts()).run(END_MS)
+
+
+async def oldest(engine: AsyncEngine, tier: Tier) -> int | None:
+    async with engine.connect() as connection:
+        found = await connection.execute(select(func.min(schema.candles[tier].c.t)))
+        first: int | None = found.scalar()
+    return first
+
+
+async def test_minutes_past_their_time_are_removed_and_hours_stay(kept: AsyncEngine) -> None:
+    await keep(kept, 1)
+    assert await oldest(kept, "1m") == T0 + 2 * DAY_S
+    assert await oldest(kept, "1h") == T0
+    status = await Reader(kept).status()
+    assert status.tiers["1m"].kept_from_ms == MS0 + 2 * DAY_S * 1000
+    assert (status.tiers["1h"].rows, status.tiers["1d"].rows) == (72, 1)
+
+
+async def test_for_want_of_room_minutes_go_then_hours_and_days_stay(kept: AsyncEngine) -> None:
+    await keep(kept, 7, max_bytes=1)
+    assert await oldest(kept, "1m") is None
+    assert await oldest(kept, "1h") is None
+    assert await oldest(kept, "1d") == T0
