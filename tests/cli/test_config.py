@@ -30,7 +30,7 @@ def test_a_setting_of_several_services_is_listed_once() -> None:
     names = [one.variable for one in settings_table()]
 
     assert len(names) == len(set(names)) > 100
-    assert value("MIN_POOL_LIQUIDITY").read_by == ("aggregator", "api")
+    assert value("MIN_POOL_LIQUIDITY").read_by == ("aggregator", "api", "recorder")
     assert value("API_PORT").read_by == ("api", "up")
 
 
