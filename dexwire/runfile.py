@@ -26,6 +26,7 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
     api: str
     ws: str
     demo: bool
+    history_url: str = ""  # of the file that it keeps itself
 
 
 class RunFile:

@@ -252,7 +252,9 @@ def history_export(
         Literal["parquet", "csv"], typer.Option("--format", help="parquet needs pyarrow.")
     ] = "parquet",
     out: Annotated[Path, typer.Option(help="The folder to write into.")] = Path("export"),
-    url: Annotated[str | None, typer.Option(help="The database. Default: HISTORY_URL.")] = None,
+    url: Annotated[
+        str | None, typer.Option(help="The database. Default: HISTORY_URL, or what runs here.")
+    ] = None,
 ) -> None:
     """Write recorded candles as files, a folder for each day: for Polars, DuckDB and the like."""
     start = _load("dexwire.server.start", "start_export")
@@ -299,7 +301,9 @@ def history_verify_log(
 
 def history_migrate(
     *,
-    url: Annotated[str | None, typer.Option(help="The database. Default: HISTORY_URL.")] = None,
+    url: Annotated[
+        str | None, typer.Option(help="The database. Default: HISTORY_URL, or what runs here.")
+    ] = None,
 ) -> None:
     """Make the tables of the history, or bring them to this version."""
     start = _load("dexwire.server.history", "start_migrate")

@@ -70,8 +70,6 @@ async def export(
 
     Raises ConfigError, StoreError.
     """
-    if not address:
-        raise ConfigError("HISTORY_URL: not set; --url names the database of the history")
     if first is not None and end is not None and first >= end:
         raise ConfigError(f"--to {end}: must be after --from {first}; that day is not exported")
     check_format(fmt)

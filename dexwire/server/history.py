@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 
+from dexwire.runfile import DEFAULT_FOLDER, find_running
 from shared.errors import ConfigError, StoreError
 from shared.history.engine import (
     DATABASE_ERRORS,
@@ -20,9 +21,7 @@ from shared.process.settings import read_settings
 
 def start_migrate(url: str | None) -> int:
     """Migrate the history that the settings name, or this one. Raises PipelineError."""
-    address = url or read_settings(HistorySettings).history_address
-    if not address:
-        raise ConfigError("HISTORY_URL: not set; name the database with --url")
+    address = find_history(url)
     try:
         history_url(address)
     except ValueError as error:
@@ -35,6 +34,23 @@ def start_migrate(url: str | None) -> int:
     else:
         print(f"{shown}: {before or 'no tables'} -> {after}")
     return 0
+
+
+def find_history(url: str | None) -> str:
+    """Return the database that a command reads: this one, that of the settings, or of what runs.
+
+    Raises ConfigError.
+    """
+    address = url or read_settings(HistorySettings).history_address
+    running = None if address else find_running(DEFAULT_FOLDER)
+    if running is not None:
+        address = running.history_url
+    if not address:
+        raise ConfigError(
+            "HISTORY_URL: not set, and nothing that runs here keeps a history; "
+            "name the database with --url"
+        )
+    return address
 
 
 async def _migrate(address: str) -> tuple[str | None, str]:

@@ -75,11 +75,9 @@ def start_export(
 ) -> int:
     """Export what was recorded. Raises PipelineError."""
     from dexwire.server.export import export  # noqa: PLC0415 - see above
-    from shared.history.settings import HistorySettings  # noqa: PLC0415
+    from dexwire.server.history import find_history  # noqa: PLC0415
 
-    settings = read_settings(HistorySettings, history_url=url)
-    address = settings.history_url.get_secret_value()
-    return asyncio.run(export(address, tier, file_format, out, first=first, end=end))
+    return asyncio.run(export(find_history(url), tier, file_format, out, first=first, end=end))
 
 
 def run_one(name: str) -> int:

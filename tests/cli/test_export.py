@@ -17,8 +17,10 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from dexwire.runfile import DEFAULT_FOLDER, RunFile, Running
 from dexwire.server import export_files
 from dexwire.server.export import export
+from dexwire.server.history import find_history
 from shared.errors import ConfigError, StoreError
 from shared.history import schema
 from shared.history.engine import open_engine
@@ -153,10 +155,31 @@ async def test_what_cannot_be_exported_is_said(url: str, tmp_path: Path) -> None
     for day in (FIRST, dt.date(2026, 9, 1)):
         with pytest.raises(ConfigError, match=r"--to .* must be after --from 2026-09-22"):
             await export(url, "1h", "csv", tmp_path, first=FIRST, end=day)
-    with pytest.raises(ConfigError, match="HISTORY_URL"):
-        await export("", "1h", "csv", tmp_path, first=None, end=None)
     with pytest.raises(StoreError, match="there is no database file"):
         await export(url, "1h", "csv", tmp_path, first=None, end=None)
+
+
+def test_the_history_of_what_runs_here_is_found_unless_another_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("HISTORY_URL", raising=False)
+    with pytest.raises(ConfigError, match="nothing that runs here keeps a history"):
+        find_history(None)
+    note = RunFile.claim(DEFAULT_FOLDER)
+    assert note is not None
+    note.write(
+        Running(
+            pid=1, redis_url="", redis_prefix="", api="", ws="", demo=True,
+            history_url="sqlite:////here",
+        )
+    )  # fmt: skip
+
+    assert find_history(None) == "sqlite:////here"
+    monkeypatch.setenv("HISTORY_URL", "sqlite:////set")
+    assert find_history(None) == "sqlite:////set"
+    assert find_history("sqlite:////named") == "sqlite:////named"
+    note.close()
 
 
 def test_pyarrow_is_named_where_it_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,13 +24,14 @@ _KEY: Final = "\0key"
 _READS: Final[dict[str, tuple[str, ...]]] = {
     "exists": (_KEY,), "get": (_KEY,), "getrange": (_KEY, "0", "0"), "hget": (_KEY, "f"),
     "hgetall": (_KEY,), "hmget": (_KEY, "f"), "pttl": (_KEY,), "strlen": (_KEY,),
-    "xinfo|stream": (_KEY,), "xrange": (_KEY, "-", "+", "COUNT", "1"),
+    "xinfo|stream": (_KEY,), "xlen": (_KEY,), "xrange": (_KEY, "-", "+", "COUNT", "1"),
     "xrevrange": (_KEY, "+", "-", "COUNT", "1"), "zcard": (_KEY,), "zrange": (_KEY, "0", "0"),
     "zrevrange": (_KEY, "0", "0"), "zscore": (_KEY, "m"), "evalsha_ro": (_SHA, "1", _KEY),
 }  # fmt: skip
 # Of these, nothing happens where there is nothing.
 _IDLE: Final[dict[str, tuple[str, ...]]] = {
     "del": (_KEY,), "evalsha": (_SHA, "1", _KEY), "hdel": (_KEY, "f"), "pexpire": (_KEY, "1"),
+    "xdel": (_KEY, "0-1"),
     "zpopmin": (_KEY,), "zrem": (_KEY, "m"), "zremrangebyrank": (_KEY, "1", "0"),
     "zremrangebyscore": (_KEY, "1", "0"),
 }  # fmt: skip

@@ -186,7 +186,7 @@ async def up(settings: UpSettings, *, verbose: bool = False) -> int:
         url = settings.redis_url if server is None else server.url
         folder = settings.data_dir or held.enter_context(temporary_folder())
         if run_file is not None:
-            run_file.write(_running(settings, ports, url))
+            run_file.write(_running(settings, ports, url, _history(settings, folder) or {}))
         children = services(settings, ports, url, recording, folder=folder)
         screen.begin("services", ", ".join(child.name for child in children))
         async with _alongside(
@@ -282,7 +282,9 @@ def _introduce(
         screen.done("Redis", f"{settings.redis}, key prefix {settings.prefix!r}")
 
 
-def _running(settings: UpSettings, ports: Ports, redis_url: str) -> Running:
+def _running(
+    settings: UpSettings, ports: Ports, redis_url: str, history: dict[str, str]
+) -> Running:
     return Running(
         pid=os.getpid(),
         redis_url=redis_url,
@@ -290,6 +292,7 @@ def _running(settings: UpSettings, ports: Ports, redis_url: str) -> Running:
         api=origin("http", settings.api_host, ports.api),
         ws=origin("ws", settings.ws_host, ports.ws),
         demo=settings.demo or settings.replay_file is not None,
+        history_url=history.get("HISTORY_URL", ""),
     )
 
 
