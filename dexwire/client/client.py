@@ -114,6 +114,7 @@ class Client:
         chain: str | None = None,
         quote: str | None = None,
         explain: bool = False,
+        spark: bool = False,
         **filters: Unpack[PageFilters],
     ) -> AsyncIterator[QuotedRow]:
         """Iterate over a list, page by page; `limit` tokens, all of them without.
@@ -123,7 +124,7 @@ class Client:
         Unreachable, Malformed.
         """
         given = {"sort": sort, "window": window, "order": order, "chain": chain, "quote": quote}
-        given["explain"] = "1" if explain else None
+        given |= {"explain": "1" if explain else None, "spark": "24h" if spark else None}
         return self._walk({**given, **_named(filters)}, limit)
 
     async def _walk(
@@ -146,14 +147,15 @@ class Client:
         cursor: str | None = None,
         quote: str | None = None,
         explain: bool = False,
+        spark: bool = False,
         **filters: Unpack[PageFilters],
     ) -> Page:
         """Return one page with the exact state (epoch, version) that it is of.
 
-        `limit=0` counts: there is a `total` and no row.
+        `limit=0` counts: there is a `total` and no row. `spark`: with the last 24 hourly closes.
         """
         given = {"sort": sort, "window": window, "order": order, "chain": chain, "quote": quote}
-        given["explain"] = "1" if explain else None
+        given |= {"explain": "1" if explain else None, "spark": "24h" if spark else None}
         more = {"limit": limit, "cursor": cursor, **_named(filters)}
         return await self._api.page({**given, **more}, Page)
 

@@ -195,6 +195,7 @@ class SyncClient:
         chain: str | None = None,
         quote: str | None = None,
         explain: bool = False,
+        spark: bool = False,
         **filters: Unpack[PageFilters],
     ) -> Iterator[QuotedRow]:
         """Iterate over a list, page by page."""
@@ -206,6 +207,7 @@ class SyncClient:
             chain=chain,
             quote=quote,
             explain=explain,
+            spark=spark,
             **filters,
         )
         return _Iterating(self, self._loop, walk)
@@ -221,6 +223,7 @@ class SyncClient:
         cursor: str | None = None,
         quote: str | None = None,
         explain: bool = False,
+        spark: bool = False,
         **filters: Unpack[PageFilters],
     ) -> Page:
         """Return one page."""
@@ -234,6 +237,7 @@ class SyncClient:
                 cursor=cursor,
                 quote=quote,
                 explain=explain,
+                spark=spark,
                 **filters,
             )
         )

@@ -24,6 +24,7 @@ class QuotedRow(Row, total=False):
     price_native: float
     market_cap_native: float
     trending: Trending
+    spark: list[float | None]  # with `spark`: hourly closes, the newest last
 
 
 def patched(row: Row, patch: Patch) -> Row:

@@ -56,6 +56,9 @@ Quote = Annotated[
 Explain = Annotated[
     bool, typer.Option("--explain", help="With --json, the parts of the trending score.")
 ]
+Spark = Annotated[
+    bool, typer.Option("--spark", help="With --json, the hourly closes of the last 24 hours.")
+]
 Words = Annotated[str | None, _filter("Words in the ticker or the name.")]
 Has = Annotated[
     str | None,

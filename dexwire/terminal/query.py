@@ -29,6 +29,7 @@ async def query(
     *,
     quote: str | None = None,
     explain: bool = False,
+    spark: bool = False,
     every: bool,
     as_json: bool,
 ) -> int:
@@ -36,7 +37,7 @@ async def query(
     rows: list[Row] = []
     last: Page | None = None
     async with client:
-        given = {**filters, "quote": quote, "explain": explain}
+        given = {**filters, "quote": quote, "explain": explain, "spark": spark}
         async for page in _pages(client, ranking, given, cursor):
             if as_json:
                 print_json(msgspec.json.encode(page))

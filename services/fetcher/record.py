@@ -204,7 +204,7 @@ def _secrets_of(sources: Iterable[Source]) -> tuple[str, ...]:
 
 def _without_user(url: str) -> str:
     parts = urlsplit(url)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment=""))
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
 def free_path(path: Path) -> Path:

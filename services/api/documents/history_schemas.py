@@ -39,8 +39,7 @@ class Candle(Struct, frozen=True, kw_only=True):
         Meta(description="flat: looked at, unchanged; filled: nothing was seen"),
     ]
     origin: (
-        Annotated[str, Meta(description="of a back-filled candle, as geckoterminal:<pool>")]
-        | UnsetType
+        Annotated[str, Meta(description="of a back-filled candle, as <source>:<pool>")] | UnsetType
     ) = UNSET
 
 

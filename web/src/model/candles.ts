@@ -31,7 +31,7 @@ export interface Candle {
   volume?: number | null;
   closed?: boolean;
   kind?: string; // `seen`, `flat`
-  origin?: string | null; // where it was filled in from: `geckoterminal:<pool>`
+  origin?: string | null; // where it was filled in from: `<source>:<pool>`
 }
 
 /** `not_recorded`: the token was not hot enough then for candles of this length. */
