@@ -155,8 +155,12 @@ async def test_a_demo_whose_fetcher_posts_needs_nothing_but_the_setting(
         return any(len(row["sources"]) > 1 for row in (await rows(port)).values())
 
     await eventually(merged, timeout_s=60, every_s=0.5)
-    health = json.loads((await http_get("127.0.0.1", port, "/health"))[1])
-    assert health["status"] == "ok"
+
+    async def is_well() -> bool:
+        health = json.loads((await http_get("127.0.0.1", port, "/health"))[1])
+        return bool(health["status"] == "ok")
+
+    await eventually(is_well)
     audit = spawn_dexwire("verify")
     assert audit.wait(20) == 0, audit.output()
     up.send(signal.SIGINT)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-import random
+import secrets
 import shutil
 import signal
 import socket
@@ -67,17 +67,14 @@ def run_tool(command: list[str], given: bytes = b"", *, cwd: Path | None = None)
 
 def free_port() -> int:
     """Return a loopback port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    return free_port_range(1)
 
 
 def free_port_range(how_many: int) -> int:
     """Return the first of so many loopback ports in a row that were free a moment ago."""
     while True:
         # Below the ports that the system gives to those who want any.
-        first = random.randrange(15_000, 30_000)
+        first = secrets.randbelow(15_000) + 15_000  # not `random`: hypothesis seeds that
         with contextlib.suppress(OSError), contextlib.ExitStack() as held:
             for port in range(first, first + how_many):
                 held.enter_context(socket.socket()).bind(("127.0.0.1", port))

@@ -98,12 +98,17 @@ export function tokenCell(): Cell {
       name.title = row.token_name ?? "";
       setText(chain, row.chain ?? "");
       drawMarks(markChips(row, shown.nowMs, shown.hiddenChips));
-      setText(protocol, row.protocol ?? "");
+      if (setText(protocol, withoutChain(row))) protocol.title = row.protocol ?? "";
       protocol.hidden = row.protocol === undefined || plain(row.protocol) === plain(row.launchpad);
       const full = row.token_address ?? "";
       if (setText(address, `${full.slice(0, 4)}…${full.slice(-4)}`)) address.title = `Copy ${full}`;
     },
   };
+}
+
+/** The exchange of a row without its chain, which stands beside it: `uniswap-v4-ethereum`. */
+function withoutChain({ protocol = "", chain }: Row): string {
+  return chain !== undefined && protocol.endsWith(`-${chain}`) ? protocol.slice(0, -chain.length - 1) : protocol;
 }
 
 /** A name without what sources spell differently: `pump.fun` and `pumpfun` are one. */
