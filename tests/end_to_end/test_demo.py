@@ -75,9 +75,12 @@ async def test_the_demo_shows_merged_moving_tokens_and_leaves_a_clean_store(
     assert first["v"] == second["pv"]
     assert second["v"] == third["pv"]
 
-    health = await get(running.api, "/health")
+    async def healthy() -> Any:  # noqa: ANN401 - JSON
+        found = await get(running.api, "/health")
+        return found if found["status"] == "ok" else None  # a busy machine may need a moment
+
+    health = await eventually(healthy)
     assert health["demo"] is True
-    assert health["status"] == "ok"
     assert {"dexscreener", "jupiter", "geckoterminal"} <= set(health["sources"])
 
     async def past() -> Any:  # noqa: ANN401 - JSON
