@@ -35,7 +35,7 @@ FLUSH_S: Final = 10.0  # so much is lost when the process is killed
 _END_ROOM: Final = 256 * 1024  # bytes that the compressor may still hold, and the end
 _HEADER_MAX: Final = 4096
 _SECRET: Final = re.compile(r"key|secret|passw|signature|auth", re.IGNORECASE)
-_SECRET_LEAST: Final = 8  # shorter values are no secret, and would blacken ordinary words
+_SECRET_LEAST: Final = 8  # shorter values are no secret, and would mask ordinary words
 _PLAIN_HEADERS: Final = frozenset({"accept", "accept-encoding", "user-agent"})
 
 

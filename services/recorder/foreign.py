@@ -13,10 +13,10 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from redis.exceptions import RedisError
-from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
-from shared.history import schema, write
+from services.recorder.storage import stored_keys
+from shared.history import write
 from shared.history.engine import DATABASE_ERRORS
 from shared.history.foreign import FIELD, ForeignCandles, decode
 from shared.keys import Keys
@@ -62,7 +62,7 @@ class ForeignReader:
         self._after = "(" + entries[-1][0].decode()
         read = {number: _read(fields) for number, fields in entries}
         async with self._engine.begin() as connection:
-            keys = await _keys_of(connection, [each.id for each in read.values() if each])
+            keys = await stored_keys(connection, [each.id for each in read.values() if each])
             rows = [row for each in read.values() if each for row in _rows(each, keys)]
             await write.put_backfill(connection, rows)
         over_ms = time.time() * 1000 - WAIT_MS
@@ -82,12 +82,6 @@ def _read(fields: dict[bytes, bytes]) -> ForeignCandles | None:
         return decode(fields.get(FIELD.encode(), b""))
     except ValueError:
         return None
-
-
-async def _keys_of(connection: AsyncConnection, token_ids: list[str]) -> dict[str, int]:
-    table = schema.tokens
-    query = select(table.c.id, table.c.key).where(table.c.id.in_(token_ids))
-    return {row[0]: row[1] for row in (await connection.execute(query)).all()}
 
 
 def _rows(candles: ForeignCandles, keys: dict[str, int]) -> list[dict[str, Any]]:

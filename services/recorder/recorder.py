@@ -77,7 +77,7 @@ class Recorder:
         self._retention = Retention(engine, limits, counts)
         self._unsure: Batch | None = None  # its write failed, so that nobody knows
         self._kept_at = 0.0  # when retention ran last
-        self._said = ""
+        self._noted: tuple[State, str] | None = None  # what was logged last
         self._begin()
 
     def _begin(self) -> None:
@@ -154,7 +154,7 @@ class Recorder:
         delay_s = self._settings.history_write_s
         while True:
             await asyncio.sleep(delay_s)
-            await self._look_around()
+            await self._read_watched_and_sources()
             try:
                 await self.write()
                 delay_s = self._settings.history_write_s
@@ -204,7 +204,7 @@ class Recorder:
             self._storage.forget_partitions()
             self._retention.dropped = False
 
-    async def _look_around(self) -> None:
+    async def _read_watched_and_sources(self) -> None:
         """Read what is watched, and which sources are down."""
         try:
             watched = await self._redis.zrevrange(self._keys.watched, 0, _WATCHED_MOST - 1)
@@ -229,10 +229,10 @@ class Recorder:
     def _note(self, state: State, error: str = "") -> None:
         """Note what the recorder does; log it when it changes."""
         self.counts.state, self.counts.error = state, error
-        said = f"{state} {error}"
-        if said == self._said:
+        now = (state, error)
+        if now == self._noted:
             return
-        self._said = said
+        self._noted = now
         if error:
             log.warning("history_behind", error=error, waiting=self.recording.waiting)
         elif state == "recording":

@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from services.recorder.counts import RecorderCounts
 from shared.history import schema
 from shared.history.candle import SECONDS, TIERS, Tier
-from shared.history.reader import used_bytes
+from shared.history.sql import used_bytes
 from shared.history.write import PARTITION_S, partition_name
 from shared.process.logs import get_logger
 

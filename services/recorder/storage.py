@@ -144,7 +144,7 @@ class Storage:
         for change in batch.hot:
             wanted |= change.began | change.ended
         keys = {i: self._keys[i] for i in wanted if i in self._keys}
-        keys |= await _stored_keys(connection, sorted(wanted - keys.keys()))
+        keys |= await stored_keys(connection, sorted(wanted - keys.keys()))
         next_key = self._next_key
         for token_id in batch.tokens:
             if token_id not in keys:
@@ -169,7 +169,8 @@ class Storage:
         self._partitions.clear()
 
 
-async def _stored_keys(connection: AsyncConnection, token_ids: Iterable[str]) -> dict[str, int]:
+async def stored_keys(connection: AsyncConnection, token_ids: Iterable[str]) -> dict[str, int]:
+    """Return the keys of tokens by id; those that are not recorded are left out."""
     table = schema.tokens
     found: dict[str, int] = {}
     for some in _chunks(list(token_ids)):

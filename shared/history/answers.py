@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 from msgspec import Struct
 
 from shared.history.candle import Candle, Gap, Interval, Tier
+
+BEHIND_MS: Final = 30_000  # a recorder writes every few seconds: later it is behind
 
 
 class Coverage(Struct, frozen=True, kw_only=True):

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from shared.history import schema
 from shared.history.answers import PastRow, Sampled
 from shared.history.candle import Tier
-from shared.history.reader import among, is_among
+from shared.history.sql import among, is_among
 
 LIFE_S: Final = 86_400  # DEAD_AFTER_S by default
 _MINUTES: Final = 10

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.history import schema
 from shared.history.candle import SECONDS, Tier
-from shared.history.reader import among, is_among
+from shared.history.sql import among, is_among
 
 # Where a price at a time is looked for: so many candles back, the exact ones first.
 _STEPS: Final[tuple[tuple[Tier, int], ...]] = (("1m", 10), ("1h", 3))

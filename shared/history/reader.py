@@ -7,22 +7,16 @@ fails, and never waits longer than its settings say.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import groupby
 from typing import Any, Final
 
 import msgspec
 from msgspec import structs
 from sqlalchemy import (
-    ARRAY,
-    BigInteger,
-    ColumnElement,
-    bindparam,
     func,
     select,
-    text,
 )
-from sqlalchemy import any_ as any_of
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from shared.history import schema
@@ -51,6 +45,7 @@ from shared.history.candle import (
     missing,
 )
 from shared.history.outages import common_outages
+from shared.history.sql import among, is_among, used_bytes
 from shared.history.write import Position, read_position
 
 _AT_ONCE: Final = 1_000  # stored candles that are made into others in one go, some 3 ms
@@ -339,7 +334,7 @@ class Reader:
 async def _aggregated(
     stored: Sequence[StoredCandle], interval: Interval, recorded_ms: int
 ) -> list[Candle]:
-    """Return what `aggregated` does, and let others have their turn: 15,000 minutes take 50 ms."""
+    """Return what `aggregated` does, and yield in between: 15,000 minutes take 50 ms."""
     found: list[Candle] = []
     length = SECONDS[interval] * max(1, _AT_ONCE * SECONDS[TIER_OF[interval]] // SECONDS[interval])
     for _, part in groupby(stored, key=lambda each: each.t // length):
@@ -401,38 +396,3 @@ def sources_of(row: bytes | None) -> list[str]:
         return _read_sources(row).sources
     except msgspec.MsgspecError:
         return []
-
-
-def is_among(
-    connection: AsyncConnection, column: ColumnElement[int], name: str
-) -> ColumnElement[bool]:
-    """Return the condition that a column is one of many integers, bound under a name.
-
-    As one parameter: thousands of them would have to be parsed each time.
-    """
-    if connection.dialect.name == "postgresql":
-        return column == any_of(bindparam(name, type_=ARRAY(BigInteger)))
-    return column.in_(select(func.json_each(bindparam(name)).table_valued("value").c.value))
-
-
-def among(connection: AsyncConnection, values: Iterable[int]) -> object:
-    """Return what is bound under that name."""
-    numbers = list(values)
-    if connection.dialect.name == "postgresql":
-        return numbers
-    return msgspec.json.encode(numbers).decode()
-
-
-async def used_bytes(connection: AsyncConnection) -> int:
-    """Return what the history takes on its disk, without pages that are free again."""
-    if connection.dialect.name == "postgresql":
-        query = (
-            "SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0) FROM pg_class c "
-            "WHERE c.relkind = 'r' AND c.relnamespace = current_schema()::regnamespace"
-        )
-        return int((await connection.execute(text(query))).scalar_one())
-    pages, free, size = [
-        int((await connection.exec_driver_sql(f"PRAGMA {name}")).scalar_one())
-        for name in ("page_count", "freelist_count", "page_size")
-    ]
-    return (pages - free) * size

@@ -10,21 +10,20 @@ from dexwire.runfile import DEFAULT_FOLDER, Running
 from dexwire.server.doctor.result import Result, fail, ok, warn
 from dexwire.server.settings import UpSettings
 from dexwire.server.up.leftovers import HISTORY_FILE
-from shared.history.answers import HistoryStatus
+from shared.history.answers import BEHIND_MS, HistoryStatus
 from shared.history.engine import DATABASE_ERRORS, open_engine, public_history_url, reason
 from shared.history.reader import Reader
 
 _ANSWER_S: Final = 5.0
-_BEHIND_MS: Final = 30_000
 _CHECK: Final = "history"
 _FIX: Final = "see docs/OPERATIONS.md, The history is behind"
 
 
 async def history(up: UpSettings, running: Running | None) -> Result:
-    """Judge the history that the settings name, or that of the data folder."""
+    """Judge the history that the settings name, that of what runs here, or of the data folder."""
     if up.history == "off":
         return ok(_CHECK, "off")
-    address = up.history_address
+    address = up.history_address or (running.history_url if running is not None else "")
     if not address:
         file = (up.data_dir or DEFAULT_FOLDER) / HISTORY_FILE
         if not file.exists():
@@ -47,6 +46,6 @@ def _judge(shown: str, found: HistoryStatus, running: Running | None) -> Result:
     if not found.at_ms:
         return warn(_CHECK, f"{shown}: nothing is recorded yet", "start `dexwire recorder`")
     late_s = time.time() - found.at_ms / 1000
-    if running is not None and late_s * 1000 > _BEHIND_MS:
+    if running is not None and late_s * 1000 > BEHIND_MS:
         return warn(_CHECK, f"{seen}, recorded up to {late_s:.0f} s ago", _FIX)
     return ok(_CHECK, f"{seen}, recorded up to {max(0.0, late_s):.0f} s ago")

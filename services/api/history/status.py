@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from services.api.history.database import History
 from shared.edge.http.problem import Problem
+from shared.history.answers import BEHIND_MS
 
-BEHIND_MS: Final = 30_000  # a recorder writes every few seconds
 _WAIT_S: Final = 0.8  # as for the store
 _KEEP_S: Final = 2.0
 
