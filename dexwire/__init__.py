@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from dexwire.client import (
         Alert,
         Candle,
+        CandleGap,
         Candles,
         Client,
         ClientError,
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
         SyncView,
         Unchanged,
         Unreachable,
-        Unseen,
         View,
         connect,
     )
@@ -42,6 +42,7 @@ __version__ = version("dexwire")
 __all__ = [
     "Alert",
     "Candle",
+    "CandleGap",
     "Candles",
     "Client",
     "ClientError",
@@ -66,7 +67,6 @@ __all__ = [
     "SyncView",
     "Unchanged",
     "Unreachable",
-    "Unseen",
     "View",
     "connect",
 ]

@@ -5,7 +5,7 @@ from dexwire.client.client import Client
 from dexwire.client.errors import ClientError, Malformed, Problem, Refused, Unreachable
 from dexwire.client.events import Alert, Diff, Event, Gap, Snapshot, State
 from dexwire.client.notebook import SyncClient, SyncView, connect
-from dexwire.client.past import Candle, Candles, Coverage, PastList, PastRow, Unseen
+from dexwire.client.past import Candle, CandleGap, Candles, Coverage, PastList, PastRow
 from dexwire.client.stream import Stream
 from dexwire.client.view import View
 from dexwire.stream.rows import Patch, Row
@@ -13,6 +13,7 @@ from dexwire.stream.rows import Patch, Row
 __all__ = [
     "Alert",
     "Candle",
+    "CandleGap",
     "Candles",
     "Client",
     "ClientError",
@@ -37,7 +38,6 @@ __all__ = [
     "SyncView",
     "Unchanged",
     "Unreachable",
-    "Unseen",
     "View",
     "connect",
 ]

@@ -23,8 +23,8 @@ class Candle(Struct, frozen=True, kw_only=True):
 
     `t` is the interval's start (Unix ms), `n` the number of samples, `by` the source of the price
     (`mixed`: it changed inside), `cover` the share of the interval with a fresh price. `volume` is
-    the source's own trailing window near the close, None where there is none. `kind`: `seen`,
-    `flat` (looked at, unchanged) or `filled` (nothing was seen; requested with `fill`).
+    the source's own trailing window near the close, of a back-filled candle its own. `kind`:
+    `seen`, `flat` (looked at, unchanged) or `filled` (nothing was seen; requested with `fill`).
     """
 
     t: int
@@ -44,8 +44,12 @@ class Candle(Struct, frozen=True, kw_only=True):
     origin: str | None = None  # of a back-filled candle: whose it is
 
 
-class Unseen(Struct, frozen=True, kw_only=True):
-    """A time without samples: `unseen` (nobody asked a source) or `outage`."""
+class CandleGap(Struct, frozen=True, kw_only=True):
+    """A time without candles, and why.
+
+    `kind`: `unseen` (no source was read), `outage`, or `not_recorded` (the token had no candles of
+    this length then).
+    """
 
     from_ms: int
     to_ms: int
@@ -76,7 +80,7 @@ class Candles(Struct, frozen=True, kw_only=True):
     volume_basis: str | None = None
     coverage: Coverage | None = None
     candles: list[Candle]
-    gaps: list[Unseen] = []
+    gaps: list[CandleGap] = []
 
     def to_polars(self) -> pl.DataFrame:
         """Return a row for each candle; `t` in UTC. Raises ClientError without polars."""

@@ -1,6 +1,6 @@
 """Back-fill: candles of the time before us, requested on the calls that are left.
 
-For each token that is wished for (watched, top-ranked), the hours, days and minutes of the pool
+For each token that is wanted (watched, top-ranked), the hours, days and minutes of the pool
 that gives its price, once in a week. They go to the recorder as what they are: another's candles,
 with their origin. One call at a time, never while another call waits, and no request waits for it.
 """

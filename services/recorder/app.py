@@ -64,7 +64,7 @@ async def run(
 
 
 def _state_log(settings: RecorderSettings) -> StateLog | None:
-    """Return the log of the state that is wished for; the recorder that leads writes it."""
+    """Return the log of the state, if the settings say so; the recorder that leads writes it."""
     if settings.record_state == "off":
         return None
     return StateLog(
