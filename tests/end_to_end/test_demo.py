@@ -77,9 +77,10 @@ async def test_the_demo_shows_merged_moving_tokens_and_leaves_a_clean_store(
 
     async def healthy() -> Any:  # noqa: ANN401 - JSON
         found = await get(running.api, "/health")
-        return found if found["status"] == "ok" else None  # a busy machine may need a moment
+        assert found["status"] == "ok", found
+        return found
 
-    health = await eventually(healthy)
+    health = await eventually(healthy, timeout_s=30)  # a busy machine may need a moment
     assert health["demo"] is True
     assert {"dexscreener", "jupiter", "geckoterminal"} <= set(health["sources"])
 
