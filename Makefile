@@ -28,7 +28,7 @@ FUZZ_SECONDS ?= 600
 AND_MARKED = $(if $(MARKED), and $(MARKED))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run verify test test-containers model fuzz history-kills chaos chaos-faults mutants crowd bench deploy-check observe check page format documents audit dist lock compile-locks lock-check clean
+.PHONY: help setup demo run verify test test-containers model fuzz history-kills chaos chaos-faults mutants crowd bench soak deploy-check observe check page format documents audit dist lock compile-locks lock-check clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -69,11 +69,14 @@ chaos-faults: $(DEV_STAMP) ## whether the auditor catches each deliberate fault 
 mutants: $(DEV_STAMP) ## small wrong changes of the product that tests must notice; ARGS="merge --sample 50"
 	$(BIN)/python -m tests.mutants $(ARGS)
 
-crowd: $(DEV_STAMP) ## 200 clients under kills and failovers, slow readers, 10,000 connections at once; in full
-	CHAOS=full $(BIN)/python -m pytest tests/chaos/test_chaos.py tests/ws/test_crowd.py tests/limits/test_crowds.py -rP $(ARGS)
+crowd: $(DEV_STAMP) ## in full: 200 clients under kills and failovers, 50 killed aggregators, slow readers, 10,000 connections at once
+	CHAOS=full TEST_KILLS=50 TEST_PAUSES=20 $(BIN)/python -m pytest tests/end_to_end/test_kills.py tests/aggregator/test_one_writer.py tests/chaos/test_chaos.py tests/ws/test_crowd.py tests/limits/test_crowds.py -rP $(ARGS)
 
 bench: $(DEV_STAMP) ## every benchmark beside its peers; writes docs/BENCHMARKS.md (ARGS="discover" runs one)
 	$(BIN)/python -m bench $(ARGS)
+
+soak: $(DEV_STAMP) ## two hours of ordinary use; what grows is named (ARGS="--hours 0.5")
+	$(BIN)/python -m bench.soak $(ARGS)
 
 observe: $(DEV_STAMP) ## a demo under load, Prometheus beside it, every panel of the dashboard with its data
 	$(BIN)/python -m deploy.observe.show $(ARGS)
