@@ -76,6 +76,6 @@ async def test_every_service_that_reads_the_state_refuses_a_newer_store_with_78(
 
     for process in started:
         assert process.wait(20) == 78, process.output()
-        last = process.output().splitlines()[-1]
+        last = process.lines()[-1]
         assert last.startswith("dexwire: the store has schema 2, which a newer version")
         assert "start that version again" in last

@@ -182,7 +182,7 @@ def test_up_says_what_was_probably_meant(spawn_dexwire: Spawn) -> None:
     )
 
     assert process.wait(40) == 1
-    assert process.output().splitlines()[0] == (
+    assert process.lines()[0] == (
         "dexwire: REDIS_ULR (environment) is no setting; did you mean REDIS_URL?"
     )
 
@@ -193,6 +193,6 @@ def test_a_single_service_without_redis_url_says_what_was_probably_meant(
     process = spawn_dexwire("api", env={"REDIS_ULR": "redis://h"})
 
     assert process.wait(40) == 78
-    first, second = process.output().splitlines()
+    first, second = process.lines()
     assert first == "dexwire: REDIS_ULR (environment) is no setting; did you mean REDIS_URL?"
     assert second.startswith("dexwire: wrong setting: REDIS_URL: not set; ")

@@ -405,7 +405,7 @@ def test_the_command_exits_0_on_a_bare_machine_and_1_when_something_fails(
     bad_ = spawn_dexwire("doctor", "--json", env={**ports, "WINDOW_MS": "0"})
 
     assert good.wait(40) == 0, good.output()
-    assert " 0 failed, " in good.output().splitlines()[-1]
+    assert " 0 failed, " in good.lines()[-1]
     assert bad_.wait(40) == 1
     found = {one["name"]: one["verdict"] for one in json.loads(bad_.output())}
     assert found["settings"] == "fail"

@@ -32,7 +32,7 @@ def test_all_walks_every_page_that_the_filters_leave(spawn_dexwire: Spawn, demo:
     process = spawn_dexwire("query", *words)
 
     assert process.wait(20) == 0, process.output()
-    pages = [json.loads(line) for line in process.output().splitlines()]
+    pages = [json.loads(line) for line in process.lines()]
     ids = [row["id"] for page in pages for row in page["tokens"]]
     assert len(pages) > 1
     assert len(ids) == len(set(ids)) == pages[0]["total"]
@@ -89,7 +89,7 @@ def test_a_proxy_that_does_not_work_is_named(spawn_dexwire: Spawn, name: str, va
 
     for process in (page, tail):
         assert process.wait(20) == 1
-        last_line = process.output().splitlines()[-1]
+        last_line = process.lines()[-1]
         assert last_line.startswith("dexwire: ")
         assert name in last_line
         assert "Traceback" not in process.output()

@@ -158,7 +158,7 @@ async def test_killing_the_parent_leaves_no_orphan(tmp_path: Path) -> None:
         tmp_path / "log",
     )
     await eventually(lambda: parent.output().count("\n") == 2)
-    pids = [int(line.rpartition(" ")[2]) for line in parent.output().splitlines()]
+    pids = [int(line.rpartition(" ")[2]) for line in parent.lines()]
     assert not any(gone(pid) for pid in pids)
 
     parent.send(signal.SIGKILL)

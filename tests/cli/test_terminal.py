@@ -66,7 +66,7 @@ async def test_tail_as_json_is_one_object_a_line(spawn_dexwire: Spawn, demo: Run
     process.send(signal.SIGTERM)
 
     assert process.wait() == 130
-    events = [json.loads(text) for text in process.output().splitlines()]
+    events = [json.loads(text) for text in process.lines()]
     assert {event["event"] for event in events} >= {"state", "snapshot", "diff"}
     assert {e["topic"] for e in events if "topic" in e} == {"chain:ethereum"}
 
@@ -75,7 +75,7 @@ def test_a_refused_topic_is_one_line(spawn_dexwire: Spawn, demo: Running) -> Non
     process = spawn_dexwire("tail", "nonsense", *at(demo))
 
     assert process.wait() == 1
-    assert process.output().splitlines()[-1] == "dexwire: unknown topic 'nonsense' (bad_topic)"
+    assert process.lines()[-1] == "dexwire: unknown topic 'nonsense' (bad_topic)"
 
 
 @pytest.mark.parametrize("command", [("top",), ("tail", "all"), ("query",)])
@@ -83,7 +83,7 @@ def test_nobody_there_is_one_line(spawn_dexwire: Spawn, command: tuple[str, ...]
     process = spawn_dexwire(*command, "--url", f"http://127.0.0.1:{free_port()}")
 
     assert process.wait() == 1
-    last = process.output().splitlines()[-1]
+    last = process.lines()[-1]
     assert last.startswith("dexwire: ")
     assert "does not answer" in last
     assert "Traceback" not in process.output()

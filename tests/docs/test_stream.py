@@ -58,7 +58,7 @@ async def test_the_client_of_the_page_follows_a_demo(
     process = start([*command, name, f"{demo.ws}/ws", "all"], tmp_path, started, "")
 
     def states() -> list[list[str]]:
-        return [line.split() for line in process.output().splitlines()]
+        return [line.split() for line in process.lines()]
 
     def moved() -> bool:
         assert process.poll() is None, process.output()
@@ -88,10 +88,10 @@ async def test_the_readmes_client_prints_a_live_list(
 
     def printed() -> bool:
         assert process.poll() is None, process.output()
-        return len(process.output().splitlines()) >= 2
+        return len(process.lines()) >= 2
 
     await eventually(printed, timeout_s=30)
-    assert "SOL" in process.output() or "(" in process.output().splitlines()[0]
+    assert "SOL" in process.output() or "(" in process.lines()[0]
 
 
 def test_the_page_documents_every_message() -> None:

@@ -24,7 +24,7 @@ PORTS = {"api": "API", "ws": "WS", "replay": "REPLAY"}
 
 def events(process: Process) -> dict[str, dict[str, object]]:
     """Return what a process has logged, by event."""
-    lines = map(msgspec.json.decode, process.output().splitlines())
+    lines = map(msgspec.json.decode, process.lines())
     return {line["event"]: line for line in lines}
 
 
@@ -228,7 +228,7 @@ async def test_a_job_that_does_not_end_is_named_and_the_process_ends_with_1(
     process.send(signal.SIGTERM)
 
     assert process.wait() == 1
-    line = msgspec.json.decode(process.output().splitlines()[-1])
+    line = msgspec.json.decode(process.lines()[-1])
     assert (line["event"], line["error"]) == (
         "drain_timeout", "still at work after 0.2 s: job",
     )  # fmt: skip

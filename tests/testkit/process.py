@@ -101,6 +101,10 @@ class Process:
         """Return everything it has written so far."""
         return self.log_path.read_text(encoding="utf-8", errors="replace")
 
+    def lines(self) -> list[str]:
+        """Return the lines it has written; of one that it is writing, nothing yet."""
+        return self.output().rpartition("\n")[0].splitlines()
+
     def send(self, signum: int) -> None:
         self.popen.send_signal(signum)
 
