@@ -25,6 +25,7 @@ NOFILE: Final = 65_536
 NETWORKS: Final = ("edge", "internal", "outside", "images-outside", "screens")
 _FORGETFUL_BEFORE: Final = (2, 11, 2)  # deploy/Caddyfile, STREAM_SHARING
 _REDIS_S: Final = 10.0  # patient: this machine may be busy with what is being tested
+_DOWN_ATTEMPTS: Final = 4
 SCALE: Final = {"api": 2, "ws": 2, "images": 2, "recorder": 2, "fetcher": 2, "aggregator": 2}
 SERVICES: Final = (*SCALE, "redis", "caddy", "replay")
 # All of the load comes from one address, and is meant.
@@ -107,23 +108,28 @@ class Deployment:
         """Remove everything that belongs to the project, this run's or an earlier one's."""
         words = ("--profile", "admin", "down", "--volumes", "--remove-orphans")
         names = [one.full_name for one in await self.engine.containers()]
-        try:
-            await self.engine.compose(*words)
-        except Failed as error:
-            if "active endpoints" not in str(error):
-                raise
-            await self._free_networks(names)
-            await self.engine.compose(*words)
+        for left in reversed(range(_DOWN_ATTEMPTS)):
+            try:
+                await self.engine.compose(*words)
+            except Failed as error:
+                if "active endpoints" not in str(error) or not left:
+                    raise
+                await self._free_networks(names)
+            else:
+                return
 
     async def _free_networks(self, names: list[str]) -> None:
         """Take containers that are gone out of their networks.
 
-        Engine 20.10 now and then forgets to, after a container was restarted.
+        Engine 20.10 now and then forgets to, after a container was restarted, or does it later.
         """
         for network in NETWORKS:
-            for name in names:
+            full, listed = f"{PROJECT}_{network}", ""
+            with contextlib.suppress(Failed):  # the network itself may be gone
+                shown = "{{range .Containers}}{{.Name}} {{end}}"
+                listed = await self.engine.docker("network", "inspect", "--format", shown, full)
+            for name in {*names, *listed.split()}:
                 with contextlib.suppress(Failed):
-                    full = f"{PROJECT}_{network}"
                     await self.engine.docker("network", "disconnect", "--force", full, name)
 
     async def read_passwords(self) -> None:
