@@ -39,6 +39,7 @@ log = get_logger(__name__)
 
 IDLE_S: Final = 2.0  # between two attempts to take the lease
 _BACKOFF_S: Final = (0.5, 10.0)
+_FIRST_WRITE_S: Final = 1.0
 _LAST_WRITE_S: Final = 5.0  # what the last write may take when the service ends
 _WATCHED_MOST: Final = 10_000
 
@@ -150,8 +151,11 @@ class Recorder:
                 self.feed.loaded.clear()
 
     async def _write_on(self) -> None:
-        """Write what was seen, again and again; a database that fails is tried again."""
-        delay_s = self._settings.history_write_s
+        """Write what was seen, again and again; a database that fails is tried again.
+
+        The first write comes soon: a past that is handed over waits until its tokens are known.
+        """
+        delay_s = min(_FIRST_WRITE_S, self._settings.history_write_s)
         while True:
             await asyncio.sleep(delay_s)
             await self._read_watched_and_sources()

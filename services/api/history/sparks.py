@@ -20,6 +20,7 @@ log = get_logger(__name__)
 
 _EACH_S: Final = 60.0
 _LOOK_S: Final = 5.0  # whether hours were back-filled since
+_EARLY: Final = 20  # the first looks are a second apart: a demo's past comes then
 _AGAIN_S: Final = 2.0  # while the database does not answer
 _HOUR_READ_S: Final = 10.0  # one hour of all tokens
 _PART: Final = 500  # closes that are taken over in one go, some 0.5 ms
@@ -46,6 +47,7 @@ class Sparks:
 
     async def run(self) -> None:
         """Keep it up to date."""
+        looks = 0
         while True:
             await self._live.feed.loaded.wait()
             try:
@@ -53,7 +55,8 @@ class Sparks:
             except Problem:  # it is logged, and said in /health
                 await asyncio.sleep(_AGAIN_S)
             else:
-                await asyncio.sleep(_LOOK_S)
+                looks += 1
+                await asyncio.sleep(_LOOK_S if looks > _EARLY else 1.0)
 
     async def look(self, now_s: int) -> None:
         """Refresh the column once a minute, and when hours were back-filled. Raises Problem 503."""
