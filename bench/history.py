@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import random
 import resource
 import sys
@@ -227,6 +228,8 @@ async def read(kind: str, url: str, candles: int) -> None:
     print(f"{kind}: {candles} candles made in {time.monotonic() - began:.0f} s", flush=True)
     engine = open_engine(url, writes=False)
     reader, past = Reader(engine), PastList(engine)
+    gc.collect()
+    gc.freeze()  # as each service does (shared/process/run.py): else a full collection takes 60 ms
 
     async def minutes() -> None:
         token_id = f"solana:T{chance.randint(1, 1_000)}"

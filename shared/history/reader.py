@@ -49,6 +49,7 @@ from shared.history.sql import among, is_among, used_bytes
 from shared.history.write import Position, read_position
 
 _AT_ONCE: Final = 1_000  # stored candles that are made into others in one go, some 3 ms
+_CLOSE: Final = 60  # intervals in which the close before a window usually is
 MOST_CANDLES: Final = 1_000
 _LOOK_BACK: Final[tuple[tuple[Tier, int], ...]] = (("1h", 25), ("1d", 2))
 _FIELDS: Final = StoredCandle.__struct_fields__
@@ -85,7 +86,7 @@ class Reader:
 
         `to_ms` is excluded, and by default the end of what is recorded; `from_ms` by default lies
         `limit` intervals before. Intervals without a candle count: they are in the gaps.
-        `with_before`: the close before the window is looked for, which costs as much again.
+        `with_before`: the close before the window is looked for: a query more, two after a pause.
         """
         async with self.engine.connect() as connection:
             token = await self._record(connection, token_id)
@@ -214,15 +215,17 @@ class Reader:
         table, step = schema.candles[tier], SECONDS[tier]
         last = at_ms // 1000 // step * step - step
         starts = range(last, last - (31 * step if tier == "1d" else 86_400), -step)
-        query = (
-            select(table.c.c)
-            .where(is_among(connection, table.c.t, "starts"), table.c.token_key == token.key)
-            .order_by(table.c.t.desc())
-            .limit(1)
-        )
-        found = await connection.execute(query, {"starts": among(connection, starts)})
-        close: float | None = found.scalar()
-        return close
+        for part in (starts[:_CLOSE], starts[_CLOSE:]):
+            query = (
+                select(table.c.c)
+                .where(is_among(connection, table.c.t, "starts"), table.c.token_key == token.key)
+                .order_by(table.c.t.desc())
+                .limit(1)
+            )
+            found = await connection.execute(query, {"starts": among(connection, part)})
+            if (row := found.first()) is not None:
+                return float(row[0])
+        return None
 
     # -- one token --------------------------------------------------------------------------------
     async def token(self, token_id: str) -> TokenRecord | None:
