@@ -54,8 +54,8 @@ test-containers: $(DEV_STAMP) ## the store's tests on the images of IMAGES, wher
 model: $(DEV_STAMP) ## the stream's model check, long: MODEL_SCHEDULES random schedules of faults
 	MODEL_SCHEDULES=$(MODEL_SCHEDULES) $(BIN)/python -m pytest tests/model -n auto -rP $(ARGS)
 
-history-kills: $(DEV_STAMP) ## kill recorder and PostgreSQL at random, 50 times each (HISTORY_KILLS), and look for what is lost
-	HISTORY_KILLS=$${HISTORY_KILLS:-50} $(BIN)/python -m pytest tests/history/test_recorder.py -k kills --timeout 1800 $(ARGS)
+history-kills: $(DEV_STAMP) ## kill recorder, PostgreSQL and Redis at random, 50 times each (HISTORY_KILLS), and look for what is lost
+	HISTORY_KILLS=$${HISTORY_KILLS:-50} $(BIN)/python -m pytest tests/history/test_recorder.py -k kill --timeout 1800 $(ARGS)
 
 fuzz: $(DEV_STAMP) ## damaged inputs for every parser, FUZZ_SECONDS for each; ARGS="-k cursor" for one of them
 	FUZZ_SECONDS=$(FUZZ_SECONDS) FUZZ_MUTATIONS=$(FUZZ_MUTATIONS) $(BIN)/python -m pytest tests/fuzz -n auto -rP $(ARGS)
