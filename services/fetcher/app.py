@@ -23,6 +23,7 @@ from services.fetcher.play import Player
 from services.fetcher.poll_cycles import PollCycles
 from services.fetcher.publish import Publisher
 from services.fetcher.record import Bounds, TrafficRecorder, free_path
+from services.fetcher.replayed import wait_for_replay
 from services.fetcher.runner import JobRunner, names, write_status
 from services.fetcher.settings import FetcherSettings
 from services.fetcher.source import Source, find_sources
@@ -74,6 +75,9 @@ async def run_sources(
         if not await unless_stopped(stop, wait_for_redis(redis, settings.redis)):
             return
         _log_start(settings, sources)
+        replay_url = settings.fetch_replay_url
+        if replay_url and not await unless_stopped(stop, wait_for_replay(replay_url)):
+            return
         status, counts = _status_of(off), FetcherCounts(source.name for source in sources)
         export(metrics or Metrics("fetcher"), counts)
         listener = recorder or _recorder(settings, sources)

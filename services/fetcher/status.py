@@ -62,14 +62,13 @@ def _short(error: str) -> str:
 def state_of(outcomes: list[bool]) -> str:
     """Judge a source by its latest calls, oldest first.
 
-    "down": the last five failed (or all there were, from two on). "degraded": none succeeded yet,
-    or at least two and more than one in ten failed; a single failure says nothing of the next call.
+    "down": the last five failed (or all there were, from two on). "degraded": more than one in ten
+    failed.
     """
     last = outcomes[-5:]
     if len(last) >= 2 and not any(last):
         return "down"
-    failed = outcomes.count(False)
-    return "degraded" if failed == len(outcomes) or failed > max(1, len(outcomes) / 10) else "ok"
+    return "degraded" if outcomes.count(False) * 10 > len(outcomes) else "ok"
 
 
 class StatusBoard:

@@ -75,6 +75,24 @@ async def test_replicas_share_the_work_and_one_may_be_killed(
     assert time.monotonic() - started < 5
 
 
+async def test_a_replayed_market_that_comes_up_later_costs_no_call(
+    spawn_service: Spawn, redis: Redis, keys: Keys
+) -> None:
+    port = free_port()
+    env = {"FETCH_REPLAY_URL": f"http://127.0.0.1:{port}", "FETCH_RATE_FACTOR": "20"}
+    fetcher = spawn_service("fetcher", env=env)
+    await eventually(lambda: "fetcher_started" in fetcher.output(), timeout_s=20)
+
+    spawn_service("replay", env={"REPLAY_PORT": str(port), "REPLAY_TOKENS": "0"})
+
+    async def all_ok() -> bool:
+        states = [await redis.hget(keys.fetch_status(source), "state") for source in SOURCES]
+        return states == [b"ok"] * 3
+
+    await eventually(all_ok, timeout_s=20)
+    assert [await redis.hget(keys.fetch_status(s), "errors") for s in SOURCES] == [None] * 3
+
+
 async def test_a_wrong_source_setting_ends_the_start_with_78(spawn_service: Spawn) -> None:
     fetcher = spawn_service("fetcher", env={"GECKOTERMINAL_URL": "nonsense"})
 
