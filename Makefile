@@ -69,8 +69,8 @@ chaos-faults: $(DEV_STAMP) ## whether the auditor catches each deliberate fault 
 mutants: $(DEV_STAMP) ## small wrong changes of the product that tests must notice; ARGS="merge --sample 50"
 	$(BIN)/python -m tests.mutants $(ARGS)
 
-crowd: $(DEV_STAMP) ## in full: 200 clients under kills and failovers, 50 killed aggregators, slow readers, 10,000 connections at once
-	CHAOS=full TEST_KILLS=50 TEST_PAUSES=20 $(BIN)/python -m pytest tests/end_to_end/test_kills.py tests/aggregator/test_one_writer.py tests/chaos/test_chaos.py tests/ws/test_crowd.py tests/limits/test_crowds.py -rP $(ARGS)
+crowd: $(DEV_STAMP) ## 200 clients under kills and failovers, slow readers, 10,000 connections at once; in full
+	CHAOS=full $(BIN)/python -m pytest tests/chaos/test_chaos.py tests/ws/test_crowd.py tests/limits/test_crowds.py -rP $(ARGS)
 
 bench: $(DEV_STAMP) ## every benchmark beside its peers; writes docs/BENCHMARKS.md (ARGS="discover" runs one)
 	$(BIN)/python -m bench $(ARGS)

@@ -22,7 +22,7 @@ from tests.testkit.market import has_leader, market, publish, reaches
 from tests.testkit.process import Process
 from tests.testkit.wait import eventually
 
-ROUNDS = int(os.environ.get("TEST_PAUSES", "10"))
+ROUNDS = int(os.environ.get("TEST_PAUSES", "20"))
 
 
 async def holder(redis: Redis, keys: Keys) -> str | None:

@@ -27,7 +27,7 @@ from tests.testkit.process import Process, free_port
 from tests.testkit.producer import Producer
 from tests.testkit.wait import eventually
 
-KILLS = int(os.environ.get("TEST_KILLS", "20"))
+KILLS = int(os.environ.get("TEST_KILLS", "50"))
 PRODUCERS = 8
 TAKEOVER_S = 2.5
 
