@@ -170,24 +170,36 @@ def running(
 
 
 @contextmanager
-def market(
-    found: Services, tokens: int, *, changes: int = BATCH, every_s: float = 0.2
-) -> Iterator[None]:
-    """Publish readings of `changes` tokens five times a second until the block ends."""
+def repeating(action: Callable[[], None], every_s: float) -> Iterator[None]:
+    """Do something again and again, on a thread, until the block ends."""
     ended = threading.Event()
 
-    def publish() -> None:
-        step, start = 1, 0
+    def repeat() -> None:
         while not ended.wait(every_s):
-            found.publish(range(start, min(start + changes, tokens)), step)
-            start += changes
-            if start >= tokens:
-                step, start = step + 1, 0
+            action()
 
-    thread = threading.Thread(target=publish)
+    thread = threading.Thread(target=repeat)
     thread.start()
     try:
         yield
     finally:
         ended.set()
         thread.join()
+
+
+@contextmanager
+def market(
+    found: Services, tokens: int, *, changes: int = BATCH, every_s: float = 0.2
+) -> Iterator[None]:
+    """Publish readings of `changes` tokens five times a second until the block ends."""
+    step, start = 1, 0
+
+    def publish() -> None:
+        nonlocal step, start
+        found.publish(range(start, min(start + changes, tokens)), step)
+        start += changes
+        if start >= tokens:
+            step, start = step + 1, 0
+
+    with repeating(publish, every_s):
+        yield

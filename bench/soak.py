@@ -21,12 +21,11 @@ import random
 import re
 import statistics
 import tempfile
-import threading
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -37,12 +36,13 @@ from websockets.exceptions import WebSocketException
 from bench.figures import note
 from bench.process import open_files, resident_mib
 from bench.readings import BATCH, token_id
-from bench.running import ROOT, Services, running
+from bench.running import ROOT, Services, repeating, running
 
 SERVICES: Final = ("aggregator", "api", "ws", "recorder")
 DEAD_AFTER_S: Final = 700  # more than SUMS_STALE_S
 LIVES_S: Final = (5.0, 90.0)
 LINE_S: Final = 60.0
+PUBLISH_S: Final = 0.2  # between a hundred readings and the next
 FLAT: Final = 0.05
 TOPICS: Final = (
     "all", "alerts", "list:volume:24h:desc:solana:50", "list:price_change:1h:desc:*:100",
@@ -62,17 +62,17 @@ class Seen:
     def figures(self) -> dict[str, float]:
         """Return the percentiles, and begin again."""
         found = {
-            f"{name} {share} ms": _percentile(values, share)
+            f"{name} p{share} ms": _percentile(values, share)
             for name, values in (("http", self.http_ms), ("stream", self.stream_ms))
-            for share in ("p50", "p99")
+            for share in (50, 99)
         }
         self.http_ms, self.stream_ms = [], []
         return found
 
 
-def _percentile(values: list[float], share: str) -> float:
+def _percentile(values: list[float], share: int) -> float:
     ordered = sorted(values)
-    return ordered[len(ordered) * int(share[1:]) // 100] if ordered else float("nan")
+    return ordered[len(ordered) * share // 100] if ordered else float("nan")
 
 
 class Market:
@@ -88,7 +88,8 @@ class Market:
         oldest = int(time.monotonic() - self._began)
         return range(oldest, oldest + self._tokens)
 
-    def any(self) -> str:
+    def any_token(self) -> str:
+        """Return the id of one that trades now."""
         return token_id(random.choice(self.living))
 
     def publish(self, found: Services) -> None:
@@ -100,24 +101,6 @@ class Market:
         self._next += BATCH
 
 
-@contextmanager
-def trading(market: Market, found: Services) -> Iterator[None]:
-    """Publish a hundred readings five times a second until the block ends."""
-    ended = threading.Event()
-
-    def publish() -> None:
-        while not ended.wait(0.2):
-            market.publish(found)
-
-    thread = threading.Thread(target=publish)
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join()
-
-
 class Clients:
     """Clients of all kinds, each with its own life, followed by the next one's."""
 
@@ -125,6 +108,7 @@ class Clients:
         self._found, self._market, self._seen = found, market, seen
         self._chance = random.Random(1)
         self._posted = 0
+        self._began = time.monotonic()
 
     async def live(self, number: int) -> None:
         """Be one client after the other; of ten, six are streams, three people, one a producer."""
@@ -156,7 +140,7 @@ class Clients:
 
     def _first_message(self) -> str:
         if self._chance.random() < 0.25:
-            ids = list({self._market.any() for _ in range(50)})
+            ids = list({self._market.any_token() for _ in range(50)})
             return json.dumps({"id": 1, "op": "watch", "mode": "set", "ids": ids})
         topics = self._chance.sample(TOPICS, self._chance.randint(1, 3))
         return json.dumps({"id": 1, "op": "sub", "topics": topics})
@@ -175,15 +159,16 @@ class Clients:
                 await asyncio.sleep(self._chance.uniform(0.5, 2.0))
 
     def _address(self) -> str:
-        token = self._market.any().replace(":", "/")
-        hour_ago = int(time.time() * 1000) - 3_600_000
+        token = self._market.any_token().replace(":", "/")
+        recorded_s = time.monotonic() - self._began
+        then_ms = int((time.time() - self._chance.uniform(0.0, recorded_s)) * 1000)
         return self._chance.choice((
             f"/discover?limit=50&sort=volume_{self._chance.choice(('5m', '1h', '24h'))}",
             "/discover?limit=100&spark=24h",
             f"/discover?limit=50&min_liquidity={self._chance.randint(1, 10**6)}",
             f"/search?q=TOK{self._chance.randint(1, 9_999)}",
             f"/tokens/{token}", f"/tokens/{token}/candles?interval=1m&limit=200",
-            f"/history/discover?at_ms={hour_ago}", "walk",
+            f"/history/discover?at_ms={then_ms}", "walk",
         ))  # fmt: skip
 
     async def _get(self, client: httpx.AsyncClient, address: str) -> None:
@@ -210,7 +195,7 @@ class Clients:
             while time.monotonic() < until:
                 self._posted += 1
                 prices = {
-                    self._market.any().partition(":")[2]: 1 + self._chance.random()
+                    self._market.any_token().partition(":")[2]: 1 + self._chance.random()
                     for _ in range(20)
                 }
                 answer = await client.post(
@@ -261,7 +246,7 @@ async def soak(found: Services, tokens: int, clients: int, hours: float) -> bool
     seen, market = Seen(), Market(tokens)
     lives = Clients(found, market, seen)
     lines: list[dict[str, float]] = []
-    with trading(market, found):
+    with repeating(partial(market.publish, found), PUBLISH_S):
         jobs = [asyncio.create_task(lives.live(number)) for number in range(clients)]
         until = time.monotonic() + hours * 3_600
         while time.monotonic() < until:
