@@ -13,10 +13,7 @@ from typing import Any, Final
 
 import msgspec
 from msgspec import structs
-from sqlalchemy import (
-    func,
-    select,
-)
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from shared.history import schema
@@ -49,7 +46,7 @@ from shared.history.sql import among, is_among, used_bytes
 from shared.history.write import Position, read_position
 
 _AT_ONCE: Final = 1_000  # stored candles that are made into others in one go, some 3 ms
-_CLOSE: Final = 60  # intervals in which the close before a window usually is
+_NEAR: Final = 60  # intervals in which the close before a window usually is
 MOST_CANDLES: Final = 1_000
 _LOOK_BACK: Final[tuple[tuple[Tier, int], ...]] = (("1h", 25), ("1d", 2))
 _FIELDS: Final = StoredCandle.__struct_fields__
@@ -215,16 +212,17 @@ class Reader:
         table, step = schema.candles[tier], SECONDS[tier]
         last = at_ms // 1000 // step * step - step
         starts = range(last, last - (31 * step if tier == "1d" else 86_400), -step)
-        for part in (starts[:_CLOSE], starts[_CLOSE:]):
-            query = (
-                select(table.c.c)
-                .where(is_among(connection, table.c.t, "starts"), table.c.token_key == token.key)
-                .order_by(table.c.t.desc())
-                .limit(1)
-            )
+        query = (
+            select(table.c.c)
+            .where(is_among(connection, table.c.t, "starts"), table.c.token_key == token.key)
+            .order_by(table.c.t.desc())
+            .limit(1)
+        )
+        for part in (starts[:_NEAR], starts[_NEAR:]):
             found = await connection.execute(query, {"starts": among(connection, part)})
-            if (row := found.first()) is not None:
-                return float(row[0])
+            close: float | None = found.scalar()
+            if close is not None:
+                return close
         return None
 
     # -- one token --------------------------------------------------------------------------------

@@ -20,7 +20,8 @@ log = get_logger(__name__)
 
 _EACH_S: Final = 60.0
 _LOOK_S: Final = 5.0  # whether hours were back-filled since
-_EARLY: Final = 20  # the first looks are a second apart: a demo's past comes then
+_EARLY_LOOKS: Final = 20  # closer together: a demo's past comes then
+_EARLY_S: Final = 1.0
 _AGAIN_S: Final = 2.0  # while the database does not answer
 _HOUR_READ_S: Final = 10.0  # one hour of all tokens
 _PART: Final = 500  # closes that are taken over in one go, some 0.5 ms
@@ -56,7 +57,7 @@ class Sparks:
                 await asyncio.sleep(_AGAIN_S)
             else:
                 looks += 1
-                await asyncio.sleep(_LOOK_S if looks > _EARLY else 1.0)
+                await asyncio.sleep(_EARLY_S if looks <= _EARLY_LOOKS else _LOOK_S)
 
     async def look(self, now_s: int) -> None:
         """Refresh the column once a minute, and when hours were back-filled. Raises Problem 503."""
