@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from services.recorder.counts import RecorderCounts
 from shared.history import schema
 from shared.history.candle import SECONDS, TIERS, Tier
+from shared.history.reader import Reader
 from shared.history.sql import used_bytes
 from shared.history.write import PARTITION_S, partition_name
 from shared.process.logs import get_logger
@@ -57,6 +58,9 @@ class Retention:
         await self._remove_records(int(now_ms - self._limits.hours_ms))
         await self._make_room(now_ms)
         await self._count(now_ms)
+        status = await Reader(self._engine).status()
+        self._counts.rows = {tier: kept.rows for tier, kept in status.tiers.items()}
+        self._counts.bytes = status.bytes
 
     async def _remove_until(self, tier: Tier, until_ms: int) -> None:
         """Remove a tier's candles before a time, in steps."""
@@ -171,7 +175,7 @@ class Retention:
             return await used_bytes(connection)
 
     async def _count(self, now_ms: int) -> None:
-        """Count the candles that became final since the last time, and note how much there is."""
+        """Count the candles that became final since the last time."""
         table = schema.tiers
         for tier in TIERS:
             candles, step = schema.candles[tier], SECONDS[tier]
@@ -195,5 +199,3 @@ class Retention:
                     await connection.execute(
                         update(table).where(table.c.tier == tier).values(counted_to=upto, rows=rows)
                     )
-            self._counts.rows[tier] = rows
-        self._counts.bytes = await self._used()

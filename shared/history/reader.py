@@ -22,14 +22,12 @@ from shared.history.answers import (
     Coverage,
     HistoryStatus,
     StoredAlert,
-    TierStatus,
     TokenRecord,
 )
 from shared.history.backfill import bars
 from shared.history.candle import (
     SECONDS,
     TIER_OF,
-    TIERS,
     VOLUME_BASIS,
     Candle,
     Interval,
@@ -43,7 +41,7 @@ from shared.history.candle import (
 )
 from shared.history.outages import common_outages
 from shared.history.sql import among, is_among, used_bytes
-from shared.history.write import Position, read_position
+from shared.history.write import Position, read_position, read_tiers
 
 _AT_ONCE: Final = 1_000  # stored candles that are made into others in one go, some 3 ms
 _NEAR: Final = 60  # intervals in which the close before a window usually is
@@ -316,19 +314,12 @@ class Reader:
         """Return how far and how much is recorded."""
         async with self.engine.connect() as connection:
             position = await read_position(connection)
-            table = schema.tiers
-            query = select(table.c.tier, table.c.kept_from_ms, table.c.rows)
-            rows = {row[0]: row for row in (await connection.execute(query)).all()}
             return HistoryStatus(
                 epoch=position.epoch,
                 version=position.version,
                 at_ms=position.at_ms,
                 bytes=await used_bytes(connection),
-                tiers={
-                    tier: TierStatus(kept_from_ms=rows[tier][1], rows=rows[tier][2])
-                    for tier in TIERS
-                    if tier in rows
-                },
+                tiers=await read_tiers(connection),
             )
 
 

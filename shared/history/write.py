@@ -31,6 +31,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.history import schema
+from shared.history.answers import TierStatus
 from shared.history.candle import TIERS, StoredCandle, Tier
 
 DAY_S: Final = 86_400
@@ -196,12 +197,23 @@ async def advance(connection: AsyncConnection, before: Position, after: Position
 
 async def begin_tiers(connection: AsyncConnection, from_ms: int) -> None:
     """Note since when anything is recorded."""
-    rows = [
-        {"tier": tier, "kept_from_ms": from_ms, "counted_to": from_ms // 1000, "rows": 0}
-        for tier in TIERS
-    ]
+    rows = [{"tier": tier, "kept_from_ms": from_ms, "counted_to": 0, "rows": 0} for tier in TIERS]
     insert = inserting(connection.dialect.name, schema.tiers).on_conflict_do_nothing()
     await _many(connection, insert, rows)
+
+
+async def read_tiers(connection: AsyncConnection) -> dict[Tier, TierStatus]:
+    """Return what is kept of each tier: what retention has counted, and what is newer."""
+    query = select(*(schema.tiers.c[n] for n in ("tier", "kept_from_ms", "rows", "counted_to")))
+    found = {row[0]: row for row in (await connection.execute(query)).all()}
+    tiers: dict[Tier, TierStatus] = {}
+    for tier in TIERS:
+        if tier in found:
+            _, kept_from_ms, counted, counted_to = found[tier]
+            newer = select(func.count()).where(schema.candles[tier].c.t >= counted_to)
+            rows = counted + (await connection.execute(newer)).scalar_one()
+            tiers[tier] = TierStatus(kept_from_ms=kept_from_ms, rows=rows)
+    return tiers
 
 
 async def take_lease(connection: AsyncConnection, holder: str, for_ms: int) -> bool:

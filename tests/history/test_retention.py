@@ -49,6 +49,25 @@ async def test_minutes_past_their_time_are_removed_and_hours_stay(kept: AsyncEng
     assert (status.tiers["1h"].rows, status.tiers["1d"].rows) == (72, 1)
 
 
+async def test_rows_are_all_candles_that_are_kept_from_the_first_on(
+    engine: AsyncEngine,
+) -> None:
+    began = T0 + 3_000  # within an hour and a day: their candles begin before
+    parts = {(1, t): candle(t) for t in (T0, T0 + 3_600)}
+    await record(engine, {"1m": {}, "1h": parts, "1d": {(1, T0): candle(T0)}},
+                 tokens=[token_row(1, "A")], at_ms=(T0 + 3_700) * 1000)  # fmt: skip
+    async with engine.begin() as connection:
+        await write.begin_tiers(connection, began * 1000)
+
+    async def rows() -> dict[Tier, int]:
+        tiers = (await Reader(engine).status()).tiers
+        return {tier: kept.rows for tier, kept in tiers.items()}
+
+    assert await rows() == {"1m": 0, "1h": 2, "1d": 1}
+    await keep(engine, 7)
+    assert await rows() == {"1m": 0, "1h": 2, "1d": 1}
+
+
 async def test_for_want_of_room_minutes_go_then_hours_and_days_stay(kept: AsyncEngine) -> None:
     await keep(kept, 7, max_bytes=1)
     assert await oldest(kept, "1m") is None
