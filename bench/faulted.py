@@ -1,15 +1,16 @@
 """What a history that cannot be used costs the live list: pages and commits beside a healthy one.
 
 Run: `python -m bench.faulted [--tokens N] [--seconds S] [--passes N]`. Two deployments with a
-recorder each; the database of one is locked, then damaged, then gone with its folder. Pages are
-requested by wrk with 16 connections while a market commits five times a second, in turns; the best
-pass of each counts. Ratios are of the healthy one; 1.00 is as good.
+recorder each; the database of one is locked, damaged, on a full disk, or gone with its folder.
+Pages are requested by wrk with 16 connections while a market commits five times a second, in turns;
+the best pass of each counts. Ratios are of the healthy one; 1.00 is as good.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import resource
 import shutil
 import sqlite3
 import tempfile
@@ -37,7 +38,7 @@ class Live(NamedTuple):
 
 
 @contextmanager
-def locked(file: Path) -> Iterator[None]:
+def locked(file: Path, _found: Services) -> Iterator[None]:
     """Hold the only place for a writer."""
     holder = sqlite3.connect(file, isolation_level=None)
     holder.execute("BEGIN EXCLUSIVE")
@@ -48,7 +49,7 @@ def locked(file: Path) -> Iterator[None]:
 
 
 @contextmanager
-def damaged(file: Path) -> Iterator[None]:
+def damaged(file: Path, _found: Services) -> Iterator[None]:
     """Overwrite most of the file."""
     size = file.stat().st_size
     with file.open("r+b") as opened:
@@ -57,14 +58,22 @@ def damaged(file: Path) -> Iterator[None]:
 
 
 @contextmanager
-def gone(file: Path) -> Iterator[None]:
+def full(_file: Path, found: Services) -> Iterator[None]:
+    """Let no file of the recorder grow any more."""
+    limits = (4_096, resource.RLIM_INFINITY)
+    resource.prlimit(found.processes["recorder"].pid, resource.RLIMIT_FSIZE, limits)
+    yield
+
+
+@contextmanager
+def gone(file: Path, _found: Services) -> Iterator[None]:
     """Remove the folder."""
     shutil.rmtree(file.parent)
     yield
 
 
-FAULTS: Final[dict[str, Callable[[Path], AbstractContextManager[None]]]] = {
-    "locked": locked, "damaged": damaged, "gone": gone,
+FAULTS: Final[dict[str, Callable[[Path, Services], AbstractContextManager[None]]]] = {
+    "locked": locked, "damaged": damaged, "full": full, "gone": gone,
 }  # fmt: skip
 
 
@@ -135,7 +144,7 @@ def main() -> None:
             for file in files:
                 file.parent.mkdir()
             healthy, faulted = (start(stack, f.parent.name, f, chosen.tokens) for f in files)
-            stack.enter_context(apply(files[1]))
+            stack.enter_context(apply(files[1], faulted))
             time.sleep(_SETTLE_S)
             compare(fault, healthy, faulted, chosen)
 
