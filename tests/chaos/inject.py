@@ -153,6 +153,7 @@ class Injector:
                 await client.config_set("maxmemory", 0)
             case "disk_full":
                 free_disk(self._deployment.store)
+                await client.bgrewriteaof()  # docs/OPERATIONS.md, Redis does not start again
 
     @staticmethod
     async def _reached(call: Callable[[], Any]) -> None:
