@@ -57,11 +57,12 @@ class Load:
         async with following(*self.followers), happening(*jobs):
             yield
 
-    def flows(self, since: float) -> float | None:
-        """Return when every producer had been answered again since then."""
+    def flows(self, since: float) -> float:
+        """Return when every producer had been acknowledged again since then; assert that."""
         firsts = [next((at for at in p.acks if at > since), None) for p in self.producers]
         known = [at for at in firsts if at is not None]
-        return max(known) if len(known) == len(firsts) else None
+        assert len(known) == len(firsts), [(dict(p.failed), len(p.acks)) for p in self.producers]
+        return max(known)
 
     async def lost(self) -> list[str]:
         """Return what was acknowledged and is not in the store."""
