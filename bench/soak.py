@@ -161,7 +161,8 @@ class Clients:
     def _address(self) -> str:
         token = self._market.any_token().replace(":", "/")
         recorded_s = time.monotonic() - self._began
-        then_ms = int((time.time() - self._chance.uniform(0.0, recorded_s)) * 1000)
+        then_s = time.time() - self._chance.uniform(0.0, recorded_s)
+        then_ms = (int(then_s) // 60 + 1) * 60_000  # the end of a minute, which is what is kept
         return self._chance.choice((
             f"/discover?limit=50&sort=volume_{self._chance.choice(('5m', '1h', '24h'))}",
             "/discover?limit=100&spark=24h",

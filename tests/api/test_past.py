@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.api.history.spark_column import SparkColumn
 from shared.history.candle import StoredCandle
-from shared.history.write import put_backfill
+from shared.history.write import begin_tiers, put_backfill
 from tests.testkit.api import Served, Start
 from tests.testkit.commits import Writer, row
 from tests.testkit.history import MS0, T0, candle, record, token_row
@@ -153,6 +153,24 @@ async def test_what_cannot_be_answered_is_a_problem(
     assert (answer.status_code, problem["code"], problem["param"]) == (status, code, param)
     if code == "bad_sort":
         assert "volume, price_change, liquidity, market_cap, newest" in problem["detail"]
+
+
+async def test_the_list_begins_with_the_end_of_the_first_minute(
+    served: Served, history: AsyncEngine
+) -> None:
+    look = candle(T0, 1.0, last_ms=MS0 + 50_000, volume_24h=5.0)
+    await record(history, {"1m": {(1, T0): look}}, tokens=[named(1, "A", MS0)], at_ms=MS0 + 90_000)
+
+    async with history.begin() as connection:
+        await begin_tiers(connection, MS0 + 20_000)
+
+    within = await served.client.get(f"/history/discover?at_ms={MS0 + 40_000}")
+    after = await served.client.get(f"/history/discover?at_ms={MS0 + MINUTE}")
+
+    problem = within.json()
+    assert (within.status_code, problem["code"]) == (404, "not_recorded")
+    assert f"the list is from {MS0 + MINUTE} to {MS0 + 90_000}" in problem["detail"]
+    assert [token["sampled_ms"] for token in after.json()["tokens"]] == [MS0 + 50_000]
 
 
 # -- sparklines ------------------------------------------------------------------------------------

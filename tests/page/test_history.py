@@ -166,8 +166,9 @@ def test_a_demo_begins_with_a_past_and_its_list_can_be_shown_as_it_was(
         until(lambda: "were filled in, not sampled." in words.inner_text())
         assert int(words.inner_text().split(" ")[0]) >= 20
         assert "filled in from the replayed market" in page.inner_text(".candles figcaption")
-        at_ms = stack.get("/health")["history"]["position"]["at_ms"]
-        page.goto(f"{watched.url}/?at={at_ms}")
+        recorded_ms = stack.get("/health")["history"]["position"]["at_ms"]
+        # The end of a minute, as the slider has it: before it, the list is of the minute before.
+        page.goto(f"{watched.url}/?at={recorded_ms // 60_000 * 60_000 + 60_000}")
         until(lambda: page.locator(ROWS).count() >= 8)
         page.get_by_text("Sampled figures of then, not live.").wait_for()
 

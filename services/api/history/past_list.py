@@ -23,6 +23,7 @@ from shared.history.as_of import Figure
 from shared.history.lookups import created_of, prices_at
 
 _COST_S: Final = 0.03  # of one list; measured in bench/history.py
+_MINUTE_MS: Final = 60_000
 _HOUR_MS: Final = 3_600_000
 _WINDOWS_MS: Final = {"1h": _HOUR_MS, "24h": 24 * _HOUR_MS}
 # A price that is to be compared must be of about then: at most so much older.
@@ -109,8 +110,10 @@ class PastDiscover:
         kept = [tier.kept_from_ms for name, tier in status.tiers.items() if name != "1d"]
         detail = "nothing is recorded yet"
         if status.at_ms and kept:
+            # Of a minute its end is kept, so the list begins with the end of the first one.
+            begins_ms = min(min(kept) // _MINUTE_MS * _MINUTE_MS + _MINUTE_MS, status.at_ms)
             detail = (
-                f"nothing is recorded of {at_ms}; the list is from {min(kept)} to {status.at_ms}"
+                f"nothing is recorded of {at_ms}; the list is from {begins_ms} to {status.at_ms}"
             )
         return Problem(404, "not_recorded", detail, param="at_ms")
 
