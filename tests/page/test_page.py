@@ -317,6 +317,35 @@ def compare_with_the_store(page: Page, stack: Demo) -> int:
     return len(same)
 
 
+FRAMES = """() => {
+    window.gaps = [];
+    const look = () => {
+        const grid = document.querySelector(".scroller");
+        const active = grid.getAttribute("aria-activedescendant");
+        if (grid.querySelector(".rows .row") === null) window.gaps.push("no rows");
+        if (active !== null && document.getElementById(active) === null) window.gaps.push(active);
+        requestAnimationFrame(look);
+    };
+    look();
+}"""
+
+
+def test_rows_are_there_in_every_frame_while_the_columns_change(watched: Watched) -> None:
+    with watched.open(width=1440) as page:
+        until(lambda: phase(page) == "live")
+        page.keyboard.press("p")
+        page.evaluate(FRAMES)
+        page.click(f"{ROWS} >> nth=2")  # the drawer takes room of the list
+        page.locator(".drawer dl.stats").first.wait_for()
+        for width in (900, 1440):
+            before = page.get_attribute(".scroller", "aria-colcount")
+            page.set_viewport_size({"width": width, "height": 800})
+            page.wait_for_selector(f".scroller:not([aria-colcount='{before}'])")
+        page.evaluate("new Promise(done => requestAnimationFrame(() => setTimeout(done)))")
+
+        assert page.evaluate("window.gaps") == []
+
+
 @pytest.mark.parametrize("width", [1440, 380])
 @pytest.mark.parametrize("scheme", ["dark", "light"])
 def test_axe_finds_nothing_serious(watched: Watched, scheme: Any, width: int) -> None:  # noqa: ANN401

@@ -121,7 +121,7 @@ export class Table {
     this.layOut();
     this.headHeight = this.head.offsetHeight;
     this.virtual.measure();
-    this.invalidate();
+    this.draw(); // at once: rows that were removed for other columns are back before the next frame
   }
 
   /** Choose the columns that there is room for; rows are made again only when those differ. */
