@@ -90,3 +90,7 @@ class Fenced(StoreError):
 
 class Diverged(StoreError):
     """The store's epoch or version is not the one this writer built on."""
+
+
+class Replaced(StoreError):
+    """The store is empty, another one, or was restarted since its epoch began."""

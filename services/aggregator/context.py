@@ -9,6 +9,7 @@ from services.aggregator.counts import AggregatorCounts
 from services.aggregator.intake import Intake
 from services.aggregator.memory import Memory
 from services.aggregator.playback import MarketClock, Playback
+from services.aggregator.recall import Recall
 from services.aggregator.settings import AggregatorSettings
 from services.aggregator.standby import Standby
 from shared.keys import Keys
@@ -29,6 +30,7 @@ class AggregatorContext:
     store: Store
     feed: Feed
     standby: Standby
+    recall: Recall
     intake: Intake
     clock: StoreClock
     settings: AggregatorSettings
@@ -52,10 +54,13 @@ def build_context(
     """Connect the parts: the feed brings readings to the intake, and commits to the standby."""
     playback = _playback(intake, settings)
     clock = playback.clock if playback else StoreClock()
-    standby = Standby(intake, clock)
+    store = Store(redis, keys)
+    recall = Recall(store, intake.memory)
+    standby = Standby(intake, clock, recall)
 
     def on_gap() -> None:
         intake.subscribed()
+        recall.missed()
         log.info("raw_tokens_subscribed")
 
     def take(data: bytes) -> None:
@@ -65,8 +70,7 @@ def build_context(
         channel=keys.raw_tokens, on_message=playback.put if playback else take, on_gap=on_gap
     )
     feed = Feed(redis, keys, Replica(new_orders=NoOrders), standby, extra=raw_tokens)
-    store = Store(redis, keys)
-    return AggregatorContext(store, feed, standby, intake, clock, settings, playback)
+    return AggregatorContext(store, feed, standby, recall, intake, clock, settings, playback)
 
 
 def _playback(intake: Intake, settings: AggregatorSettings) -> Playback | None:

@@ -19,7 +19,7 @@ from services.aggregator.backlog import REPORT_S, BacklogReport
 from services.aggregator.context import AggregatorContext
 from services.aggregator.repeat import repeat, wait
 from services.aggregator.term import Term, take_over
-from shared.errors import Diverged, Fenced, StoreError
+from shared.errors import Diverged, Fenced, Replaced, StoreError
 from shared.keys import LEASE_RENEW_S
 from shared.process.log_lines import is_worth_a_line
 from shared.process.logs import get_logger
@@ -29,6 +29,9 @@ from shared.state.store import Lease
 log = get_logger(__name__)
 
 _POLL_S: Final = 0.1  # how often a standby tries for the lease
+# A store that was lost is written again by who wrote it last, who knows all of it; only without
+# that one by another. This much more than a lease: the term before may still run.
+_WRITER_COMES_S: Final = 3.0
 _TROUBLE_S: Final = 10.0  # terms that end within it, by the same errors, are one trouble
 _ENDS_TERM: Final = (Fenced, Diverged, StoreError, RedisError, *UNREACHABLE)
 
@@ -54,6 +57,8 @@ class Leader:
         self._context = context
         self._holder = secrets.token_hex(8)
         self._last_end = _TermEnd()
+        self._wrote_last = False  # nobody else is known to have led since this process did
+        self._replaced_s: float | None = None  # since when the store is another (monotonic)
 
     @property
     def leading(self) -> bool:
@@ -66,6 +71,7 @@ class Leader:
             try:
                 lease = await self.acquire()
                 if lease is None:
+                    await self._context.recall.step()
                     await wait(stop, _POLL_S)
                 else:
                     await self._lead(lease, stop)
@@ -77,13 +83,33 @@ class Leader:
                 self._context.feed.follow()
 
     async def acquire(self) -> Lease | None:
-        """Take the lease if it is free; otherwise trust who holds it with what is old."""
-        lease = await self._context.store.acquire(self._holder)
+        """Take the lease if it is free; otherwise trust who holds it with what is old.
+
+        A store that was lost is left for a while to the aggregator that wrote it last.
+        """
+        try:
+            lease = await self._context.store.acquire(self._holder, self._expected())
+        except Replaced:
+            if self._replaced_s is None:
+                self._replaced_s = time.monotonic()
+                log.info("store_lost", epoch=self._context.standby.epoch, waits_s=_WRITER_COMES_S)
+            return None
+        except UNREACHABLE:  # the last writer cannot come yet either
+            self._replaced_s = None
+            raise
+        self._replaced_s = None
         if lease is None:
+            self._wrote_last = False
             self._context.standby.forget_old()
         else:
             self._context.clock.set(lease.now_ms)
         return lease
+
+    def _expected(self) -> str:
+        """Return the epoch for which a free lease is taken; empty: of any store."""
+        since_s = self._replaced_s
+        waited = since_s is not None and time.monotonic() - since_s > _WRITER_COMES_S
+        return "" if self._wrote_last or waited else self._context.standby.epoch
 
     async def renew(self) -> None:
         """Keep the lease. Raises LeaseLost."""
@@ -101,6 +127,7 @@ class Leader:
             await backlog.write()
             tasks.create_task(repeat(backlog.write, REPORT_S, over))
             self.term = await take_over(self._context, lease.fence)
+            self._wrote_last = True
             await self.term.run(stop)
             over.set()
         await self._context.store.release(self._holder)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from services.aggregator.clock import StoreClock
 from services.aggregator.intake import WAITING_MS, Intake
+from services.aggregator.recall import Recall
 from shared.state.messages import Heartbeat
 from shared.state.replica import Change
 
@@ -11,8 +12,9 @@ from shared.state.replica import Change
 class Standby:
     """Listens to the feed; the feed is silent while this process leads."""
 
-    def __init__(self, intake: Intake, clock: StoreClock) -> None:
-        self._intake, self._clock = intake, clock
+    def __init__(self, intake: Intake, clock: StoreClock, recall: Recall) -> None:
+        self._intake, self._clock, self._recall = intake, clock, recall
+        self.epoch = ""  # in which another aggregator was last heard
 
     def forget_old(self) -> None:
         """Forget what the leader has had time enough to commit."""
@@ -22,13 +24,16 @@ class Standby:
 
     def on_commit(self, change: Change) -> None:
         """The leader committed: its answers and removals hold for us too."""
+        self.epoch = change.commit.e
         self._intake.settle(change.commit.acks)
         for token in change.dels:
             self._intake.memory.forget(token)
 
     def on_reset(self) -> None:
-        """Nothing to do: rows are the replica's, and readings are read again in the next term."""
+        """Another aggregator may have begun the epoch, and stored what is not known here."""
+        self._recall.missed()
 
     def on_heartbeat(self, heartbeat: Heartbeat) -> None:
         """Keep the clock close to the store's."""
+        self.epoch = heartbeat.e
         self._clock.set(heartbeat.ts)

@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 from redis.exceptions import ResponseError
 
-from shared.errors import Behind, Diverged, Fenced, NewerStore, StoreError
+from shared.errors import Behind, Diverged, Fenced, NewerStore, Replaced, StoreError
 from shared.keys import LEASE_MS, REVERTED_MS, TAKEN_MS, Keys
 from shared.model import METRICS, ROW_FIELDS
 from shared.process.measure import ServerLoad
@@ -64,9 +64,13 @@ class Store:
         self._written = [keys.meta, keys.gone, keys.log, keys.reverted, keys.alerts_log, *indices]
 
     # -- writing ----------------------------------------------------------------------------------
-    async def acquire(self, holder: str) -> Lease | None:
-        """Take the aggregator's lease if nobody holds it. Raises NewerStore, with nothing taken."""
-        args = [holder, LEASE_MS, STORE_SCHEMA]
+    async def acquire(self, holder: str, epoch: str = "") -> Lease | None:
+        """Take the aggregator's lease if nobody holds it.
+
+        `epoch`: take it only while the store is where this epoch was begun and goes on; empty: any
+        store. Raises Replaced or NewerStore, with nothing taken.
+        """
+        args = [holder, LEASE_MS, STORE_SCHEMA, epoch]
         reply = await self._checked(_ACQUIRE, [self.keys.lease, self.keys.meta], args)
         return None if reply is None else Lease(reply[0].decode(), int(reply[1]))
 
@@ -230,6 +234,8 @@ class Store:
                 raise Fenced(str(error)) from None
             if code in {"EPOCH", "VERSION", "RUN", "REVERTED"}:
                 raise Diverged(str(error)) from None
+            if code == "REPLACED":
+                raise Replaced("the store does not hold the epoch that was followed") from None
             if code == "SCHEMA":
                 raise NewerStore(str(error).partition(" ")[2]) from None
             if code == "NOAGG":
