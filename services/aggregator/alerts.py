@@ -8,12 +8,12 @@ commit in between means that nothing changed, so samples need not follow each ot
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from sys import intern  # some ten samples a token share their words
 from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from shared.state.row import Fields
 
@@ -129,12 +129,13 @@ def turn(
 
     A level above the last reported one is reported at once; another only after the cool-down. A
     crossing that the cool-down holds back is reported at its end, if the figure is still there.
+    A clock that was set back by more than the cool-down does not hold anything back.
     """
     if not arm.level and change <= levels[0]:
         return arm, False
     reached = sum(change > level for level in levels)
     if reached > arm.level:
-        if reached > arm.reported or not 0 <= now_ms - arm.reported_ms < rules.cooldown_ms:
+        if reached > arm.reported or abs(now_ms - arm.reported_ms) >= rules.cooldown_ms:
             return Arm(reached, reached, now_ms), True
         return arm, False
     held = sum(change >= level * rules.rearm for level in levels)
@@ -175,6 +176,24 @@ def judge(
     if track is not None and samples is track.samples and (up, down, volume) == arms:
         return track, found
     return Track(samples, up, down, volume), found
+
+
+def reported_at(
+    tracks: Mapping[str, Track], crossings: Sequence[Crossing], ts: int
+) -> Mapping[str, Track]:
+    """Return tracks, by window, whose cool-downs begin with the commit that reports the crossings.
+
+    `ts` is that commit's time: later than the look that found them, and the one that readers see.
+    """
+    found = dict(tracks)
+    for crossing in crossings:
+        track = found[crossing.window]
+        name = (
+            "volume" if crossing.type == "volume" else "up" if crossing.move.change > 0 else "down"
+        )
+        arm = structs.replace(getattr(track, name), reported_ms=ts)
+        found[crossing.window] = structs.replace(track, **{name: arm})
+    return found
 
 
 def _price_move(base: PriceSample, now: PriceSample) -> Move | None:

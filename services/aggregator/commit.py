@@ -7,13 +7,13 @@ finished draft is a plan and its message.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import msgspec
 from msgspec import Struct
 
-from services.aggregator.alerts import Crossing, Track, encode_track
+from services.aggregator.alerts import Crossing, Track, encode_track, reported_at
 from services.aggregator.milestones import Milestone
 from shared.keys import Keys
 from shared.state import row as rows_
@@ -69,6 +69,16 @@ def pieces(items: Iterable[Item], budget: int) -> Iterator[list[Item]]:
         weight += item.weight
     if piece:
         yield piece
+
+
+def stamped(items: Iterable[Item], ts: int) -> list[Item]:
+    """Return the items as a commit of that time has them."""
+    return [
+        replace(item, tracks=reported_at(item.tracks, item.crossings, ts))
+        if item.crossings
+        else item
+        for item in items
+    ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,6 +89,15 @@ async def in_diffs(store: Store) -> list[Alert]:
     return found
 
 
+async def committed_ms(store: Store, event: Alert) -> int:
+    """The time of the commit that reports an event."""
+    version = int(event.i.partition(".")[0])
+    (message,) = await store.log(version - 1, version) or []
+    commit = decode(message)
+    assert isinstance(commit, Commit)
+    return commit.ts
+
+
 def counted(alerts: Iterable[Alert]) -> dict[tuple[object, ...], int]:
     found: dict[tuple[object, ...], int] = {}
     for alert in alerts:
@@ -127,6 +136,11 @@ async def test_each_crossing_is_reported_once_over_restarts(
     )
     first = next(event for event in events if event.id == "solana:Token000")
     assert (first.w, first.chg, first.from_, first.to) == ("5m", 6.0, 100.0, 106.0)
+    last = next(event for event in events if event.id == first.id and event.dir == "down")
+    stored = (await store.alert_bases([first.id]))[first.id]["5m"]
+    assert msgspec.json.decode(stored, type=Track).down.reported_ms == await committed_ms(
+        store, last
+    )
 
 
 async def test_each_crossing_is_reported_once_over_takeovers(
