@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from dexwire.server.up.embedded import EmbeddedServer
-from services.aggregator import leader as leading
+from services.aggregator import leader as leadership
 from services.aggregator import recall
 from services.aggregator.context import AggregatorContext, build_context
 from services.aggregator.intake import Intake
@@ -67,6 +67,15 @@ class Aggregator:
             jobs[0].cancel()
             await asyncio.wait(jobs)
 
+    @asynccontextmanager
+    async def leading(self, store: Store, *addresses: str) -> AsyncIterator[None]:
+        """Lead, with these tokens at 2.0 committed."""
+        async with self.running():
+            await eventually(lambda: self.leader.leading)
+            self.hear(2.0, *addresses)
+            await eventually(lambda: _count(store, len(addresses)))
+            yield
+
 
 @pytest.fixture
 async def redis(private_server: Callable[[], EmbeddedServer]) -> AsyncIterator[Redis]:
@@ -87,21 +96,17 @@ async def price_of(store: Store, address: str) -> float | None:
 async def test_the_last_writer_comes_first(redis: Redis, keys: Keys, store: Store) -> None:
     writer, standby = Aggregator(redis, keys), Aggregator(redis, keys)
     standby.hear(1.0, "A")  # it was cut off before the newer price came
-    async with writer.running():
-        await eventually(lambda: writer.leader.leading)
-        writer.hear(2.0, "A")
-        await eventually(lambda: price_of(store, "A"))
-        async with standby.following():
-            before = await store.meta()
-            assert await standby.leader.acquire() is None  # and sees that the writer holds it
-            await redis.flushall()
+    async with writer.leading(store, "A"), standby.following():
+        before = await store.meta()
+        assert await standby.leader.acquire() is None  # and sees that the writer holds it
+        await redis.flushall()
 
-            async def is_written() -> bool:
-                assert await standby.leader.acquire() is None
-                meta = await store.meta()
-                return meta.epoch not in ("", before.epoch) and not meta.seeding
+        async def is_written() -> bool:
+            assert await standby.leader.acquire() is None
+            meta = await store.meta()
+            return meta.epoch not in ("", before.epoch) and not meta.seeding
 
-            await eventually(is_written)
+        await eventually(is_written)
 
     assert await price_of(store, "A") == 2.0
 
@@ -109,14 +114,10 @@ async def test_the_last_writer_comes_first(redis: Redis, keys: Keys, store: Stor
 async def test_without_the_last_writer_a_standby_writes_what_it_knows(
     redis: Redis, keys: Keys, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(leading, "_WRITER_COMES_S", 0.5)
+    monkeypatch.setattr(leadership, "_WRITER_COMES_S", 0.5)
     writer, standby = Aggregator(redis, keys), Aggregator(redis, keys)
-    async with writer.running():
-        await eventually(lambda: writer.leader.leading)
-        writer.hear(2.0, "A")
-        await eventually(lambda: price_of(store, "A"))
-        async with standby.following():
-            pass
+    async with writer.leading(store, "A"), standby.following():
+        pass
     standby.hear(3.0, "A")
     await redis.flushall()
 
@@ -132,12 +133,8 @@ async def test_a_lease_that_passes_on_is_taken_at_once(
     redis: Redis, keys: Keys, store: Store
 ) -> None:
     writer, standby = Aggregator(redis, keys), Aggregator(redis, keys)
-    async with writer.running():
-        await eventually(lambda: writer.leader.leading)
-        writer.hear(2.0, "A")
-        await eventually(lambda: price_of(store, "A"))
-        async with standby.following():
-            pass
+    async with writer.leading(store, "A"), standby.following():
+        pass
 
     assert await standby.leader.acquire() is not None
 
@@ -149,12 +146,8 @@ async def test_a_standby_reads_what_it_may_have_missed(
     monkeypatch.setattr(recall, "_CHUNK", 100)
     names = [f"T{number}" for number in range(250)]
     writer, standby = Aggregator(redis, keys), Aggregator(redis, keys)
-    async with writer.running():
-        await eventually(lambda: writer.leader.leading)
-        writer.hear(2.0, *names)
-        await eventually(lambda: _count(store, 250))
-        async with standby.following(), standby.running():
-            await eventually(lambda: len(standby.context.memory) == 250)
+    async with writer.leading(store, *names), standby.following(), standby.running():
+        await eventually(lambda: len(standby.context.memory) == 250)
 
     held = standby.context.memory.sources("solana:T249")["ingest:bot"]
     assert held.fields["price"].value == 2.0
@@ -166,10 +159,7 @@ async def test_what_is_missed_while_it_reads_is_read_too(
     monkeypatch.setattr(recall, "_SETTLED_S", 0.0)
     monkeypatch.setattr(recall, "_CHUNK", 1)
     writer, standby = Aggregator(redis, keys), Aggregator(redis, keys)
-    async with writer.running():
-        await eventually(lambda: writer.leader.leading)
-        writer.hear(2.0, "A", "B")
-        await eventually(lambda: _count(store, 2))
+    async with writer.leading(store, "A", "B"):
         standby.context.recall.missed()
         await standby.context.recall.step()
         assert len(standby.context.memory) == 1

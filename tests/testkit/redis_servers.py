@@ -71,9 +71,10 @@ class RedisServer:
             time.sleep(0.01)
 
     def send(self, signum: int) -> None:
-        """Signal it, if it runs."""
-        if self.popen is not None:
-            self.popen.send_signal(signum)
+        """Signal it. Raises ProcessLookupError when it does not run."""
+        if self.popen is None:
+            raise ProcessLookupError(self.url)
+        self.popen.send_signal(signum)
 
     def kill(self) -> None:
         """End it at once, as a crash would."""
