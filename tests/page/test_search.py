@@ -41,9 +41,35 @@ def test_a_token_that_no_list_shows_is_found_and_its_price_is_live(
         assert ids(40)[0] not in order(page)
         search(page, "qzx")
         until(lambda: order(page) == ids(40))
-        assert page.inner_text(".counted").endswith("match, the best match first")
+        until(lambda: page.inner_text(".counted").endswith("match, the best match first"))
         stack.ingest({**small, "price": 77.0}, ack=True)
         until(lambda: cell(page, ids(40)[0], "price") == "$77.00", 1.5)
+
+
+COUNTS = """() => {
+    window.counts = new Set();
+    const look = () => {
+        window.counts.add(document.querySelector(".counted").textContent);
+        requestAnimationFrame(look);
+    };
+    look();
+}"""
+
+
+def test_the_figures_beside_a_search_are_of_its_own_rows_in_every_frame(
+    watched: Watched, stack: Demo
+) -> None:
+    stack.ingest(token(address(45), token_ticker="QYXV", volume=0.25), ack=True)
+    with watched.open() as page:
+        until(lambda: " shown of " in page.inner_text(".counted"))
+        page.evaluate(COUNTS)
+        page.keyboard.press("/")
+        page.keyboard.insert_text("qyxv")
+        until(lambda: page.inner_text(".counted").endswith("match, the best match first"))
+        counts = page.evaluate("[...window.counts]")
+    named = [count for count in counts if "best match first" in count]
+    assert named
+    assert all(re.match(r"1 of [0-9,]+ match, ", count) for count in named)
 
 
 def test_the_best_match_is_first_and_copies_of_a_ticker_are_marked(

@@ -325,6 +325,7 @@ export class App {
     this.shownView?.start();
     if (query.token !== before.token) this.feed?.followToken(query.token);
     this.changed();
+    this.countNow(); // the figures of the query before are of other rows
   }
 
   /** null: by rank, which is Trending. */
@@ -392,13 +393,13 @@ export class App {
   changed(): void {
     if (this.state.query.view === "list") this.table?.invalidate();
     else for (const cards of Object.values(this.cards)) cards.invalidate();
-    this.counting ||= window.setTimeout(
-      () => {
-        this.counting = 0;
-        this.count();
-      },
-      this.isSettled ? 250 : 0,
-    );
+    this.counting ||= window.setTimeout(() => this.countNow(), this.isSettled ? 250 : 0);
+  }
+
+  private countNow(): void {
+    clearTimeout(this.counting);
+    this.counting = 0;
+    this.count();
   }
 
   /** Whether what is shown is there: until then nothing waits. */
