@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from pathlib import Path
@@ -10,7 +11,9 @@ from typing import Any
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from services.api.history.database import ANSWER_S, History
 from services.api.history.spark_column import SparkColumn
+from shared.edge.http.problem import Problem
 from shared.history.candle import StoredCandle
 from shared.history.write import begin_tiers, put_backfill
 from tests.testkit.api import Served, Start
@@ -433,6 +436,37 @@ async def test_a_database_that_comes_back_is_read_again(
         return (await served.client.get(PAST[0])).status_code == 200
 
     await eventually(is_back, timeout_s=10)
+
+
+async def read_for(past: History, seconds: float, *, timeout_s: float = ANSWER_S) -> str:
+    """Return how a read goes that takes so long: `ok`, or what it is refused for."""
+    try:
+        async with past.reading(timeout_s):
+            await asyncio.sleep(seconds)
+    except Problem as problem:
+        return problem.detail
+    return "ok"
+
+
+async def test_a_slow_read_is_refused_alone(history_url: str) -> None:
+    past = History(history_url)
+
+    slow = await read_for(past, 60, timeout_s=0.05)
+
+    assert slow == "the history cannot be read now: the database does not answer"
+    assert (past.why_down, await read_for(past, 0)) == ("", "ok")
+
+
+async def test_a_database_that_answers_nobody_is_not_waited_for_again(history_url: str) -> None:
+    past = History(history_url)
+
+    slow = await asyncio.gather(*[read_for(past, 60) for _ in range(3)])
+    started = time.monotonic()
+    next_ = await read_for(past, 60)
+
+    assert {*slow, next_} == {"the history cannot be read now: the database does not answer"}
+    assert past.why_down == "the database does not answer"
+    assert time.monotonic() - started < ANSWER_S / 2
 
 
 @pytest.mark.usefixtures("recorded")

@@ -39,6 +39,7 @@ class History:
         """`address`: of the database; empty: the history is off."""
         self.why_down = ""  # of the last read; empty: it went well
         self._failed_at = 0.0
+        self._unanswered_since: float | None = None  # when the first of the reads since began
         self._began_at = time.monotonic()
         self._logged = False  # that it is down
         self._store: Store | None = None
@@ -58,21 +59,34 @@ class History:
 
     @asynccontextmanager
     async def reading(self, timeout_s: float = ANSWER_S) -> AsyncIterator[Store]:
-        """Read within a bounded time. Raises Problem 503: `history_off`, `history_down`."""
+        """Read within a bounded time. Raises Problem 503: `history_off`, `history_down`.
+
+        A read that takes too long is refused alone, unless none was answered for ANSWER_S: then,
+        and after any other failure, all are refused for a while, at once.
+        """
         if self._store is None:
             raise Problem(503, "history_off", _OFF, retry_after_s=60)
         if self.why_down and time.monotonic() - self._failed_at < _RETRY_S:
-            raise self._down()
+            raise self._down(self.why_down)
+        if self._unanswered_since is None:
+            self._unanswered_since = time.monotonic()
         try:
             async with asyncio.timeout(timeout_s):
                 yield self._store
         except DATABASE_ERRORS as error:  # a time-out of asyncio's is an OSError too
-            self._failed(reason(error))
-            raise self._down() from None
+            why = reason(error)
+            if not (isinstance(error, TimeoutError) and self._answers()):
+                self._failed(why)
+            raise self._down(why) from None
         self.why_down = ""
+        self._unanswered_since = None
         if self._logged:
             log.info("history_back")
             self._logged = False
+
+    def _answers(self) -> bool:
+        since = self._unanswered_since
+        return since is None or time.monotonic() - since < ANSWER_S
 
     def _failed(self, why: str) -> None:
         if not self._logged and time.monotonic() - self._began_at > _QUIET_S:
@@ -80,6 +94,7 @@ class History:
             self._logged = True
         self.why_down, self._failed_at = why, time.monotonic()
 
-    def _down(self) -> Problem:
-        detail = f"the history cannot be read now: {self.why_down}"
+    @staticmethod
+    def _down(why: str) -> Problem:
+        detail = f"the history cannot be read now: {why}"
         return Problem(503, "history_down", detail, retry_after_s=2)

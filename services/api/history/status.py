@@ -34,8 +34,10 @@ class HistoryStatusReader:
         try:
             async with self._history.reading(_WAIT_S) as store:
                 status = await store.reader.status()
-        except Problem:
-            return {"state": "down", "why": self._history.why_down}
+        except Problem as problem:
+            if self._shown and not self._history.why_down:  # it answers others: it is busy
+                return self._shown
+            return {"state": "down", "why": self._history.why_down or problem.detail}
         late_ms = now_ms - status.at_ms
         shown: dict[str, Any] = {"state": "ok"}
         if not status.at_ms:
