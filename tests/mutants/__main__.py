@@ -1,8 +1,9 @@
 """Change the product in small ways and see whether the tests notice; print the score by folder.
 
-A seeded sample of each part (`--sample`, all with 0); the tests of a part run on a copy of the
-last commit. What survives is listed: a test is missing, or the change changes nothing. Exit code 1
-when the tests of a part fail without any change: then they would seem to notice all of them.
+A seeded sample of each part (`--sample`, all with 0) is tried on a copy of the last commit: first
+the tests that run the changed line, then all tests of the part. What survives is listed: a test is
+missing, or the change changes nothing and belongs, with the reason, into `equivalent.toml`. Exit
+code 1 when the tests of a part fail without any change: then they would seem to notice all of them.
 """
 
 from __future__ import annotations
@@ -10,17 +11,24 @@ from __future__ import annotations
 import argparse
 import os
 import random
+import re
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
+import tomllib
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Self
 
 from tests.mutants.changes import Change, lua_changes, python_changes
+from tests.mutants.covering import Covering, read_covering
 from tests.testkit.process import ROOT, kept_environ
 
+EQUIVALENT: Final = Path(__file__).parent / "equivalent.toml"
 _TIMEOUT_S: Final = 300.0
+_TRIES: Final = 3  # of a failure that is not there when its test runs alone
+_FAILED: Final = re.compile(r"^(?:FAILED|ERROR) (\S+)", re.MULTILINE)
 
 
 class Part(NamedTuple):
@@ -49,9 +57,10 @@ PARTS: Final = {
     "discover": Part(("services/api/discover/*.py",), ("tests/api",)),
     "ingest": Part(("services/api/ingest/*.py",), ("tests/api",)),
     "scripts": Part(
-        ("shared/state/scripts/*.lua", "services/*/scripts/*.lua", "services/*/*/scripts/*.lua"),
-        ("tests/aggregator", "tests/shared", "tests/api", "tests/fetcher", "tests/redis"),
+        ("shared/state/scripts/*.lua",), ("tests/shared", "tests/redis", "tests/aggregator")
     ),
+    "api-scripts": Part(("services/api/*/scripts/*.lua",), ("tests/api",)),
+    "fetcher-scripts": Part(("services/fetcher/scripts/*.lua",), ("tests/fetcher", "tests/redis")),
 }
 
 
@@ -66,6 +75,18 @@ def mutants_of(part: Part) -> list[Mutant]:
     return found
 
 
+def equivalents() -> dict[tuple[str, str, str], str]:
+    """Return why a change changes nothing, by file, line (as it stands) and what is changed."""
+    listed = tomllib.loads(EQUIVALENT.read_text(encoding="utf-8"))["equivalent"]
+    return {(each["file"], each["line"], each["what"]): each["why"] for each in listed}
+
+
+def key_of(mutant: Mutant) -> tuple[str, str, str]:
+    """Return what an equivalent one is listed by: unlike a number, it holds when lines move."""
+    lines = (ROOT / mutant.file).read_text(encoding="utf-8").splitlines()
+    return mutant.file, lines[mutant.change.line - 1].strip(), mutant.change.what
+
+
 def main() -> int:
     """Run what was chosen."""
     given = argparse.ArgumentParser(description=__doc__)
@@ -73,49 +94,99 @@ def main() -> int:
     given.add_argument("--sample", type=int, default=20, help="mutants of each part; 0: all")
     given.add_argument("--seed", type=int, default=1)
     chosen = given.parse_args()
+    known = equivalents()
     for name in chosen.parts or PARTS:
-        if is_noticed(None, PARTS[name]):
-            print(f"{name}: its tests fail on the last commit as it is", flush=True)
-            return 1
-        every = mutants_of(PARTS[name])
-        dice = random.Random(chosen.seed)
-        size = min(chosen.sample or len(every), len(every))
-        survivors = [m for m in dice.sample(every, size) if not is_noticed(m, PARTS[name])]
-        noticed = size - len(survivors)
-        print(f"{name}: {noticed} of {size} noticed ({len(every)} in all)", flush=True)
+        with Trial(PARTS[name]) as trial:
+            if not trial.passes():
+                print(f"{name}: its tests fail on the last commit as it is", flush=True)
+                return 1
+            every = mutants_of(PARTS[name])
+            dice = random.Random(chosen.seed)
+            sample = dice.sample(every, min(chosen.sample or len(every), len(every)))
+            tried = [mutant for mutant in sample if key_of(mutant) not in known]
+            survivors = [mutant for mutant in tried if not trial.notices(mutant)]
+        noticed = len(tried) - len(survivors)
+        print(
+            f"{name}: {noticed} of {len(tried)} noticed, {noticed / max(1, len(tried)):.1%}; "
+            f"{len(sample) - len(tried)} change nothing; {len(every)} in all",
+            flush=True,
+        )
         for mutant in survivors:
             print(f"  survives: {mutant}", flush=True)
     return 0
 
 
-def is_noticed(mutant: Mutant | None, part: Part) -> bool:
-    """Whether a test of the part fails on it, or never ends; None: on the last commit as it is."""
-    with tempfile.TemporaryDirectory(prefix="dexwire-mutant-") as made:
-        tree = Path(made)
+class Trial:
+    """A copy of the last commit in which one mutant after the other is shown to the tests."""
+
+    def __init__(self, part: Part) -> None:
+        self._part = part
+        self._tree = Path(tempfile.mkdtemp(prefix="dexwire-mutants-"))
+        self._covering = Covering({})
+
+    def __enter__(self) -> Self:
         files = subprocess.run(
             ["git", "-C", str(ROOT), "archive", "HEAD"], check=True, capture_output=True
         ).stdout
-        subprocess.run(["tar", "-x", "-C", made], input=files, check=True)
-        if mutant is not None:
-            (tree / mutant.file).write_text(mutant.change.text, encoding="utf-8")
-        return not _passes(tree, part.tests)
+        subprocess.run(["tar", "-x", "-C", str(self._tree)], input=files, check=True)
+        return self
 
+    def __exit__(self, *_: object) -> None:
+        shutil.rmtree(self._tree, ignore_errors=True)
 
-def _passes(tree: Path, tests: tuple[str, ...]) -> bool:
-    command = ["nice", "-n", "19", sys.executable, "-m", "pytest", "-x", "-q", "-n", "2"]
-    chosen = ["-m", "not alone", "-p", "no:cacheprovider", *tests]
-    env = {**kept_environ(), "PYTHONPATH": str(tree), "PATH": os.environ["PATH"]}
-    started = time.monotonic()
-    try:
-        done = subprocess.run(
-            [*command, *chosen], cwd=tree, env=env, capture_output=True, timeout=_TIMEOUT_S,
-            check=False,
-        )  # fmt: skip
-    except subprocess.TimeoutExpired:
-        return False
-    took = time.monotonic() - started
-    print(f"    {'passes' if not done.returncode else 'noticed'} after {took:.0f} s", flush=True)
-    return done.returncode == 0
+    def passes(self) -> bool:
+        """Run the part's tests on the commit as it is; note which line each of them runs."""
+        data_file = self._tree / ".coverage"
+        failed = self._failing(self._part.tests, "--cov", "--cov-context=test", "--cov-report=")
+        if failed is None:
+            self._covering = read_covering(data_file, self._tree)
+        return failed is None
+
+    def notices(self, mutant: Mutant) -> bool:
+        """Whether a test fails because of the mutant, or never ends."""
+        place = self._tree / mutant.file
+        whole = place.read_text(encoding="utf-8")
+        place.write_text(mutant.change.text, encoding="utf-8")
+        started = time.monotonic()
+        try:
+            by = self._noticed_by(mutant)
+        finally:
+            place.write_text(whole, encoding="utf-8")
+        took = time.monotonic() - started
+        print(f"    {mutant}: {by or 'survives'} ({took:.0f} s)", flush=True)
+        return by is not None
+
+    def _noticed_by(self, mutant: Mutant) -> str | None:
+        covering = self._covering.of(mutant.file, mutant.change.line)
+        for tests in [tuple(covering), self._part.tests] if covering else [self._part.tests]:
+            for _ in range(_TRIES):
+                failing = self._failing(tests)
+                if failing is None:
+                    break
+                # One that passes when it runs alone has failed for another reason.
+                if "::" not in failing or self._failing((failing,)) is not None:
+                    return failing
+        return None
+
+    def _failing(self, tests: tuple[str, ...], *options: str) -> str | None:
+        """Return the first test that fails, or what went wrong without one; None: all pass."""
+        names = self._tree / "tests-of-mutant"
+        names.write_text("\n".join(tests), encoding="utf-8")
+        pytest = ["nice", "-n", "19", sys.executable, "-B", "-m", "pytest", "-x", "-rfE"]
+        workers = ["-n", "2"] if len(tests) > 20 or tests == self._part.tests else []
+        chosen = ["-m", "not alone", "-p", "no:cacheprovider", *workers, *options]
+        env = {**kept_environ(), "PYTHONPATH": str(self._tree), "PATH": os.environ["PATH"]}
+        try:
+            done = subprocess.run(
+                [*pytest, *chosen, f"@{names}"], cwd=self._tree, env=env, capture_output=True,
+                text=True, timeout=_TIMEOUT_S, check=False,
+            )  # fmt: skip
+        except subprocess.TimeoutExpired:
+            return f"no end within {_TIMEOUT_S:.0f} s"
+        if done.returncode == 0:
+            return None
+        found = _FAILED.search(done.stdout)
+        return found[1] if found else f"pytest ended with {done.returncode}"
 
 
 if __name__ == "__main__":

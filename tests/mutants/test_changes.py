@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.mutants.__main__ import PARTS, equivalents, key_of, mutants_of
 from tests.mutants.changes import lua_changes, python_changes
+from tests.mutants.covering import read_covering
 
 MODULE = '''"""A module."""
 class Row(Struct, frozen=True):
@@ -31,3 +37,27 @@ def test_a_change_leaves_the_rest_of_the_text_as_it_is() -> None:
     (change,) = lua_changes("local a = 2 -- a == 1\nif a == 2 then\n  return a\nend\n")
 
     assert change.text == "local a = 2 -- a == 1\nif a ~= 2 then\n  return a\nend\n"
+
+
+def test_a_line_is_covered_by_the_tests_that_run_it(tmp_path: Path) -> None:
+    (tmp_path / "sizes.py").write_text("def fits(size):\n    return size <= 8\n")
+    (tmp_path / "test_sizes.py").write_text(
+        "from sizes import fits\ndef test_fits():\n    assert fits(8)\ndef test_none(): pass\n"
+    )
+    options = ["--cov=.", "--cov-context=test", "--cov-report=", "-p", "no:cacheprovider"]
+    subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", *options], cwd=tmp_path, check=True,
+        capture_output=True, env={"PYTHONPATH": str(tmp_path)},
+    )  # fmt: skip
+
+    covering = read_covering(tmp_path / ".coverage", tmp_path)
+
+    assert covering.of("sizes.py", 2) == ["test_sizes.py::test_fits"]
+    assert covering.of("sizes.py", 1) == []  # an import runs it
+
+
+def test_what_is_listed_as_equivalent_is_a_change_that_is_made_and_has_its_reason() -> None:
+    made = {key_of(mutant) for part in PARTS.values() for mutant in mutants_of(part)}
+
+    assert set(equivalents()) <= made
+    assert all(len(why) > 20 for why in equivalents().values())
