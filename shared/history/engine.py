@@ -15,11 +15,12 @@ import aiosqlite
 import asyncpg
 from sqlalchemy import Connection, event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from shared.errors import NewerHistory
+from shared.history.address import driver_of
 
 LOCK_S: Final = 2.0  # how long a statement waits for another writer of SQLite
 CONNECT_S: Final = 3.0
@@ -33,26 +34,12 @@ _WAL_KEEP_BYTES: Final = 64 << 20
 DATABASE_ERRORS: Final = (
     SQLAlchemyError, OSError, sqlite3.Error, asyncpg.PostgresError, asyncpg.InterfaceError,
 )  # fmt: skip
-_DRIVERS: Final = {
-    "sqlite": "sqlite+aiosqlite",
-    "sqlite+aiosqlite": "sqlite+aiosqlite",
-    "postgresql": "postgresql+asyncpg",
-    "postgresql+asyncpg": "postgresql+asyncpg",
-}
 
 
 def history_url(text: str) -> URL:
     """Return the address of a history. Raises ValueError for one that is none."""
-    try:
-        url = make_url(text)
-    except ArgumentError:
-        raise ValueError("must look like sqlite:///path or postgresql://host/name") from None
-    driver = _DRIVERS.get(url.drivername)
-    if driver is None:
-        raise ValueError("must begin with sqlite:// or postgresql://")
-    if driver.startswith("sqlite") and url.database in {None, "", ":memory:"}:
-        raise ValueError("must name a file: two processes use it")
-    return url.set(drivername=driver)
+    driver = driver_of(text)
+    return make_url(text).set(drivername=driver)
 
 
 def public_history_url(text: str) -> str:

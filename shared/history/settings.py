@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
-from shared.history.engine import history_url
+from shared.history.address import driver_of
 from shared.process.settings import ServiceSettings
 
 
@@ -24,7 +24,7 @@ class HistorySettings(ServiceSettings):
     @classmethod
     def _check_url(cls, url: SecretStr) -> SecretStr:
         if url.get_secret_value():
-            history_url(url.get_secret_value())
+            driver_of(url.get_secret_value())
         return url
 
     @field_validator("history")

@@ -249,8 +249,20 @@ def test_addresses_name_a_driver_and_hide_a_password() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["history.sqlite", "mysql://db/x", "sqlite://", "sqlite:///:memory:"]
+    "text",
+    ["postgresql://u:p#:/x@[::1]:5432/h", "postgresql://[::1]/h", "postgresql:///h?host=/run/pg"],
 )
+def test_an_address_may_have_any_password_and_any_kind_of_host(text: str) -> None:
+    assert history_url(text).database == "h"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "history.sqlite", "mysql://db/x", "sqlite://", "sqlite:///", "sqlite:///:memory:",
+        "postgresql://", "postgresql://db:port/x", "postgresql://db:99999/x",
+    ],
+)  # fmt: skip
 def test_an_address_of_no_history_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="must"):
         history_url(text)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 from msgspec import Struct
@@ -17,7 +17,9 @@ from services.api.tokens import parse_token
 from shared.edge.http.answer import Header, TaggedAnswer, weak_tag
 from shared.history.answers import CandlePage, Coverage
 from shared.history.candle import SECONDS, TIER_OF, VOLUME_BASIS, Candle, Gap, Span, filled
-from shared.history.reader import Reader
+
+if TYPE_CHECKING:
+    from shared.history.reader import Reader
 
 # Measured in bench/history.py: what a stored candle costs to read, and a request without any.
 _CANDLE_S: Final = 8e-6

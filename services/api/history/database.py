@@ -6,15 +6,13 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Final, NamedTuple
-
-from sqlalchemy.ext.asyncio import AsyncEngine
+from typing import TYPE_CHECKING, Final
 
 from shared.edge.http.problem import Problem
-from shared.history.as_of import PastList
-from shared.history.engine import DATABASE_ERRORS, open_engine, reason
-from shared.history.reader import Reader
 from shared.process.logs import get_logger
+
+if TYPE_CHECKING:
+    from services.api.history.store import Store
 
 log = get_logger(__name__)
 
@@ -24,12 +22,11 @@ _QUIET_S: Final = 15.0  # after the start: the recorder makes the file and its t
 _OFF: Final = "no history is kept here: HISTORY and HISTORY_URL say whether and where"
 
 
-class Store(NamedTuple):
-    """What reads the database."""
+def _open(address: str) -> Store:
+    """Import what reads the database: 0.2 s, for which no page has to wait (decision 0038)."""
+    from services.api.history.store import open_store  # noqa: PLC0415
 
-    engine: AsyncEngine
-    reader: Reader
-    past: PastList
+    return open_store(address)
 
 
 class History:
@@ -42,18 +39,19 @@ class History:
         self._unanswered_since: float | None = None  # when the first of the reads since began
         self._began_at = time.monotonic()
         self._logged = False  # that it is down
+        self._address = address
         self._store: Store | None = None
-        if address:
-            engine = open_engine(address, writes=False)
-            self._store = Store(engine, Reader(engine), PastList(engine))
+        self._opening: asyncio.Task[Store] | None = None
 
     @property
     def on(self) -> bool:
         """Whether a history is kept."""
-        return self._store is not None
+        return bool(self._address)
 
     async def close(self) -> None:
         """Close every connection."""
+        if self._opening is not None:
+            await asyncio.wait([self._opening])
         if self._store is not None:
             await self._store.engine.dispose()
 
@@ -64,7 +62,7 @@ class History:
         A read that takes too long is refused alone, unless none was answered for ANSWER_S: then,
         and after any other failure, all are refused for a while, at once.
         """
-        if self._store is None:
+        if not self.on:
             raise Problem(503, "history_off", _OFF, retry_after_s=60)
         if self.why_down and time.monotonic() - self._failed_at < _RETRY_S:
             raise self._down(self.why_down)
@@ -72,9 +70,9 @@ class History:
             self._unanswered_since = time.monotonic()
         try:
             async with asyncio.timeout(timeout_s):
-                yield self._store
-        except DATABASE_ERRORS as error:  # a time-out of asyncio's is an OSError too
-            why = reason(error)
+                yield await self._opened()
+        except self._errors() as error:
+            why = self._store.reason(error) if self._store else "it is being opened"
             if not (isinstance(error, TimeoutError) and self._answers()):
                 self._failed(why)
             raise self._down(why) from None
@@ -83,6 +81,17 @@ class History:
         if self._logged:
             log.info("history_back")
             self._logged = False
+
+    async def _opened(self) -> Store:
+        if self._store is None:
+            if self._opening is None:
+                self._opening = asyncio.create_task(asyncio.to_thread(_open, self._address))
+            self._store = await asyncio.shield(self._opening)
+        return self._store
+
+    def _errors(self) -> tuple[type[BaseException], ...]:
+        """Return what may go wrong with the database; a time-out of asyncio's is an OSError."""
+        return self._store.errors if self._store else (TimeoutError,)
 
     def _answers(self) -> bool:
         since = self._unanswered_since

@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 from msgspec import Struct
 
-from services.api.history.database import History, Store
+from services.api.history.database import History
 from services.api.history.past_list import change_pct
 from shared.edge.http.problem import Problem
 from shared.history.answers import Coverage, TokenRecord
+
+if TYPE_CHECKING:
+    from services.api.history.store import Store
 
 DAY_MS: Final = 86_400_000
 _DAYS: Final = {"price_change_7d": 7, "price_change_30d": 30}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 from msgspec import Struct, structs
@@ -12,15 +12,17 @@ from starlette.types import Receive, Scope, Send
 
 from services.api.hints import did_you_mean
 from services.api.history.budget import Budget
-from services.api.history.database import History, Store
+from services.api.history.database import History
 from services.api.history.query import PastQuery, parse_past
 from services.api.live import Live
 from shared.chains import split_token_id
 from shared.edge.http.answer import TaggedAnswer, weak_tag
 from shared.edge.http.problem import Problem
 from shared.history.answers import PastRow, Sampled
-from shared.history.as_of import Figure
-from shared.history.lookups import created_of, prices_at
+
+if TYPE_CHECKING:
+    from services.api.history.store import Store
+    from shared.history.as_of import Figure
 
 _COST_S: Final = 0.03  # of one list; measured in bench/history.py
 _MINUTE_MS: Final = 60_000
@@ -139,7 +141,7 @@ async def scored(store: Store, query: PastQuery, listed: Mapping[int, Sampled]) 
         chains = await store.past.chains(keys)
         keys = [key for key in keys if chains.get(key) == query.chain]
     if query.sort == "newest":
-        return {k: float(ms) for k, ms in (await created_of(store.engine, keys)).items()}
+        return {k: float(ms) for k, ms in (await store.lookups.created_of(keys)).items()}
     if query.sort == "price_change":
         then_ms = query.at_ms - _WINDOWS_MS[query.window]
         oldest_ms = then_ms - _OLDER_MS[query.window]
@@ -164,7 +166,7 @@ async def prices_before(
 ) -> dict[int, float]:
     """Return the prices of tokens a window before a time, by key."""
     then_ms = at_ms - _WINDOWS_MS[window]
-    return await prices_at(store.engine, keys, then_ms, then_ms - _OLDER_MS[window])
+    return await store.lookups.prices_at(keys, then_ms, then_ms - _OLDER_MS[window])
 
 
 def change_pct(now: float | None, before: float | None) -> float | None:
