@@ -56,6 +56,11 @@ class Follower:
         known = [v for v in self._history.get(topic, ()) if v <= version]
         return self._history[topic][max(known)] if known else None
 
+    def newest(self, topic: str) -> State | None:
+        """Return a topic as it was received last, None before its first snapshot."""
+        history = self._history.get(topic)
+        return history[max(history)] if history else None
+
     async def until(self, topic: str, version: int, within_s: float) -> bool:
         """Wait until a topic has been received through a version."""
         return await self._until(lambda: self.rule.versions.get(topic, -1) >= version, within_s)

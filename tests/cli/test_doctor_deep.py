@@ -12,6 +12,7 @@ import pytest
 from dexwire.client import Client
 from dexwire.runfile import Running
 from dexwire.server.doctor.deep import CHAIN, deep
+from dexwire.server.doctor.result import Result
 from shared.keys import Keys
 from shared.redis.connect import Redis
 from shared.state.store import Store
@@ -20,16 +21,22 @@ from tests.testkit.process import Process, free_port
 from tests.testkit.wait import eventually
 
 Spawn = Callable[..., Process]
+TRADED = "JUPyiwrYJFskUPiHa7hkeR8VUtAeFoSYbKedZNsDvCN"
 STEPS = (
     *("deep health", "deep post", "deep token", "deep page", "deep search", "deep stream"),
     *("deep snapshot", "deep watch list", "deep diff", "deep alerts", "deep clean-up"),
 )
 
 
-async def lost(api: str, ws: str, key: str | None = None) -> dict[str, str]:
-    """What fails, by step."""
-    async with Client(api, ws_url=ws, key=key) as client:
-        found = [result async for result in deep(client, key)]
+async def lost(api: str, ws: str, *, commits: bool = False) -> dict[str, str]:
+    """What fails, by step; `commits`: the market goes on after each step."""
+    found: list[Result] = []
+    async with Client(api, ws_url=ws) as client:
+        async for result in deep(client, None):
+            found.append(result)
+            if commits:
+                token = {"token_address": TRADED, "price": len(found)}
+                await client.ingest([token], source="market", ack="commit")
     return {result.name: result.seen for result in found if result.verdict != "ok"}
 
 
@@ -83,6 +90,7 @@ async def test_the_hop_that_loses_the_canary_is_named(
 
     found = await lost(api, ws)
     assert found == {"deep health": "lost at fetcher: no source has answered yet"}
+    assert await lost(api, ws, commits=True) == found
 
     processes["ws"].kill()
     found = await lost(api, ws)

@@ -258,10 +258,9 @@ class _Talk:
             raise _Lost(f"gateway: it answers {answered}")
 
     async def _shown(self, canary: Canary, topic: str, where: str) -> str:
-        await self._follower.until(topic, canary.version, _FOUND_S)
-        state = self._follower.state(topic, canary.epoch, canary.version)
-        if state is None:
-            rule = self._follower.rule
+        came = await self._follower.until(topic, canary.version, _FOUND_S)
+        state, rule = self._follower.newest(topic), self._follower.rule
+        if state is None or not came or rule.epoch != canary.epoch:
             held = f"{rule.versions.get(topic)} of {rule.epoch or 'no epoch'}"
             wanted = f"{canary.version} of {canary.epoch}"
             raise _Lost(f"gateway: version {wanted} never came {where}; it is at {held}")
