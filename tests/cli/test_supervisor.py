@@ -167,6 +167,32 @@ async def test_killing_the_parent_leaves_no_orphan(tmp_path: Path) -> None:
     await eventually(lambda: all(gone(pid) for pid in pids), timeout_s=2)
 
 
+@pytest.mark.parametrize("others_are_ready", [True, False])
+async def test_what_no_page_needs_starts_when_the_others_are_ready_or_late(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *, others_are_ready: bool
+) -> None:
+    monkeypatch.setattr(supervisor_, "YIELDS_S", 60.0 if others_are_ready else 0.5)
+    recorder = Service("recorder", (sys.executable, "-c", SLEEPER), yields=True)
+    supervisor = Supervisor(Screen(["api", "recorder"]))
+    running = asyncio.create_task(supervisor.run([recorder, python("api", SLEEPER)]))
+    output = ""
+
+    def up(name: str) -> bool:
+        nonlocal output
+        output += capsys.readouterr().out
+        return f"{name} | up" in output
+
+    await eventually(lambda: up("api     "))
+    started = "recorder | up" in output
+    if others_are_ready:
+        supervisor.ready.set()
+    await eventually(lambda: up("recorder"))
+    supervisor.interrupt()
+
+    assert await running == 0
+    assert not started
+
+
 async def test_what_others_need_while_they_end_is_ended_after_them(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

@@ -80,7 +80,7 @@ def test_a_column_has_filters_and_a_sort_of_its_own_in_the_address(
         until(lambda: shown(page, "curve") == ids(92))
         page.locator("#column-curve .active button >> nth=1").click()  # the range of dev
         until(lambda: ids(93)[0] in shown(page, "curve"))
-        assert len(shown(page, "new")) == 50
+        until(lambda: len(shown(page, "new")) == 50)
         page.get_by_role("button", name="Save preset").click()
         page.get_by_role("button", name="Copy as curl").click()
         copied = until(lambda: page.evaluate("navigator.clipboard.readText()"))

@@ -22,6 +22,7 @@ from shared.process.settings import EX_CONFIG
 
 BACKOFF_S: Final = (0.2, 5.0)
 HEALTHY_S: Final = 10.0  # a child that lived this long starts again at the shortest delay
+YIELDS_S: Final = 5.0  # at most, where the others are never ready
 KILL_AFTER_S: Final = 12.5  # of the 15 s in which everything ends; the embedded server needs some
 _LINE_LIMIT: Final = 1 << 20  # longer lines of output are dropped
 
@@ -34,6 +35,7 @@ class Service:
     command: tuple[str, ...]
     env: Mapping[str, str] = field(default_factory=dict)
     outlasts: bool = False  # others need it while they end: it ends after them
+    yields: bool = False  # no page needs it: it starts when the others are ready
 
 
 def next_delay_s(delay_s: float, lived_s: float) -> float:
@@ -51,6 +53,7 @@ class Supervisor:
 
     def __init__(self, screen: Screen) -> None:
         self.stop = asyncio.Event()
+        self.ready = asyncio.Event()  # set from outside when the others serve a page
         self._screen = screen
         self._running: dict[str, asyncio.subprocess.Process] = {}
         self._exit_code = 0
@@ -87,6 +90,8 @@ class Supervisor:
 
     async def _keep(self, service: Service) -> None:
         """Start one service again and again until the end begins."""
+        if service.yields:
+            await self._others_are_ready()
         delay_s = 0.0
         while not self.stop.is_set():
             started = time.monotonic()
@@ -103,6 +108,12 @@ class Supervisor:
             )
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.stop.wait(), delay_s)
+
+    async def _others_are_ready(self) -> None:
+        events = [asyncio.create_task(each.wait()) for each in (self.ready, self.stop)]
+        await asyncio.wait(events, timeout=YIELDS_S, return_when=asyncio.FIRST_COMPLETED)
+        for task in events:
+            task.cancel()
 
     async def _run_once(self, service: Service) -> int:
         process = await asyncio.create_subprocess_exec(
