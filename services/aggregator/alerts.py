@@ -138,8 +138,13 @@ def turn(
         if reached > arm.reported or abs(now_ms - arm.reported_ms) >= rules.cooldown_ms:
             return Arm(reached, reached, now_ms), True
         return arm, False
+    return _rearmed(arm, change, levels, rules), False
+
+
+def _rearmed(arm: Arm, change: float, levels: Levels, rules: AlertRules) -> Arm:
+    """Return the arm, ready for each level that the change has fallen from."""
     held = sum(change >= level * rules.rearm for level in levels)
-    return (Arm(held, arm.reported, arm.reported_ms), False) if held < arm.level else (arm, False)
+    return Arm(held, arm.reported, arm.reported_ms) if held < arm.level else arm
 
 
 def judge(
@@ -154,7 +159,8 @@ def judge(
     """Return a token's track after a commit, and the levels that it crosses.
 
     `before` and `after` are the row as committed until now and with this commit. Where there is no
-    base nothing is reported, and nothing made ready again.
+    base nothing is reported, and nothing made ready again. What was in force until now makes a
+    level ready first: a change falls without a commit too, when the base comes to the value.
     """
     samples = observe(track, window, before, now_ms)
     held = track or _NO_TRACK
@@ -162,6 +168,13 @@ def judge(
     found: list[Crossing] = []
     if not after.get("stale"):
         base, now = samples[0], _sample(0, window, after)
+        if (up.level or down.level or volume.level) and before and not before.get("stale"):
+            until_now = _sample(0, window, before)
+            if move := _price_move(base, until_now):
+                up = _rearmed(up, move.change, rules.price_levels, rules)
+                down = _rearmed(down, -move.change, rules.price_levels, rules)
+            if move := _volume_move(base, until_now):
+                volume = _rearmed(volume, move.change, rules.volume_levels, rules)
         if window in rules.price_windows and (move := _price_move(base, now)):
             up, rose = turn(up, move.change, rules.price_levels, now_ms, rules)
             down, fell = turn(down, -move.change, rules.price_levels, now_ms, rules)

@@ -73,11 +73,11 @@ def base(market: list[Commit], number: int) -> Commit | None:
     return earlier[-1]
 
 
-def changes(market: list[Commit], kind: str) -> dict[int, float]:
-    """The change at each commit that has a base, by its number."""
+def changes(market: list[Commit], kind: str, *, until: bool = False) -> dict[int, float]:
+    """The change at each commit that has a base, by its number; `until`: just before it."""
     found = {}
-    for number, commit in enumerate(market):
-        before = base(market, number)
+    for number in range(until, len(market)):
+        commit, before = market[number - until], base(market, number)
         if commit.stale or before is None:
             continue
         old, new = getattr(before, kind), getattr(commit, kind)
@@ -145,12 +145,13 @@ def test_every_event_is_a_change_that_passes_its_level(market: list[Commit]) -> 
 def test_never_two_events_without_re_arming_between(market: list[Commit]) -> None:
     for kind, up, levels in sides():
         events = [e for e in reported(market) if (e.kind, e.up) == (kind, up)]
-        way = ways(market, kind, up=up)
+        way, stood = ways(market, kind, up=up), ways(market, kind, up=up, until=True)
         for one, next_ in pairwise(events):
             if next_.level > one.level:
                 continue
             fallen_below = levels[next_.level - 1] * RULES.rearm
             between = [c for n, c in way.items() if one.number < n < next_.number]
+            between += [c for n, c in stood.items() if one.number < n <= next_.number]
             assert any(change < fallen_below for change in between)
             waited = market[next_.number].ms - market[one.number].ms
             assert waited >= RULES.cooldown_ms
@@ -161,7 +162,7 @@ def test_no_crossing_is_lost(market: list[Commit]) -> None:
     """A token above a level has reported it without falling back since, or waits to."""
     for kind, up, levels in sides():
         events = [e for e in reported(market) if (e.kind, e.up) == (kind, up)]
-        way = ways(market, kind, up=up)
+        way, stood = ways(market, kind, up=up), ways(market, kind, up=up, until=True)
         for number, change in way.items():
             level = sum(change > step for step in levels)
             until_now = [e for e in events if e.number <= number]
@@ -171,9 +172,11 @@ def test_no_crossing_is_lost(market: list[Commit]) -> None:
             last = until_now[-1]
             fallen_below = levels[level - 1] * RULES.rearm
             covering = [e for e in until_now if e.level >= level]
-            held = covering and not any(
-                c < fallen_below for n, c in way.items() if covering[-1].number < n < number
-            )
+            since = [
+                *(c for n, c in way.items() if covering and covering[-1].number < n < number),
+                *(c for n, c in stood.items() if covering and covering[-1].number < n <= number),
+            ]
+            held = covering and not any(c < fallen_below for c in since)
             waits = (
                 market[number].ms - market[last.number].ms < RULES.cooldown_ms
                 and last.level >= level
@@ -194,6 +197,6 @@ def sides() -> list[tuple[str, bool, tuple[float, ...]]]:
     ]
 
 
-def ways(market: list[Commit], kind: str, *, up: bool) -> dict[int, float]:
+def ways(market: list[Commit], kind: str, *, up: bool, until: bool = False) -> dict[int, float]:
     """The changes, counted in one direction."""
-    return {n: c if up else -c for n, c in changes(market, kind).items()}
+    return {n: c if up else -c for n, c in changes(market, kind, until=until).items()}

@@ -144,6 +144,21 @@ def test_after_a_fall_below_four_fifths_and_the_cooldown_it_is_reported_again() 
     assert path.at(4553, price=106.0) == [("price", "1h", 6.0, 1)]
 
 
+def test_a_level_is_ready_again_though_nothing_was_committed_when_the_change_fell() -> None:
+    path = since_six_minutes(price=100.0, volume_5m=1e4)
+    assert path.at(361, price=160.0, volume_5m=6e4) == [
+        ("price", "5m", 60.0, 4),
+        ("volume", "5m", 500.0, 3),
+    ]
+    assert path.at(391, price=160.0) == []
+
+    # One window after the rise 160 is the base: until now the change was 0.
+    assert path.at(691, price=300.0, volume_5m=3.6e5) == [
+        ("price", "5m", 87.5, 4),
+        ("volume", "5m", 500.0, 3),
+    ]
+
+
 def test_a_crossing_within_the_cooldown_is_reported_at_its_end_if_it_lasts() -> None:
     path = Path(AlertRules(price_windows=("1h",), volume_windows=()))
     for minute in range(0, 70, 5):
