@@ -53,10 +53,31 @@ class Recorder:
         async with client.pubsub(ignore_subscribe_messages=True) as channel:
             await channel.subscribe(self.keys.state_changes)
             await self._read_log(client)
+            received: asyncio.Queue[bytes | Exception | None] = asyncio.Queue()
+            receiver = asyncio.create_task(self._receive(channel, received))
+            try:
+                while True:
+                    data = await received.get()
+                    if isinstance(data, Exception):
+                        raise data
+                    if data is None or not self._history.take(data):
+                        await self._read_log(client)
+            finally:
+                receiver.cancel()
+                await asyncio.wait([receiver])
+
+    @staticmethod
+    async def _receive(channel: Any, received: asyncio.Queue[bytes | Exception | None]) -> None:  # noqa: ANN401
+        """Take messages off the connection at once: what a killed store has sent goes with it.
+
+        None: none came for a while.
+        """
+        try:
             while True:
                 message = await channel.get_message(timeout=_LOOK_S)
-                if message is None or not self._history.take(message["data"]):
-                    await self._read_log(client)
+                received.put_nowait(None if message is None else message["data"])
+        except (RedisError, OSError) as error:
+            received.put_nowait(error)
 
     async def _read_log(self, client: Any) -> None:  # noqa: ANN401 - redis-py's types
         """Take what was logged since the last look: versions without a hole."""
