@@ -74,6 +74,7 @@ class Recorder:
             minutes_ms=settings.history_minutes_keep_days * 86_400_000,
             hours_ms=settings.history_hours_keep_days * 86_400_000,
             max_bytes=settings.history_max_bytes,
+            max_rows=settings.history_max_rows,
         )
         self._retention = Retention(engine, limits, counts)
         self._unsure: Batch | None = None  # its write failed, so that nobody knows

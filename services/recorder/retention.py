@@ -1,4 +1,4 @@
-"""Keeps the history within its time and its bytes: the oldest minutes go first, days stay.
+"""Keeps the history within its time, bytes and rows: the oldest minutes go first, days stay.
 
 Each step is a transaction of its own, small enough that a write waits for it no longer than for
 another write.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -30,7 +30,7 @@ _DAY_MS: Final = 86_400_000
 _STEP_S: Final[dict[Tier, int]] = {"1m": 1_800, "1h": 43_200}
 _STEPS_AT_ONCE: Final = 200
 _ROWS_AT_ONCE: Final = 500
-_LOW: Final = 0.95  # of the bytes: below that nothing more is removed
+_LOW: Final = 0.95  # of bytes and rows: below that nothing more is removed
 _VACUUM_PAGES: Final = 2_000
 
 
@@ -41,6 +41,14 @@ class Limits:
     minutes_ms: float
     hours_ms: float
     max_bytes: int
+    max_rows: int  # candles of all lengths
+
+
+class _Used(NamedTuple):
+    """How much the history takes; rows as they were counted last."""
+
+    bytes: int
+    rows: int
 
 
 class Retention:
@@ -56,8 +64,8 @@ class Retention:
         await self._remove_until("1m", int(now_ms - self._limits.minutes_ms))
         await self._remove_until("1h", int(now_ms - self._limits.hours_ms))
         await self._remove_records(int(now_ms - self._limits.hours_ms))
-        await self._make_room(now_ms)
         await self._count(now_ms)
+        await self._make_room(now_ms)
         status = await Reader(self._engine).status()
         self._counts.rows = {tier: kept.rows for tier, kept in status.tiers.items()}
         self._counts.bytes = status.bytes
@@ -77,30 +85,35 @@ class Retention:
                 await self._note_kept(connection, tier, until)
                 return False
             if connection.dialect.name == "postgresql":
-                upto = await self._drop_partition(connection, tier, oldest, until)
+                upto, dropped = await self._drop_partition(connection, tier, oldest, until)
             else:
-                upto = min(until, oldest - oldest % _STEP_S[tier] + _STEP_S[tier])
+                upto, dropped = min(until, oldest - oldest % _STEP_S[tier] + _STEP_S[tier]), 0
             gone: Any = await connection.execute(delete(table).where(table.c.t < upto))
-            self._counts.removed[tier] += max(0, gone.rowcount)
-            await self._note_kept(connection, tier, upto, removed=max(0, gone.rowcount))
+            removed = dropped + max(0, gone.rowcount)
+            self._counts.removed[tier] += removed
+            await self._note_kept(connection, tier, upto, removed=removed)
             if connection.dialect.name == "sqlite":
                 await connection.exec_driver_sql(f"PRAGMA incremental_vacuum({_VACUUM_PAGES})")
         return True
 
     async def _drop_partition(
         self, connection: AsyncConnection, tier: Tier, oldest: int, until: int
-    ) -> int:
-        """Drop the partition of the oldest candle, if it ends before `until`; return up to where.
+    ) -> tuple[int, int]:
+        """Drop the partition of the oldest candle, if it ends before `until`.
 
-        Its disk is free at once, which removing rows does not do.
+        Its disk is free at once, which removing rows does not do. Returns up to where candles are
+        to go, and how many went.
         """
         length = PARTITION_S[tier]
         first = oldest - oldest % length
         if first + length > until:
-            return min(until, oldest - oldest % _STEP_S[tier] + _STEP_S[tier])
+            return min(until, oldest - oldest % _STEP_S[tier] + _STEP_S[tier]), 0
+        table = schema.candles[tier]
+        within = select(func.count()).where(table.c.t >= first, table.c.t < first + length)
+        rows = int((await connection.execute(within)).scalar_one())
         await connection.execute(text(f'DROP TABLE IF EXISTS "{partition_name(tier, first)}"'))
         self.dropped = True
-        return first + length
+        return first + length, rows
 
     @staticmethod
     async def _note_kept(
@@ -140,18 +153,26 @@ class Retention:
             await connection.execute(delete(table).where(*old))
 
     async def _make_room(self, now_ms: int) -> None:
-        """Remove the oldest of what can be spared until the history is within its bytes."""
-        if await self._used() <= self._limits.max_bytes:
-            return
+        """Remove the oldest of what can be spared until the history is within its ceilings."""
         before = await self._used()
-        low = self._limits.max_bytes * _LOW
+        if not self._is_over(before):
+            return
         for tier in ("1m", "1h"):
             newest = now_ms // 1000 // SECONDS[tier] * SECONDS[tier]
-            while await self._used() > low and await self._remove_step(tier, newest):
+            while self._is_over(await self._used(), _LOW) and await self._remove_step(tier, newest):
                 pass
-        while await self._used() > low and await self._drop_dead_rows():
-            pass
-        log.info("history_made_room", bytes=before, left=await self._used())
+        while (await self._used()).bytes > self._limits.max_bytes * _LOW:
+            if not await self._drop_dead_rows():
+                break
+        left = await self._used()
+        log.info(
+            "history_made_room", bytes=before.bytes, rows=before.rows,
+            left_bytes=left.bytes, left_rows=left.rows,
+        )  # fmt: skip
+
+    def _is_over(self, used: _Used, share: float = 1.0) -> bool:
+        limits = self._limits
+        return used.bytes > limits.max_bytes * share or used.rows > limits.max_rows * share
 
     async def _drop_dead_rows(self) -> bool:
         """Drop the last rows of the tokens that were removed first; False: there are none."""
@@ -170,9 +191,12 @@ class Retention:
                 )
         return bool(keys)
 
-    async def _used(self) -> int:
+    async def _used(self) -> _Used:
+        rows = select(func.coalesce(func.sum(schema.tiers.c.rows), 0))
         async with self._engine.connect() as connection:
-            return await used_bytes(connection)
+            return _Used(
+                await used_bytes(connection), int((await connection.execute(rows)).scalar_one())
+            )
 
     async def _count(self, now_ms: int) -> None:
         """Count the candles that became final since the last time."""

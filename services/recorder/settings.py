@@ -24,6 +24,8 @@ class RecorderSettings(HistorySettings, MergeSettings):
     """The most that the history may take. The oldest minutes go first, then the oldest hours, then
     last rows of tokens that were removed; days stay.
     """
+    history_max_rows: int = Field(default=20_000_000, ge=10_000, le=10_000_000_000)
+    """The most candles that the history may have, of all lengths; they go in the same order."""
     history_minutes_keep_days: float = Field(default=7.0, gt=0, le=3_660)
     """How long candles of a minute are kept."""
     history_hours_keep_days: float = Field(default=90.0, gt=0, le=3_660)

@@ -28,8 +28,12 @@ async def kept(engine: AsyncEngine) -> AsyncEngine:
     return engine
 
 
-async def keep(engine: AsyncEngine, days: float, max_bytes: int = 1 << 40) -> None:
-    limits = Limits(minutes_ms=days * DAY_S * 1000, hours_ms=1e12, max_bytes=max_bytes)
+async def keep(
+    engine: AsyncEngine, days: float, *, max_bytes: int = 1 << 40, max_rows: int = 1 << 40
+) -> None:
+    limits = Limits(
+        minutes_ms=days * DAY_S * 1000, hours_ms=1e12, max_bytes=max_bytes, max_rows=max_rows
+    )
     await Retention(engine, limits, RecorderCounts()).run(END_MS)
 
 
@@ -46,7 +50,7 @@ async def test_minutes_past_their_time_are_removed_and_hours_stay(kept: AsyncEng
     assert await oldest(kept, "1h") == T0
     status = await Reader(kept).status()
     assert status.tiers["1m"].kept_from_ms == MS0 + 2 * DAY_S * 1000
-    assert (status.tiers["1h"].rows, status.tiers["1d"].rows) == (72, 1)
+    assert {tier: kept.rows for tier, kept in status.tiers.items()} == {"1m": 24, "1h": 72, "1d": 1}
 
 
 async def test_rows_are_all_candles_that_are_kept_from_the_first_on(
@@ -66,6 +70,24 @@ async def test_rows_are_all_candles_that_are_kept_from_the_first_on(
     assert await rows() == {"1m": 0, "1h": 2, "1d": 1}
     await keep(engine, 7)
     assert await rows() == {"1m": 0, "1h": 2, "1d": 1}
+
+
+async def test_of_more_rows_than_may_be_the_oldest_minutes_go_then_the_oldest_hours(
+    kept: AsyncEngine,
+) -> None:
+    async def rows() -> tuple[int, ...]:
+        tiers = (await Reader(kept).status()).tiers
+        return tiers["1m"].rows, tiers["1h"].rows, tiers["1d"].rows
+
+    await keep(kept, 7, max_rows=145)
+    assert await rows() == (72, 72, 1)
+    await keep(kept, 7, max_rows=144)  # some room is made, not for one row
+    minutes, *rest = await rows()
+    assert (rest, 0 < minutes <= 64) == ([72, 1], True)
+    assert (await oldest(kept, "1m") or 0) > T0
+    await keep(kept, 7, max_rows=40)
+    minutes, hours, days = await rows()
+    assert (minutes, days, 0 < hours <= 37) == (0, 1, True)
 
 
 async def test_for_want_of_room_minutes_go_then_hours_and_days_stay(kept: AsyncEngine) -> None:
