@@ -8,12 +8,12 @@ commit in between means that nothing changed, so samples need not follow each ot
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from sys import intern  # some ten samples a token share their words
 from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
-from msgspec import Struct, structs
+from msgspec import Struct
 
 from shared.state.row import Fields
 
@@ -147,6 +147,19 @@ def _rearmed(arm: Arm, change: float, levels: Levels, rules: AlertRules) -> Arm:
     return Arm(held, arm.reported, arm.reported_ms) if held < arm.level else arm
 
 
+def _ready(
+    arms: tuple[Arm, Arm, Arm], base: PriceSample, until_now: PriceSample, rules: AlertRules
+) -> tuple[Arm, Arm, Arm]:
+    """Return the arms (up, down, volume), ready again by what was in force until now."""
+    up, down, volume = arms
+    if move := _price_move(base, until_now):
+        up = _rearmed(up, move.change, rules.price_levels, rules)
+        down = _rearmed(down, -move.change, rules.price_levels, rules)
+    if move := _volume_move(base, until_now):
+        volume = _rearmed(volume, move.change, rules.volume_levels, rules)
+    return up, down, volume
+
+
 def judge(
     track: Track | None,
     window: str,
@@ -166,15 +179,11 @@ def judge(
     held = track or _NO_TRACK
     arms = up, down, volume = held.up, held.down, held.volume
     found: list[Crossing] = []
+    base = samples[0]
+    if (up.level or down.level or volume.level) and before and not before.get("stale"):
+        up, down, volume = _ready(arms, base, _sample(0, window, before), rules)
     if not after.get("stale"):
-        base, now = samples[0], _sample(0, window, after)
-        if (up.level or down.level or volume.level) and before and not before.get("stale"):
-            until_now = _sample(0, window, before)
-            if move := _price_move(base, until_now):
-                up = _rearmed(up, move.change, rules.price_levels, rules)
-                down = _rearmed(down, -move.change, rules.price_levels, rules)
-            if move := _volume_move(base, until_now):
-                volume = _rearmed(volume, move.change, rules.volume_levels, rules)
+        now = _sample(0, window, after)
         if window in rules.price_windows and (move := _price_move(base, now)):
             up, rose = turn(up, move.change, rules.price_levels, now_ms, rules)
             down, fell = turn(down, -move.change, rules.price_levels, now_ms, rules)
@@ -189,24 +198,6 @@ def judge(
     if track is not None and samples is track.samples and (up, down, volume) == arms:
         return track, found
     return Track(samples, up, down, volume), found
-
-
-def reported_at(
-    tracks: Mapping[str, Track], crossings: Sequence[Crossing], ts: int
-) -> Mapping[str, Track]:
-    """Return tracks, by window, whose cool-downs begin with the commit that reports the crossings.
-
-    `ts` is that commit's time: later than the look that found them, and the one that readers see.
-    """
-    found = dict(tracks)
-    for crossing in crossings:
-        track = found[crossing.window]
-        name = (
-            "volume" if crossing.type == "volume" else "up" if crossing.move.change > 0 else "down"
-        )
-        arm = structs.replace(getattr(track, name), reported_ms=ts)
-        found[crossing.window] = structs.replace(track, **{name: arm})
-    return found
 
 
 def _price_move(base: PriceSample, now: PriceSample) -> Move | None:
@@ -265,6 +256,11 @@ class AlertBook:
             if next_ is not track:
                 tracks[window] = next_
         return Judged(crossings, tracks)
+
+    def is_same_look(self, one_ms: int, other_ms: int) -> bool:
+        """Whether a row is measured against the same values at both times."""
+        sizes = [WINDOW_MS[window] // SLOTS for window in self._windows]
+        return all(one_ms // size == other_ms // size for size in sizes)
 
     def put(self, token: str, tracks: Mapping[str, Track]) -> None:
         """A commit with these tracks was taken."""

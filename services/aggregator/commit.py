@@ -7,13 +7,13 @@ finished draft is a plan and its message.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final
 
 import msgspec
 from msgspec import Struct
 
-from services.aggregator.alerts import Crossing, Track, encode_track, reported_at
+from services.aggregator.alerts import Crossing, Track, encode_track
 from services.aggregator.milestones import Milestone
 from shared.keys import Keys
 from shared.state import row as rows_
@@ -48,6 +48,7 @@ class Item:
     milestones: Sequence[Milestone] = ()
     crossings: Sequence[Crossing] = ()
     tracks: Mapping[str, Track] = field(default_factory=dict)  # by window
+    looked_ms: int = 0  # when crossings and tracks were judged
 
     @property
     def weight(self) -> int:
@@ -69,16 +70,6 @@ def pieces(items: Iterable[Item], budget: int) -> Iterator[list[Item]]:
         weight += item.weight
     if piece:
         yield piece
-
-
-def stamped(items: Iterable[Item], ts: int) -> list[Item]:
-    """Return the items as a commit of that time has them."""
-    return [
-        replace(item, tracks=reported_at(item.tracks, item.crossings, ts))
-        if item.crossings
-        else item
-        for item in items
-    ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import msgspec
@@ -21,6 +21,7 @@ from shared.merge.signals import is_copycat
 from shared.state.replica import Replica
 
 _encode_json: Final = msgspec.json.encode
+_decode_value: Final = msgspec.json.decode
 _decode_json: Final = msgspec.json.Decoder(dict[str, Any]).decode
 
 
@@ -81,8 +82,28 @@ class Merger:
         reached = milestones(before, change.set, now_ms, self.quiet_until_ms) if change else ()
         return Item(
             token, changed=changed, added=not known, readings=readings,
-            milestones=reached, crossings=judged.crossings, tracks=judged.tracks,
+            milestones=reached, crossings=judged.crossings, tracks=judged.tracks, looked_ms=now_ms,
         )  # fmt: skip
+
+    def as_committed(self, items: Iterable[Item], ts: int) -> list[Item]:
+        """Return items with the alerts of the time of their commit, which comes after the look.
+
+        The base is the value in force one window before that time, and the cool-down of what is
+        reported begins with it.
+        """
+        return [self._judged_again(item, ts) if self._is_late(item, ts) else item for item in items]
+
+    def _is_late(self, item: Item, ts: int) -> bool:
+        if not item.changed:
+            return False
+        return bool(item.crossings) or not self.alerts.is_same_look(item.looked_ms, ts)
+
+    def _judged_again(self, item: Item, ts: int) -> Item:
+        token = item.token_id
+        before = None if item.added else _decode_json(self.replica.rows[token])
+        changed = {name: _decode_value(value) for name, value in item.changed.items()}
+        judged = self.alerts.judge(token, before, changed, ts)
+        return replace(item, crossings=judged.crossings, tracks=judged.tracks, looked_ms=ts)
 
     def _schedule(
         self, token: str, merged: Merged, before: Mapping[str, Any] | None, change: RowDiff | None

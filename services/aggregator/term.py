@@ -14,7 +14,7 @@ from typing import Final
 from redis.exceptions import OutOfMemoryError
 
 from services.aggregator.alerts import AlertBook
-from services.aggregator.commit import Item, Stamp, draft_commit, pieces, stamped
+from services.aggregator.commit import Item, Stamp, draft_commit, pieces
 from services.aggregator.context import AggregatorContext
 from services.aggregator.history import LogHistory
 from services.aggregator.intake import WaitingBatch
@@ -326,7 +326,7 @@ class Term:
             refused=refused,
             native=native,
         )
-        items = stamped(items, stamp.ts)
+        items = self._merger.as_committed(items, stamp.ts)
         draft = draft_commit(self._context.store.keys, self._replica, items, stamp)
         async with self._writing:
             writing = time.perf_counter()

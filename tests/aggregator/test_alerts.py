@@ -14,7 +14,6 @@ from services.aggregator.alerts import (
     PriceSample,
     Track,
     encode_track,
-    reported_at,
     turn,
 )
 
@@ -30,7 +29,6 @@ class Path:
     def __init__(self, rules: AlertRules = FIVE) -> None:
         self.book = AlertBook(rules)
         self.row: dict[str, Any] | None = None
-        self.late_s = 0  # how long after the look at the row the store takes the commit
 
     def at(self, second: int, **fields: object) -> list[Reported]:
         """Commit at so many seconds after T0. None: unknown. Without `seen`, observed just now."""
@@ -41,8 +39,7 @@ class Path:
         if self.row is None:
             changed = {"price_source": "jupiter", "sources": ["jupiter"], **changed}
         judged = self.book.judge(TOKEN, self.row, changed, now_ms)
-        tracks = reported_at(judged.tracks, judged.crossings, now_ms + self.late_s * 1000)
-        self.book.put(TOKEN, tracks)
+        self.book.put(TOKEN, judged.tracks)
         after = {**(self.row or {}), **changed}
         self.row = {name: value for name, value in after.items() if value is not None}
         return [(c.type, c.window, round(c.move.change, 2), c.level) for c in judged.crossings]
@@ -170,21 +167,6 @@ def test_a_crossing_within_the_cooldown_is_reported_at_its_end_if_it_lasts() -> 
     assert path.at(4499, price=107.1) == []
     assert path.at(4500, price=107.2) == [("price", "1h", 7.2, 1)]
     assert path.at(4501, price=107.3) == []
-
-
-@pytest.mark.parametrize("fields", [{"price": 106.0}, {"price": 94.0}, {"volume_1h": 6_000.0}])
-def test_the_cooldown_begins_with_the_commit_that_reports(fields: dict[str, float]) -> None:
-    path = Path(AlertRules(price_windows=("1h",), volume_windows=("1h",), min_volume=0))
-    calm = {"price": 100.0, "volume_1h": 1_000.0}
-    for minute in range(0, 70, 5):
-        path.at(60 * minute, **calm)
-
-    path.late_s = 3
-    assert len(path.at(4200, **fields)) == 1
-    assert path.at(4199, **calm) == []  # the store's clock was put right
-    assert path.at(4199, **fields) == []
-    assert path.at(4502, **fields) == []
-    assert len(path.at(4503, **fields)) == 1
 
 
 def test_a_higher_level_than_was_sent_is_reported_in_the_cooldown_too() -> None:

@@ -41,6 +41,31 @@ def write(window: Merger, now: int, *, saved: frozenset[str] = frozenset()) -> l
     return items
 
 
+@pytest.mark.parametrize(
+    ("late_ms", "base", "level"), [(50, 100.0, 3), (200, 120.0, 1)], ids=["soon", "in a new slot"]
+)
+def test_an_alert_is_of_the_time_of_its_commit(late_ms: int, base: float, level: int) -> None:
+    window, slot_ms = world(), 30_000
+    start = T0 // slot_ms * slot_ms
+    for at, price in (
+        (start, 100.0),
+        (start + slot_ms + 1, 120.0),
+        (start + 2 * slot_ms + 1, 120.1),
+    ):
+        hear(window, "A", at, price=price)
+        window.settle(write(window, at))
+    looked = start + 11 * slot_ms + 29_900  # 100 was in force one window before, 120 soon after
+    hear(window, "A", looked, price=131.0)
+    items = list(window.items(window.memory.take_dirty(looked), looked, frozenset()))
+    assert [(c.move.base, c.level) for c in items[0].crossings] == [(100.0, 3)]
+
+    (item,) = window.as_committed(items, looked + late_ms)
+
+    (crossing,) = item.crossings
+    assert (crossing.move.base, crossing.move.value, crossing.level) == (base, 131.0, level)
+    assert item.tracks["5m"].up.reported_ms == looked + late_ms  # its cool-down begins then
+
+
 def test_a_new_token_is_written_and_published_whole() -> None:
     window = world()
     hear(window, "A", price=2.0, volume_24h=10.0)
