@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from dexwire.server.up import supervisor as supervisor_
+from dexwire.server.up.children import before_exec, endings_held
 from dexwire.server.up.screen import Screen
 from dexwire.server.up.supervisor import Service, Supervisor, next_delay_s
 from tests.testkit.process import ROOT, Process
@@ -165,6 +166,33 @@ async def test_killing_the_parent_leaves_no_orphan(tmp_path: Path) -> None:
     parent.wait()
 
     await eventually(lambda: all(gone(pid) for pid in pids), timeout_s=2)
+
+
+async def test_a_ctrl_c_that_a_forked_child_gets_ends_neither_it_nor_us_twice() -> None:
+    heard: list[int] = []
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGINT, heard.append, signal.SIGINT)
+    prepare = before_exec()
+
+    def ctrl_c_then_prepare() -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        prepare()
+
+    try:
+        with endings_held():
+            child = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-c", SLEEPER),
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.DEVNULL,
+                preexec_fn=ctrl_c_then_prepare,
+            )
+        assert child.stdout is not None
+        assert await child.stdout.readline() == b"up\n"
+        child.send_signal(signal.SIGINT)  # one that is for it
+        assert await child.wait() == -signal.SIGINT
+    finally:
+        loop.remove_signal_handler(signal.SIGINT)
+    assert heard == []
 
 
 @pytest.mark.parametrize("others_are_ready", [True, False])

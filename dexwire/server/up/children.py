@@ -8,17 +8,19 @@ such thing; there a child survives a parent killed with -9 and must be stopped b
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, Final
 
 _PR_SET_PDEATHSIG: Final = 1
+_ENDINGS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 # Loaded before any fork: between fork and exec nothing may be imported.
 _LIBC: Final = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
@@ -37,27 +39,47 @@ def start_child(
     """
     if threading.current_thread() is not threading.main_thread():
         raise RuntimeError("children are started from the main thread: they die with their thread")
-    return subprocess.Popen(  # noqa: S603 - commands are ours, never input
-        list(command),
-        env=None if env is None else dict(env),
-        cwd=cwd,
-        stdin=subprocess.DEVNULL,
-        stdout=stdout,
-        stderr=stderr,
-        start_new_session=True,
-        preexec_fn=die_with_parent(),  # noqa: PLW1509 - started from the main thread only
-    )
+    with endings_held():
+        return subprocess.Popen(  # noqa: S603 - commands are ours, never input
+            list(command),
+            env=None if env is None else dict(env),
+            cwd=cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=stderr,
+            start_new_session=True,
+            preexec_fn=before_exec(),  # noqa: PLW1509 - started from the main thread only
+        )
 
 
-def die_with_parent() -> Callable[[], None] | None:
-    """Return the `preexec_fn` that ties a child to this process; None where there is no way."""
+@contextlib.contextmanager
+def endings_held() -> Iterator[None]:
+    """Hold back the signals that end us while a child is forked within the block.
+
+    Until it has a session of its own, a terminal's Ctrl-C reaches the child too, and its copy of
+    our handler would report it to us a second time. `before_exec` ends this for the child.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDINGS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def before_exec() -> Callable[[], None]:
+    """Return the `preexec_fn` that ties a child to this process, where there is a way."""
     libc, parent = _LIBC, os.getpid()
-    if libc is None:
-        return None
 
-    def before_exec() -> None:
+    def prepare() -> None:
+        for signum in _ENDINGS:
+            if signal.getsignal(signum) is not signal.SIG_IGN:  # as nohup leaves SIGHUP
+                signal.signal(signum, signal.SIG_IGN)  # what is held back was for us
+                signal.signal(signum, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDINGS)
+        if libc is None:
+            return
         libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != parent:  # it died before the line above
             os._exit(1)
 
-    return before_exec
+    return prepare

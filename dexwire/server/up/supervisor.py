@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from dexwire.server.up.children import die_with_parent
+from dexwire.server.up.children import before_exec, endings_held
 from dexwire.server.up.screen import Screen
 from shared.process.settings import EX_CONFIG
 
@@ -58,6 +58,7 @@ class Supervisor:
         self._running: dict[str, asyncio.subprocess.Process] = {}
         self._exit_code = 0
         self._hurry = asyncio.Event()
+        self._forking = asyncio.Lock()
 
     def pid(self, name: str) -> int | None:
         """Return the process id of a service that runs now."""
@@ -116,16 +117,18 @@ class Supervisor:
             task.cancel()
 
     async def _run_once(self, service: Service) -> int:
-        process = await asyncio.create_subprocess_exec(
-            *service.command,
-            env={**os.environ, **service.env},
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            start_new_session=True,
-            preexec_fn=die_with_parent(),  # asyncio starts it on this thread, the main one
-            limit=_LINE_LIMIT,
-        )
+        async with self._forking:
+            with endings_held():
+                process = await asyncio.create_subprocess_exec(
+                    *service.command,
+                    env={**os.environ, **service.env},
+                    stdin=asyncio.subprocess.DEVNULL,
+                    stdout=asyncio.subprocess.PIPE,
+                    stderr=asyncio.subprocess.STDOUT,
+                    start_new_session=True,
+                    preexec_fn=before_exec(),  # asyncio starts it on this thread, the main one
+                    limit=_LINE_LIMIT,
+                )
         self._running[service.name] = process
         if self.stop.is_set():  # it came while the service was being started
             process.terminate()
