@@ -25,6 +25,7 @@ from shared.keys import Keys
 from shared.process.settings import METRICS_PORTS
 from shared.redis.address import public_url
 from shared.redis.connect import Redis, open_redis
+from tests.testkit.postgres import postgres_databases
 from tests.testkit.process import ROOT, Process, free_port_range, kept_environ, start_dexwire
 from tests.testkit.redis_servers import server_binary
 from tests.testkit.stack import demo_stack
@@ -63,6 +64,13 @@ def clean_environ(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in os.environ.keys() - kept_environ().keys():
         monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """A PostgreSQL server in which tests make databases of their own."""
+    with postgres_databases() as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

@@ -16,6 +16,7 @@ from shared.keys import Keys
 from shared.redis.connect import Redis
 from tests.testkit.api import SECRET, Launch, RunningApi, Served, Start, serve
 from tests.testkit.commits import Writer
+from tests.testkit.postgres import empty_history
 from tests.testkit.process import free_port
 from tests.testkit.wait import eventually
 
@@ -47,9 +48,9 @@ async def start(redis_url: str, redis_prefix: str) -> AsyncIterator[Start]:
 
 
 @pytest.fixture
-def history_url(tmp_path: Path) -> str:
-    """The address of a history in a file of the test."""
-    return f"sqlite:///{tmp_path}/history.sqlite"
+def history_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of an empty history: a file of the test, unless it is `on_both_engines`."""
+    return empty_history(request, tmp_path)
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from shared.history import write
 from tests.testkit.api import Served, Start
 from tests.testkit.commits import Writer, row
 from tests.testkit.history import MS0, T0, candle, minutes, record, token_row
+from tests.testkit.postgres import on_both_engines
 
 MINUTE = 60_000
 HERE = "/tokens/solana/A/candles"
@@ -27,6 +28,7 @@ async def served(writer: Writer, start: Start, history_url: str) -> Served:
     return served
 
 
+@on_both_engines
 async def test_five_minutes_are_made_of_the_minutes_that_were_seen(
     served: Served, history: AsyncEngine
 ) -> None:
@@ -69,6 +71,7 @@ async def test_five_minutes_are_made_of_the_minutes_that_were_seen(
     assert page["gaps"] == []
 
 
+@on_both_engines
 async def test_what_is_missing_is_named_and_filled_only_on_request(
     served: Served, history: AsyncEngine
 ) -> None:
@@ -177,6 +180,7 @@ async def test_a_listed_token_without_a_record_has_no_candles_and_an_unknown_one
     assert alerts.json() == {"alerts": [], "coverage": None}
 
 
+@on_both_engines
 async def test_alerts_are_as_on_the_stream_with_their_time_oldest_first(
     served: Served, history: AsyncEngine
 ) -> None:

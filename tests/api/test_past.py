@@ -21,6 +21,7 @@ from shared.history.write import begin_tiers, put_backfill
 from tests.testkit.api import Served, Start
 from tests.testkit.commits import Writer, row
 from tests.testkit.history import MS0, T0, candle, record, token_row
+from tests.testkit.postgres import on_both_engines
 from tests.testkit.process import ROOT
 from tests.testkit.wait import eventually
 
@@ -98,6 +99,7 @@ async def test_the_list_is_sorted_as_it_was(served: Served, query: str, ids: lis
 
 
 @pytest.mark.usefixtures("recorded")
+@on_both_engines
 async def test_a_row_of_the_past_says_what_was_known_then(served: Served) -> None:
     page = (await served.client.get(f"/history/discover?at_ms={MS0 + 12 * HOUR}")).json()
 
@@ -161,6 +163,7 @@ async def test_what_cannot_be_answered_is_a_problem(
         assert "volume, price_change, liquidity, market_cap, newest" in problem["detail"]
 
 
+@on_both_engines
 async def test_the_list_begins_with_the_end_of_the_first_minute(
     served: Served, history: AsyncEngine
 ) -> None:
@@ -224,6 +227,7 @@ def test_a_spark_moves_on_with_the_hours() -> None:
     assert json.loads(column.with_sparks(rows, ["x", "solana:B"])[1])["spark"] == [None] * 24
 
 
+@on_both_engines
 async def test_a_page_with_sparks_is_the_page_with_24_numbers_more(
     served: Served, history: AsyncEngine, writer: Writer
 ) -> None:
@@ -302,6 +306,7 @@ async def test_hours_that_are_read_once_are_not_read_again(
 
 
 # -- one token -------------------------------------------------------------------------------------
+@on_both_engines
 async def test_a_token_has_figures_of_its_own_history_with_their_coverage(
     served: Served, history: AsyncEngine
 ) -> None:
@@ -352,6 +357,7 @@ async def test_a_sources_own_figure_goes_before_ours(
 
 
 @pytest.mark.usefixtures("recorded")
+@on_both_engines
 async def test_a_removed_token_is_410_with_its_last_row(served: Served) -> None:
     gone = await served.client.get("/tokens/solana/B")
     candles = (await served.client.get("/tokens/solana/B/candles?interval=1h&limit=13")).json()
@@ -485,6 +491,7 @@ def test_nothing_waits_at_its_start_for_the_import_of_the_database() -> None:
 
 
 @pytest.mark.usefixtures("recorded")
+@on_both_engines
 async def test_health_says_how_far_and_how_much_is_recorded(served: Served) -> None:
     behind = (await served.client.get("/health")).json()["history"]
 

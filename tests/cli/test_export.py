@@ -27,6 +27,7 @@ from shared.history.engine import open_engine
 from shared.history.migrate import migrate
 from shared.history.write import put_backfill
 from tests.testkit.history import candle, record, token_row
+from tests.testkit.postgres import empty_history, on_both_engines
 from tests.testkit.process import ROOT
 
 DAY = 20_718 * 86_400  # 2026-09-22
@@ -34,14 +35,14 @@ FIRST, SECOND = dt.date(2026, 9, 22), dt.date(2026, 9, 23)
 
 
 @pytest.fixture
-def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path}/history.sqlite"
+def history_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    return empty_history(request, tmp_path)
 
 
 @pytest.fixture
-async def engine(url: str) -> AsyncIterator[AsyncEngine]:
+async def engine(history_url: str) -> AsyncIterator[AsyncEngine]:
     """Two tokens, 30 hours of each, one back-filled hour, an outage."""
-    engine = open_engine(url, writes=True)
+    engine = open_engine(history_url, writes=True)
     await migrate(engine)
     hours = {
         (key, t): candle(
@@ -97,11 +98,11 @@ EXPORTED = """
 
 @pytest.mark.parametrize("fmt", ["parquet", "csv"])
 async def test_what_duckdb_reads_is_what_the_store_holds(
-    engine: AsyncEngine, url: str, tmp_path: Path, fmt: export_files.FileFormat
+    engine: AsyncEngine, history_url: str, tmp_path: Path, fmt: export_files.FileFormat
 ) -> None:
     out = tmp_path / "out"
 
-    assert await export(url, "1h", fmt, out, first=None, end=None) == 0
+    assert await export(history_url, "1h", fmt, out, first=None, end=None) == 0
 
     where = f"{out}/tier=1h/*/*.{fmt}"
     with duckdb.connect() as db:
@@ -121,10 +122,11 @@ async def test_what_duckdb_reads_is_what_the_store_holds(
     assert days == [("2026-09-22",), ("2026-09-23",)]
 
 
+@on_both_engines
 async def test_what_polars_reads_is_what_the_store_holds(
-    engine: AsyncEngine, url: str, tmp_path: Path
+    engine: AsyncEngine, history_url: str, tmp_path: Path
 ) -> None:
-    await export(url, "1h", "parquet", tmp_path / "out", first=None, end=None)
+    await export(history_url, "1h", "parquet", tmp_path / "out", first=None, end=None)
 
     files = pl.read_parquet(f"{tmp_path}/out/tier=1h/*/*.parquet", hive_partitioning=True)
     own = files.filter(pl.col("origin").is_null()).sort("t", "id")
@@ -141,22 +143,24 @@ async def test_what_polars_reads_is_what_the_store_holds(
 
 
 @pytest.mark.usefixtures("engine")
-async def test_days_are_chosen_and_the_last_one_is_excluded(url: str, tmp_path: Path) -> None:
+async def test_days_are_chosen_and_the_last_one_is_excluded(
+    history_url: str, tmp_path: Path
+) -> None:
     out = tmp_path / "out"
 
-    await export(url, "1h", "csv", out, first=FIRST, end=SECOND)
+    await export(history_url, "1h", "csv", out, first=FIRST, end=SECOND)
 
     assert [path.name for path in (out / "tier=1h").iterdir()] == ["day=2026-09-22"]
     assert "'=1+1" in (out / "tokens.csv").read_text(encoding="utf-8")
     assert [p.name for p in out.rglob("*.part")] == []
 
 
-async def test_what_cannot_be_exported_is_said(url: str, tmp_path: Path) -> None:
+async def test_what_cannot_be_exported_is_said(history_url: str, tmp_path: Path) -> None:
     for day in (FIRST, dt.date(2026, 9, 1)):
         with pytest.raises(ConfigError, match=r"--to .* must be after --from 2026-09-22"):
-            await export(url, "1h", "csv", tmp_path, first=FIRST, end=day)
+            await export(history_url, "1h", "csv", tmp_path, first=FIRST, end=day)
     with pytest.raises(StoreError, match="there is no database file"):
-        await export(url, "1h", "csv", tmp_path, first=None, end=None)
+        await export(history_url, "1h", "csv", tmp_path, first=None, end=None)
 
 
 def test_the_history_of_what_runs_here_is_found_unless_another_is_named(
@@ -190,10 +194,21 @@ def test_pyarrow_is_named_where_it_is_missing(monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.usefixtures("engine")
-def test_the_notebook_runs_on_an_export_made_by_the_command(url: str, tmp_path: Path) -> None:
+def test_the_notebook_runs_on_an_export_made_by_the_command(
+    history_url: str, tmp_path: Path
+) -> None:
     out = tmp_path / "out"
     command = [sys.executable, "-m", "dexwire", "history", "export"]
-    command += ["--url", url, "--from", "2026-09-22", "--to", "2026-09-24", "--out", str(out)]
+    command += [
+        "--url",
+        history_url,
+        "--from",
+        "2026-09-22",
+        "--to",
+        "2026-09-24",
+        "--out",
+        str(out),
+    ]
     notebook = json.loads((ROOT / "examples/notebooks/history.ipynb").read_text(encoding="utf-8"))
     cells = ["".join(c["source"]) for c in notebook["cells"] if c["cell_type"] == "code"]
     env = {**os.environ, "DEXWIRE_EXPORT": str(out)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -10,20 +10,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.history.engine import open_engine
 from shared.history.migrate import migrate
-from tests.testkit.postgres import make_database, postgres_databases
-
-
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[str]:
-    with postgres_databases() as server:
-        yield server
+from tests.testkit.postgres import empty_history
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def history_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/history.sqlite"
-    return make_database(request.getfixturevalue("postgres"))
+    return empty_history(request, tmp_path)
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Final
 
 import asyncpg
+import pytest
 from testcontainers.community.postgres import PostgresContainer
 
 from tests.testkit.containers import engine_answers
@@ -36,6 +37,19 @@ _OPTIONS: Final = {
     "autovacuum": "off",
     "log_min_messages": "fatal",
 }
+
+
+# Of a test whose fixture `history_url` gives either.
+on_both_engines: Final = pytest.mark.parametrize(
+    "history_url", ["sqlite", "postgresql"], indirect=True
+)
+
+
+def empty_history(request: pytest.FixtureRequest, folder: Path) -> str:
+    """Return what `history_url` gives: a file, unless the test is `on_both_engines`."""
+    if getattr(request, "param", "sqlite") == "sqlite":
+        return f"sqlite:///{folder}/history.sqlite"
+    return make_database(request.getfixturevalue("postgres"))
 
 
 def postgres_binaries() -> Path | None:
