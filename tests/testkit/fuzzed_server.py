@@ -24,12 +24,16 @@ _TROUBLE: Final = re.compile(r'Traceback|"level": "(?:error|critical)"|never ret
 _LIVEZ: Final = b"GET /livez HTTP/1.1\r\nHost: api\r\nConnection: close\r\n\r\n"
 
 
-def exchange(port: int, parts: Sequence[bytes]) -> bytes:
-    """Send bytes; return what comes back until the service ends the connection, as it must."""
+def exchange(port: int, parts: Sequence[bytes], *, idle_s: float = _IDLE_S) -> bytes:
+    """Send bytes; return what comes back until the service ends the connection, as it must.
+
+    After so long without any answer our side of the connection is closed: a request that was not
+    whole by then never will be.
+    """
     received, quiet = b"", False
     with socket.create_connection(("127.0.0.1", port)) as sock:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        sock.settimeout(_IDLE_S)
+        sock.settimeout(idle_s)
         with contextlib.suppress(ConnectionError, TimeoutError):
             for part in parts:
                 sock.sendall(part)
@@ -60,10 +64,13 @@ class FuzzedServer:
     warm_kb: int = 0
     grown_kb: int = 0
 
-    def send(self, *parts: bytes) -> bytes:
-        """Send an input; check that the service still answers, and note its memory."""
-        answer = exchange(self.port, parts)
-        assert exchange(self.port, [_LIVEZ]).startswith(b"HTTP/1.1 200 ")
+    def send(self, *parts: bytes, whole: bool = False) -> bytes:
+        """Send an input; check that the service still answers, and note its memory.
+
+        `whole`: it is a whole request that ends its connection, however busy the machine is.
+        """
+        answer = exchange(self.port, parts, idle_s=_END_S if whole else _IDLE_S)
+        assert exchange(self.port, [_LIVEZ], idle_s=_END_S).startswith(b"HTTP/1.1 200 ")
         self.inputs += 1
         if self.inputs == _WARM:
             self.warm_kb = rss_kb(self.process.pid)
