@@ -6,8 +6,10 @@ import asyncio
 import contextlib
 import random
 import re
+import threading
 from typing import Any, Final
 
+import redis
 from redis.exceptions import RedisError
 
 from shared.keys import Keys
@@ -25,6 +27,45 @@ _COMPARE_S: Final = 2.0
 _EXPIRING: Final = re.compile(
     r"ingest:(seen|rate):|view:|aggregator:lease|state:reverted|fetch:(job|bucket|hold):"
 )
+
+
+class _Channel:
+    """Takes messages off a channel in a thread of its own, into a queue of the loop that made it.
+
+    What a killed store has sent and nobody has taken goes with it, while the clients of a gateway
+    have heard it; the loop may be busy with them for seconds. None says that the channel is
+    subscribed, and later that nothing came for a while; an error ends it.
+    """
+
+    def __init__(
+        self, url: str, name: str, received: asyncio.Queue[bytes | Exception | None]
+    ) -> None:
+        self._url, self._name, self._received = url, name, received
+        self._loop = asyncio.get_running_loop()
+        self._closed = threading.Event()
+        threading.Thread(target=self._run, daemon=True).start()
+
+    def close(self) -> None:
+        """End the thread soon; it is not waited for."""
+        self._closed.set()
+
+    def _run(self) -> None:
+        try:
+            with (
+                redis.Redis.from_url(self._url, socket_timeout=5) as client,
+                client.pubsub() as channel,
+            ):
+                channel.subscribe(self._name)
+                while not self._closed.is_set():
+                    message = channel.get_message(timeout=_LOOK_S)
+                    is_data = message is not None and message["type"] == "message"
+                    self._put(message["data"] if is_data else None)
+        except (RedisError, OSError) as error:
+            self._put(error)
+
+    def _put(self, data: bytes | Exception | None) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop has ended
+            self._loop.call_soon_threadsafe(self._received.put_nowait, data)
 
 
 class Recorder:
@@ -50,34 +91,17 @@ class Recorder:
                 await client.aclose()
 
     async def _follow(self, client: Any) -> None:  # noqa: ANN401 - redis-py's types
-        async with client.pubsub(ignore_subscribe_messages=True) as channel:
-            await channel.subscribe(self.keys.state_changes)
-            await self._read_log(client)
-            received: asyncio.Queue[bytes | Exception | None] = asyncio.Queue()
-            receiver = asyncio.create_task(self._receive(channel, received))
-            try:
-                while True:
-                    data = await received.get()
-                    if isinstance(data, Exception):
-                        raise data
-                    if data is None or not self._history.take(data):
-                        await self._read_log(client)
-            finally:
-                receiver.cancel()
-                await asyncio.wait([receiver])
-
-    @staticmethod
-    async def _receive(channel: Any, received: asyncio.Queue[bytes | Exception | None]) -> None:  # noqa: ANN401
-        """Take messages off the connection at once: what a killed store has sent goes with it.
-
-        None: none came for a while.
-        """
+        received: asyncio.Queue[bytes | Exception | None] = asyncio.Queue()
+        channel = _Channel(self._url, self.keys.state_changes, received)
         try:
             while True:
-                message = await channel.get_message(timeout=_LOOK_S)
-                received.put_nowait(None if message is None else message["data"])
-        except (RedisError, OSError) as error:
-            received.put_nowait(error)
+                data = await received.get()
+                if isinstance(data, Exception):
+                    raise data
+                if data is None or not self._history.take(data):
+                    await self._read_log(client)
+        finally:
+            channel.close()
 
     async def _read_log(self, client: Any) -> None:  # noqa: ANN401 - redis-py's types
         """Take what was logged since the last look: versions without a hole."""
