@@ -142,7 +142,9 @@ class AlertLaws:
             level, ts = self._last.get((ident, "price", "up", "5m"), (0, 0))
             if level == 4 and state.ts - ts < ALERT_COOLDOWN_S * 1000:
                 continue
-            detail = f"{ident} from {window[-1]} to {changed['price']} at {state.version}"
+            detail = f"{ident} from {window[-1]} to {changed['price']} at {state.version}; "
+            detail += f"whole for {state.ts - whole} ms, last reported {level} at {ts}, "
+            detail += f"events {mine}, values before {[(state.ts - t, v) for t, v in values][-12:]}"
             self._findings.wrong("no alert is missed", detail)
 
     def _remember(self, state: State) -> None:
