@@ -257,10 +257,17 @@ class AlertBook:
                 tracks[window] = next_
         return Judged(crossings, tracks)
 
-    def is_same_look(self, one_ms: int, other_ms: int) -> bool:
-        """Whether a row is measured against the same values at both times."""
+    def is_same_look(self, token: str, look_ms: int, later_ms: int) -> bool:
+        """Whether a row is measured against the same values, and held back alike, at both times."""
         sizes = [WINDOW_MS[window] // SLOTS for window in self._windows]
-        return all(one_ms // size == other_ms // size for size in sizes)
+        if any(look_ms // size != later_ms // size for size in sizes):
+            return False
+        cooldown_ms = self._rules.cooldown_ms
+        return not any(
+            look_ms - arm.reported_ms < cooldown_ms <= later_ms - arm.reported_ms
+            for track in self._tracks.get(token, {}).values()
+            for arm in (track.up, track.down, track.volume)
+        )
 
     def put(self, token: str, tracks: Mapping[str, Track]) -> None:
         """A commit with these tracks was taken."""

@@ -96,7 +96,9 @@ class Merger:
     def _is_late(self, item: Item, ts: int) -> bool:
         if not item.changed:
             return False
-        return bool(item.crossings) or not self.alerts.is_same_look(item.looked_ms, ts)
+        return bool(item.crossings) or not self.alerts.is_same_look(
+            item.token_id, item.looked_ms, ts
+        )
 
     def _judged_again(self, item: Item, ts: int) -> Item:
         token = item.token_id

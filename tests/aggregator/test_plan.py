@@ -66,6 +66,29 @@ def test_an_alert_is_of_the_time_of_its_commit(late_ms: int, base: float, level:
     assert item.tracks["5m"].up.reported_ms == looked + late_ms  # its cool-down begins then
 
 
+def test_what_the_cooldown_holds_back_at_the_look_is_reported_if_it_ends_before_the_commit() -> (
+    None
+):
+    window, slot_ms = world(), 30_000
+    start, prices = T0 // slot_ms * slot_ms, [100.0] * 12
+    reported_ms = start + 12 * slot_ms + 10_000
+    for at, price in (
+        *((start + slot * slot_ms + 5_000, price) for slot, price in enumerate(prices)),
+        (reported_ms, 131.0),
+        *((reported_ms + slot * slot_ms, 100.0) for slot in range(1, 10)),
+    ):
+        hear(window, "A", at, price=price)
+        window.settle(write(window, at))
+    looked = reported_ms + 300_000 - 20
+    hear(window, "A", looked, price=131.0)
+    items = list(window.items(window.memory.take_dirty(looked), looked, frozenset()))
+    assert list(items[0].crossings) == []
+
+    (item,) = window.as_committed(items, looked + 50)
+
+    assert [(c.move.base, c.level) for c in item.crossings] == [(100.0, 3)]
+
+
 def test_a_new_token_is_written_and_published_whole() -> None:
     window = world()
     hear(window, "A", price=2.0, volume_24h=10.0)
