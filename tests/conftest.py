@@ -29,6 +29,7 @@ from tests.testkit.postgres import postgres_databases
 from tests.testkit.process import ROOT, Process, free_port_range, kept_environ, start_dexwire
 from tests.testkit.redis_servers import server_binary
 from tests.testkit.stack import demo_stack
+from tests.testkit.wait import until
 
 # A busy two-core machine is no finding: examples are counted, not timed (pytest-timeout is there).
 settings.register_profile("dexwire", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -165,6 +166,11 @@ def demo_metrics() -> dict[str, int]:
     return {name: port for port, name in enumerate(METRICS_PORTS, start=first)}
 
 
+def is_open(port: int) -> bool:
+    with socket.socket() as sock:
+        return sock.connect_ex(("127.0.0.1", port)) == 0
+
+
 @pytest.fixture(scope="module")
 def demo(
     tmp_path_factory: pytest.TempPathFactory, demo_metrics: dict[str, int]
@@ -172,6 +178,8 @@ def demo(
     """A running `dexwire up --demo`, shared by the tests of a file that only look at it."""
     metrics_port = min(demo_metrics.values())
     with demo_stack(tmp_path_factory.mktemp("demo"), metrics_port=metrics_port) as demo:
+        for port in demo_metrics.values():  # the recorder starts when the others serve
+            until(lambda port=port: is_open(port), 20)  # type: ignore[misc]
         yield demo.running
 
 

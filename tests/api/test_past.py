@@ -483,11 +483,9 @@ def test_nothing_waits_at_its_start_for_the_import_of_the_database() -> None:
     modules = ("services.api.app", "services.fetcher.app", "dexwire.server.up.command")
     code = f"import sys, {', '.join(modules)}; print('sqlalchemy' in sys.modules)"
 
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, check=True)
 
-    assert done.stdout == "False\n"
+    assert done.stdout == b"False\n"
 
 
 @pytest.mark.usefixtures("recorded")

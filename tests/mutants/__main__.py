@@ -179,7 +179,7 @@ class Trial:
         try:
             done = subprocess.run(
                 [*pytest, *chosen, f"@{names}"], cwd=self._tree, env=env, capture_output=True,
-                text=True, timeout=_TIMEOUT_S, check=False,
+                encoding="utf-8", timeout=_TIMEOUT_S, check=False,
             )  # fmt: skip
         except subprocess.TimeoutExpired:
             return f"no end within {_TIMEOUT_S:.0f} s"

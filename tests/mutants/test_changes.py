@@ -40,9 +40,10 @@ def test_a_change_leaves_the_rest_of_the_text_as_it_is() -> None:
 
 
 def test_a_line_is_covered_by_the_tests_that_run_it(tmp_path: Path) -> None:
-    (tmp_path / "sizes.py").write_text("def fits(size):\n    return size <= 8\n")
+    (tmp_path / "sizes.py").write_text("def fits(size):\n    return size <= 8\n", encoding="utf-8")
     (tmp_path / "test_sizes.py").write_text(
-        "from sizes import fits\ndef test_fits():\n    assert fits(8)\ndef test_none(): pass\n"
+        "from sizes import fits\ndef test_fits():\n    assert fits(8)\ndef test_none(): pass\n",
+        encoding="utf-8",
     )
     options = ["--cov=.", "--cov-context=test", "--cov-report=", "-p", "no:cacheprovider"]
     subprocess.run(
