@@ -239,6 +239,7 @@ class AlertBook:
         self._rules = rules or AlertRules()
         watched = {*self._rules.price_windows, *self._rules.volume_windows}
         self._windows = [window for window in WINDOW_MS if window in watched]
+        self._slot_sizes_ms = [WINDOW_MS[window] // SLOTS for window in self._windows]
         self._tracks: dict[str, dict[str, Track]] = {}
 
     def judge(self, token: str, before: Row | None, changed: Row, now_ms: int) -> Judged:
@@ -259,8 +260,7 @@ class AlertBook:
 
     def is_same_look(self, token: str, look_ms: int, later_ms: int) -> bool:
         """Whether a row is measured against the same values, and held back alike, at both times."""
-        sizes = [WINDOW_MS[window] // SLOTS for window in self._windows]
-        if any(look_ms // size != later_ms // size for size in sizes):
+        if any(look_ms // size != later_ms // size for size in self._slot_sizes_ms):
             return False
         cooldown_ms = self._rules.cooldown_ms
         return not any(

@@ -84,10 +84,10 @@ class Retention:
             if oldest is None or oldest >= until:
                 await self._note_kept(connection, tier, until)
                 return False
-            if connection.dialect.name == "postgresql":
-                upto, dropped = await self._drop_partition(connection, tier, oldest, until)
-            else:
-                upto, dropped = min(until, oldest - oldest % _STEP_S[tier] + _STEP_S[tier]), 0
+            upto, dropped = min(until, oldest - oldest % _STEP_S[tier] + _STEP_S[tier]), 0
+            end = oldest - oldest % PARTITION_S[tier] + PARTITION_S[tier]
+            if connection.dialect.name == "postgresql" and end <= until:
+                upto, dropped = end, await self._drop_partition(connection, tier, end)
             gone: Any = await connection.execute(delete(table).where(table.c.t < upto))
             removed = dropped + max(0, gone.rowcount)
             self._counts.removed[tier] += removed
@@ -96,24 +96,17 @@ class Retention:
                 await connection.exec_driver_sql(f"PRAGMA incremental_vacuum({_VACUUM_PAGES})")
         return True
 
-    async def _drop_partition(
-        self, connection: AsyncConnection, tier: Tier, oldest: int, until: int
-    ) -> tuple[int, int]:
-        """Drop the partition of the oldest candle, if it ends before `until`.
+    async def _drop_partition(self, connection: AsyncConnection, tier: Tier, end: int) -> int:
+        """Drop the partition that ends at `end`; return how many candles it had.
 
-        Its disk is free at once, which removing rows does not do. Returns up to where candles are
-        to go, and how many went.
+        Its disk is free at once, which removing rows does not do.
         """
-        length = PARTITION_S[tier]
-        first = oldest - oldest % length
-        if first + length > until:
-            return min(until, oldest - oldest % _STEP_S[tier] + _STEP_S[tier]), 0
-        table = schema.candles[tier]
-        within = select(func.count()).where(table.c.t >= first, table.c.t < first + length)
+        table, first = schema.candles[tier], end - PARTITION_S[tier]
+        within = select(func.count()).where(table.c.t >= first, table.c.t < end)
         rows = int((await connection.execute(within)).scalar_one())
         await connection.execute(text(f'DROP TABLE IF EXISTS "{partition_name(tier, first)}"'))
         self.dropped = True
-        return first + length, rows
+        return rows
 
     @staticmethod
     async def _note_kept(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 _PORT_MAX: Final = 65_535
+_HOST: Final = re.compile(r"(\[[^\[\]]*\]|[^:\[\]]*)(:(?P<port>[0-9]+))?")
 _DRIVERS: Final = {
     "sqlite": "sqlite+aiosqlite",
     "sqlite+aiosqlite": "sqlite+aiosqlite",
@@ -25,13 +27,12 @@ def driver_of(text: str) -> str:
         if rest.partition("/")[2] in {"", ":memory:"}:
             raise ValueError("must name a file: two processes use it")
     else:
-        _check_port(rest)
+        _check_host(rest)
     return driver
 
 
-def _check_port(rest: str) -> None:
-    host = rest.rpartition("@")[2].partition("/")[0]  # a password may have any character
-    port = "" if host.endswith("]") else host.partition("]")[2] or host
-    _, colon, number = port.rpartition(":")
-    if colon and not (number.isdecimal() and int(number) <= _PORT_MAX):
-        raise ValueError("must have a port that is a number up to 65535, or none")
+def _check_host(rest: str) -> None:
+    address = re.split("[/?]", rest.rpartition("@")[2])[0]  # a password may have any character
+    found = _HOST.fullmatch(address)
+    if found is None or int(found["port"] or 0) > _PORT_MAX:
+        raise ValueError("must have a host, and a port that is a number up to 65535 or none")

@@ -15,7 +15,7 @@ import aiosqlite
 import asyncpg
 from sqlalchemy import Connection, event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -39,7 +39,10 @@ DATABASE_ERRORS: Final = (
 def history_url(text: str) -> URL:
     """Return the address of a history. Raises ValueError for one that is none."""
     driver = driver_of(text)
-    return make_url(text).set(drivername=driver)
+    try:
+        return make_url(text).set(drivername=driver)
+    except ArgumentError:
+        raise ValueError("must look like sqlite:///path or postgresql://host/name") from None
 
 
 def public_history_url(text: str) -> str:

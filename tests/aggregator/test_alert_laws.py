@@ -76,8 +76,9 @@ def base(market: list[Commit], number: int) -> Commit | None:
 def changes(market: list[Commit], kind: str, *, until: bool = False) -> dict[int, float]:
     """The change at each commit that has a base, by its number; `until`: just before it."""
     found = {}
-    for number in range(until, len(market)):
-        commit, before = market[number - until], base(market, number)
+    back = 1 if until else 0
+    for number in range(back, len(market)):
+        commit, before = market[number - back], base(market, number)
         if commit.stale or before is None:
             continue
         old, new = getattr(before, kind), getattr(commit, kind)

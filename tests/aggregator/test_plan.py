@@ -66,6 +66,25 @@ def test_an_alert_is_of_the_time_of_its_commit(late_ms: int, base: float, level:
     assert item.tracks["5m"].up.reported_ms == looked + late_ms  # its cool-down begins then
 
 
+@pytest.mark.parametrize(
+    ("fields", "arm"),
+    [({"price": 131.0}, "up"), ({"price": 69.0}, "down"), ({"volume_5m": 6e4}, "volume")],
+)
+def test_a_cooldown_begins_with_the_commit_that_reports(fields: dict[str, float], arm: str) -> None:
+    window, calm = world(), {"price": 100.0, "volume_5m": 1e4}
+    for at in range(T0, T0 + 360_000, 25_000):
+        hear(window, "A", at, **calm)
+        window.settle(write(window, at))
+    looked = T0 + 360_000
+    hear(window, "A", looked, **{**calm, **fields})
+    items = list(window.items(window.memory.take_dirty(looked), looked, frozenset()))
+
+    (item,) = window.as_committed(items, looked + 3_000)
+
+    assert getattr(item.tracks["5m"], arm).reported_ms == looked + 3_000
+    assert len(item.crossings) == 1
+
+
 def test_what_the_cooldown_holds_back_at_the_look_is_reported_if_it_ends_before_the_commit() -> (
     None
 ):

@@ -478,6 +478,16 @@ async def test_a_database_that_answers_nobody_is_not_waited_for_again(history_ur
     assert time.monotonic() - started < ANSWER_S / 2
 
 
+async def test_an_address_that_no_driver_understands_is_down_and_ends_nothing() -> None:
+    past = History("mysql://db/history")
+
+    found = [await read_for(past, 0) for _ in range(2)]
+
+    wrong = "HISTORY_URL: must begin with sqlite:// or postgresql://"
+    assert set(found) == {f"the history cannot be read now: {wrong}"}
+    await past.close()
+
+
 def test_nothing_waits_at_its_start_for_the_import_of_the_database() -> None:
     """SQLAlchemy's import takes 0.2 s, the recorder's whole time to be ready is 0.7."""
     modules = ("services.api.app", "services.fetcher.app", "dexwire.server.up.command")

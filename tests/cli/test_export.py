@@ -199,16 +199,8 @@ def test_the_notebook_runs_on_an_export_made_by_the_command(
 ) -> None:
     out = tmp_path / "out"
     command = [sys.executable, "-m", "dexwire", "history", "export"]
-    command += [
-        "--url",
-        history_url,
-        "--from",
-        "2026-09-22",
-        "--to",
-        "2026-09-24",
-        "--out",
-        str(out),
-    ]
+    command += ["--url", history_url, "--out", str(out)]
+    command += ["--from", "2026-09-22", "--to", "2026-09-24"]
     notebook = json.loads((ROOT / "examples/notebooks/history.ipynb").read_text(encoding="utf-8"))
     cells = ["".join(c["source"]) for c in notebook["cells"] if c["cell_type"] == "code"]
     env = {**os.environ, "DEXWIRE_EXPORT": str(out)}

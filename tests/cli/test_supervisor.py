@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from dexwire.server.up import supervisor as supervisor_
-from dexwire.server.up.children import before_exec, endings_held
+from dexwire.server.up.children import before_exec, stop_signals_blocked
 from dexwire.server.up.screen import Screen
 from dexwire.server.up.supervisor import Service, Supervisor, next_delay_s
 from tests.testkit.process import ROOT, Process
@@ -179,7 +179,7 @@ async def test_a_ctrl_c_that_a_forked_child_gets_ends_neither_it_nor_us_twice() 
         prepare()
 
     try:
-        with endings_held():
+        with stop_signals_blocked():
             child = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-c", SLEEPER),
                 stdout=asyncio.subprocess.PIPE,
@@ -199,8 +199,8 @@ async def test_a_ctrl_c_that_a_forked_child_gets_ends_neither_it_nor_us_twice() 
 async def test_what_no_page_needs_starts_when_the_others_are_ready_or_late(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *, others_are_ready: bool
 ) -> None:
-    monkeypatch.setattr(supervisor_, "YIELDS_S", 60.0 if others_are_ready else 0.5)
-    recorder = Service("recorder", (sys.executable, "-c", SLEEPER), yields=True)
+    monkeypatch.setattr(supervisor_, "LAST_STARTS_S", 60.0 if others_are_ready else 0.5)
+    recorder = Service("recorder", (sys.executable, "-c", SLEEPER), starts_last=True)
     supervisor = Supervisor(Screen(["api", "recorder"]))
     running = asyncio.create_task(supervisor.run([recorder, python("api", SLEEPER)]))
     output = ""

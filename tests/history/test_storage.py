@@ -260,7 +260,7 @@ def test_an_address_may_have_any_password_and_any_kind_of_host(text: str) -> Non
     "text",
     [
         "history.sqlite", "mysql://db/x", "sqlite://", "sqlite:///", "sqlite:///:memory:",
-        "postgresql://", "postgresql://db:port/x", "postgresql://db:99999/x",
+        "postgresql://", "postgresql://db:port/x", "postgresql://db:99999/x", "postgresql://[::1/x",
     ],
 )  # fmt: skip
 def test_an_address_of_no_history_is_refused(text: str) -> None:

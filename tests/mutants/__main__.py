@@ -144,14 +144,14 @@ class Trial:
 
     def notices(self, mutant: Mutant) -> bool:
         """Whether a test fails because of the mutant, or never ends."""
-        place = self._tree / mutant.file
-        whole = place.read_text(encoding="utf-8")
-        place.write_text(mutant.change.text, encoding="utf-8")
+        changed = self._tree / mutant.file
+        whole = changed.read_text(encoding="utf-8")
+        changed.write_text(mutant.change.text, encoding="utf-8")
         started = time.monotonic()
         try:
             by = self._noticed_by(mutant)
         finally:
-            place.write_text(whole, encoding="utf-8")
+            changed.write_text(whole, encoding="utf-8")
         took = time.monotonic() - started
         print(f"    {mutant}: {by or 'survives'} ({took:.0f} s)", flush=True)
         return by is not None

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import IO, Any, Final
 
 _PR_SET_PDEATHSIG: Final = 1
-_ENDINGS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 # Loaded before any fork: between fork and exec nothing may be imported.
 _LIBC: Final = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
@@ -39,7 +39,7 @@ def start_child(
     """
     if threading.current_thread() is not threading.main_thread():
         raise RuntimeError("children are started from the main thread: they die with their thread")
-    with endings_held():
+    with stop_signals_blocked():
         return subprocess.Popen(  # noqa: S603 - commands are ours, never input
             list(command),
             env=None if env is None else dict(env),
@@ -53,13 +53,13 @@ def start_child(
 
 
 @contextlib.contextmanager
-def endings_held() -> Iterator[None]:
-    """Hold back the signals that end us while a child is forked within the block.
+def stop_signals_blocked() -> Iterator[None]:
+    """Hold back the signals that stop us while a child is forked within the block.
 
     Until it has a session of its own, a terminal's Ctrl-C reaches the child too, and its copy of
     our handler would report it to us a second time. `before_exec` ends this for the child.
     """
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDINGS)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _STOP_SIGNALS)
     try:
         yield
     finally:
@@ -71,11 +71,11 @@ def before_exec() -> Callable[[], None]:
     libc, parent = _LIBC, os.getpid()
 
     def prepare() -> None:
-        for signum in _ENDINGS:
+        for signum in _STOP_SIGNALS:
             if signal.getsignal(signum) is not signal.SIG_IGN:  # as nohup leaves SIGHUP
                 signal.signal(signum, signal.SIG_IGN)  # what is held back was for us
                 signal.signal(signum, signal.SIG_DFL)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDINGS)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOP_SIGNALS)
         if libc is None:
             return
         libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

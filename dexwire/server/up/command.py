@@ -92,7 +92,7 @@ def services(
             (*python, name),
             common | own[name],
             outlasts=name == "replay",
-            yields=name == "recorder" and not recording,  # of a recording it records all
+            starts_last=name == "recorder" and not recording,  # of a recording it records all
         )
         for name in NAMES
         if name in own
@@ -197,7 +197,7 @@ async def up(settings: UpSettings, *, verbose: bool = False) -> int:
         screen.begin("services", ", ".join(child.name for child in children))
         async with _alongside(
             _keep_server(server, screen),
-            _report_when_ready(settings, ports, screen, recording, supervisor.ready),
+            report_when_ready(settings, ports, screen, recording, ready=supervisor.ready),
             write_summaries(settings, ports, screen),
             screen.animate(),
         ):
@@ -205,17 +205,6 @@ async def up(settings: UpSettings, *, verbose: bool = False) -> int:
         held.close()  # the server last: the aggregator has flushed its window into it
         screen.say("stopped")
         return code
-
-
-async def _report_when_ready(
-    settings: UpSettings,
-    ports: Ports,
-    screen: Screen,
-    recording: Summary | None,
-    ready: asyncio.Event,
-) -> None:
-    await report_when_ready(settings, ports, screen, recording)
-    ready.set()
 
 
 def _screen(settings: UpSettings, *, verbose: bool) -> Screen:

@@ -38,9 +38,14 @@ def banner(settings: UpSettings, recording: Summary | None) -> str:
 
 
 async def report_when_ready(
-    settings: UpSettings, ports: Ports, screen: Screen, recording: Summary | None = None
+    settings: UpSettings,
+    ports: Ports,
+    screen: Screen,
+    recording: Summary | None = None,
+    *,
+    ready: asyncio.Event,
 ) -> None:
-    """Say what is waited for, each thing once, and in the end where to look.
+    """Say what is waited for, each thing once, and in the end where to look; set `ready` then.
 
     Where no source answers, say that and where to look, and go on waiting.
     """
@@ -59,6 +64,7 @@ async def report_when_ready(
             screen.waiting(waiting.text)
             looking = True
         await asyncio.sleep(_CHECKED_S)
+    ready.set()
     if not for_tokens:
         screen.begin("tokens", "the first tokens")
     screen.finish(f"ready after {time.monotonic() - started:.1f} s")

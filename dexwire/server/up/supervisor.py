@@ -16,13 +16,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from dexwire.server.up.children import before_exec, endings_held
+from dexwire.server.up.children import before_exec, stop_signals_blocked
 from dexwire.server.up.screen import Screen
 from shared.process.settings import EX_CONFIG
 
 BACKOFF_S: Final = (0.2, 5.0)
 HEALTHY_S: Final = 10.0  # a child that lived this long starts again at the shortest delay
-YIELDS_S: Final = 5.0  # at most, where the others are never ready
+LAST_STARTS_S: Final = 5.0  # at most, where the others are never ready
 KILL_AFTER_S: Final = 12.5  # of the 15 s in which everything ends; the embedded server needs some
 _LINE_LIMIT: Final = 1 << 20  # longer lines of output are dropped
 
@@ -35,7 +35,7 @@ class Service:
     command: tuple[str, ...]
     env: Mapping[str, str] = field(default_factory=dict)
     outlasts: bool = False  # others need it while they end: it ends after them
-    yields: bool = False  # no page needs it: it starts when the others are ready
+    starts_last: bool = False  # no page needs it: it starts when the others are ready
 
 
 def next_delay_s(delay_s: float, lived_s: float) -> float:
@@ -91,7 +91,7 @@ class Supervisor:
 
     async def _keep(self, service: Service) -> None:
         """Start one service again and again until the end begins."""
-        if service.yields:
+        if service.starts_last:
             await self._others_are_ready()
         delay_s = 0.0
         while not self.stop.is_set():
@@ -112,13 +112,13 @@ class Supervisor:
 
     async def _others_are_ready(self) -> None:
         events = [asyncio.create_task(each.wait()) for each in (self.ready, self.stop)]
-        await asyncio.wait(events, timeout=YIELDS_S, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(events, timeout=LAST_STARTS_S, return_when=asyncio.FIRST_COMPLETED)
         for task in events:
             task.cancel()
 
     async def _run_once(self, service: Service) -> int:
         async with self._forking:
-            with endings_held():
+            with stop_signals_blocked():
                 process = await asyncio.create_subprocess_exec(
                     *service.command,
                     env={**os.environ, **service.env},

@@ -33,10 +33,10 @@ class AlertsEndpoint:
         params = scope["path_params"]
         token = parse_token(params["chain"], params["address"])
         self._budget.bill(scope, _COST_S)
-        async with self._history.reading() as store:
-            record = await store.reader.token(token)
-            position = await store.reader.position()
-            alerts = await store.reader.alerts(
+        async with self._history.reading() as readers:
+            record = await readers.reader.token(token)
+            position = await readers.reader.position()
+            alerts = await readers.reader.alerts(
                 token,
                 from_ms=query.from_ms or 0,
                 to_ms=_END_MS if query.to_ms is None else query.to_ms,

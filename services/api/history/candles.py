@@ -59,8 +59,8 @@ class CandlesEndpoint:
         params = scope["path_params"]
         token = parse_token(params["chain"], params["address"])
         self._budget.bill(scope, cost_s(query))
-        async with self._history.reading() as store:
-            page = await read(store.reader, token, query)
+        async with self._history.reading() as readers:
+            page = await read(readers.reader, token, query)
         if page is None:
             self._tokens.must_be_listed(token)
         answer = made(token, query, page)

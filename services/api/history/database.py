@@ -12,7 +12,7 @@ from shared.edge.http.problem import Problem
 from shared.process.logs import get_logger
 
 if TYPE_CHECKING:
-    from services.api.history.store import Store
+    from services.api.history.readers import Readers
 
 log = get_logger(__name__)
 
@@ -22,11 +22,11 @@ _QUIET_S: Final = 15.0  # after the start: the recorder makes the file and its t
 _OFF: Final = "no history is kept here: HISTORY and HISTORY_URL say whether and where"
 
 
-def _open(address: str) -> Store:
+def _open(address: str) -> Readers:
     """Import what reads the database: 0.2 s, for which no page has to wait (decision 0038)."""
-    from services.api.history.store import open_store  # noqa: PLC0415
+    from services.api.history.readers import open_readers  # noqa: PLC0415
 
-    return open_store(address)
+    return open_readers(address)
 
 
 class History:
@@ -40,8 +40,8 @@ class History:
         self._began_at = time.monotonic()
         self._logged = False  # that it is down
         self._address = address
-        self._store: Store | None = None
-        self._opening: asyncio.Task[Store] | None = None
+        self._readers: Readers | None = None
+        self._opening: asyncio.Task[Readers] | None = None
 
     @property
     def on(self) -> bool:
@@ -52,11 +52,11 @@ class History:
         """Close every connection."""
         if self._opening is not None:
             await asyncio.wait([self._opening])
-        if self._store is not None:
-            await self._store.engine.dispose()
+        if self._readers is not None:
+            await self._readers.engine.dispose()
 
     @asynccontextmanager
-    async def reading(self, timeout_s: float = ANSWER_S) -> AsyncIterator[Store]:
+    async def reading(self, timeout_s: float = ANSWER_S) -> AsyncIterator[Readers]:
         """Read within a bounded time. Raises Problem 503: `history_off`, `history_down`.
 
         A read that takes too long is refused alone, unless none was answered for ANSWER_S: then,
@@ -72,8 +72,8 @@ class History:
             async with asyncio.timeout(timeout_s):
                 yield await self._opened()
         except self._errors() as error:
-            why = self._store.reason(error) if self._store else "it is being opened"
-            if not (isinstance(error, TimeoutError) and self._answers()):
+            why = self._why(error)
+            if not (isinstance(error, TimeoutError) and self._answered_lately()):
                 self._failed(why)
             raise self._down(why) from None
         self.why_down = ""
@@ -82,18 +82,23 @@ class History:
             log.info("history_back")
             self._logged = False
 
-    async def _opened(self) -> Store:
-        if self._store is None:
+    async def _opened(self) -> Readers:
+        if self._readers is None:
             if self._opening is None:
                 self._opening = asyncio.create_task(asyncio.to_thread(_open, self._address))
-            self._store = await asyncio.shield(self._opening)
-        return self._store
+            self._readers = await asyncio.shield(self._opening)
+        return self._readers
 
     def _errors(self) -> tuple[type[BaseException], ...]:
         """Return what may go wrong with the database; a time-out of asyncio's is an OSError."""
-        return self._store.errors if self._store else (TimeoutError,)
+        return self._readers.errors if self._readers else (TimeoutError, ValueError)
 
-    def _answers(self) -> bool:
+    def _why(self, error: BaseException) -> str:
+        if self._readers is not None:
+            return self._readers.reason(error)
+        return f"HISTORY_URL: {error}" if isinstance(error, ValueError) else "it is being opened"
+
+    def _answered_lately(self) -> bool:
         since = self._unanswered_since
         return since is None or time.monotonic() - since < ANSWER_S
 

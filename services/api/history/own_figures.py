@@ -18,7 +18,7 @@ from shared.edge.http.problem import Problem
 from shared.history.answers import Coverage, TokenRecord
 
 if TYPE_CHECKING:
-    from services.api.history.store import Store
+    from services.api.history.readers import Readers
 
 DAY_MS: Final = 86_400_000
 _DAYS: Final = {"price_change_7d": 7, "price_change_30d": 30}
@@ -73,8 +73,8 @@ class OwnFigures:
         known = self._known.get(token)
         if known is None or time.monotonic() - known.read_s > _KEEP_S:
             try:
-                async with self._history.reading(_WAIT_S) as store:
-                    known = await _read(store, token)
+                async with self._history.reading(_WAIT_S) as readers:
+                    known = await _read(readers, token)
             except Problem:
                 return None
             self._keep(token, known)
@@ -94,8 +94,8 @@ class OwnFigures:
         if not self._history.on:
             return None
         try:
-            async with self._history.reading(_WAIT_S) as store:
-                record = await store.reader.token(token)
+            async with self._history.reading(_WAIT_S) as readers:
+                record = await readers.reader.token(token)
         except Problem:
             return None
         return record if record is not None and record.gone_ms is not None else None
@@ -107,33 +107,33 @@ class OwnFigures:
             self._known.popitem(last=False)
 
 
-async def _read(store: Store, token: str) -> _Known:
-    record = await store.reader.token(token)
+async def _read(readers: Readers, token: str) -> _Known:
+    record = await readers.reader.token(token)
     if record is None:
         return _Known(time.monotonic(), {}, None)
-    now_ms = (await store.reader.position()).at_ms
+    now_ms = (await readers.reader.position()).at_ms
     before: dict[str, tuple[float, Coverage]] = {}
     for name, days in _DAYS.items():
-        found = await store.reader.close_at(record, now_ms - days * DAY_MS)
+        found = await readers.reader.close_at(record, now_ms - days * DAY_MS)
         if found is not None:
-            coverage = await _coverage(store, token, found[1], now_ms)
+            coverage = await _coverage(readers, token, found[1], now_ms)
             if coverage is not None:
                 before[name] = (found[0], coverage)
-    return _Known(time.monotonic(), before, await _high(store, record, now_ms))
+    return _Known(time.monotonic(), before, await _high(readers, record, now_ms))
 
 
-async def _high(store: Store, record: TokenRecord, now_ms: int) -> OwnHigh | None:
+async def _high(readers: Readers, record: TokenRecord, now_ms: int) -> OwnHigh | None:
     if record.cap_high is None or record.cap_high_ms is None:
         return None
-    coverage = await _coverage(store, record.id, record.first_ms, now_ms)
+    coverage = await _coverage(readers, record.id, record.first_ms, now_ms)
     if coverage is None:
         return None
     return OwnHigh(value=record.cap_high, at_ms=record.cap_high_ms, coverage=coverage)
 
 
-async def _coverage(store: Store, token: str, from_ms: int, to_ms: int) -> Coverage | None:
+async def _coverage(readers: Readers, token: str, from_ms: int, to_ms: int) -> Coverage | None:
     """Return how much of a time is recorded, by days."""
-    page = await store.reader.candles(
+    page = await readers.reader.candles(
         token, "1d", from_ms=from_ms, to_ms=to_ms, limit=1_000, with_before=False
     )
     return None if page is None else page.coverage

@@ -21,7 +21,7 @@ from shared.edge.http.problem import Problem
 from shared.history.answers import PastRow, Sampled
 
 if TYPE_CHECKING:
-    from services.api.history.store import Store
+    from services.api.history.readers import Readers
     from shared.history.as_of import Figure
 
 _COST_S: Final = 0.03  # of one list; measured in bench/history.py
@@ -82,13 +82,13 @@ class PastDiscover:
         """Answer. Raises Problem: 404 `not_recorded` for a time of which there is nothing."""
         query = parse_past(scope["query_string"])
         self._budget.bill(scope, _COST_S)
-        async with self._history.reading() as store:
-            listed = await store.past.figures(query.at_ms, figure_of(query))
-            scores = await scored(store, query, listed)
+        async with self._history.reading() as readers:
+            listed = await readers.past.figures(query.at_ms, figure_of(query))
+            scores = await scored(readers, query, listed)
             chosen = best(query, scores)
-            rows = await store.past.rows({key: listed[key] for key in chosen})
+            rows = await readers.past.rows({key: listed[key] for key in chosen})
             before = {
-                window: await prices_before(store, query.at_ms, window, chosen)
+                window: await prices_before(readers, query.at_ms, window, chosen)
                 for window in _WINDOWS_MS
             }
         if not listed:
@@ -107,8 +107,8 @@ class PastDiscover:
         await TaggedAnswer(body, weak_tag(body)).for_request(scope)(scope, receive, send)
 
     async def _not_recorded(self, at_ms: int) -> Problem:
-        async with self._history.reading() as store:
-            status = await store.reader.status()
+        async with self._history.reading() as readers:
+            status = await readers.reader.status()
         kept = [tier.kept_from_ms for name, tier in status.tiers.items() if name != "1d"]
         detail = "nothing is recorded yet"
         if status.at_ms and kept:
@@ -134,18 +134,20 @@ def figure_of(query: PastQuery) -> Figure:
     return _FIGURES.get(query.sort, "c")
 
 
-async def scored(store: Store, query: PastQuery, listed: Mapping[int, Sampled]) -> dict[int, float]:
+async def scored(
+    readers: Readers, query: PastQuery, listed: Mapping[int, Sampled]
+) -> dict[int, float]:
     """Return what sorts the tokens of a list, by key: of those of which it is known."""
     keys = list(listed)
     if query.chain is not None:
-        chains = await store.past.chains(keys)
+        chains = await readers.past.chains(keys)
         keys = [key for key in keys if chains.get(key) == query.chain]
     if query.sort == "newest":
-        return {k: float(ms) for k, ms in (await store.lookups.created_of(keys)).items()}
+        return {k: float(ms) for k, ms in (await readers.lookups.created_of(keys)).items()}
     if query.sort == "price_change":
         then_ms = query.at_ms - _WINDOWS_MS[query.window]
         oldest_ms = then_ms - _OLDER_MS[query.window]
-        earlier = await store.past.figures(then_ms, "c")
+        earlier = await readers.past.figures(then_ms, "c")
         return {
             key: change
             for key in keys
@@ -162,11 +164,11 @@ def best(query: PastQuery, scores: Mapping[int, float]) -> list[int]:
 
 
 async def prices_before(
-    store: Store, at_ms: int, window: str, keys: Sequence[int]
+    readers: Readers, at_ms: int, window: str, keys: Sequence[int]
 ) -> dict[int, float]:
     """Return the prices of tokens a window before a time, by key."""
     then_ms = at_ms - _WINDOWS_MS[window]
-    return await store.lookups.prices_at(keys, then_ms, then_ms - _OLDER_MS[window])
+    return await readers.lookups.prices_at(keys, then_ms, then_ms - _OLDER_MS[window])
 
 
 def change_pct(now: float | None, before: float | None) -> float | None:

@@ -67,8 +67,8 @@ class Sparks:
     async def _is_backfilled(self, now_s: int) -> bool:
         """Return whether hours were back-filled since; all are read again then."""
         since = now_s // HOUR_S * HOUR_S - CLOSES * HOUR_S
-        async with self._history.reading(_HOUR_READ_S) as store:
-            backfilled = await store.reader.backfilled_hours(since)
+        async with self._history.reading(_HOUR_READ_S) as readers:
+            backfilled = await readers.reader.backfilled_hours(since)
         before, self._backfilled = self._backfilled, backfilled
         if backfilled <= before:  # less: older ones have left the day
             return False
@@ -81,8 +81,8 @@ class Sparks:
         hours = self._column.hours_s()
         self._read_hours &= set(hours[:-1])
         for hour in reversed([hour for hour in hours if hour not in self._read_hours]):
-            async with self._history.reading(_HOUR_READ_S) as store:
-                closes = await store.reader.hour_closes(hour)
+            async with self._history.reading(_HOUR_READ_S) as readers:
+                closes = await readers.reader.hour_closes(hour)
             rows = self._live.replica.rows
             listed = [(token, close) for token, close in closes.items() if token in rows]
             for start in range(0, len(listed), _PART):

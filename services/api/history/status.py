@@ -32,8 +32,8 @@ class HistoryStatusReader:
         if not self._history.on:
             return {"state": "off"}
         try:
-            async with self._history.reading(_WAIT_S) as store:
-                status = await store.reader.status()
+            async with self._history.reading(_WAIT_S) as readers:
+                status = await readers.reader.status()
         except Problem as problem:
             if self._shown and not self._history.why_down:  # it answers others: it is busy
                 return self._shown

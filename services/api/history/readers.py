@@ -13,7 +13,7 @@ from shared.history.reader import Reader
 
 
 @dataclass(frozen=True, slots=True)
-class Store:
+class Readers:
     """What reads the database."""
 
     engine: AsyncEngine
@@ -28,7 +28,7 @@ class Store:
         return reason(error)
 
 
-def open_store(address: str) -> Store:
+def open_readers(address: str) -> Readers:
     """Open a history to read it; nothing is connected yet."""
     engine = open_engine(address, writes=False)
-    return Store(engine, Reader(engine), PastList(engine), Lookups(engine))
+    return Readers(engine, Reader(engine), PastList(engine), Lookups(engine))
