@@ -22,7 +22,7 @@ from shared.state.row import Fields
 Scores: TypeAlias = Mapping[str, float | None]  # metric → score in its index
 
 
-class TokenState(Struct, frozen=True, kw_only=True):
+class AuditedToken(Struct, frozen=True, kw_only=True):
     """One token as it was at one moment: everything here was read in one transaction."""
 
     token_id: str
@@ -47,7 +47,7 @@ class TokenChecks:
         """Return the checks in the order in which they are shown."""
         return [self.rows, self.members, self.indexed, self.versions, self.removed]
 
-    def look(self, look: TokenState) -> None:
+    def look(self, look: AuditedToken) -> None:
         """Judge one token."""
         for metric, score in look.scores.items():
             if score is not None:
@@ -60,7 +60,7 @@ class TokenChecks:
             self.versions.count(_version_faults(look))
 
 
-def _member_faults(look: TokenState, metric: str, score: float) -> Iterable[str]:
+def _member_faults(look: AuditedToken, metric: str, score: float) -> Iterable[str]:
     value = look.fields.get(METRICS[metric])
     if not look.fields:
         yield f"index:{metric} has {look.token_id}, which has no row"
@@ -71,13 +71,13 @@ def _member_faults(look: TokenState, metric: str, score: float) -> Iterable[str]
         yield f"index:{metric} has {look.token_id} at {score!r}, its row says {shown}"
 
 
-def _index_faults(look: TokenState) -> Iterable[str]:
+def _index_faults(look: AuditedToken) -> Iterable[str]:
     for metric, name in METRICS.items():
         if name in look.fields and look.scores.get(metric) is None:
             yield f"{look.token_id} has {name} and is not in index:{metric}"
 
 
-def _row_faults(look: TokenState) -> Iterable[str]:
+def _row_faults(look: AuditedToken) -> Iterable[str]:
     for name, value in look.fields.items():
         if name not in ROW_FIELDS:
             yield f"{look.token_id} has an unknown field {name[:64]!r}"
@@ -87,13 +87,13 @@ def _row_faults(look: TokenState) -> Iterable[str]:
         yield f"{look.token_id} says that its id is {look.fields.get('id', b'nothing')[:64]!r}"
 
 
-def _version_faults(look: TokenState) -> Iterable[str]:
+def _version_faults(look: AuditedToken) -> Iterable[str]:
     rv = _number(look.fields.get("rv", b""))
     if rv is None or rv > look.version:
         yield f"{look.token_id} has rv {rv}, the store is at version {look.version}"
 
 
-def _removal_faults(look: TokenState) -> Iterable[str]:
+def _removal_faults(look: AuditedToken) -> Iterable[str]:
     if look.fields:
         yield f"{look.token_id} was removed at version {look.gone_at} and has a row"
     elif look.gone_at is not None and look.gone_at > look.version:

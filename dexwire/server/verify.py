@@ -22,7 +22,7 @@ from redis.exceptions import ResponseError
 from dexwire.conformance.check import Check
 from dexwire.output import print_json
 from dexwire.runfile import DEFAULT_FOLDER, find_running
-from dexwire.server.audit import LogCheck, TokenChecks, TokenState, state_checks
+from dexwire.server.audit import AuditedToken, LogCheck, TokenChecks, state_checks
 from dexwire.server.up.net import check_redis
 from dexwire.server.up.ready import BANNER
 from shared.errors import ConfigError, Diverged, StoreError
@@ -157,7 +157,7 @@ async def _audit_once(store: Store) -> Report:
     )
 
 
-async def _looks(store: Store) -> AsyncIterator[TokenState]:
+async def _looks(store: Store) -> AsyncIterator[AuditedToken]:
     """Look at every token that has a row, is in an index, or is remembered as removed."""
     ids = set(await store.token_ids())
     for metric in METRICS:
@@ -169,7 +169,7 @@ async def _looks(store: Store) -> AsyncIterator[TokenState]:
             yield look
 
 
-async def _look(store: Store, token_ids: Sequence[str]) -> list[TokenState]:
+async def _look(store: Store, token_ids: Sequence[str]) -> list[AuditedToken]:
     keys, metrics = store.keys, list(METRICS)
     pipe = store.redis.pipeline(transaction=True)
     pipe.hmget(keys.meta, ["epoch", "version"])
@@ -183,7 +183,7 @@ async def _look(store: Store, token_ids: Sequence[str]) -> list[TokenState]:
     for number, token_id in enumerate(token_ids):
         fields, gone_at, *scores = replies[number * each : (number + 1) * each]
         looks.append(
-            TokenState(
+            AuditedToken(
                 token_id=token_id,
                 fields={name.decode(): value for name, value in fields.items()},
                 scores=dict(zip(metrics, scores, strict=True)),

@@ -22,7 +22,7 @@ from services.fetcher.metrics import export
 from services.fetcher.play import Player
 from services.fetcher.poll_cycles import PollCycles
 from services.fetcher.publish import Publisher
-from services.fetcher.record import Bounds, TrafficRecorder, free_path
+from services.fetcher.record import RecordingBounds, TrafficRecorder, free_path
 from services.fetcher.replayed import wait_for_replay
 from services.fetcher.runner import JobRunner, names, write_status
 from services.fetcher.settings import FetcherSettings
@@ -118,9 +118,9 @@ def _recorder(settings: FetcherSettings, sources: Sequence[Source]) -> TrafficRe
     return recorder
 
 
-def bounds_of(settings: FetcherSettings) -> Bounds:
+def bounds_of(settings: FetcherSettings) -> RecordingBounds:
     """Return when a recording ends by itself."""
-    return Bounds(seconds=settings.record_minutes * 60, size=settings.record_max_bytes)
+    return RecordingBounds(seconds=settings.record_minutes * 60, size=settings.record_max_bytes)
 
 
 async def _play(

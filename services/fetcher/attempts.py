@@ -20,7 +20,7 @@ class Attempt:
     body: bytes = b""
 
 
-class Listener(Protocol):
+class AttemptListener(Protocol):
     """Who sees every attempt."""
 
     def attempt(self, source: Source, call: Call) -> AbstractContextManager[Attempt]:

@@ -19,7 +19,7 @@ from services.fetcher.due import DueTokens
 from services.fetcher.http import Upstreams
 from services.fetcher.jobs import Leases
 from services.fetcher.runner import HOT_METRIC, STORE_RETRY_S, WATCHED_MAX, WATCHED_MS
-from services.fetcher.source import Candles, Source
+from services.fetcher.source import PoolCandles, Source
 from shared.chains import split_token_id
 from shared.errors import SourceError
 from shared.history.candle import SECONDS, Tier
@@ -42,7 +42,7 @@ class Backfill:
     redis: Redis
     keys: Keys
     source: Source
-    candles: Candles
+    candles: PoolCandles
     upstreams: Upstreams
     leases: Leases
     due: DueTokens

@@ -20,7 +20,7 @@ import httpx
 import tenacity
 from aiolimiter import AsyncLimiter
 
-from services.fetcher.attempts import Attempt, Listener, Nobody
+from services.fetcher.attempts import Attempt, AttemptListener, Nobody
 from services.fetcher.breaker import Breaker, State
 from services.fetcher.budget import Budget, burst_of
 from services.fetcher.counts import FetcherCounts
@@ -151,7 +151,7 @@ class Upstreams:
         *,
         concurrency: int,
         counts: FetcherCounts | None = None,
-        listener: Listener | None = None,
+        listener: AttemptListener | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._listener = listener or Nobody()

@@ -22,7 +22,7 @@ from services.fetcher.source import Call, Discovery, ParsedBody, Source
 from services.fetcher.status import StatusBoard
 from shared.errors import MalformedBody, SourceError, Throttled, Unavailable
 from shared.process.logs import get_logger
-from shared.recording.traffic import Answer, read_answers, summarize
+from shared.recording.traffic import RecordedAnswer, read_answers, summarize
 
 log = get_logger(__name__)
 
@@ -102,7 +102,7 @@ class Player:
             await asyncio.sleep(max(0.0, due_s - time.monotonic()))
             self._missed += not await self._publisher.publish_time(CLOCK, self._now_ms)
 
-    async def _use(self, answer: Answer) -> None:
+    async def _use(self, answer: RecordedAnswer) -> None:
         """Read one answer as the fetcher did, and publish what it says."""
         name, now_ms = answer.source, int(time.time() * 1000)
         readers = self._readers.get(name)
@@ -123,7 +123,7 @@ class Player:
             self._missed += missed
             self._counts[name].unheard += missed
 
-    async def _read(self, answer: Answer, readers: _Readers) -> ParsedBody:
+    async def _read(self, answer: RecordedAnswer, readers: _Readers) -> ParsedBody:
         """Return what an answer says. Raises SourceError for one that gave no data."""
         where = f"{answer.source} {answer.path[:80]}"
         if answer.error or outcome_of(answer.status, answer.headers) is not CallOutcome.OK:
@@ -135,7 +135,7 @@ class Player:
         return await asyncio.to_thread(call.read, answer.content, answer.observed_ms)
 
 
-def _failure(answer: Answer, where: str) -> SourceError:
+def _failure(answer: RecordedAnswer, where: str) -> SourceError:
     what = f"HTTP {answer.status}" if answer.status else answer.error
     if answer.status == 429:
         return Throttled(f"{where}: {what}", retry_after_s=0)

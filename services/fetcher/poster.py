@@ -89,16 +89,16 @@ class _Answer(msgspec.Struct, frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class PostedBatch:
     """Encoded readings that go in one post, under one Idempotency-Key."""
 
     readings: tuple[bytes, ...]
     key: str = field(default_factory=lambda: secrets.token_hex(16))
 
-    def halves(self) -> tuple[Batch, Batch]:
+    def halves(self) -> tuple[PostedBatch, PostedBatch]:
         """Return two batches of what this one holds."""
         middle = len(self.readings) // 2
-        return Batch(self.readings[:middle]), Batch(self.readings[middle:])
+        return PostedBatch(self.readings[:middle]), PostedBatch(self.readings[middle:])
 
 
 @dataclass(slots=True)
@@ -108,7 +108,7 @@ class _SourceState:
     source: str
     counts: SourceCounts
     outbox: Outbox = field(default_factory=Outbox)
-    taken: deque[Batch] = field(default_factory=deque)  # out of the outbox, not settled yet
+    taken: deque[PostedBatch] = field(default_factory=deque)  # out of the outbox, not settled yet
     filled: asyncio.Event = field(default_factory=asyncio.Event)
     failing_since: float | None = None
     error: str = ""  # shown once it has failed for FAILING_S
@@ -119,7 +119,7 @@ class _SourceState:
         if len(self.outbox):
             self.filled.set()
 
-    def next(self) -> Batch | None:
+    def next(self) -> PostedBatch | None:
         """Return the batch to post now, None when nothing waits."""
         if not self.taken:
             readings = self.outbox.take()
@@ -127,7 +127,7 @@ class _SourceState:
             if not len(self.outbox):
                 self.filled.clear()
             if readings:
-                self.taken.append(Batch(readings))
+                self.taken.append(PostedBatch(readings))
         return self.taken[0] if self.taken else None
 
     def drop(self, dropped: Mapping[Dropped, int]) -> None:
@@ -213,7 +213,7 @@ class Poster:
                     break
             await asyncio.sleep(started + PACE_S - time.monotonic())
 
-    async def _until_settled(self, state: _SourceState, batch: Batch) -> None:
+    async def _until_settled(self, state: _SourceState, batch: PostedBatch) -> None:
         async for attempt in tenacity.AsyncRetrying(
             wait=_wait_s, retry=tenacity.retry_if_exception_type(Undelivered)
         ):
@@ -240,7 +240,7 @@ class Poster:
         except Undelivered:
             return
 
-    async def _post(self, state: _SourceState, batch: Batch) -> None:
+    async def _post(self, state: _SourceState, batch: PostedBatch) -> None:
         """Make one attempt; settle the batch, or raise Undelivered."""
         try:
             status, headers, answer = await self._send(state.source, batch)
@@ -290,7 +290,7 @@ class Poster:
                 code=first.code, error=first.detail[:200],
             )  # fmt: skip
 
-    async def _send(self, source: str, batch: Batch) -> tuple[int, httpx.Headers, _Answer]:
+    async def _send(self, source: str, batch: PostedBatch) -> tuple[int, httpx.Headers, _Answer]:
         headers = {**self._headers, "idempotency-key": batch.key}
         async with (
             asyncio.timeout(POST_S),

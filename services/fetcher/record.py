@@ -22,7 +22,7 @@ from services.fetcher.source import Call, Source
 from shared.errors import ConfigError, SourceError
 from shared.process.logs import get_logger
 from shared.recording.lines import LineWriter
-from shared.recording.traffic import Answer, End, Head, encode
+from shared.recording.traffic import End, RecordedAnswer, TrafficHead, encode
 
 log = get_logger(__name__)
 
@@ -40,7 +40,7 @@ _PLAIN_HEADERS: Final = frozenset({"accept", "accept-encoding", "user-agent"})
 
 
 @dataclass(frozen=True, slots=True)
-class Bounds:
+class RecordingBounds:
     """When a recording ends by itself."""
 
     seconds: float
@@ -54,7 +54,7 @@ class TrafficRecorder:
         self,
         path: Path,
         sources: Iterable[Source],
-        bounds: Bounds,
+        bounds: RecordingBounds,
         *,
         replayed: bool = False,
         clock: Callable[[], float] = time.monotonic,
@@ -67,7 +67,7 @@ class TrafficRecorder:
         self._secrets = _secrets_of(known)
         self._began_ms, self._began_s = int(time.time() * 1000), clock()
         self._flushed_s = self._began_s
-        head = Head(
+        head = TrafficHead(
             version=version("dexwire"),
             began_ms=self._began_ms,
             sources={source.name: _without_user(source.url) for source in known},
@@ -112,7 +112,7 @@ class TrafficRecorder:
         if self.ended:
             return
         body, raw = self._body(seen.body)
-        answer = Answer(
+        answer = RecordedAnswer(
             at_ms=self._now_ms(),
             took_ms=int((self._clock() - began_s) * 1000),
             source=source.name,

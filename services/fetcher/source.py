@@ -87,7 +87,7 @@ Job: TypeAlias = Discovery | Refresh
 
 
 @dataclass(frozen=True, slots=True)
-class Candles:
+class PoolCandles:
     """Where a source gives candles of one pool, of the time before us.
 
     `call(chain, pool, token, tier)` requests them in USD for that token of the pool; its `read`
@@ -109,7 +109,7 @@ class Source:
     rates: Mapping[str, float]
     jobs: tuple[Job, ...]
     headers: Mapping[str, str] = field(default_factory=dict)
-    candles: Candles | None = None
+    candles: PoolCandles | None = None
     warnings: tuple[str, ...] = ()  # what in its settings may be a mistake, for a log line each
 
     @property

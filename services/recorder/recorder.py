@@ -18,7 +18,7 @@ from services.recorder.batch import Batch
 from services.recorder.counts import RecorderCounts, State
 from services.recorder.listeners import Listeners
 from services.recorder.recording import Recording
-from services.recorder.retention import EVERY_S, Limits, Retention
+from services.recorder.retention import EVERY_S, HistoryLimits, Retention
 from services.recorder.settings import RecorderSettings
 from services.recorder.sources import source_outage
 from services.recorder.storage import Loaded, Storage
@@ -44,7 +44,7 @@ _LAST_WRITE_S: Final = 5.0  # what the last write may take when the service ends
 _WATCHED_MOST: Final = 10_000
 
 
-class Follower(Listener, Protocol):
+class CopyListener(Listener, Protocol):
     """A listener that is given each copy of the state before it follows it."""
 
     def follow(self, replica: Replica) -> None:
@@ -62,7 +62,7 @@ class Recorder:
         settings: RecorderSettings,
         counts: RecorderCounts,
         *,
-        also: Sequence[Follower] = (),
+        also: Sequence[CopyListener] = (),
     ) -> None:
         """`also` hear what this recorder hears, after it, while it leads."""
         self._also = also
@@ -70,7 +70,7 @@ class Recorder:
         self._redis: Any = redis
         self._keys, self._settings = keys, settings
         self._storage = Storage(engine, lease_ms=_lease_ms(settings.history_write_s))
-        limits = Limits(
+        limits = HistoryLimits(
             minutes_ms=settings.history_minutes_keep_days * 86_400_000,
             hours_ms=settings.history_hours_keep_days * 86_400_000,
             max_bytes=settings.history_max_bytes,

@@ -35,7 +35,7 @@ _VACUUM_PAGES: Final = 2_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class HistoryLimits:
     """How long what is kept, and how much."""
 
     minutes_ms: float
@@ -54,7 +54,7 @@ class _Used(NamedTuple):
 class Retention:
     """Removes what is too old or too much; nothing is removed by a clock that jumped ahead."""
 
-    def __init__(self, engine: AsyncEngine, limits: Limits, counts: RecorderCounts) -> None:
+    def __init__(self, engine: AsyncEngine, limits: HistoryLimits, counts: RecorderCounts) -> None:
         self._engine, self._limits, self._counts = engine, limits, counts
         self.dropped = False  # partitions
 

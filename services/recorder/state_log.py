@@ -17,7 +17,7 @@ from typing import Final
 
 from shared.process.logs import get_logger
 from shared.recording.lines import LineWriter
-from shared.recording.state_log import SUFFIX, Head, encode, snapshot_lines
+from shared.recording.state_log import SUFFIX, StateLogHead, encode, snapshot_lines
 from shared.state.messages import Heartbeat
 from shared.state.messages import encode as encode_message
 from shared.state.replica import Change, Replica
@@ -73,7 +73,7 @@ class StateLog:
         """Begin a file with a snapshot of the state as it is now."""
         self.close()
         self._day, self._flushed_s = day, time.monotonic()
-        head = encode(Head(version=version("dexwire"), began_ms=int(time.time() * 1000)))
+        head = encode(StateLogHead(version=version("dexwire"), began_ms=int(time.time() * 1000)))
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             self._remove_old()

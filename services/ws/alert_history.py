@@ -29,7 +29,7 @@ class AlertHistory:
     floor: int
 
 
-class Reader(Protocol):
+class AlertHistoryReader(Protocol):
     """Who needs a history: the gateway."""
 
     hub: Hub
@@ -39,7 +39,7 @@ class Reader(Protocol):
         """Take it; None: the store cannot say."""
 
 
-async def keep_history(redis: Redis, keys: Keys, reader: Reader) -> None:
+async def keep_history(redis: Redis, keys: Keys, reader: AlertHistoryReader) -> None:
     """Read the alerts of the past after each load; cancel it to end.
 
     When the store does not answer, connections are served all the same: clients that ask for what

@@ -26,7 +26,7 @@ SUFFIX: Final = ".jsonl.zst"
 ROWS_AT_ONCE: Final = 200  # of a snapshot, in one line
 
 
-class Head(Struct, frozen=True, kw_only=True, tag_field="t", tag="head"):
+class StateLogHead(Struct, frozen=True, kw_only=True, tag_field="t", tag="head"):
     """The first line of a file."""
 
     dexwire: Literal["state"] = "state"
@@ -35,7 +35,7 @@ class Head(Struct, frozen=True, kw_only=True, tag_field="t", tag="head"):
     began_ms: Millis
 
 
-class Snapshot(Struct, frozen=True, kw_only=True, tag_field="t", tag="snapshot"):
+class LoggedSnapshot(Struct, frozen=True, kw_only=True, tag_field="t", tag="snapshot"):
     """The state at a version; its rows follow."""
 
     e: Word
@@ -51,7 +51,7 @@ class Rows(Struct, frozen=True, kw_only=True, tag_field="t", tag="rows"):
     rows: list[Raw]
 
 
-Line: TypeAlias = Head | Snapshot | Rows | Commit
+Line: TypeAlias = StateLogHead | LoggedSnapshot | Rows | Commit
 _decoder: msgspec.json.Decoder[Line] = msgspec.json.Decoder(Line)
 encode: Final = msgspec.json.Encoder().encode
 
@@ -59,7 +59,7 @@ encode: Final = msgspec.json.Encoder().encode
 def snapshot_lines(replica: Replica) -> Iterator[bytes]:
     """Yield the lines of a snapshot."""
     yield encode(
-        Snapshot(
+        LoggedSnapshot(
             e=replica.epoch, v=replica.version, ts=replica.committed_ms,
             digest=format_digest(replica.digest), tokens=len(replica.rows),
         )
@@ -84,11 +84,11 @@ def rebuild(path: Path) -> Iterator[Rebuilt]:
     still being written, or whose process was killed, ends with what it has.
     """
     lines = _decoded(path)
-    if not isinstance(next(lines, None), Head):
+    if not isinstance(next(lines, None), StateLogHead):
         raise RecordingError(f"{path} is no state log of dexwire")
     made = Rebuilt(Replica(new_orders=NoOrders))
     for line in lines:
-        if isinstance(line, Snapshot):
+        if isinstance(line, LoggedSnapshot):
             made.snapshots += 1
             _load(path, made.replica, line, lines)
         elif isinstance(line, Commit):
@@ -102,7 +102,7 @@ def rebuild(path: Path) -> Iterator[Rebuilt]:
         yield made
 
 
-def _load(path: Path, replica: Replica, snapshot: Snapshot, lines: Iterator[Line]) -> None:
+def _load(path: Path, replica: Replica, snapshot: LoggedSnapshot, lines: Iterator[Line]) -> None:
     """Take over a snapshot and its rows."""
     replica.reset(snapshot.e)
     while len(replica.rows) < snapshot.tokens:
@@ -129,6 +129,6 @@ def _decoded(path: Path) -> Iterator[Line]:
                 raise RecordingError(f"{path} is no state log of dexwire") from None
             reason = str(error)[:120]
             raise RecordingError(f"{path} is damaged in line {number}: {reason}") from None
-        if isinstance(line, Head) and line.format != FORMAT:
+        if isinstance(line, StateLogHead) and line.format != FORMAT:
             raise RecordingError(f"{path} has format {line.format}, of a newer version of dexwire")
         yield line

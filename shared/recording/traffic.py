@@ -24,7 +24,7 @@ Text = Annotated[str, Meta(max_length=65_536)]
 Word = Annotated[str, Meta(max_length=256)]
 
 
-class Head(Struct, frozen=True, kw_only=True, tag_field="t", tag="head"):
+class TrafficHead(Struct, frozen=True, kw_only=True, tag_field="t", tag="head"):
     """The first line: where the traffic is from."""
 
     dexwire: Literal["traffic"] = "traffic"
@@ -35,7 +35,9 @@ class Head(Struct, frozen=True, kw_only=True, tag_field="t", tag="head"):
     replayed: bool = False  # of a replayed market: not of the sources themselves
 
 
-class Answer(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="t", tag="answer"):
+class RecordedAnswer(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="t", tag="answer"
+):
     """One attempt, and what came of it.
 
     `at_ms`: when it ended, by a clock that never goes back; `observed_ms`: when its answer began.
@@ -70,7 +72,7 @@ class End(Struct, frozen=True, kw_only=True, tag_field="t", tag="end"):
     why: Word  # "stopped", "time", "size"
 
 
-Line: TypeAlias = Head | Answer | End
+Line: TypeAlias = TrafficHead | RecordedAnswer | End
 _decoder: msgspec.json.Decoder[Line] = msgspec.json.Decoder(Line)
 encode: Final = msgspec.json.Encoder().encode
 T = TypeVar("T")
@@ -80,7 +82,7 @@ T = TypeVar("T")
 class Summary:
     """What a whole recording holds."""
 
-    head: Head
+    head: TrafficHead
     answers: int
     last_ms: int
     why: str
@@ -91,10 +93,10 @@ class Summary:
         return (self.last_ms - self.head.began_ms) / 1000
 
 
-def read_answers(path: Path) -> Iterator[Answer]:
+def read_answers(path: Path) -> Iterator[RecordedAnswer]:
     """Yield the answers of a recording. Raises RecordingError where it is not whole or not ours."""
     for line in _read(path):
-        if isinstance(line, Answer):
+        if isinstance(line, RecordedAnswer):
             yield line
 
 
@@ -105,7 +107,7 @@ def summarize(path: Path) -> Summary:
     """
     lines = _read(path)
     head = next(lines)
-    assert isinstance(head, Head)  # noqa: S101 - what `_read` yields first
+    assert isinstance(head, TrafficHead)  # noqa: S101 - what `_read` yields first
     for count, line in enumerate(lines):
         if isinstance(line, End):
             if not count:
@@ -122,7 +124,7 @@ def _read(path: Path) -> Iterator[Line]:
     at_ms, count = head.began_ms, 0
     for data in lines:
         line = _decoded(path, data, count)
-        if isinstance(line, Head) or not at_ms <= line.at_ms <= head.began_ms + SPAN_MAX_MS:
+        if isinstance(line, TrafficHead) or not at_ms <= line.at_ms <= head.began_ms + SPAN_MAX_MS:
             raise RecordingError(f"{path} is damaged after {count} answers: times out of order")
         at_ms = line.at_ms
         if isinstance(line, End):
@@ -137,12 +139,12 @@ def _read(path: Path) -> Iterator[Line]:
     raise RecordingError(f"{path} ends early: it was cut off after {count} answers")
 
 
-def _head(path: Path, data: bytes) -> Head:
+def _head(path: Path, data: bytes) -> TrafficHead:
     try:
         head = _decoder.decode(data)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         raise RecordingError(f"{path} is no recording of dexwire") from None
-    if not isinstance(head, Head):
+    if not isinstance(head, TrafficHead):
         raise RecordingError(f"{path} is no recording of dexwire")
     if head.format != FORMAT:
         raise RecordingError(f"{path} has format {head.format}, of a newer version of dexwire")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from dexwire.conformance.check import Check
-from dexwire.server.audit import LogCheck, TokenChecks, TokenState, state_checks
+from dexwire.server.audit import AuditedToken, LogCheck, TokenChecks, state_checks
 from shared.state.messages import Heartbeat, encode
 from shared.state.meta import Meta
 from shared.state.row import Fields
@@ -16,7 +16,7 @@ CAT: Fields = {"id": b'"solana:cat"', "rv": b"3"}
 def complaints(fields: Fields, **about: object) -> list[str]:
     look = {"token_id": "solana:cat", "fields": fields, "scores": {}, "gone_at": None}
     checks = TokenChecks()
-    checks.look(msgspec.convert({**look, "epoch": "e", "version": 5, **about}, TokenState))
+    checks.look(msgspec.convert({**look, "epoch": "e", "version": 5, **about}, AuditedToken))
     return [example for check in checks.all() for example in check.examples]
 
 

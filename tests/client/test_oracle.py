@@ -16,7 +16,7 @@ from dexwire.client.buffer import Buffer
 from dexwire.client.events import Diff, Gap, Snapshot
 from dexwire.client.rule import Rule
 from dexwire.client.table import Table
-from services.ws.core.member import Position
+from services.ws.core.member import ClientPosition
 from services.ws.core.topics import ALL, Topic, parse_topic
 from tests.testkit.commits import Ledger
 from tests.testkit.hub import FakeGateway, FakeSink
@@ -122,7 +122,9 @@ def connect(server: FakeGateway, oracle: ReferenceClient, chance: random.Random)
     sink = FakeSink(chance.choice([300, 1 << 30]))
     member = server.hub.enter(sink)
     cursors = {
-        topic: Position(oracle.epoch, oracle.versions[name]) if name in oracle.versions else None
+        topic: ClientPosition(oracle.epoch, oracle.versions[name])
+        if name in oracle.versions
+        else None
         for name, topic in TOPICS.items()
     }
     server.hub.subscribe(member, cursors)

@@ -16,7 +16,7 @@ from services.fetcher.http import Upstreams
 from services.fetcher.jobs import Leases
 from services.fetcher.ohlcv import read_candles
 from services.fetcher.settings import FetcherSettings
-from services.fetcher.source import Call, Candles, ParsedBody, Source
+from services.fetcher.source import Call, ParsedBody, PoolCandles, Source
 from services.fetcher.sources.geckoterminal import candles_call
 from shared.errors import ConfigError, MalformedBody
 from shared.history.candle import Tier
@@ -46,7 +46,7 @@ class Filled:
     def __init__(self, redis: Redis, keys: Keys, source: Source, upstreams: Upstreams) -> None:
         self.redis, self.keys = redis, keys
         self.backfill = Backfill(
-            redis=redis, keys=keys, source=source, candles=Candles(1, call_of, read_candles),
+            redis=redis, keys=keys, source=source, candles=PoolCandles(1, call_of, read_candles),
             upstreams=upstreams, leases=Leases(redis), due=DueTokens(redis, keys, known_max=10),
             top=1,
         )  # fmt: skip

@@ -11,16 +11,16 @@ import pytest
 
 from services.fetcher.budget import Budget
 from services.fetcher.http import Upstreams, open_client
-from services.fetcher.record import Bounds, TrafficRecorder, free_path
+from services.fetcher.record import RecordingBounds, TrafficRecorder, free_path
 from services.fetcher.source import Call, ParsedBody, Source
 from shared.errors import ConfigError, MalformedBody, SourceError, Unavailable
 from shared.keys import Keys
 from shared.recording.lines import LineWriter
-from shared.recording.traffic import Answer, read_answers, summarize
+from shared.recording.traffic import RecordedAnswer, read_answers, summarize
 from shared.redis.connect import Redis
 from tests.testkit.upstream import Upstream
 
-WIDE = Bounds(seconds=3600, size=1 << 30)
+WIDE = RecordingBounds(seconds=3600, size=1 << 30)
 KEY = "key-0123456789"
 
 
@@ -45,7 +45,7 @@ class Recording:
     async def close(self) -> None:
         await self._client.aclose()
 
-    def written(self) -> list[Answer]:
+    def written(self) -> list[RecordedAnswer]:
         self.recorder.end()
         return list(read_answers(self.recorder.path))
 
@@ -126,8 +126,10 @@ async def test_no_secret_is_written(server: Upstream, recording: Recording) -> N
 
 async def test_a_recording_ends_at_its_time_and_at_its_size(source: Source, tmp_path: Path) -> None:
     now = [0.0]
-    timed = TrafficRecorder(tmp_path / "a", [source], Bounds(60, 1 << 30), clock=lambda: now[0])
-    sized = TrafficRecorder(tmp_path / "b", [source], Bounds(60, 1), clock=lambda: now[0])
+    timed = TrafficRecorder(
+        tmp_path / "a", [source], RecordingBounds(60, 1 << 30), clock=lambda: now[0]
+    )
+    sized = TrafficRecorder(tmp_path / "b", [source], RecordingBounds(60, 1), clock=lambda: now[0])
     for recorder in (timed, sized):
         with recorder.attempt(source, ask()) as seen:
             seen.status, seen.body = 200, b"[]"

@@ -7,7 +7,7 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.recorder.counts import RecorderCounts
-from services.recorder.retention import Limits, Retention
+from services.recorder.retention import HistoryLimits, Retention
 from shared.history import schema, write
 from shared.history.candle import Tier
 from shared.history.reader import Reader
@@ -31,7 +31,7 @@ async def kept(engine: AsyncEngine) -> AsyncEngine:
 async def keep(
     engine: AsyncEngine, days: float, *, max_bytes: int = 1 << 40, max_rows: int = 1 << 40
 ) -> None:
-    limits = Limits(
+    limits = HistoryLimits(
         minutes_ms=days * DAY_S * 1000, hours_ms=1e12, max_bytes=max_bytes, max_rows=max_rows
     )
     await Retention(engine, limits, RecorderCounts()).run(END_MS)

@@ -10,18 +10,25 @@ import pytest
 import zstandard
 
 from shared.recording.lines import LineWriter, RecordingError, read_lines
-from shared.recording.traffic import Answer, End, Head, encode, read_answers, summarize
+from shared.recording.traffic import (
+    End,
+    RecordedAnswer,
+    TrafficHead,
+    encode,
+    read_answers,
+    summarize,
+)
 
 BEGAN = 1_795_262_400_000
 
 
 def head(**changes: object) -> bytes:
-    first = Head(version="0.1.0", began_ms=BEGAN, sources={"jupiter": "https://api.jup.ag"})
+    first = TrafficHead(version="0.1.0", began_ms=BEGAN, sources={"jupiter": "https://api.jup.ag"})
     return encode(msgspec.structs.replace(first, **changes))
 
 
 def answer(at_ms: int = BEGAN + 5, **fields: object) -> bytes:
-    return encode(Answer(at_ms=at_ms, took_ms=1, source="jupiter", path="/x", **fields))  # type: ignore[arg-type]
+    return encode(RecordedAnswer(at_ms=at_ms, took_ms=1, source="jupiter", path="/x", **fields))  # type: ignore[arg-type]
 
 
 def end(answers: int, at_ms: int = BEGAN + 9) -> bytes:

@@ -10,7 +10,7 @@ from typing import Any
 
 from services.ws.core.alerts import event
 from services.ws.core.hub import Hub
-from services.ws.core.member import Member, Position
+from services.ws.core.member import ClientPosition, Member
 from services.ws.core.topics import parse_topic
 from shared.state.messages import Commit
 from shared.state.replica import Replica
@@ -141,7 +141,7 @@ def enter(
     """Connect and subscribe; frames written so far stay in the sink."""
     sink = FakeSink(room)
     member = gateway.hub.enter(sink, address)
-    cursor = None if since is None else Position(*since)
+    cursor = None if since is None else ClientPosition(*since)
     gateway.hub.subscribe(member, {parse_topic(name): cursor for name in names})
     gateway.hub.serve(member)
     return member, sink

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from services.ws.core.frames import PRIVATE_PART
-from services.ws.core.member import Position
+from services.ws.core.member import ClientPosition
 from services.ws.core.register import Full
 from services.ws.core.topics import parse_topic
 from shared.edge.rates import Rates
@@ -225,7 +225,7 @@ def test_who_asks_while_nothing_is_loaded_is_served_when_it_is(ledger: Ledger) -
     member = gateway.hub.enter(sink)
 
     how = gateway.hub.subscribe(
-        member, {parse_topic("all"): Position("e1", 1), parse_topic("chain:base"): None}
+        member, {parse_topic("all"): ClientPosition("e1", 1), parse_topic("chain:base"): None}
     )
     gateway.beat()
     gateway.load()

@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 from starlette.types import Receive, Scope, Send
 
-from services.api.history.budget import Budget
+from services.api.history.budget import Billing
 from services.api.history.database import History
 from services.api.history.query import parse_alerts
 from services.api.history.tokens import Tokens
@@ -22,7 +22,7 @@ _END_MS: Final = 10**15  # of all times that a request can name
 class AlertsEndpoint:
     """The endpoint."""
 
-    def __init__(self, history: History, tokens: Tokens, budget: Budget) -> None:
+    def __init__(self, history: History, tokens: Tokens, budget: Billing) -> None:
         self._history = history
         self._tokens = tokens
         self._budget = budget

@@ -7,7 +7,7 @@ from typing import Protocol
 from starlette.types import Scope
 
 
-class Budget(Protocol):
+class Billing(Protocol):
     """Takes what a request costs from its address; `Visitors` does."""
 
     def bill(self, scope: Scope, cost_s: float) -> None:

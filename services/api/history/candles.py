@@ -9,7 +9,7 @@ from msgspec import Struct
 from starlette.types import Receive, Scope, Send
 
 from services.api.formats import CONTENT_TYPES, VARY, Format, csv, ndjson, wanted_format
-from services.api.history.budget import Budget
+from services.api.history.budget import Billing
 from services.api.history.database import History
 from services.api.history.query import CandlesQuery, parse_candles
 from services.api.history.tokens import Tokens
@@ -48,7 +48,7 @@ class CandlesAnswer(Struct, frozen=True, kw_only=True):
 class CandlesEndpoint:
     """The endpoint."""
 
-    def __init__(self, history: History, tokens: Tokens, budget: Budget) -> None:
+    def __init__(self, history: History, tokens: Tokens, budget: Billing) -> None:
         self._history = history
         self._tokens = tokens
         self._budget = budget

@@ -11,7 +11,7 @@ from msgspec import Struct, structs
 from starlette.types import Receive, Scope, Send
 
 from services.api.hints import did_you_mean
-from services.api.history.budget import Budget
+from services.api.history.budget import Billing
 from services.api.history.database import History
 from services.api.history.query import PastQuery, parse_past
 from services.api.live import Live
@@ -73,7 +73,7 @@ _named: Final = msgspec.json.Decoder(_Named)
 class PastDiscover:
     """The endpoint."""
 
-    def __init__(self, history: History, live: Live, budget: Budget) -> None:
+    def __init__(self, history: History, live: Live, budget: Billing) -> None:
         self._history = history
         self._live = live
         self._budget = budget

@@ -46,9 +46,9 @@ from services.fetcher.settings import (
 )
 from services.fetcher.source import (
     Call,
-    Candles,
     Discovery,
     ParsedBody,
+    PoolCandles,
     Refresh,
     Source,
     SourceSpec,
@@ -394,7 +394,7 @@ def build(settings: GeckoTerminalSettings) -> Source:
         url=settings.url,
         rates={"default": settings.calls_per_minute},
         headers={"accept": "application/json;version=20230302"},
-        candles=Candles(settings.candles_interval_s, candles_call, read_candles),
+        candles=PoolCandles(settings.candles_interval_s, candles_call, read_candles),
         warnings=doubtful_chains("GECKOTERMINAL_NETWORKS", settings.networks),
         jobs=(
             Discovery("trending", settings.trending_interval_s, lists("trending_pools")),

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from services.replay.market.model import Dex, Launchpad, MarketToken
+from services.replay.market.model import Dex, MarketToken, ReplayedLaunchpad
 from services.replay.market.noise import key_of
 from shared.chains import source_chain
 from shared.spellings import canonical_address
@@ -139,14 +139,16 @@ def gecko_of_dex(chain: str, name: str, labels: tuple[str, ...]) -> str:
     return known[0].gecko if known else name
 
 
-def _pad(chain: str, name: str, curve: str, exchange: str, suffix: str) -> Launchpad:
+def _pad(chain: str, name: str, curve: str, exchange: str, suffix: str) -> ReplayedLaunchpad:
     """Return a launchpad by GeckoTerminal's names of its curve and of where tokens go from it."""
-    return Launchpad(name, dex_of_gecko(chain, curve), dex_of_gecko(chain, exchange), suffix)
+    return ReplayedLaunchpad(
+        name, dex_of_gecko(chain, curve), dex_of_gecko(chain, exchange), suffix
+    )
 
 
 # Where tokens start on a curve. Zora's and Clanker's of Base are traded on an exchange from their
 # first minute, as are those of all other chains: they have no stage.
-LAUNCHPADS: Final[dict[str, tuple[Launchpad, ...]]] = {
+LAUNCHPADS: Final[dict[str, tuple[ReplayedLaunchpad, ...]]] = {
     "solana": (
         _pad("solana", "pump.fun", "pump-fun", "pumpswap", "pump"),
         _pad("solana", "letsbonk.fun", "raydium-launchlab", "raydium", "bonk"),

@@ -11,10 +11,10 @@ from services.replay.market.model import (
     HOUR_MS,
     MINUTE_MS,
     Dex,
-    Launch,
-    Launchpad,
+    LaunchPlan,
     MarketToken,
     Pool,
+    ReplayedLaunchpad,
 )
 from services.replay.market.moves import magnitude
 from services.replay.market.noise import key_of, mix, uniform
@@ -77,7 +77,7 @@ def address_of(chain: str, key: int, size: int = 20) -> tuple[str, str]:
     return mixed_case(address), address
 
 
-def address_from(launchpad: Launchpad, chain: str, key: int) -> tuple[str, str]:
+def address_from(launchpad: ReplayedLaunchpad, chain: str, key: int) -> tuple[str, str]:
     """Return an address that ends as those of a launchpad do, in both spellings."""
     address, canonical = address_of(chain, key)
     if not launchpad.suffix:
@@ -105,19 +105,19 @@ def name_of(key: int) -> tuple[str, str, str]:
     return joined, (first[:2] + second[:3]).upper(), f"{first}-{second}".lower()
 
 
-def launchpad_of(chain: str, key: int) -> Launchpad:
+def launchpad_of(chain: str, key: int) -> ReplayedLaunchpad:
     """Return where a token started: mostly at the first of its chain."""
     pads = LAUNCHPADS[chain]
     return pads[0] if uniform(key, 15) < 0.55 else pads[mix(key, 16) % len(pads)]
 
 
-def _old_launch(key: int, chain: str) -> Launch | None:
+def _old_launch(key: int, chain: str) -> LaunchPlan | None:
     if chain != "solana" or uniform(key, 17) >= _LAUNCHED:
         return None
     graduates_ms = _opened_ms(key)
     completes_ms = graduates_ms - MINUTE_MS // 2
     climb_ms = int(magnitude(mix(key, 18), HOUR_MS / 4, 2 * DAY_MS))
-    return Launch(
+    return LaunchPlan(
         launchpad=launchpad_of(chain, key),
         born_ms=completes_ms - climb_ms,
         climb_ms=climb_ms,
@@ -226,7 +226,7 @@ def generate_pools(token: MarketToken, quotes: tuple[MarketToken, ...]) -> tuple
 
 
 def curve_pool(
-    token: MarketToken, launch: Launch, quote: MarketToken, depth: float, volume: float
+    token: MarketToken, launch: LaunchPlan, quote: MarketToken, depth: float, volume: float
 ) -> Pool:
     """Return the curve of a token from a launchpad; `depth` is what it holds at its end."""
     key = key_of(token.key, "curve")

@@ -30,7 +30,7 @@ class Dex(NamedTuple):
     curve: bool = False
 
 
-class Launchpad(NamedTuple):
+class ReplayedLaunchpad(NamedTuple):
     """Where tokens start on a bonding curve; `name` is Jupiter's, `exchange` where they go."""
 
     name: str
@@ -39,10 +39,10 @@ class Launchpad(NamedTuple):
     suffix: str  # of the addresses that it gives out
 
 
-class Launch(Struct, frozen=True, kw_only=True):
+class LaunchPlan(Struct, frozen=True, kw_only=True):
     """The way of a token along its curve; 0: it does not get there."""
 
-    launchpad: Launchpad
+    launchpad: ReplayedLaunchpad
     born_ms: int
     climb_ms: int  # how long the whole curve takes
     reach: float = 1.0  # share of the curve at which it stalls
@@ -72,7 +72,7 @@ class MarketToken(Struct, frozen=True, kw_only=True, eq=False):
     dies_ms: int = 0  # 0: never; from then on nobody trades it
     drained_ms: int = 0  # 0: never; from then on next to nothing is left in its pools
     washed: bool = False  # a few addresses trade with themselves
-    launch: Launch | None = None
+    launch: LaunchPlan | None = None
     recorded: bool = False
     quote: bool = False  # others are priced in it
     icon: str | None = None

@@ -12,7 +12,7 @@ from services.replay.market.model import (
     MINUTE_MS,
     WINDOW_MS,
     Flow,
-    Launch,
+    LaunchPlan,
     MarketToken,
     Pool,
 )
@@ -59,7 +59,7 @@ def lull(token: MarketToken, hour: int) -> bool:
     return not (token.quote or token.born_ms) and _lull(token.key, hour)
 
 
-def progress(launch: Launch, at_ms: int) -> float:
+def progress(launch: LaunchPlan, at_ms: int) -> float:
     """Return which share of its curve is sold, 0 to 1; 1 not before it is complete.
 
     It rises with short setbacks. One that stalls gets near its reach and stays there.

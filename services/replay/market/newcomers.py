@@ -21,7 +21,7 @@ from services.replay.market.generated import (
     name_of,
     trade_size,
 )
-from services.replay.market.model import MINUTE_MS, Launch, MarketToken, Pool
+from services.replay.market.model import MINUTE_MS, LaunchPlan, MarketToken, Pool
 from services.replay.market.moves import magnitude
 from services.replay.market.noise import key_of, mix, uniform
 
@@ -79,13 +79,13 @@ def _chain_of(key: int, birth: int) -> str:
     return "bsc" if birth % 4 and uniform(key, 33) < 0.25 else "solana"
 
 
-def _launch(key: int, birth: int, born_ms: int, step_ms: int) -> Launch | None:
+def _launch(key: int, birth: int, born_ms: int, step_ms: int) -> LaunchPlan | None:
     role = birth % 4
     if role == 3:
         return None
     launchpad = launchpad_of(_chain_of(key, birth), key)
     if role == 1:
-        return Launch(
+        return LaunchPlan(
             launchpad=launchpad,
             born_ms=born_ms,
             climb_ms=12 * MINUTE_MS,
@@ -95,7 +95,7 @@ def _launch(key: int, birth: int, born_ms: int, step_ms: int) -> Launch | None:
     births = (8 if role == 0 else 20) + 0.3 * uniform(key, 35)
     climb_ms = min(int(births * step_ms), _LONGEST_CLIMB_MS)
     completes_ms = born_ms + climb_ms
-    return Launch(
+    return LaunchPlan(
         launchpad=launchpad,
         born_ms=born_ms,
         climb_ms=climb_ms,
@@ -104,7 +104,7 @@ def _launch(key: int, birth: int, born_ms: int, step_ms: int) -> Launch | None:
     )
 
 
-def _drained_ms(key: int, launch: Launch | None, born_ms: int) -> int:
+def _drained_ms(key: int, launch: LaunchPlan | None, born_ms: int) -> int:
     if uniform(key, 36) >= 0.2 or (launch and not launch.graduates_ms):
         return 0
     opened_ms = launch.graduates_ms if launch else born_ms

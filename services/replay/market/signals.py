@@ -99,14 +99,14 @@ def holders(token: MarketToken, at_ms: int) -> int:
     return 1 + int(distinct(token, int((4 + 8 * uniform(key, 0x69)) * minutes)) * 0.8)
 
 
-class Shares(Struct, frozen=True):
+class HolderShares(Struct, frozen=True):
     """Percent of all there is, 0 to 100."""
 
     top: float  # of the largest holders
     dev: float
 
 
-def shares(token: MarketToken, at_ms: int) -> Shares:
+def shares(token: MarketToken, at_ms: int) -> HolderShares:
     """Return who holds how much: at birth nearly all is with a few, and most of them sell."""
     place, other = uniform(token.key ^ 0x6C), uniform(token.key ^ 0x6D)
     if suspicious(token):
@@ -117,7 +117,7 @@ def shares(token: MarketToken, at_ms: int) -> Shares:
         age = max(0, at_ms - token.born_ms) / (6 * MINUTE_MS)
         early = 1 / (1 + age)
         top, dev = top + (96 - top) * early * 0.6, dev + 9 * other * early
-    return Shares(top, min(dev, top))
+    return HolderShares(top, min(dev, top))
 
 
 def dev_mints(token: MarketToken) -> int:

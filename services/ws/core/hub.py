@@ -22,7 +22,7 @@ from dexwire.stream.messages import Beat, Err, Health, Start
 from services.ws.core.alerts import AlertLog, Event
 from services.ws.core.counts import GatewayCounts
 from services.ws.core.frames import Parts, message
-from services.ws.core.member import Member, MessageSink, Position
+from services.ws.core.member import ClientPosition, Member, MessageSink
 from services.ws.core.news import News
 from services.ws.core.register import Full, Register
 from services.ws.core.rooms import Room, TopicCommit
@@ -121,7 +121,7 @@ class Hub:
             member.pending = None
 
     def subscribe(
-        self, member: Member, wanted: Mapping[Topic, Position | None]
+        self, member: Member, wanted: Mapping[Topic, ClientPosition | None]
     ) -> dict[str, Start]:
         """Note topics to add; return how each will start. `serve` then writes them.
 
@@ -217,7 +217,9 @@ class Hub:
             if number % SWEEP == 0:
                 yield
 
-    def _check_snapshots(self, member: Member, wanted: Mapping[Topic, Position | None]) -> None:
+    def _check_snapshots(
+        self, member: Member, wanted: Mapping[Topic, ClientPosition | None]
+    ) -> None:
         """Count the large snapshots that topics begin with. Raises Full for an address with many.
 
         One of everything has megabytes, and a client may ask for it as often as it likes.
@@ -233,7 +235,7 @@ class Hub:
                     raise Full(f"too many snapshots for one address; again in {after_s} s")
 
     # -- how a connection moves on ----------------------------------------------------------------
-    def _how(self, topic: Topic, cursor: Position | None) -> Start:
+    def _how(self, topic: Topic, cursor: ClientPosition | None) -> Start:
         replica = self.replica
         if cursor is None or cursor.epoch != replica.epoch:
             return "snap"

@@ -26,7 +26,7 @@ class MessageSink(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Position:
+class ClientPosition:
     """The state that a client says it holds of a topic."""
 
     epoch: str
@@ -57,7 +57,9 @@ class Member:
         self.epoch = ""  # the epoch that the client believes in
         self.sent_v = 0  # all its topics have been written through this version
         self.generation = 0  # of the load that it was written from
-        self.waiting: dict[str, tuple[Topic, Position | None]] = {}  # requested, not yet written
+        self.waiting: dict[
+            str, tuple[Topic, ClientPosition | None]
+        ] = {}  # requested, not yet written
         self.answers: list[bytes] = []  # to be written just before those
         self.pause_ms = 0.0  # least time between two groups; the client chose it
         self.reported_ms = 0  # when it was last sent a commit

@@ -33,7 +33,7 @@ from dexwire.stream.topics import WATCHLIST
 from services.ws.core.frames import message
 from services.ws.core.hub import Hub
 from services.ws.core.limits import Rate
-from services.ws.core.member import Member, MessageSink, Position
+from services.ws.core.member import ClientPosition, Member, MessageSink
 from services.ws.core.register import Full
 from services.ws.core.requests import BadMessage, fields_of, ident_of, request_of
 from services.ws.core.topics import (
@@ -134,7 +134,7 @@ class Session:
         match request:
             case Sub(topics=topics, since=page):
                 # A page has no watchlist, so its state is none of one.
-                since = None if page is None else Position(page.e, page.v)
+                since = None if page is None else ClientPosition(page.e, page.v)
                 self._start(ident, {k: None if k == WATCHLIST else since for k in topics})
             case Unsub():
                 names = [parse_topic(name).name for name in request.topics]
@@ -155,8 +155,8 @@ class Session:
                 self._sink.write(message(Ok(id=ident, ts=ts, now=self._hub.world.now_ms())))
 
     def _resume(self, ident: Echo, request: Resume) -> None:
-        wanted: dict[str, Position | None] = {
-            topic: Position(request.e, version) for topic, version in request.topics.items()
+        wanted: dict[str, ClientPosition | None] = {
+            topic: ClientPosition(request.e, version) for topic, version in request.topics.items()
         }
         watched = None
         if request.watch is not None:
@@ -169,14 +169,14 @@ class Session:
     def _start(
         self,
         ident: Echo,
-        wanted: Mapping[str, Position | None],
+        wanted: Mapping[str, ClientPosition | None],
         watched: dict[str, None] | None = None,
     ) -> None:
         """Subscribe to all or, when one of them cannot be, to none.
 
         `watched` is the new watchlist, if it is to be another one.
         """
-        topics: dict[Topic, Position | None] = {}
+        topics: dict[Topic, ClientPosition | None] = {}
         tokens = watch_topic(
             tuple(self._watched if watched is None else watched), str(next(_owners))
         )
