@@ -312,6 +312,8 @@ async def test_a_token_has_figures_of_its_own_history_with_their_coverage(
 ) -> None:
     listed, now = row(1)["id"], T0 + 40 * 86_400
     seven, thirty = now - 7 * 86_400, now // 86_400 * 86_400 - 30 * 86_400
+    chain, address = listed.split(":")
+    before = (await served.client.get(f"/tokens/{chain}/{address}")).json()
     await record(
         history,
         {
@@ -321,10 +323,10 @@ async def test_a_token_has_figures_of_its_own_history_with_their_coverage(
         tokens=[token_row(1, "x", id=listed, cap_high=5e6, cap_high_ms=MS0 + 5)],
         at_ms=now * 1000,
     )
-    chain, address = listed.split(":")
 
     answer = (await served.client.get(f"/tokens/{chain}/{address}")).json()
 
+    assert "history" not in before  # nor is "nothing" kept
     own = answer["history"]
     assert (own["price_change_7d"]["value"], own["price_change_30d"]["value"]) == (100.0, -50.0)
     assert own["price_change_7d"]["coverage"]["tier"] == "1d"

@@ -47,7 +47,7 @@ def terminal(tmp_path: Path) -> Iterator[Open]:
 # -- real runs -------------------------------------------------------------------------------------
 async def test_a_person_sees_steps_addresses_and_the_end(terminal: Open) -> None:
     demo = terminal("up", "--demo", *FREE, "--replay-port", "0")
-    await eventually(lambda: "Ctrl-C\n" in demo.read(), timeout_s=60)
+    await eventually(lambda: "Ctrl-C\n\n" in demo.read(), timeout_s=60)
     demo.type("\x03")
 
     assert demo.wait() == 0
@@ -78,7 +78,7 @@ async def test_a_person_sees_steps_addresses_and_the_end(terminal: Open) -> None
 
 async def test_without_internet_it_says_so_and_where_to_look(terminal: Open) -> None:
     live = terminal("up", "-v", *FREE, env=OFFLINE)
-    await eventually(lambda: "Ctrl-C\n" in live.read(), timeout_s=60)
+    await eventually(lambda: "Ctrl-C\n\n" in live.read(), timeout_s=60)
     live.type("\x03")
 
     assert live.wait() == 0

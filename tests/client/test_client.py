@@ -7,6 +7,7 @@ import gc
 import threading
 import time
 from collections.abc import AsyncIterator
+from typing import Any
 
 import httpx
 import pytest
@@ -79,8 +80,13 @@ async def test_the_recorder_of_a_demo_writes_what_the_client_reads(c: Client) ->
     listed = await c.discover_at(now_ms, sort="liquidity", limit=3)
     token = listed.tokens[0]
     minutes = await c.candles(token["id"], interval="1m", limit=5)
-    shown = await c.token(token["chain"], token["token_address"])
+    shown: dict[str, Any] = {}
 
+    async def has_figures() -> bool:  # a token is shown without them where they take too long
+        shown.update(await c.token(token["chain"], token["token_address"]))
+        return "history" in shown
+
+    await eventually(has_figures, timeout_s=60, every_s=0.5)
     assert (listed.basis, len(listed.tokens)) == ("sampled", 3)
     assert token["sampled_ms"] <= now_ms
     assert minutes.candles[-1].n >= 1

@@ -60,7 +60,7 @@ _row: Final = msgspec.json.Decoder(_Row).decode
 
 
 class OwnFigures:
-    """Reads them, at most once a minute for a token."""
+    """Reads them, at most once a minute for a token of which something is recorded."""
 
     def __init__(self, history: History) -> None:
         self._history = history
@@ -76,6 +76,8 @@ class OwnFigures:
                 async with self._history.reading(_WAIT_S) as readers:
                     known = await _read(readers, token)
             except Problem:
+                return None
+            if known is None:
                 return None
             self._keep(token, known)
         shown = _row(row)
@@ -107,10 +109,11 @@ class OwnFigures:
             self._known.popitem(last=False)
 
 
-async def _read(readers: Readers, token: str) -> _Known:
+async def _read(readers: Readers, token: str) -> _Known | None:
+    """Return what is recorded of a token; None: nothing yet."""
     record = await readers.reader.token(token)
     if record is None:
-        return _Known(time.monotonic(), {}, None)
+        return None
     now_ms = (await readers.reader.position()).at_ms
     before: dict[str, tuple[float, Coverage]] = {}
     for name, days in _DAYS.items():
