@@ -9,7 +9,7 @@ import pytest
 
 from services.replay.market import moves
 from services.replay.market.market import Market
-from services.replay.market.paths import bars, prices
+from services.replay.market.paths import bars, prices, volumes
 from services.replay.past import past_of
 from services.replay.routes import load_payloads
 from tests.testkit.replay import NOON, replay
@@ -31,6 +31,18 @@ def test_a_path_is_what_the_market_says_at_each_moment(market: Market) -> None:
         whole = prices(token, moments)
         single = [moves.price(token, int(at)) for at in moments]
         np.testing.assert_allclose(whole, single, rtol=1e-12)
+
+
+def test_volumes_are_what_the_market_says_of_each_interval(market: Market) -> None:
+    minute = 60_000
+    starts = np.arange(NOON - 86_400_000, NOON, minute)
+    tokens = (*market.listed["all"][::40], *market.at(NOON).newcomers[::3])
+    pools = [pool for token in tokens for pool in market.pools_of(token)]
+
+    for pool in pools:
+        single = [moves.volume_between(pool, int(at), minute) for at in starts]
+        np.testing.assert_allclose(volumes(pool, starts, minute), single, rtol=1e-9, atol=1e-9)
+    assert sum(pool.created_ms > NOON - 86_400_000 for pool in pools) > 3
 
 
 def test_bars_follow_each_other_and_hold_their_prices(market: Market) -> None:

@@ -146,30 +146,37 @@ def _unevenness(pool: Pool) -> float:
     return 0.6 if pool.token.born_ms else 1.0
 
 
-def _hour_volume(pool: Pool, hour: int) -> float:
+def hour_volume(pool: Pool, hour: int) -> float:
+    """Return what was traded in an hour (hours since 1970), in USD."""
     if any(lull(side, hour) for side in pool.sides):
         return 0.0
     return pool.volume / 24 * exp(0.5 * _unevenness(pool) * normal(pool.key ^ 0x31, hour))
 
 
-def _hour_share(pool: Pool, hour: int, part: float) -> float:
+def hour_share(pool: Pool, hour: int, part: float) -> float:
     """Return which share of an hour's volume was traded in its first `part` (0 to 1), rising."""
-    slow, fast = uniform(pool.key ^ 0x32, hour), uniform(pool.key ^ 0x33, hour)
-    # The slope, 1 + a cos + b cos, never falls below 0 as a + b <= 0.9.
-    share, uneven = part, _unevenness(pool)
-    for size, turns, phase in ((0.5 * fast, 1, slow), (0.4 * slow, 12, fast)):
-        angle = 2 * pi * phase
-        share += (
-            uneven * size * (sin(2 * pi * turns * part + angle) - sin(angle)) / (2 * pi * turns)
-        )
+    share = part
+    for weight, turns, angle in waves(pool, hour):
+        share += weight * (sin(2 * pi * turns * part + angle) - sin(angle))
     return share
+
+
+def waves(pool: Pool, hour: int) -> tuple[tuple[float, int, float], tuple[float, int, float]]:
+    """Return the waves, (weight, turns, angle), by which an hour is traded unevenly."""
+    slow, fast = uniform(pool.key ^ 0x32, hour), uniform(pool.key ^ 0x33, hour)
+    uneven = _unevenness(pool)
+    # The slope, 1 + a cos + b cos, never falls below 0 as a + b <= 0.9.
+    return (
+        (uneven * 0.5 * fast / (2 * pi), 1, 2 * pi * slow),
+        (uneven * 0.4 * slow / (2 * pi * 12), 12, 2 * pi * fast),
+    )
 
 
 def _volumes(pool: Pool, start_ms: int, at_ms: int) -> dict[str, float]:
     """Return the volume of each window up to `at_ms`; nothing was traded before `start_ms`."""
     this_hour = at_ms // HOUR_MS
-    hours = {back: _hour_volume(pool, this_hour - back) for back in range(25)}
-    head = hours[0] * _hour_share(pool, this_hour, (at_ms % HOUR_MS) / HOUR_MS)
+    hours = {back: hour_volume(pool, this_hour - back) for back in range(25)}
+    head = hours[0] * hour_share(pool, this_hour, (at_ms % HOUR_MS) / HOUR_MS)
     volumes = {}
     for name, length in WINDOW_MS.items():
         from_ms = max(at_ms - length, start_ms)
@@ -178,23 +185,29 @@ def _volumes(pool: Pool, start_ms: int, at_ms: int) -> dict[str, float]:
             continue
         from_hour = from_ms // HOUR_MS
         back = this_hour - from_hour
-        before = hours[back] * _hour_share(pool, from_hour, (from_ms % HOUR_MS) / HOUR_MS)
+        before = hours[back] * hour_share(pool, from_hour, (from_ms % HOUR_MS) / HOUR_MS)
         whole = sum(hours[b] for b in range(1, back + 1))
         volumes[name] = max(0.0, head + whole - before)
     return volumes
 
 
+def end_ms(pool: Pool) -> int:
+    """Return from when on nobody trades the pool; 0: it goes on."""
+    ends = (pool.ends_ms, *(side.dies_ms for side in pool.sides))
+    return min((end for end in ends if end), default=0)
+
+
 def volume_between(pool: Pool, start_ms: int, length_ms: int) -> float:
     """Return the USD traded in a part of one hour, or in whole hours, while the pool was open."""
-    ends = [end for end in (pool.ends_ms, *(side.dies_ms for side in pool.sides)) if end]
-    if start_ms < pool.created_ms or (ends and start_ms >= min(ends)):
+    closed_ms = end_ms(pool)
+    if start_ms < pool.created_ms or (closed_ms and start_ms >= closed_ms):
         return 0.0
     hour, part_ms = divmod(start_ms, HOUR_MS)
     if length_ms >= HOUR_MS:
-        return sum(_hour_volume(pool, hour + later) for later in range(length_ms // HOUR_MS))
+        return sum(hour_volume(pool, hour + later) for later in range(length_ms // HOUR_MS))
     upto = (part_ms + length_ms) / HOUR_MS
-    share = _hour_share(pool, hour, upto) - _hour_share(pool, hour, part_ms / HOUR_MS)
-    return max(0.0, _hour_volume(pool, hour) * share)
+    share = hour_share(pool, hour, upto) - hour_share(pool, hour, part_ms / HOUR_MS)
+    return max(0.0, hour_volume(pool, hour) * share)
 
 
 def flows(pool: Pool, start_ms: int, at_ms: int) -> dict[str, Flow]:
@@ -203,8 +216,7 @@ def flows(pool: Pool, start_ms: int, at_ms: int) -> dict[str, Flow]:
     The share of buys is one for all windows, and rounding keeps order, so neither buys nor sells
     can shrink as the window grows. A volume too small for one trade is none.
     """
-    ends = (pool.ends_ms, *(side.dies_ms for side in pool.sides))
-    ends_ms = min((end for end in ends if end), default=at_ms)
+    ends_ms = end_ms(pool) or at_ms
     volumes = _volumes(pool, start_ms, min(at_ms, ends_ms))
     if ends_ms < at_ms:  # what was traded before the end leaves one window after the other
         late_ms = at_ms - ends_ms

@@ -5,6 +5,7 @@ A day of minutes of one token is 5,761 prices: 60 ms one by one, 1 ms as arrays.
 
 from __future__ import annotations
 
+from math import pi, sin
 from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
@@ -115,11 +116,38 @@ def bars(
     inside = path[:-1].reshape(len(starts), looks)
     closes = path[looks::looks]
     highs, lows = np.maximum(inside.max(1), closes), np.minimum(inside.min(1), closes)
-    return [
-        Bar(int(t), float(o), float(h), float(low), float(c), _volume(pools, int(t), step_s))
-        for t, o, h, low, c in zip(starts, inside[:, 0], highs, lows, closes, strict=True)
-    ]
+    traded = np.zeros(len(starts))
+    for pool in pools:
+        traded += volumes(pool, starts * 1000, step_s * 1000)
+    columns = (starts, inside[:, 0], highs, lows, closes, traded)
+    return [Bar(*row) for row in zip(*(column.tolist() for column in columns), strict=True)]
 
 
-def _volume(pools: tuple[Pool, ...], start_s: int, step_s: int) -> float:
-    return sum(moves.volume_between(pool, start_s * 1000, step_s * 1000) for pool in pools)
+def volumes(pool: Pool, starts_ms: Times, step_ms: int) -> Floats:
+    """Return `moves.volume_between` of many intervals of one length, in order."""
+    found = np.zeros(len(starts_ms))
+    if step_ms >= HOUR_MS:  # there are few of them
+        found[:] = [moves.volume_between(pool, int(start), step_ms) for start in starts_ms]
+        return found
+    hours, begins = np.unique(starts_ms // HOUR_MS, return_index=True)
+    for hour, within in zip(
+        hours.tolist(), np.split(np.arange(len(found)), begins[1:]), strict=True
+    ):
+        volume = moves.hour_volume(pool, hour)
+        if volume:
+            parts = (starts_ms[within] - hour * HOUR_MS) / HOUR_MS
+            shares = _shares(pool, hour, parts + step_ms / HOUR_MS) - _shares(pool, hour, parts)
+            found[within] = np.maximum(0.0, volume * shares)
+    end_ms = moves.end_ms(pool)
+    found[starts_ms < pool.created_ms] = 0.0
+    if end_ms:
+        found[starts_ms >= end_ms] = 0.0
+    return found
+
+
+def _shares(pool: Pool, hour: int, parts: Floats) -> Floats:
+    """Return `moves.hour_share` of many parts of one hour."""
+    shares: Floats = parts.copy()
+    for weight, turns, angle in moves.waves(pool, hour):
+        shares += weight * (np.sin(2 * pi * turns * parts + angle) - sin(angle))
+    return shares
