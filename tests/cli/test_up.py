@@ -312,6 +312,8 @@ def test_a_demo_says_so_to_everybody_and_points_the_fetcher_at_the_replay() -> N
     assert env["replay"]["REPLAY_TOKENS"] == "20000"
     assert env["fetcher"]["FETCH_REPLAY_URL"] == "http://127.0.0.1:3"
     assert env["fetcher"]["FETCH_RATE_FACTOR"] == "33.0"
+    chosen = environments(UpSettings(demo=True, fetch_rate_factor=2), replay=3)
+    assert "FETCH_RATE_FACTOR" not in chosen["fetcher"]  # it reads the user's own
 
 
 def test_the_api_is_given_where_the_images_are() -> None:

@@ -124,10 +124,9 @@ def _demo_market(
     settings: UpSettings, port: int, *, recorded: bool
 ) -> tuple[dict[str, str], dict[str, str]]:
     """Return what the fetcher and the replayed market need of each other."""
-    fetcher = {
-        "FETCH_REPLAY_URL": f"http://127.0.0.1:{port}",
-        "FETCH_RATE_FACTOR": str(demo_rate_factor(settings.replay_tokens or 0)),
-    }
+    fetcher = {"FETCH_REPLAY_URL": f"http://127.0.0.1:{port}"}
+    if settings.fetch_rate_factor is None:
+        fetcher["FETCH_RATE_FACTOR"] = str(demo_rate_factor(settings.replay_tokens or 0))
     replay = {"REPLAY_HOST": "127.0.0.1", "REPLAY_PORT": str(port)}
     if settings.replay_tokens is not None:
         replay["REPLAY_TOKENS"] = str(settings.replay_tokens)
