@@ -6,6 +6,7 @@ import re
 import shlex
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,18 @@ def reader(demo: Running, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pat
     return folder, env
 
 
+@cache  # most name the same few commands
+def output_of(
+    folder: Path, words: tuple[str, ...], env: tuple[tuple[str, str], ...]
+) -> subprocess.CompletedProcess[str]:
+    """Run a command in the reader's folder."""
+    return subprocess.run(
+        [folder / "bin" / words[0], *words[1:]],
+        env={**dict(env), "COLUMNS": "200"}, cwd=folder, capture_output=True, encoding="utf-8",
+        timeout=60, check=False,
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize("block", SHELL, ids=str)
 def test_the_commands_of_a_block_work(block: Block, reader: tuple[Path, dict[str, str]]) -> None:
     require("curl")
@@ -82,11 +95,7 @@ def test_a_command_inside_a_sentence_exists(
     elif name in {"kubectl", "docker", "docker-compose"} and "x" in words:
         return  # names of the reader's own
 
-    done = subprocess.run(
-        [folder / "bin" / shown[0], *shown[1:]],
-        env={**env, "COLUMNS": "200"}, cwd=folder, capture_output=True, encoding="utf-8",
-        timeout=60, check=False,
-    )  # fmt: skip
+    done = output_of(folder, tuple(shown), tuple(env.items()))
 
     assert done.returncode == 0, done.stderr
     if "--help" in shown:
