@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple, Self
 
@@ -28,6 +29,7 @@ from tests.testkit.process import ROOT, kept_environ
 EQUIVALENT: Final = Path(__file__).parent / "equivalent.toml"
 _TIMEOUT_S: Final = 300.0
 _TRIES: Final = 3  # of a failure that is not there when its test runs alone
+_CONSTANT: Final = re.compile(r"([A-Z_]+)(?:: Final)? = ")
 _FAILED: Final = re.compile(r"^(?:FAILED|ERROR) (\S+)", re.MULTILINE)
 
 
@@ -93,10 +95,14 @@ def main() -> int:
     given.add_argument("parts", nargs="*", choices=[*PARTS, []])  # []: none was named
     given.add_argument("--sample", type=int, default=20, help="mutants of each part; 0: all")
     given.add_argument("--seed", type=int, default=1)
+    given.add_argument(
+        "--covering", action="store_true",
+        help="only the tests that run the line: quicker, and a score that may be too low",
+    )  # fmt: skip
     chosen = given.parse_args()
     known = equivalents()
     for name in chosen.parts or PARTS:
-        with Trial(PARTS[name]) as trial:
+        with Trial(PARTS[name], covering_only=chosen.covering) as trial:
             if not trial.passes():
                 print(f"{name}: its tests fail on the last commit as it is", flush=True)
                 return 1
@@ -119,12 +125,14 @@ def main() -> int:
 class Trial:
     """A copy of the last commit in which one mutant after the other is shown to the tests."""
 
-    def __init__(self, part: Part) -> None:
+    def __init__(self, part: Part, *, covering_only: bool = False) -> None:
         self._part = part
-        self._tree = Path(tempfile.mkdtemp(prefix="dexwire-mutants-"))
-        self._covering = Covering({})
+        self._covering_only = covering_only
+        self._tree = Path()
+        self.covering = Covering({})
 
     def __enter__(self) -> Self:
+        self._tree = Path(tempfile.mkdtemp(prefix="dexwire-mutants-"))
         files = subprocess.run(
             ["git", "-C", str(ROOT), "archive", "HEAD"], check=True, capture_output=True
         ).stdout
@@ -139,7 +147,7 @@ class Trial:
         data_file = self._tree / ".coverage"
         failed = self._failing(self._part.tests, "--cov", "--cov-context=test", "--cov-report=")
         if failed is None:
-            self._covering = read_covering(data_file, self._tree)
+            self.covering = read_covering(data_file, self._tree)
         return failed is None
 
     def notices(self, mutant: Mutant) -> bool:
@@ -157,8 +165,9 @@ class Trial:
         return by is not None
 
     def _noticed_by(self, mutant: Mutant) -> str | None:
-        covering = self._covering.of(mutant.file, mutant.change.line)
-        for tests in [tuple(covering), self._part.tests] if covering else [self._part.tests]:
+        covering = self.covering_tests(mutant)
+        chosen = [covering, self._part.tests] if covering else [self._part.tests]
+        for tests in chosen[:1] if self._covering_only else chosen:
             for _ in range(_TRIES):
                 failing = self._failing(tests)
                 if failing is None:
@@ -167,6 +176,19 @@ class Trial:
                 if "::" not in failing or self._failing((failing,)) is not None:
                     return failing
         return None
+
+    def covering_tests(self, mutant: Mutant) -> tuple[str, ...]:
+        """Return the tests that run its line; of a constant or a script, those that use it."""
+        found = self.covering.of(mutant.file, mutant.change.line)
+        for file, name in _uses(mutant) if not found else ():
+            lines = (ROOT / file).read_text(encoding="utf-8").splitlines()
+            found += [
+                test
+                for number, line in enumerate(lines, 1)
+                if re.search(rf"\b{name}\b", line)
+                for test in self.covering.of(file, number)
+            ]
+        return tuple(dict.fromkeys(found))
 
     def _failing(self, tests: tuple[str, ...], *options: str) -> str | None:
         """Return the first test that fails, or what went wrong without one; None: all pass."""
@@ -187,6 +209,20 @@ class Trial:
             return None
         found = _FAILED.search(done.stdout)
         return found[1] if found else f"pytest ended with {done.returncode}"
+
+
+def _uses(mutant: Mutant) -> Iterator[tuple[str, str]]:
+    """Yield the files that use what no test runs as a line, and the name that they use."""
+    path = ROOT / mutant.file
+    if path.suffix == ".lua":
+        for module in sorted(path.parents[1].glob("*.py")):
+            if f'"{path.stem}"' in module.read_text(encoding="utf-8"):
+                yield str(module.relative_to(ROOT)), f"_{path.stem.upper()}"
+        return
+    line = path.read_text(encoding="utf-8").splitlines()[mutant.change.line - 1]
+    constant = _CONSTANT.match(line)
+    if constant:
+        yield mutant.file, constant[1]
 
 
 if __name__ == "__main__":

@@ -6,9 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.mutants.__main__ import PARTS, equivalents, key_of, mutants_of
-from tests.mutants.changes import lua_changes, python_changes
-from tests.mutants.covering import read_covering
+from tests.mutants.__main__ import PARTS, Mutant, Trial, equivalents, key_of, mutants_of
+from tests.mutants.changes import Change, lua_changes, python_changes
+from tests.mutants.covering import Covering, read_covering
+from tests.testkit.process import ROOT
 
 MODULE = '''"""A module."""
 class Row(Struct, frozen=True):
@@ -55,6 +56,33 @@ def test_a_line_is_covered_by_the_tests_that_run_it(tmp_path: Path) -> None:
 
     assert covering.of("sizes.py", 2) == ["test_sizes.py::test_fits"]
     assert covering.of("sizes.py", 1) == []  # an import runs it
+
+
+def test_tests_that_run_the_fewest_lines_come_first() -> None:
+    whole, small = frozenset({"a::whole"}), frozenset({"b::small"})
+    covering = Covering({"sizes.py": {1: whole | small, 2: whole, 3: whole}})
+
+    assert covering.of("sizes.py", 1) == ["b::small", "a::whole"]
+
+
+def test_a_constant_and_a_script_are_covered_by_the_tests_of_what_uses_them() -> None:
+    file = "shared/state/store.py"
+    lines = (ROOT / file).read_text(encoding="utf-8").splitlines()
+    calls = [number for number, line in enumerate(lines, 1) if "_RENEW(" in line]
+    declared = next(
+        number for number, line in enumerate(lines, 1) if line.startswith("_SCAN_COUNT")
+    )
+    reads = [n for n, line in enumerate(lines, 1) if "_SCAN_COUNT" in line and n != declared]
+    trial = Trial(PARTS["state"])
+    trial.covering = Covering(
+        {file: dict.fromkeys(calls, frozenset({"renews"})) | {reads[0]: frozenset({"reads"})}}
+    )
+
+    def covers(where: str, line: int) -> tuple[str, ...]:
+        return trial.covering_tests(Mutant(where, Change(line, "", "")))
+
+    assert covers("shared/state/scripts/renew.lua", 1) == ("renews",)
+    assert covers(file, declared) == ("reads",)
 
 
 def test_what_is_listed_as_equivalent_is_a_change_that_is_made_and_has_its_reason() -> None:
