@@ -6,6 +6,7 @@ import asyncio
 import random
 import time
 from collections.abc import Callable
+from functools import partial
 
 import msgspec
 import pytest
@@ -325,6 +326,29 @@ async def test_a_commit_of_a_former_holder_is_refused(store: Store) -> None:
     with pytest.raises(Fenced):
         await store.begin_epoch(old.fence, "e2")
     assert await store.commit(plan(fence=new.fence)) == 1
+
+
+@pytest.mark.parametrize("kept", [None, 10**15])  # a store that came back empty; a clock set back
+async def test_a_fence_is_above_all_before_it_whatever_became_of_them(
+    store: Store, kept: int | None
+) -> None:
+    first = await store.acquire("a")
+    assert first is not None
+    await store.release("a")
+    await store.redis.delete(store.keys.meta)
+    if kept is not None:
+        await store.redis.hset(store.keys.meta, "fence", kept)
+    await eventually(partial(_is_after, store, int(first.fence)))
+
+    second = await store.acquire("b")
+
+    assert second is not None
+    assert int(second.fence) > (kept or int(first.fence))
+
+
+async def _is_after(store: Store, at_ms: int) -> bool:
+    seconds, micros = await store.redis.time()
+    return bool(seconds * 1000 + micros // 1000 > at_ms)
 
 
 async def test_a_repeated_commit_is_applied_once(store: Store) -> None:
