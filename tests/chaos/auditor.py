@@ -270,6 +270,7 @@ def run(seed: int, seconds: float, *, fault: str = "", folder: Path | None = Non
         del os.environ[name]  # a developer's settings are none of ours
     with tempfile.TemporaryDirectory(prefix="dexwire-chaos-", ignore_cleanup_errors=True) as made:
         home = folder or Path(made)
+        home.mkdir(parents=True, exist_ok=True)
         with contextlib.chdir(home):
             return asyncio.run(Auditor(seed, seconds, home, fault).run())
 

@@ -97,6 +97,8 @@ class Acknowledged:
         if shown is None or shown < known.price:
             at = f"{ident} {known.price} of {known.epoch} {known.version}"
             detail = f"{at}: {shown} in {state.epoch} {state.version}"
+            detail += f" {state.ts - known.posted_ms} ms after the post"
+            detail += ", not listed" if held is None else f", {held.row}"
             self._findings.wrong("what is acknowledged is never lost", detail)
             self.tokens.pop(ident)
 
