@@ -346,9 +346,34 @@ async def test_a_fence_is_above_all_before_it_whatever_became_of_them(
     assert int(second.fence) > (kept or int(first.fence))
 
 
+async def test_a_lease_says_the_stores_time_when_it_is_taken_and_kept(store: Store) -> None:
+    before_ms = await _store_ms(store)
+    lease = await store.acquire("a")
+    kept_ms = await store.renew("a")
+    after_ms = await _store_ms(store)
+
+    assert lease is not None
+    assert kept_ms is not None
+    assert before_ms <= lease.now_ms <= kept_ms <= after_ms
+
+
+async def test_ranked_tokens_without_a_row_are_named_and_take_no_place(store: Store) -> None:
+    await store.redis.zadd(store.keys.index("price"), {"solana:A": 1, "solana:B": 2, "solana:C": 3})
+    await store.redis.hset(store.keys.token("solana:B"), mapping={"id": '"solana:B"'})
+
+    page = await store.page("price", 0, 9, descending=True)
+
+    assert (page.total, page.read, len(page.rows)) == (3, 3, 1)
+    assert page.ghosts == ("solana:C", "solana:A")
+
+
 async def _is_after(store: Store, at_ms: int) -> bool:
+    return await _store_ms(store) > at_ms
+
+
+async def _store_ms(store: Store) -> int:
     seconds, micros = await store.redis.time()
-    return bool(seconds * 1000 + micros // 1000 > at_ms)
+    return int(seconds) * 1000 + int(micros) // 1000
 
 
 async def test_a_repeated_commit_is_applied_once(store: Store) -> None:
