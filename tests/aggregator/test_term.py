@@ -149,6 +149,19 @@ async def test_a_standby_forgets_what_the_leader_had_time_to_commit(
     assert context.memory.take_dirty(context.clock.now_ms()) == ["solana:New"]
 
 
+async def test_a_late_heartbeat_makes_no_reading_older(context: AggregatorContext) -> None:
+    """The one that takes over commits what it heard, with the time at which it was observed."""
+    late_ms = 3_000  # the store was paused between the heartbeat's time and its publication
+    for ts in (now_ms(), now_ms() - late_ms):
+        context.standby.on_heartbeat(Heartbeat(e="e1", v=1, ts=ts, digest="0" * 16, seeding=False))
+    at_ms = now_ms() - 10
+
+    hear(context, "A", price=1.0)
+
+    held = context.memory.sources("solana:A")["ingest:bot"].fields["price"]
+    assert at_ms <= held.observed_ms <= now_ms()
+
+
 # -- a window -------------------------------------------------------------------------------------
 async def test_one_window_is_one_version_with_its_acknowledgement(
     context: AggregatorContext, store: Store

@@ -103,8 +103,9 @@ def main() -> int:
     known = equivalents()
     for name in chosen.parts or PARTS:
         with Trial(PARTS[name], covering_only=chosen.covering) as trial:
-            if not trial.passes():
-                print(f"{name}: its tests fail on the last commit as it is", flush=True)
+            failing = trial.begin()
+            if failing is not None:
+                print(f"{name}: {failing} fails on the last commit as it is", flush=True)
                 return 1
             every = mutants_of(PARTS[name])
             dice = random.Random(chosen.seed)
@@ -142,13 +143,13 @@ class Trial:
     def __exit__(self, *_: object) -> None:
         shutil.rmtree(self._tree, ignore_errors=True)
 
-    def passes(self) -> bool:
-        """Run the part's tests on the commit as it is; note which line each of them runs."""
+    def begin(self) -> str | None:
+        """Note which line each test of the part runs; return one that fails without a mutant."""
         data_file = self._tree / ".coverage"
         failed = self._failing(self._part.tests, "--cov", "--cov-context=test", "--cov-report=")
         if failed is None:
             self.covering = read_covering(data_file, self._tree)
-        return failed is None
+        return failed
 
     def notices(self, mutant: Mutant) -> bool:
         """Whether a test fails because of the mutant, or never ends."""
