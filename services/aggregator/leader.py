@@ -79,8 +79,13 @@ class Leader:
                 self._report_end(group)
                 await wait(stop, _POLL_S)
             finally:
-                self.term = None
-                self._context.feed.follow()
+                self.follow()
+
+    def follow(self) -> None:
+        """Stand by: what the term, if there was one, was about to remove is another's to decide."""
+        self.term = None
+        self._context.memory.keep_undecided()
+        self._context.feed.follow()
 
     async def acquire(self) -> Lease | None:
         """Take the lease if it is free; otherwise trust who holds it with what is old.

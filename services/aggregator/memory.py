@@ -205,6 +205,14 @@ class Memory:
         self.forget(token)
         self._leaving[token] = made_room
 
+    def keep_undecided(self) -> None:
+        """Do not insist on removals that are not committed.
+
+        A term that ends may have missed what its successor received, and acknowledged, of a token
+        that looked dead. What made room for another still does: here is no room for it.
+        """
+        self._leaving = {token: True for token, made_room in self._leaving.items() if made_room}
+
     def left(self, tokens: Iterable[str]) -> None:
         """What was to be done about these tokens is committed, unless they were touched since."""
         for token in tokens:

@@ -80,7 +80,7 @@ async def begin(context: AggregatorContext) -> tuple[Leader, Term]:
 
 async def begin_again(leader: Leader, context: AggregatorContext) -> Term:
     """Begin the next term of the same process, as when an error ended the one before."""
-    context.feed.follow()
+    leader.follow()
     lease = await leader.acquire()
     assert lease is not None
     return await take_over(context, lease.fence)
@@ -337,6 +337,32 @@ async def test_a_new_term_reads_what_another_one_stored_since(
     assert (await store.meta()).version == 2
     assert (await store.rows(["solana:A"]))["solana:A"]["price"] == b"2.0"
     assert not leader.leading
+
+
+async def test_what_a_term_could_not_remove_is_looked_at_again_by_the_next(
+    redis: Redis, keys: Keys, context: AggregatorContext, store: Store
+) -> None:
+    """A process that stood still misses a post, and finds a token too old that is not."""
+    leader, term = await begin(context)
+    hear(context, "A", price=1.0)
+    await term.flush()
+    other = a_context(redis, keys)
+    for each in (context, other):  # more than a day passes
+        each.clock.set(now_ms() + 25 * 3_600_000)
+    await redis.delete(keys.lease)
+    _, theirs = await begin(other)
+    posted = reading("A", price=2.0, observed_ms=other.clock.now_ms())
+    batch = ReadingBatch(source="ingest:bot", batch_id="b", sent_ms=now_ms(), tokens=(posted,))
+    other.intake.take(msgspec.json.encode(batch), other.clock.now_ms())
+    await theirs.flush()
+    with pytest.raises(Fenced):  # it was to remove the token
+        await term.flush()
+    await redis.delete(keys.lease)
+
+    again = await begin_again(leader, context)
+    await again.flush()
+
+    assert (await store.rows(["solana:A"]))["solana:A"]["price"] == b"2.0"
 
 
 async def test_what_comes_in_while_a_window_is_merged_goes_with_it(
