@@ -247,6 +247,30 @@ async def test_a_heartbeat_of_another_digest_loads_the_state_once_more(
         await eventually(lambda: equal(feed, writer.store))
 
 
+async def test_a_commit_of_an_epoch_whose_beginning_was_missed_loads_it_at_once(
+    redis: Redis, keys: Keys
+) -> None:
+    """As after a term, in which the feed hears nothing; heartbeats, which there are none of here,
+    would only show it a second later."""
+    writer = Writer(redis, keys)
+    await writer.begin("e1")
+    await writer.commit(token("A", price=1))
+    async with following(redis, keys) as (feed, _):
+        await eventually(feed.loaded.is_set)
+        await feed.lead()
+        await writer.begin("e2")
+        sent = time.monotonic()
+        await writer.commit(token("B", price=2))
+        await eventually(lambda: time.monotonic() - feed.silent_s > sent)  # and was passed over
+        feed.follow()
+
+        await writer.commit(token("C", price=3))
+
+        await eventually(lambda: equal(feed, writer.store))
+        assert feed.replica.rows.keys() == {"solana:B", "solana:C"}
+        assert feed.followed.losses == 0  # nor did its silence show it
+
+
 async def test_malformed_messages_are_ignored(redis_url: str, redis: Redis, keys: Keys) -> None:
     store = Store(redis, keys)
     async with aggregator(redis_url, keys), following(redis, keys) as (feed, _):
