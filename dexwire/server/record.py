@@ -55,7 +55,7 @@ async def record(
             FetcherSettings, redis_url=server.url, redis_prefix="", redis_password="",
             log_level="WARNING", metrics_port=0, fetch_replay_url=url, record_minutes=minutes,
             record_max_bytes=max_bytes, fetcher_delivery="pubsub",
-            fetch_rate_factor=demo_rate_factor(tokens or 0) if demo else None,
+            fetch_rate_factor=demo_rate_factor(settings) if demo else None,
         )  # fmt: skip
         setup_logs("fetcher", fetcher)
         sources, off = read_sources(fetcher.fetch_rate_factor, fetcher.fetch_replay_url)

@@ -45,7 +45,7 @@ class UpSettings(ImagesModeSettings, HistorySettings):
     replay_speed: float = Field(default=1.0, ge=0.1, le=1_000)
     """How many times faster than it was recorded."""
     fetch_rate_factor: float | None = None
-    """Unset: of a demo, what the size of its market needs; else the fetcher reads it."""
+    """Unset: in a demo, what the size of its market needs; else the fetcher's own."""
     fetcher_delivery: Literal["pubsub", "ingest"] = "pubsub"
     """With `ingest` the fetcher gets the api's address, and a key of its own unless it has one."""
     fetcher_api_url: str | None = None

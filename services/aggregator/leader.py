@@ -84,7 +84,7 @@ class Leader:
     def follow(self) -> None:
         """Stand by: what the term, if there was one, was about to remove is another's to decide."""
         self.term = None
-        self._context.memory.keep_undecided()
+        self._context.memory.withdraw_removals()
         self._context.feed.follow()
 
     async def acquire(self) -> Lease | None:

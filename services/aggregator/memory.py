@@ -205,8 +205,8 @@ class Memory:
         self.forget(token)
         self._leaving[token] = made_room
 
-    def keep_undecided(self) -> None:
-        """Do not insist on removals that are not committed.
+    def withdraw_removals(self) -> None:
+        """Forget what was to be removed and is not yet, but for what made room for others.
 
         A term that ends may have missed what its successor received, and acknowledged, of a token
         that looked dead. What made room for another still does: here is no room for it.

@@ -63,8 +63,15 @@ def a_context(redis: Redis, keys: Keys, **settings: object) -> AggregatorContext
     return build_context(redis, keys, intake, read_settings(AggregatorSettings, **settings))
 
 
-def hear(context: AggregatorContext, *addresses: str, price: float, ack: str = "") -> None:
-    tokens = tuple(reading(address, price=price) for address in addresses)
+def hear(
+    context: AggregatorContext,
+    *addresses: str,
+    price: float,
+    ack: str = "",
+    observed_ms: int | None = None,
+) -> None:
+    at_ms = observed_ms or now_ms()
+    tokens = tuple(reading(address, price=price, observed_ms=at_ms) for address in addresses)
     batch = ReadingBatch(
         source="ingest:bot", batch_id=ack or "b", sent_ms=now_ms(), tokens=tokens, ack=bool(ack)
     )
@@ -351,9 +358,7 @@ async def test_what_a_term_could_not_remove_is_looked_at_again_by_the_next(
         each.clock.set(now_ms() + 25 * 3_600_000)
     await redis.delete(keys.lease)
     _, theirs = await begin(other)
-    posted = reading("A", price=2.0, observed_ms=other.clock.now_ms())
-    batch = ReadingBatch(source="ingest:bot", batch_id="b", sent_ms=now_ms(), tokens=(posted,))
-    other.intake.take(msgspec.json.encode(batch), other.clock.now_ms())
+    hear(other, "A", price=2.0, observed_ms=other.clock.now_ms())
     await theirs.flush()
     with pytest.raises(Fenced):  # it was to remove the token
         await term.flush()

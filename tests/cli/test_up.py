@@ -313,7 +313,7 @@ def test_a_demo_says_so_to_everybody_and_points_the_fetcher_at_the_replay() -> N
     assert env["fetcher"]["FETCH_REPLAY_URL"] == "http://127.0.0.1:3"
     assert env["fetcher"]["FETCH_RATE_FACTOR"] == "33.0"
     chosen = environments(UpSettings(demo=True, fetch_rate_factor=2), replay=3)
-    assert "FETCH_RATE_FACTOR" not in chosen["fetcher"]  # it reads the user's own
+    assert chosen["fetcher"]["FETCH_RATE_FACTOR"] == "2.0"
 
 
 def test_the_api_is_given_where_the_images_are() -> None:
@@ -337,9 +337,9 @@ def test_recorder_and_api_are_given_the_history_in_the_data_folder() -> None:
 
 
 def test_the_demo_asks_faster_the_larger_its_market() -> None:
-    assert demo_rate_factor(500) == 10
-    assert demo_rate_factor(12_000) == 20
-    assert demo_rate_factor(20_000) == 33
+    assert demo_rate_factor(UpSettings(replay_tokens=500)) == 10
+    assert demo_rate_factor(UpSettings(replay_tokens=12_000)) == 20
+    assert demo_rate_factor(UpSettings(replay_tokens=20_000)) == 33
 
 
 def test_on_a_given_server_the_demo_keeps_to_a_prefix_of_its_own() -> None:

@@ -124,9 +124,10 @@ def _demo_market(
     settings: UpSettings, port: int, *, recorded: bool
 ) -> tuple[dict[str, str], dict[str, str]]:
     """Return what the fetcher and the replayed market need of each other."""
-    fetcher = {"FETCH_REPLAY_URL": f"http://127.0.0.1:{port}"}
-    if settings.fetch_rate_factor is None:
-        fetcher["FETCH_RATE_FACTOR"] = str(demo_rate_factor(settings.replay_tokens or 0))
+    fetcher = {
+        "FETCH_REPLAY_URL": f"http://127.0.0.1:{port}",
+        "FETCH_RATE_FACTOR": str(demo_rate_factor(settings)),
+    }
     replay = {"REPLAY_HOST": "127.0.0.1", "REPLAY_PORT": str(port)}
     if settings.replay_tokens is not None:
         replay["REPLAY_TOKENS"] = str(settings.replay_tokens)
@@ -161,10 +162,12 @@ def _let_fetcher_post(
     api["INGEST_API_KEYS_FILE"] = ""  # what it holds is in there
 
 
-def demo_rate_factor(tokens: int) -> float:
+def demo_rate_factor(settings: UpSettings) -> float:
     """Return how much faster than the live sources allow the replayed market is polled."""
+    if settings.fetch_rate_factor is not None:
+        return settings.fetch_rate_factor
     least, most = _DEMO_RATE
-    return float(min(most, max(least, tokens / _DEMO_TOKENS_PER_RATE)))
+    return float(min(most, max(least, (settings.replay_tokens or 0) / _DEMO_TOKENS_PER_RATE)))
 
 
 async def up(settings: UpSettings, *, verbose: bool = False) -> int:
