@@ -56,6 +56,21 @@ def test_where_sources_differ_on_safety_the_worse_is_shown_and_the_other_reporte
     assert [(p.source, p.reason) for p in explained.passed_over] == [(better, "safer")]
 
 
+@pytest.mark.parametrize("late", [True, False])
+def test_signals_keep_a_token_fresh_until_a_figure_of_it_is_known_however_old(
+    *, late: bool
+) -> None:
+    boosted, old = {"boosts": 50}, {"price": 2.0, "liquidity": 9.0}
+    alone = seen(jupiter=boosted)
+    if late:
+        both = seen(alone, at_ms=T0 - 60 * MIN, dexscreener=old)
+    else:
+        both = seen(seen(at_ms=T0 - 60 * MIN, dexscreener=old), jupiter=boosted)
+
+    assert row(alone)["stale"] is False
+    assert (row(both)["stale"], row(both)["price"]) == (True, 2.0)
+
+
 def test_what_is_not_known_is_not_safe() -> None:
     state = seen(jupiter={"price": 1.0, "mint_revoked": None, "verified": None})
 
