@@ -1,7 +1,8 @@
 """What a history that cannot be used costs the live list: pages and commits beside a healthy one.
 
 Run: `python -m bench.faulted [--tokens N] [--seconds S] [--passes N]`. Two deployments with a
-recorder each; the database of one is locked, damaged, on a full disk, or gone with its folder.
+recorder each; the database of one is locked, damaged, read-only, on a full disk, or gone with its
+folder.
 Pages are requested by wrk with 16 connections while a market commits five times a second, in turns;
 the best pass of each counts. Ratios are of the healthy one; 1.00 is as good.
 """
@@ -27,6 +28,9 @@ from bench.running import ROOT, Services, market, running
 
 PAGE: Final = "/discover?limit=100"
 _SETTLE_S: Final = 8.0  # until recorder and api have met the fault
+# SQLite's file format: a file whose write version is above 2 is opened to be read only.
+_WRITE_VERSION_AT: Final = 18
+_NEWER_THAN_ALL: Final = 3
 
 
 class Live(NamedTuple):
@@ -72,8 +76,23 @@ def gone(file: Path, _found: Services) -> Iterator[None]:
     yield
 
 
+@contextmanager
+def read_only(file: Path, found: Services) -> Iterator[None]:
+    """Start the recorder again on a file that says that nobody may write it."""
+    recorder = found.processes["recorder"]
+    recorder.kill()
+    recorder.wait()
+    with sqlite3.connect(file) as db:
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    with file.open("r+b") as opened:
+        opened.seek(_WRITE_VERSION_AT)
+        opened.write(bytes([_NEWER_THAN_ALL]))
+    start_recorder(found, file)
+    yield
+
+
 FAULTS: Final[dict[str, Callable[[Path, Services], AbstractContextManager[None]]]] = {
-    "locked": locked, "damaged": damaged, "full": full, "gone": gone,
+    "locked": locked, "damaged": damaged, "read-only": read_only, "full": full, "gone": gone,
 }  # fmt: skip
 
 
@@ -115,11 +134,19 @@ def compare(fault: str, healthy: Services, faulted: Services, chosen: argparse.N
 
 def start(stack: ExitStack, name: str, file: Path, tokens: int) -> Services:
     """Start a deployment with a recorder; return when it records."""
-    settings = {"HISTORY_URL": f"sqlite:///{file}", "HISTORY_WRITE_S": "1"}
-    found = stack.enter_context(running(name, ROOT, tokens, "api", **settings))
-    found.start("recorder", {**settings, "LOG_LEVEL": "error"})
+    found = stack.enter_context(running(name, ROOT, tokens, "api", **_settings(file)))
+    start_recorder(found, file)
     found.wait(lambda: file.exists() and _rows(file) > 0, "the recorder writes")
     return found
+
+
+def start_recorder(found: Services, file: Path) -> None:
+    """Start a deployment's recorder."""
+    found.start("recorder", {**_settings(file), "LOG_LEVEL": "error"})
+
+
+def _settings(file: Path) -> dict[str, str]:
+    return {"HISTORY_URL": f"sqlite:///{file}", "HISTORY_WRITE_S": "1"}
 
 
 def _rows(file: Path) -> int:
