@@ -147,6 +147,18 @@ class Orders:
         ordered = slots[np.lexsort((self._id_ranks()[slots], -scores))][:count]
         return [self._ids[slot] for slot in ordered.tolist()]
 
+    def first(self, ids: Iterable[str], metric: str, *, descending: bool = True) -> str | None:
+        """Return the first of these rows by score, of equals by id; None: no score is known."""
+        slots = self._slots_of(ids)
+        scores = self._columns.figure(metric, len(self._ids))[slots]
+        known = ~np.isnan(scores)
+        if not known.any():
+            return None
+        slots, scores = slots[known], scores[known]
+        best = scores.max() if descending else scores.min()
+        tied: list[str] = [self._ids[slot] for slot in slots[scores == best].tolist()]
+        return min(tied)
+
     def top(self, metric: str, chain: str | None = None, *, descending: bool = True) -> list[str]:
         """Return the first TOP ids of `order`, without sorting the rest.
 

@@ -58,6 +58,21 @@ def test_an_order_is_that_of_all_scores_ever_put(
     assert len(orders) == len(truth)
 
 
+@given(st.dictionaries(ids, scores, min_size=1), st.booleans())
+def test_the_first_of_some_rows_is_by_score_and_of_equals_by_id(
+    held: dict[str, float | None],
+    descending: bool,  # noqa: FBT001
+) -> None:
+    orders = Orders()
+    put(orders, "x:another", 1e15 if descending else -1e15)  # is not asked about
+    for token_id, score in held.items():
+        put(orders, token_id, score)
+
+    known = [(-s if descending else s, i) for i, s in held.items() if s is not None]
+    expected = min(known)[1] if known else None
+    assert orders.first(held, "volume_24h", descending=descending) == expected
+
+
 def test_more_rows_than_the_first_columns_hold() -> None:
     orders = Orders()
     for number in range(3000):

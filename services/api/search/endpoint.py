@@ -29,7 +29,6 @@ from shared.state.replica import Replica
 PARAMETERS: Final = ("q", "limit", "window", "quote", *(name for name in FILTERS if name != "q"))
 MATCHES: Final = ("address", "ticker", "ticker_prefix", "words")  # as the tiers of name_index.Found
 _MARK: Final = b'"same_ticker":'
-_NO: Final = (0.0, None)
 
 
 class Search:
@@ -101,22 +100,15 @@ class Marks:
         if len(namesakes) < 2:
             return None
         if ticker not in self._firsts:
-            self._firsts[ticker] = self._oldest(namesakes), self._most_liquid(namesakes)
+            first = self._orders.first
+            oldest = first(namesakes, "created", descending=False)
+            self._firsts[ticker] = oldest, first(namesakes, "liquidity")
         oldest, most_liquid = self._firsts[ticker]
         return {
             "count": len(namesakes),
             "oldest": token == oldest,
             "most_liquid": token == most_liquid,
         }
-
-    def _oldest(self, ids: Iterable[str]) -> str | None:
-        """Return the one that was created first, of equals the first by id; None when unknown."""
-        score = self._orders.score
-        return min(((s, i) for i in ids if (s := score(i, "created")) is not None), default=_NO)[1]
-
-    def _most_liquid(self, ids: Iterable[str]) -> str | None:
-        first = self._orders.greatest(ids, "liquidity", 1)[0]
-        return None if self._orders.score(first, "liquidity") is None else first
 
 
 def encode_hits(
