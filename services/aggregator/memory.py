@@ -246,6 +246,11 @@ class Memory:
         held = self._readings[token]
         return {source: encode_source_reading(held[source]) for source in sorted(sources)}
 
+    def save_all_again(self) -> None:
+        """Take nothing for stored: the store may have lost what it took."""
+        self._unsaved = {token: set(sources) for token, sources in self._readings.items()}
+        self._saved_ms.clear()
+
     def put_back(self, token: str, sources: Iterable[str]) -> None:
         """The commit that was to store these readings failed."""
         if token in self._readings:

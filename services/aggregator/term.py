@@ -91,9 +91,14 @@ async def _begin_epoch(
 
 
 async def _inherit(context: AggregatorContext, verified: Verified) -> list[str]:
-    """Return the ids that are stored, with their readings in the memory and all to be merged."""
+    """Return the ids that are stored, with their readings in the memory and all to be merged.
+
+    All that is known is stored again: a row without its readings would be that of older ones, or
+    die, with the next aggregator.
+    """
     stored = await context.store.token_ids()
     await verified.read(stored)
+    context.memory.save_all_again()
     context.memory.touch(context.memory.tokens(), context.clock.now_ms())
     return stored
 
