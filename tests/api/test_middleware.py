@@ -9,8 +9,9 @@ import pytest
 from starlette.types import Receive, Scope, Send
 
 from services.api.counts import ApiCounts
-from shared.edge.http.answer import Answer
+from shared.edge.http.answer import Answer, problem_answer
 from shared.edge.http.middleware import edge
+from shared.edge.http.problem import Problem
 from shared.edge.http.visitors import Visitors
 from shared.edge.rates import Rates
 from tests.testkit.wait import eventually
@@ -95,6 +96,13 @@ async def test_with_too_many_under_way_only_what_needs_no_endpoint_is_answered(f
     assert (refused.status_code, refused.json()["code"]) == (503, "overloaded")
     assert [cached.text, preflight.status_code, probe.text] == ["page", 204, "endpoint"]
     assert (first.text, full.counts.inflight) == ("endpoint", 0)
+
+
+def test_no_header_of_an_answer_ends_its_line() -> None:
+    for sign in ("\r", "\n"):
+        problem = Problem(400, "bad_q", "no", headers={"x-echo": f"a{sign}set-cookie: b"})
+        with pytest.raises(ValueError, match="line's end"):
+            _ = problem_answer(problem).head
 
 
 async def test_while_draining_every_answer_is_the_last_of_its_connection() -> None:

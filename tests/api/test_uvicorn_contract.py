@@ -28,6 +28,7 @@ from uvicorn.server import ServerState
 from shared.edge import http_server
 from shared.edge.http import uvicorn_protocol
 from shared.edge.http.answer import Answer
+from shared.edge.http.middleware.headers import with_headers
 from shared.edge.http.uvicorn_protocol import UvicornProtocol
 from shared.edge.http_server import HttpServer
 from shared.process.listen import listen
@@ -36,20 +37,27 @@ from tests.testkit.process import ROOT
 ADVICE: Final = f"uvicorn {version('uvicorn')} is not what we hold it to: see the top of {__file__}"
 # Names that the adapter takes from a connection, and what each must be.
 CONNECTION: Final[dict[str, type]] = {
+    "app_state": dict,
     "cycle": RequestResponseCycle,
     "flow": FlowControl,
     "parser": httptools.HttpRequestParser,
     "pipeline": object,
+    "server_state": ServerState,
     "timeout_keep_alive_task": asyncio.TimerHandle,
+    "transport": asyncio.Transport,
 }
 # From the request that is being answered.
-REQUEST: Final[dict[str, type]] = {
+REQUEST: Final[dict[str, Any]] = {
     "disconnected": bool,
+    "keep_alive": bool,
     "message_event": asyncio.Event,
+    "on_response": Callable,
     "response_complete": bool,
     "response_started": bool,
+    "send": Callable,
+    "waiting_for_100_continue": bool,
 }
-FLOW: Final = ("pause_reading", "resume_reading")
+FLOW: Final = ("pause_reading", "resume_reading", "write_paused")
 # Methods that uvicorn and its parser call on a connection; the adapter and its subclass replace
 # them, and call the ones they replace.
 OVERRIDDEN: Final = {
@@ -124,6 +132,11 @@ async def ok(scope: Scope, receive: Receive, send: Send) -> None:
     await Answer(200, scope["path"].encode())(scope, receive, send)
 
 
+async def ok_by_uvicorn(scope: Scope, receive: Receive, send: Send) -> None:
+    """The same answer, with nothing in the scope that sends it in one step."""
+    await ok({**scope, "state": {}}, receive, send)
+
+
 class Gate:
     """An app that answers once it is opened."""
 
@@ -169,7 +182,8 @@ async def test_every_name_that_is_used_is_there_and_is_what_it_was() -> None:
         assert isinstance(getattr(connection, name, None), kind), f"{name}. {ADVICE}"
     for name, kind in REQUEST.items():
         assert isinstance(getattr(connection.cycle, name, None), kind), f"{name}. {ADVICE}"
-    assert [name for name in FLOW if not callable(getattr(FlowControl, name, None))] == [], ADVICE
+    assert [name for name in FLOW if not hasattr(connection.flow, name)] == [], ADVICE
+    assert connection.server_state.default_headers == [], ADVICE  # the server fills it each second
 
 
 def test_the_tables_name_all_that_is_used() -> None:
@@ -183,7 +197,7 @@ def test_the_tables_name_all_that_is_used() -> None:
         if node.value.id in {"self", "request"} and node.attr not in ours
     }
 
-    assert taken - {"_requests"} == {*CONNECTION, *REQUEST} - {"response_complete"}
+    assert taken - {"_requests"} == {*CONNECTION, *REQUEST}
 
 
 def test_the_server_has_what_ours_uses() -> None:
@@ -213,6 +227,51 @@ async def test_requests_are_answered_one_after_the_other_and_counted_until_they_
 
     assert (waiting, connection.unanswered, connection.answers) == (3, 0, 3), ADVICE
     assert wire.written.index(b"/1") < wire.written.index(b"/2") < wire.written.index(b"/3"), ADVICE
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        GET % 1,
+        GET % 1 + GET % 2,
+        GET.replace(b"GET", b"HEAD") % 1,
+        GET.replace(b"api", b"api\r\nConnection: close") % 1,
+        GET.replace(b"1.1", b"1.0") % 1,
+        GET.replace(b"api", b"api\r\nExpect: 100-continue\r\nContent-Length: 3") % 1,
+    ],
+    ids=["get", "pipelined", "head", "close", "HTTP/1.0", "expect"],
+)
+async def test_an_answer_in_one_step_is_the_one_that_uvicorn_sends(sent: bytes) -> None:
+    wires = []
+    for app in (ok, ok_by_uvicorn):
+        connection, wire = connect(app)
+        connection.server_state.default_headers = [(b"date", b"today")]
+        connection.data_received(sent)
+        await turns()
+        assert connection.unanswered == 0, ADVICE
+        lines = sorted(wire.written.split(b"\r\n"))  # uvicorn's date is the first header, not last
+        wires.append((lines, wire.closed, connection.server_state.total_requests))
+
+    assert wires[0] == wires[1], ADVICE
+
+
+async def test_an_answer_goes_by_uvicorn_where_something_stands_between() -> None:
+    async def marked(scope: Scope, receive: Receive, send: Send) -> None:
+        await ok(scope, receive, with_headers(send, [(b"x-mark", b"1")]))
+
+    connection, wire = connect(marked)
+    connection.data_received(GET % 1)
+    await turns()
+    assert b"\r\nx-mark: 1\r\n" in wire.written, ADVICE
+
+    slow, unread = connect(ok)
+    slow.pause_writing()
+    slow.data_received(GET % 1)
+    await turns()
+    assert unread.written == b"", ADVICE
+    slow.resume_writing()
+    await turns()
+    assert unread.written.endswith(b"/1"), ADVICE
 
 
 async def test_dropped_requests_are_not_answered() -> None:

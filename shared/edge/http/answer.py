@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable
+from functools import cached_property
 from typing import Final
 
 import msgspec
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from shared.edge.http.problem import Problem
+from shared.edge.http.problem import Problem, phrase
 
 Header = tuple[bytes, bytes]
 
@@ -23,6 +24,9 @@ SAFE_HEADERS: Final[tuple[Header, ...]] = (
 )
 JSON: Final = b"application/json"
 PROBLEM: Final = b"application/problem+json"
+# In the scope's state: a function that sends an answer in one step, where the server has one
+# (`uvicorn_protocol.py`).
+SEND_WHOLE: Final = "dexwire.send_whole"
 _WEAK: Final = re.compile(rb"\A[Ww]/")
 # Apache: "tag-gzip", before 2.4 "tag"-gzip; Jetty: "tag--gzip"; others: "tag;br", "tag:zstd".
 _CODING: Final = re.compile(rb'"?[-;:.+_]{1,2}(?:x-)?(?:gzip|gz|br|brotli|zstd|deflate)\Z')
@@ -48,6 +52,10 @@ class Answer(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI
         """Send it; HEAD gets the headers only."""
+        body = b"" if scope["method"] == "HEAD" else self.body
+        send_whole = scope.get("state", {}).get(SEND_WHOLE)
+        if send_whole is not None and send_whole(send, self.head, body):
+            return
         # Copied: a wrapper of `send` may add to the list, which the next request would see.
         await send(
             {
@@ -56,8 +64,21 @@ class Answer(Response):
                 "headers": self.raw_headers.copy(),
             }
         )
-        body = b"" if scope["method"] == "HEAD" else self.body
         await send({"type": "http.response.body", "body": body})
+
+    @cached_property
+    def head(self) -> bytes:
+        """The status line and the headers as HTTP/1.1 has them; the empty line is not there yet.
+
+        Raises ValueError for a header that holds a line's end.
+        """
+        lines = [
+            b"HTTP/1.1 %d %s" % (self.status_code, phrase(self.status_code).encode()),
+            *(name + b": " + value for name, value in self.raw_headers),
+        ]
+        if any(b"\r" in line or b"\n" in line for line in lines):
+            raise ValueError("a header holds a line's end")
+        return b"\r\n".join([*lines, b""])
 
 
 def _safe_beside(own: Iterable[Header]) -> list[Header]:

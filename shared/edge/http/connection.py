@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from shared.edge.framing import HEAD_MAX, HEADERS_MAX, Framing
-from shared.edge.http.answer import PROBLEM, SAFE_HEADERS
+from shared.edge.http.answer import problem_answer
 from shared.edge.http.graceful_close import GracefulClose
 from shared.edge.http.middleware.connection import LINGER_BYTES, LINGER_S, REFUSALS
 from shared.edge.http.problem import Problem
@@ -218,7 +218,8 @@ class BoundedConnection(UvicornProtocol):
             self._connection.abort()  # in the middle of an answer
         if self._connection.is_closing():
             return
-        self._connection.write(_response(problem))
+        answer = problem_answer(problem)
+        self._connection.write(answer.head + b"connection: close\r\n\r\n" + answer.body)
         if self._connection.can_write_eof():
             self._connection.write_eof()
         self._cancel_stall_timer()
@@ -253,16 +254,3 @@ def _too_large() -> Problem:
 def _too_much_framing() -> Problem:
     detail = f"chunk sizes, extensions and trailers may have {HEAD_MAX} bytes more than the body"
     return Problem(400, "framing_too_large", detail)
-
-
-def _response(problem: Problem) -> bytes:
-    body = problem.body()
-    lines = [
-        b"HTTP/1.1 %d %s" % (problem.status, problem.phrase.encode()),
-        b"connection: close",
-        b"content-type: " + PROBLEM,
-        b"content-length: %d" % len(body),
-        *(name + b": " + value for name, value in SAFE_HEADERS),
-        *(f"{name}: {value}".encode("latin-1") for name, value in problem.headers.items()),
-    ]
-    return b"\r\n".join([*lines, b"", body])

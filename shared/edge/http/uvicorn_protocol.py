@@ -11,7 +11,10 @@ from __future__ import annotations
 from collections import deque
 from typing import Any
 
+from starlette.types import Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+from shared.edge.http.answer import SEND_WHOLE
 
 
 class UvicornProtocol(HttpToolsProtocol):
@@ -19,7 +22,7 @@ class UvicornProtocol(HttpToolsProtocol):
 
     def __init__(self, *, app_state: dict[str, Any], **options: Any) -> None:  # noqa: ANN401 - uvicorn's
         """`app_state`: what each request gets as its scope's `state`."""
-        super().__init__(app_state=app_state, **options)
+        super().__init__(app_state={**app_state, SEND_WHOLE: self.send_whole}, **options)
         self._requests: deque[RequestResponseCycle] = deque()  # not answered yet, in order
 
     # -- what a subclass may be called for ------------------------------------------------------
@@ -63,7 +66,38 @@ class UvicornProtocol(HttpToolsProtocol):
             begun = request.response_started
         return begun
 
+    def send_whole(self, send: Send, head: bytes, body: bytes) -> bool:
+        """Answer the request under way; return False, with nothing sent, if uvicorn has to do it.
+
+        `head`: the status line and the headers of an answer that was made once and is sent often.
+        uvicorn looks at each header of each answer again, which costs as much as the rest of it. It
+        has to where somebody adds headers (`send` is not the request's own), and where the client
+        is slow or gone.
+        """
+        request = self._requests[0]
+        if send != request.send or request.response_started or request.disconnected:
+            return False
+        if self.flow.write_paused:
+            return False
+        request.response_started = request.response_complete = True
+        request.waiting_for_100_continue = False
+        request.message_event.set()
+        last = b"" if request.keep_alive else b"connection: close\r\n"
+        date = [b"%s: %s\r\n" % header for header in self.server_state.default_headers]
+        self.transport.write(b"".join([head, *date, last, b"\r\n"]))
+        if body:
+            self.transport.write(body)
+        if not request.keep_alive:
+            self.transport.close()
+        request.on_response()
+        return True
+
     # -- what uvicorn and its parser call ---------------------------------------------------------
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget it. Its state refers to it, and would keep it until a garbage collection."""
+        super().connection_lost(exc)
+        self.app_state.pop(SEND_WHOLE, None)
+
     def on_headers_complete(self) -> None:
         """Take note of a request that has come in."""
         super().on_headers_complete()
