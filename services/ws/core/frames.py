@@ -16,7 +16,7 @@ import msgspec
 from websockets.frames import Frame, Opcode
 
 from dexwire.stream.limits import PART_BYTES
-from dexwire.stream.messages import Beat, Bye, Err, Hello, Lost, Ok
+from dexwire.stream.messages import Beat, Bye, Delta, Err, Events, Hello, Lost, Ok
 
 SHARED_PART: Final = PART_BYTES  # of a message that many connections hold by reference
 # Of a message for one connection. Written when less than 16 KiB are unsent, so that a connection
@@ -93,14 +93,20 @@ class Parts:
     __slots__ = ("_bodies", "_framed", "_head", "_opening", "_rows_label")
 
     def __init__(
-        self, head: dict[str, Any], body: Body, *, limit: int, opening: bytes | None = None
+        self,
+        head: Delta | Events | dict[str, Any],
+        body: Body,
+        *,
+        limit: int,
+        rows_label: bytes = b"add",
+        opening: bytes | None = None,
     ) -> None:
         """`head` is the message without its body; `limit` is in bytes of entries a part.
 
         `opening` is a frame of its own that comes first.
         """
-        self._head = _json.encode({k: v for k, v in head.items() if v is not None})[:-1]
-        self._rows_label = b"rows" if head["t"] == "snap" else b"add"
+        self._head = _json.encode(head)[:-1]
+        self._rows_label = rows_label
         self._opening = opening
         self._bodies = tuple(_split(body, limit))
         self._framed: dict[tuple[int, bool], bytes] | None = {}
@@ -152,27 +158,21 @@ class Parts:
 
 def snap_parts(topic: str, epoch: str, version: int, body: Body) -> Parts:
     """Return a snapshot; its rows are in `body.add`."""
-    return Parts({"t": "snap", "k": topic, "e": epoch, "v": version}, body, limit=SHARED_PART)
+    head = {"t": "snap", "k": topic, "e": epoch, "v": version}
+    return Parts(head, body, limit=SHARED_PART, rows_label=b"rows")
 
 
 def diff_parts(
     topic: str, pv: int, version: int, ts: int, body: Body, *, folded: int = 1, limit: int
 ) -> Parts:
     """Return a diff of `folded` commits."""
-    head = {
-        "t": "d",
-        "k": topic,
-        "pv": pv,
-        "v": version,
-        "ts": ts,
-        "cf": folded if folded > 1 else None,
-    }
+    head = Delta(k=topic, pv=pv, v=version, ts=ts, cf=folded)
     return Parts(head, body, limit=limit)
 
 
 def event_parts(topic: str, pv: int, version: int, body: Body, *, limit: int) -> Parts:
     """Return the alerts between two versions, opened by what is lost of them."""
-    head = {"t": "ev", "k": topic, "pv": pv, "v": version}
+    head = Events(k=topic, pv=pv, v=version)
     lost = body.lost_to
     opening = None if lost is None else message(Lost(k=topic, from_=pv, to=lost))
     return Parts(head, body, limit=limit, opening=opening)

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from dexwire.stream.topics import ONLY_NAMED
 from services.ws.core.alerts import AlertLog, Event
-from services.ws.core.frames import Body, quote
+from services.ws.core.frames import NOTHING, Body, quote
 from services.ws.core.news import News
 from services.ws.core.topics import ListRanking, Topic
 from shared.state.replica import Replica
@@ -100,13 +100,14 @@ class IdsView(_Stateless):
 
     def diff(self, news: News, _replica: Replica) -> Body:
         """Pick these tokens' entries of a commit."""
-        if self.idents.isdisjoint(news.ids):
-            return Body()
-        sets, adds = news.sets, news.adds
+        touched = self.idents & news.ids
+        if not touched:
+            return NOTHING
+        sets, adds, dels = news.sets, news.adds, news.change.dels
         return Body(
-            tuple(sets[i] for i in self.idents & sets.keys()),
-            tuple(adds[i] for i in self.idents & adds.keys()),
-            tuple(quote(i) for i in news.change.dels if i in self.idents),
+            tuple([sets[i] for i in touched if i in sets]),
+            tuple([adds[i] for i in touched if i in adds]),
+            tuple([quote(i) for i in dels if i in touched]) if dels else (),
         )
 
     def fold(self, replica: Replica, since: int) -> Body:
