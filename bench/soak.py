@@ -56,6 +56,7 @@ class Seen:
     """What the clients saw since the last line; times in ms."""
 
     http_ms: list[float] = field(default_factory=list)
+    by_kind_ms: dict[str, list[float]] = field(default_factory=dict)  # of the whole time
     stream_ms: list[float] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
 
@@ -155,39 +156,40 @@ class Clients:
     async def _person(self, until: float) -> None:
         async with httpx.AsyncClient(base_url=self._found.url("api"), timeout=10) as client:
             while time.monotonic() < until:
-                await self._get(client, self._address())
+                await self._get(client, *self._chance.choice(self._addresses()))
                 await asyncio.sleep(self._chance.uniform(0.5, 2.0))
 
-    def _address(self) -> str:
+    def _addresses(self) -> list[tuple[str, str]]:
+        """Return what a person may look at next, each with its kind."""
         token = self._market.any_token().replace(":", "/")
         recorded_s = time.monotonic() - self._began
         then_s = time.time() - self._chance.uniform(0.0, recorded_s)
         then_ms = (int(then_s) // 60 + 1) * 60_000  # the end of a minute, which is what is kept
-        return self._chance.choice((
-            f"/discover?limit=50&sort=volume_{self._chance.choice(('5m', '1h', '24h'))}",
-            "/discover?limit=100&spark=24h",
-            f"/discover?limit=50&min_liquidity={self._chance.randint(1, 10**6)}",
-            f"/search?q=TOK{self._chance.randint(1, 9_999)}",
-            f"/tokens/{token}", f"/tokens/{token}/candles?interval=1m&limit=200",
-            f"/history/discover?at_ms={then_ms}", "walk",
-        ))  # fmt: skip
+        return [
+            ("list", f"/discover?limit=50&sort=volume_{self._chance.choice(('5m', '1h', '24h'))}"),
+            ("sparks", "/discover?limit=100&spark=24h"),
+            ("filtered", f"/discover?limit=50&min_liquidity={self._chance.randint(1, 10**6)}"),
+            ("search", f"/search?q=TOK{self._chance.randint(1, 9_999)}"),
+            ("token", f"/tokens/{token}"),
+            ("candles", f"/tokens/{token}/candles?interval=1m&limit=200"),
+            ("past list", f"/history/discover?at_ms={then_ms}"),
+            ("walk", "/discover?limit=50"),
+        ]
 
-    async def _get(self, client: httpx.AsyncClient, address: str) -> None:
-        if address != "walk":
-            await self._answer(client, address)
-            return
-        after = ""
-        for _ in range(5):
-            answer = await self._answer(client, f"/discover?limit=50{after}")
+    async def _get(self, client: httpx.AsyncClient, kind: str, address: str) -> None:
+        answer = await self._answer(client, kind, address)
+        for _ in range(4 if kind == "walk" else 0):
             cursor = answer.json().get("next_cursor") if answer.is_success else None
             if not cursor:
                 return
-            after = f"&cursor={cursor}"
+            answer = await self._answer(client, kind, f"{address}&cursor={cursor}")
 
-    async def _answer(self, client: httpx.AsyncClient, address: str) -> httpx.Response:
+    async def _answer(self, client: httpx.AsyncClient, kind: str, address: str) -> httpx.Response:
         began = time.perf_counter()
         answer = await client.get(address)
-        self._seen.http_ms.append((time.perf_counter() - began) * 1000)
+        took_ms = (time.perf_counter() - began) * 1000
+        self._seen.http_ms.append(took_ms)
+        self._seen.by_kind_ms.setdefault(kind, []).append(took_ms)
         self._seen.counts[f"http {answer.status_code}"] += 1
         return answer
 
@@ -261,6 +263,10 @@ async def soak(found: Services, tokens: int, clients: int, hours: float) -> bool
     for error in ended:
         if not isinstance(error, asyncio.CancelledError):
             print(f"a client ended: {error!r}")
+    print(f"\n{'':<12}{'requests':>10}{'p50 ms':>9}{'p99 ms':>9}")
+    for kind, took_ms in sorted(seen.by_kind_ms.items()):
+        p50, p99 = (_percentile(took_ms, share) for share in (50, 99))
+        print(f"{kind:<12}{len(took_ms):>10,}{p50:>9.1f}{p99:>9.1f}")
     return compare(lines, hours)
 
 
