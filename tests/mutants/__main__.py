@@ -9,6 +9,7 @@ code 1 when the tests of a part fail without any change: then they would seem to
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import random
 import re
@@ -24,10 +25,13 @@ from typing import Final, NamedTuple, Self
 
 from tests.mutants.changes import Change, lua_changes, python_changes
 from tests.mutants.covering import Covering, read_covering
+from tests.mutants.preloaded import NO_END, Pytest
 from tests.testkit.process import ROOT, kept_environ
 
 EQUIVALENT: Final = Path(__file__).parent / "equivalent.toml"
 _TIMEOUT_S: Final = 300.0
+_FIRST_TIMEOUT_S: Final = 1_800.0  # of all tests of a part, with their lines noted
+_FEW: Final = 12  # tests that are run first, in one process
 _TRIES: Final = 3  # of a failure that is not there when its test runs alone
 _CONSTANT: Final = re.compile(r"([A-Z_]+)(?:: Final)? = ")
 _FAILED: Final = re.compile(r"^(?:FAILED|ERROR) (\S+)", re.MULTILINE)
@@ -130,6 +134,7 @@ class Trial:
         self._part = part
         self._covering_only = covering_only
         self._tree = Path()
+        self._resources = contextlib.ExitStack()
         self.covering = Covering({})
 
     def __enter__(self) -> Self:
@@ -138,15 +143,19 @@ class Trial:
             ["git", "-C", str(ROOT), "archive", "HEAD"], check=True, capture_output=True
         ).stdout
         subprocess.run(["tar", "-x", "-C", str(self._tree)], input=files, check=True)
+        env = {**kept_environ(), "PYTHONPATH": str(self._tree), "PATH": os.environ["PATH"]}
+        self._pytest = self._resources.enter_context(Pytest(self._tree, env))
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._resources.close()
         shutil.rmtree(self._tree, ignore_errors=True)
 
     def begin(self) -> str | None:
         """Note which line each test of the part runs; return one that fails without a mutant."""
         data_file = self._tree / ".coverage"
-        failed = self._failing(self._part.tests, "--cov", "--cov-context=test", "--cov-report=")
+        noting = ("--cov", "--cov-context=test", "--cov-report=")
+        failed = self._failing(self._part.tests, *noting, timeout_s=_FIRST_TIMEOUT_S)
         if failed is None:
             self.covering = read_covering(data_file, self._tree)
         return failed
@@ -167,8 +176,10 @@ class Trial:
 
     def _noticed_by(self, mutant: Mutant) -> str | None:
         covering = self.covering_tests(mutant)
-        chosen = [covering, self._part.tests] if covering else [self._part.tests]
-        for tests in chosen[:1] if self._covering_only else chosen:
+        chosen = [tests for tests in (covering[:_FEW], covering[_FEW:]) if tests]
+        if not (chosen and self._covering_only):
+            chosen.append(self._part.tests)
+        for tests in chosen:
             for _ in range(_TRIES):
                 failing = self._failing(tests)
                 if failing is None:
@@ -191,25 +202,21 @@ class Trial:
             ]
         return tuple(dict.fromkeys(found))
 
-    def _failing(self, tests: tuple[str, ...], *options: str) -> str | None:
+    def _failing(
+        self, tests: tuple[str, ...], *options: str, timeout_s: float = _TIMEOUT_S
+    ) -> str | None:
         """Return the first test that fails, or what went wrong without one; None: all pass."""
         names = self._tree / "tests-of-mutant"
         names.write_text("\n".join(tests), encoding="utf-8")
-        pytest = ["nice", "-n", "19", sys.executable, "-B", "-m", "pytest", "-x", "-rfE"]
         workers = ["-n", "2"] if len(tests) > 20 or tests == self._part.tests else []
-        chosen = ["-m", "not alone", "-p", "no:cacheprovider", *workers, *options]
-        env = {**kept_environ(), "PYTHONPATH": str(self._tree), "PATH": os.environ["PATH"]}
-        try:
-            done = subprocess.run(
-                [*pytest, *chosen, f"@{names}"], cwd=self._tree, env=env, capture_output=True,
-                encoding="utf-8", timeout=_TIMEOUT_S, check=False,
-            )  # fmt: skip
-        except subprocess.TimeoutExpired:
-            return f"no end within {_TIMEOUT_S:.0f} s"
-        if done.returncode == 0:
+        chosen = ["-x", "-rfE", "-m", "not alone", "-p", "no:cacheprovider", "--assert=plain"]
+        code, printed = self._pytest.run([*chosen, *workers, *options, f"@{names}"], timeout_s)
+        if code == NO_END:
+            return f"no end within {timeout_s:.0f} s"
+        if not code:
             return None
-        found = _FAILED.search(done.stdout)
-        return found[1] if found else f"pytest ended with {done.returncode}"
+        found = _FAILED.search(printed)
+        return found[1] if found else f"pytest ended with {code}"
 
 
 def _uses(mutant: Mutant) -> Iterator[tuple[str, str]]:
