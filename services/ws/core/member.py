@@ -64,3 +64,15 @@ class Member:
         self.pause_ms = 0.0  # least time between two groups; the client chose it
         self.reported_ms = 0  # when it was last sent a commit
         self.pending: Iterator[bytes] | None = None  # the group in flight
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether it has topics, nothing in flight, nothing requested and no rate of its own."""
+        return not (
+            self.pending is not None
+            or self.waiting
+            or self.answers
+            or self.pause_ms
+            or self.sink.paused
+            or not self.topics.rooms
+        )
