@@ -90,7 +90,8 @@ class GatewayConnection(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport = cast("asyncio.Transport", None)  # connection_made
         self._timer: asyncio.TimerHandle | None = None
-        self._inbox: deque[Frame] = deque()
+        # What waits to be handled. None: nothing does, and an empty deque has 600 bytes.
+        self._inbox: deque[Frame] | None = None
         self._text = b""
         self._fragments = 0
         self._head = Framing()  # of a handshake that is not complete
@@ -180,7 +181,7 @@ class GatewayConnection(asyncio.Protocol):
         """Forget everything."""
         if self._timer is not None:
             self._timer.cancel()
-        self._inbox.clear()
+        self._inbox = None
         if self.session is not None:
             self.session.leave()
             self._gateway.closed(self)
@@ -207,7 +208,7 @@ class GatewayConnection(asyncio.Protocol):
         """Leave the hub and close; nothing is written after the close frame."""
         if self.session is not None:
             self.session.leave()
-        self._inbox.clear()
+        self._inbox = None
         if self._ws.state is State.OPEN:
             self.close_code = str(closing.code)
             if closing.code < FIRST_PRIVATE:  # a violation: its sender is not listened to
@@ -228,9 +229,11 @@ class GatewayConnection(asyncio.Protocol):
             if isinstance(event, Request):
                 self._on_request(event)
             elif isinstance(event, Frame):
+                if self._inbox is None:
+                    self._inbox = deque()
                 self._inbox.append(event)
         if self._ws.state is not State.OPEN:
-            self._inbox.clear()
+            self._inbox = None
             if self.session is not None:
                 self.session.leave()  # before anything is written behind the close frame
         self._work()
@@ -242,6 +245,8 @@ class GatewayConnection(asyncio.Protocol):
             closing = self._on_frame(self._inbox.popleft())
             if closing is not None:
                 self.close(closing)
+        if not self._inbox:
+            self._inbox = None
 
     def _on_request(self, request: Request) -> None:
         verdict = answer(self._ws, request, self._peer, self._gateway)
