@@ -19,7 +19,7 @@ import sys
 import tempfile
 import time
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final, NamedTuple, Self
 
@@ -32,6 +32,7 @@ EQUIVALENT: Final = Path(__file__).parent / "equivalent.toml"
 _TIMEOUT_S: Final = 300.0
 _FIRST_TIMEOUT_S: Final = 1_800.0  # of all tests of a part, with their lines noted
 _FEW: Final = 12  # tests that are run first, in one process
+_SPREAD: Final = ("-n", "2")
 _TRIES: Final = 3  # of a failure that is not there when its test runs alone
 _CONSTANT: Final = re.compile(r"([A-Z_]+)(?:: Final)? = ")
 _FAILED: Final = re.compile(r"^(?:FAILED|ERROR) (\S+)", re.MULTILINE)
@@ -104,34 +105,37 @@ def main() -> int:
         help="only the tests that run the line: quicker, and a score that may be too low",
     )  # fmt: skip
     chosen = given.parse_args()
-    known = equivalents()
-    for name in chosen.parts or PARTS:
-        with Trial(PARTS[name], covering_only=chosen.covering) as trial:
-            failing = trial.begin()
-            if failing is not None:
-                print(f"{name}: {failing} fails on the last commit as it is", flush=True)
-                return 1
-            every = mutants_of(PARTS[name])
-            dice = random.Random(chosen.seed)
-            sample = dice.sample(every, min(chosen.sample or len(every), len(every)))
-            tried = [mutant for mutant in sample if key_of(mutant) not in known]
-            survivors = [mutant for mutant in tried if not trial.notices(mutant)]
-        noticed = len(tried) - len(survivors)
-        print(
-            f"{name}: {noticed} of {len(tried)} noticed, {noticed / max(1, len(tried)):.1%}; "
-            f"{len(sample) - len(tried)} change nothing; {len(every)} in all",
-            flush=True,
-        )
-        for mutant in survivors:
-            print(f"  survives: {mutant}", flush=True)
+    parts = {name: PARTS[name] for name in chosen.parts or PARTS}
+    with Trial(covering_only=chosen.covering) as trial:
+        failing = trial.begin(parts.values())
+        if failing is not None:
+            print(f"{failing} fails on the last commit as it is", flush=True)
+            return 1
+        for name, part in parts.items():
+            _try(name, part, trial, random.Random(chosen.seed), chosen.sample)
     return 0
+
+
+def _try(name: str, part: Part, trial: Trial, dice: random.Random, size: int) -> None:
+    """Show a sample of a part's mutants to the tests; print its score and what survives."""
+    every, known = mutants_of(part), equivalents()
+    sample = dice.sample(every, min(size or len(every), len(every)))
+    tried = [mutant for mutant in sample if key_of(mutant) not in known]
+    survivors = [mutant for mutant in tried if not trial.notices(mutant, part)]
+    noticed = len(tried) - len(survivors)
+    print(
+        f"{name}: {noticed} of {len(tried)} noticed, {noticed / max(1, len(tried)):.1%}; "
+        f"{len(sample) - len(tried)} change nothing; {len(every)} in all",
+        flush=True,
+    )
+    for mutant in survivors:
+        print(f"  survives: {mutant}", flush=True)
 
 
 class Trial:
     """A copy of the last commit in which one mutant after the other is shown to the tests."""
 
-    def __init__(self, part: Part, *, covering_only: bool = False) -> None:
-        self._part = part
+    def __init__(self, *, covering_only: bool = False) -> None:
         self._covering_only = covering_only
         self._tree = Path()
         self._resources = contextlib.ExitStack()
@@ -151,37 +155,38 @@ class Trial:
         self._resources.close()
         shutil.rmtree(self._tree, ignore_errors=True)
 
-    def begin(self) -> str | None:
-        """Note which line each test of the part runs; return one that fails without a mutant."""
-        data_file = self._tree / ".coverage"
-        noting = ("--cov", "--cov-context=test", "--cov-report=")
-        failed = self._failing(self._part.tests, *noting, timeout_s=_FIRST_TIMEOUT_S)
+    def begin(self, parts: Iterable[Part]) -> str | None:
+        """Note which line each test of the parts runs; return one that fails without a mutant."""
+        tests = tuple(dict.fromkeys(test for part in parts for test in part.tests))
+        noting = (*_SPREAD, "--cov", "--cov-context=test", "--cov-report=")
+        failed = self._failing(tests, *noting, timeout_s=_FIRST_TIMEOUT_S)
         if failed is None:
-            self.covering = read_covering(data_file, self._tree)
+            self.covering = read_covering(self._tree / ".coverage", self._tree)
         return failed
 
-    def notices(self, mutant: Mutant) -> bool:
+    def notices(self, mutant: Mutant, part: Part) -> bool:
         """Whether a test fails because of the mutant, or never ends."""
         changed = self._tree / mutant.file
         whole = changed.read_text(encoding="utf-8")
         changed.write_text(mutant.change.text, encoding="utf-8")
         started = time.monotonic()
         try:
-            by = self._noticed_by(mutant)
+            by = self._noticed_by(mutant, part)
         finally:
             changed.write_text(whole, encoding="utf-8")
         took = time.monotonic() - started
         print(f"    {mutant}: {by or 'survives'} ({took:.0f} s)", flush=True)
         return by is not None
 
-    def _noticed_by(self, mutant: Mutant) -> str | None:
+    def _noticed_by(self, mutant: Mutant, part: Part) -> str | None:
         covering = self.covering_tests(mutant)
-        chosen = [tests for tests in (covering[:_FEW], covering[_FEW:]) if tests]
-        if not (chosen and self._covering_only):
-            chosen.append(self._part.tests)
-        for tests in chosen:
-            for _ in range(_TRIES):
-                failing = self._failing(tests)
+        few, others = covering[:_FEW], covering[_FEW:]
+        chosen: list[tuple[tuple[str, ...], tuple[str, ...]]] = [(few, ()), (others, _SPREAD)]
+        if not (covering and self._covering_only):
+            chosen.append((part.tests, _SPREAD))
+        for tests, options in chosen:
+            for _ in range(_TRIES if tests else 0):
+                failing = self._failing(tests, *options)
                 if failing is None:
                     break
                 # One that passes when it runs alone has failed for another reason.
@@ -208,9 +213,8 @@ class Trial:
         """Return the first test that fails, or what went wrong without one; None: all pass."""
         names = self._tree / "tests-of-mutant"
         names.write_text("\n".join(tests), encoding="utf-8")
-        workers = ["-n", "2"] if len(tests) > 20 or tests == self._part.tests else []
         chosen = ["-x", "-rfE", "-m", "not alone", "-p", "no:cacheprovider", "--assert=plain"]
-        code, printed = self._pytest.run([*chosen, *workers, *options, f"@{names}"], timeout_s)
+        code, printed = self._pytest.run([*chosen, *options, f"@{names}"], timeout_s)
         if code == NO_END:
             return f"no end within {timeout_s:.0f} s"
         if not code:

@@ -77,7 +77,7 @@ def test_a_constant_and_a_script_are_covered_by_the_tests_of_what_uses_them() ->
         number for number, line in enumerate(lines, 1) if line.startswith("_SCAN_COUNT")
     )
     reads = [n for n, line in enumerate(lines, 1) if "_SCAN_COUNT" in line and n != declared]
-    trial = Trial(PARTS["state"])
+    trial = Trial()
     trial.covering = Covering(
         {file: dict.fromkeys(calls, frozenset({"renews"})) | {reads[0]: frozenset({"reads"})}}
     )
