@@ -71,6 +71,7 @@ class Services:
     tree: Path
     server: EmbeddedServer
     client: Any  # redis-py's types name every way of decoding; ours are bytes
+    bounds: Mapping[str, str] = field(default_factory=lambda: UNBOUNDED)
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     ports: dict[str, int] = field(default_factory=dict)
 
@@ -86,9 +87,9 @@ class Services:
         label = label or name
         port = self.ports[label] = free_port()
         env = {
-            "PATH": os.environ["PATH"], "PYTHONPATH": str(self.tree), "LOG_LEVEL": "warning",
+            "PATH": os.environ["PATH"], "PYTHONPATH": str(self.tree), "LOG_LEVEL": "WARNING",
             "REDIS_URL": self.server.url, "REDIS_PREFIX": PREFIX, "METRICS_PORT": "0",
-            "API_PORT": str(port), "WS_PORT": str(port), **UNBOUNDED, **settings,
+            "API_PORT": str(port), "WS_PORT": str(port), **self.bounds, **settings,
         }  # fmt: skip
         self.processes[label] = start_child(
             [sys.executable, "-P", *command, name],
@@ -137,12 +138,17 @@ class Services:
 
 
 @contextmanager
-def start_server(name: str, tree: Path) -> Iterator[Services]:
-    """Run a server for services of a checkout, which end with the block."""
+def start_server(
+    name: str, tree: Path, bounds: Mapping[str, str] = UNBOUNDED
+) -> Iterator[Services]:
+    """Run a server for services of a checkout, which end with the block.
+
+    `bounds` are settings of all services; none: as the product ships them.
+    """
     server = EmbeddedServer()
     server.start()
     client = redis.Redis(unix_socket_path=str(server.socket_path))
-    found = Services(name, tree, server, client)
+    found = Services(name, tree, server, client, bounds)
     try:
         yield found
     finally:
@@ -159,14 +165,19 @@ def running(
 ) -> Iterator[Services]:
     """Run an aggregator and services of a checkout, with so many tokens known."""
     with start_server(name, tree) as found:
-        found.start("aggregator", {"MAX_TOKENS": str(tokens + 1_000), **settings})
-        found.wait(lambda: found.listens("raw_tokens"), "the aggregator listens")
-        time.sleep(1.0)  # the lease
-        found.fill(tokens)
-        for service in services:
-            found.start(service, settings)
-            found.wait_ready(service)
+        start_all(found, tokens, *services, **settings)
         yield found
+
+
+def start_all(found: Services, tokens: int, *services: str, **settings: str) -> None:
+    """Start an aggregator, make so many tokens known, then start the services."""
+    found.start("aggregator", {"MAX_TOKENS": str(tokens + 1_000), **settings})
+    found.wait(lambda: found.listens("raw_tokens"), "the aggregator listens")
+    time.sleep(1.0)  # the lease
+    found.fill(tokens)
+    for service in services:
+        found.start(service, settings)
+        found.wait_ready(service)
 
 
 @contextmanager
