@@ -230,7 +230,14 @@ async def test_an_address_that_has_used_up_its_share_is_429_and_cached_pages_are
     filtered = await served.client.get("/discover?source=dexscreener")
     again = await served.client.get("/discover")
 
+    version = await writer.commit([row(1, price=7.5)])
+    await served.follows(version)
+    newer = await served.client.get("/discover")
+    walked = await served.client.get(f"/discover?cursor={newer.json()['nextCursor']}")
+
     assert (searched.status_code, searched.json()["code"]) == (429, "rate")
+    assert newer.json()["version"] == version
+    assert (walked.status_code, walked.json()["code"]) == (429, "rate")
     assert int(searched.headers["retry-after"]) > 0
     assert (filtered.status_code, cached.status_code, again.status_code) == (429, 200, 200)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Final, TypeAlias
 
@@ -27,6 +27,7 @@ from services.api.live import Live, Stamp
 from shared.edge.http.answer import TaggedAnswer
 from shared.edge.http.problem import Problem
 from shared.edge.http.storage import storage, warming
+from shared.edge.http.visitors import Paying
 from shared.keys import id_hash
 from shared.model import METRICS
 from shared.state.replica import Replica
@@ -53,9 +54,14 @@ class Pages:
         self._with_sparks = with_sparks
 
     async def live_page(
-        self, query: DiscoverQuery, paying: Callable[[], AbstractContextManager[None]] = nullcontext
+        self, query: DiscoverQuery, paying: Paying = nullcontext
     ) -> tuple[Stamp, TaggedAnswer]:
-        """Return a page of the live order and the state it is of. Raises Problem."""
+        """Return a page of the live order and the state it is of. Raises Problem.
+
+        Nobody pays for a page as the store has it: who has used up a share may still see the list.
+        """
+        if _is_stored(query) and query.format != "csv":
+            paying = nullcontext
         if _is_stored(query):
             found = await self._read_store(query)
         else:
@@ -67,7 +73,7 @@ class Pages:
             next_cursor = (
                 str(found.next_offset) if query.offset else await self._start(query, found)
             )
-        with _converting(query, paying):
+        with paying():
             found = self._shown(query, found)
             return (found.epoch, found.version), page_answer(found, next_cursor, query)
 
@@ -75,7 +81,7 @@ class Pages:
         self,
         query: DiscoverQuery,
         address: str = "",
-        paying: Callable[[], AbstractContextManager[None]] = nullcontext,
+        paying: Paying = nullcontext,
     ) -> TaggedAnswer:
         """Return the page of a walk that its cursor requests. Raises Problem."""
         cursor = await self._open(query)
@@ -84,14 +90,14 @@ class Pages:
             raise _expired("the list was rebuilt since this cursor was given")
         if cursor.view == NO_VIEW:
             replica = await self._live.exact((replica.epoch, cursor.version))
-            view = await self._pinned.pin(query, replica, cursor.version, address)
+            view = await self._pinned.pin(query, replica, cursor.version, address, paying)
             cursor = replace(cursor, view=view)
-        found, order_version, next_position = await self._walk(query, cursor)
+        found, order_version, next_position = await self._walk(query, cursor, paying)
         next_cursor = None
         if next_position is not None:
             moved = replace(cursor, position=next_position)
             next_cursor = encode_cursor(moved, await self._pinned.secret())
-        with _converting(query, paying):
+        with paying():
             found = self._shown(query, found)
             return page_answer(found, next_cursor, query, order_version=order_version)
 
@@ -140,7 +146,9 @@ class Pages:
             raise bad_cursor()
         return cursor
 
-    async def _walk(self, query: DiscoverQuery, cursor: Cursor) -> tuple[Slice, int, int | None]:
+    async def _walk(
+        self, query: DiscoverQuery, cursor: Cursor, paying: Paying
+    ) -> tuple[Slice, int, int | None]:
         """Return the next rows of a walk, the version of its order and the position after them.
 
         Tokens that page one showed, that are gone or that pass the filters no longer are passed
@@ -159,8 +167,9 @@ class Pages:
             replica = await self._live.exact()  # rows below are all of this one state
             if epoch_hash(replica.epoch) != cursor.epoch:
                 raise _expired("the list was rebuilt since this cursor was given")
-            more = [(examined + i, h) for i, h in enumerate(part.entries) if h not in shown]
-            found = self._present(replica, query, found, more)
+            with paying():
+                more = [(examined + i, h) for i, h in enumerate(part.entries) if h not in shown]
+                found = self._present(replica, query, found, more)
             examined += len(part.entries)
             over = not part.entries or cursor.position + examined >= part.total
             if len(found) > query.limit or over or examined >= EXAMINED_MAX:
@@ -173,7 +182,8 @@ class Pages:
         elif not over:
             next_position = cursor.position + examined
         state = (replica.epoch, replica.version, replica.committed_ms)
-        rows, native = rows_of(replica, query, ids)
+        with paying():
+            rows, native = rows_of(replica, query, ids)
         return Slice(*state, rows, ids, part.total, None, native), part.version, next_position
 
     def _present(
@@ -225,13 +235,6 @@ def rows_of(
     """Return rows (JSON) as a query wants them shown, and the prices that they are quoted in."""
     rows, native = quote_rows([replica.rows[i] for i in ids], query.quote, replica.native)
     return explain_rows(rows, ids, query, replica.orders) if query.explain else rows, native
-
-
-def _converting(
-    query: DiscoverQuery, paying: Callable[[], AbstractContextManager[None]]
-) -> AbstractContextManager[None]:
-    """Return what charges the address for a page that is not made of stored bytes as they are."""
-    return paying() if query.format == "csv" else nullcontext()
 
 
 def _is_stored(query: DiscoverQuery) -> bool:

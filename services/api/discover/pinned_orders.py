@@ -12,6 +12,7 @@ import math
 import secrets
 import struct
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -21,6 +22,7 @@ from services.api.discover.query import DiscoverQuery
 from services.api.live import Live
 from shared.edge.http.problem import Problem
 from shared.edge.http.storage import storage, unavailable
+from shared.edge.http.visitors import Paying
 from shared.keys import VIEW_MS, Keys
 from shared.redis.connect import Redis
 from shared.redis.script import Script
@@ -93,7 +95,12 @@ class PinnedOrders:
         return bytes(shared)
 
     async def pin(
-        self, query: DiscoverQuery, replica: Replica, at_least: int, address: str = ""
+        self,
+        query: DiscoverQuery,
+        replica: Replica,
+        at_least: int,
+        address: str = "",
+        paying: Paying = nullcontext,
     ) -> bytes:
         """Return the name of an order at or after version `at_least`, pinned now or just before.
 
@@ -105,8 +112,9 @@ class PinnedOrders:
         if recent and recent.epoch == replica.epoch and recent.version >= at_least:
             return recent.name
         self._check_share(address, now)
-        order = order_of(self._live, replica, query)
-        packed = b"".join(map(self._live.hash_of.__getitem__, order))
+        with paying():
+            order = order_of(self._live, replica, query)
+            packed = b"".join(map(self._live.hash_of.__getitem__, order))
         pinned = _Pinned(secrets.token_bytes(16), replica.epoch, replica.version, now + SHARE_S)
         name = pinned.name.hex()
         head = _HEAD.pack(epoch_hash(pinned.epoch), pinned.version)

@@ -17,7 +17,8 @@ from shared.redis.connect import Redis
 from shared.redis.script import Script
 
 _ADMIT, _SEEN = (Script(name, package="services.api.ingest.scripts") for name in ("admit", "seen"))
-ANSWER_MAX: Final = 2_000  # bytes of an answer that is kept, compressed
+# Bytes of an answer that is kept, compressed: with what Redis needs for its key, 2 KB.
+ANSWER_MAX: Final = 1_700
 _PACK_MAX: Final = 16 * 1024  # longer answers are not even compressed
 BUDGET: Final = 4 * 1024 * 1024  # bytes of one producer's answers in INGEST_SEEN_MS
 ROOM: Final = 0.9  # share of the store's memory up to which posts are noted

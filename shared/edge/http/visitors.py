@@ -10,9 +10,9 @@ import math
 import random
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Final
+from typing import Final, TypeAlias
 
 from starlette.types import Scope
 
@@ -21,6 +21,7 @@ from shared.edge.http.problem import Problem
 from shared.edge.rates import Costs, Rates
 
 _FORWARDED: Final = b"x-forwarded-for"
+Paying: TypeAlias = Callable[[], AbstractContextManager[None]]  # `Visitors.paying` of a request
 
 
 class Visitors:

@@ -112,8 +112,8 @@ def _walks_skip() -> None:
 
     walk: Any = Pages._walk
 
-    async def one_further(self: Any, query: Any, cursor: Any) -> Any:  # noqa: ANN401
-        found, order_version, position = await walk(self, query, cursor)
+    async def one_further(self: Any, query: Any, cursor: Any, paying: Any) -> Any:  # noqa: ANN401
+        found, order_version, position = await walk(self, query, cursor, paying)
         return found, order_version, None if position is None else position + 1
 
     Pages._walk = one_further  # type: ignore[method-assign]

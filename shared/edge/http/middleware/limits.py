@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import random
 from collections.abc import Awaitable
+from functools import lru_cache
 from typing import Final
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from shared.edge.http.answer import Answer, problem_answer
 from shared.edge.http.counts import HttpCounts
-from shared.edge.http.middleware.outcome import refuse
+from shared.edge.http.middleware.outcome import answer_with, refuse
 from shared.edge.http.problem import Problem
 from shared.edge.http.visitors import Visitors
 
 PROBES: Final = ("/livez", "/readyz")  # a probe never gets a 429
+
+
+@lru_cache(128)
+def _too_often(detail: str, retry_after_s: str) -> Answer:
+    """Return the answer to one request too many, made once: who sends them sends thousands."""
+    return problem_answer(Problem(429, "rate", detail, headers={"retry-after": retry_after_s}))
 
 
 class RateMiddleware:
@@ -29,7 +37,8 @@ class RateMiddleware:
         if path not in PROBES and not (path == "/ingest" and scope["method"] == "POST"):
             too_many = self._visitors.count(scope)
             if too_many is not None:
-                return refuse(too_many, scope, receive, send)
+                refusal = _too_often(too_many.detail, too_many.headers["retry-after"])
+                return answer_with(refusal, scope, receive, send)
         return self._app(scope, receive, send)
 
 
