@@ -179,7 +179,7 @@ class Clients:
     async def _get(self, client: httpx.AsyncClient, kind: str, address: str) -> None:
         answer = await self._answer(client, kind, address)
         for _ in range(4 if kind == "walk" else 0):
-            cursor = answer.json().get("next_cursor") if answer.is_success else None
+            cursor = answer.json().get("nextCursor") if answer.is_success else None
             if not cursor:
                 return
             answer = await self._answer(client, kind, f"{address}&cursor={cursor}")
