@@ -19,7 +19,7 @@ import sys
 import tempfile
 import time
 import tomllib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple, Self
 
@@ -159,10 +159,12 @@ class Trial:
         """Note which line each test of the parts runs; return one that fails without a mutant."""
         tests = tuple(dict.fromkeys(test for part in parts for test in part.tests))
         noting = (*_SPREAD, "--cov", "--cov-context=test", "--cov-report=")
-        failed = self._failing(tests, *noting, timeout_s=_FIRST_TIMEOUT_S)
-        if failed is None:
-            self.covering = read_covering(self._tree / ".coverage", self._tree)
-        return failed
+        for failed in self._failing(tests, *noting, timeout_s=_FIRST_TIMEOUT_S):
+            # Some have no time for what notes the lines: alone, and without it, they pass.
+            if "::" not in failed or self._failing((failed,)):
+                return failed
+        self.covering = read_covering(self._tree / ".coverage", self._tree)
+        return None
 
     def notices(self, mutant: Mutant, part: Part) -> bool:
         """Whether a test fails because of the mutant, or never ends."""
@@ -186,12 +188,12 @@ class Trial:
             chosen.append((part.tests, _SPREAD))
         for tests, options in chosen:
             for _ in range(_TRIES if tests else 0):
-                failing = self._failing(tests, *options)
-                if failing is None:
+                failing = self._failing(tests, "-x", *options)
+                if not failing:
                     break
                 # One that passes when it runs alone has failed for another reason.
-                if "::" not in failing or self._failing((failing,)) is not None:
-                    return failing
+                if "::" not in failing[0] or self._failing(failing[:1], "-x"):
+                    return failing[0]
         return None
 
     def covering_tests(self, mutant: Mutant) -> tuple[str, ...]:
@@ -208,19 +210,16 @@ class Trial:
         return tuple(dict.fromkeys(found))
 
     def _failing(
-        self, tests: tuple[str, ...], *options: str, timeout_s: float = _TIMEOUT_S
-    ) -> str | None:
-        """Return the first test that fails, or what went wrong without one; None: all pass."""
+        self, tests: Sequence[str], *options: str, timeout_s: float = _TIMEOUT_S
+    ) -> list[str]:
+        """Return the tests that fail, or what went wrong without one."""
         names = self._tree / "tests-of-mutant"
         names.write_text("\n".join(tests), encoding="utf-8")
-        chosen = ["-x", "-rfE", "-m", "not alone", "-p", "no:cacheprovider", "--assert=plain"]
-        code, printed = self._pytest.run([*chosen, *options, f"@{names}"], timeout_s)
+        always = ("-rfE", "-m", "not alone", "-p", "no:cacheprovider", "--assert=plain")
+        code, printed = self._pytest.run([*always, *options, f"@{names}"], timeout_s)
         if code == NO_END:
-            return f"no end within {timeout_s:.0f} s"
-        if not code:
-            return None
-        found = _FAILED.search(printed)
-        return found[1] if found else f"pytest ended with {code}"
+            return [f"no end within {timeout_s:.0f} s"]
+        return (_FAILED.findall(printed) or [f"pytest ended with {code}"]) if code else []
 
 
 def _uses(mutant: Mutant) -> Iterator[tuple[str, str]]:
