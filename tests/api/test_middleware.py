@@ -13,7 +13,7 @@ from shared.edge.http.answer import Answer, problem_answer
 from shared.edge.http.middleware import edge
 from shared.edge.http.problem import Problem
 from shared.edge.http.visitors import Visitors
-from shared.edge.rates import Rates
+from shared.edge.rates import Costs, Rates
 from tests.testkit.wait import eventually
 
 ORIGIN = "https://app.example.org"
@@ -103,6 +103,22 @@ def test_no_header_of_an_answer_ends_its_line() -> None:
         problem = Problem(400, "bad_q", "no", headers={"x-echo": f"a{sign}set-cookie: b"})
         with pytest.raises(ValueError, match="line's end"):
             _ = problem_answer(problem).head
+
+
+def test_an_address_that_goes_on_asking_pays_for_its_refusals_up_to_a_minute() -> None:
+    visitors = Visitors(costs=Costs(0.05, burst_s=0))
+    scope = {"client": ("192.0.2.1", 1), "headers": []}
+    visitors.bill(scope, 1.0)
+
+    def refused(times: int) -> int:
+        for _ in range(times):
+            with pytest.raises(Problem) as raised:
+                visitors.bill(scope, 1.0)
+        return int(raised.value.headers["retry-after"])
+
+    assert 19 <= refused(1) <= 20
+    assert 23 <= refused(400) <= 24  # half a millisecond each, at a twentieth of a processor
+    assert 60 <= refused(5_000) <= 61
 
 
 async def test_while_draining_every_answer_is_the_last_of_its_connection() -> None:

@@ -21,6 +21,9 @@ from shared.edge.http.problem import Problem
 from shared.edge.rates import Costs, Rates
 
 _FORWARDED: Final = b"x-forwarded-for"
+# What a refusal costs, at the rates at which one address is refused; who goes on asking pays it.
+_REFUSED_S: Final = 0.0005
+_DEBT_MOST_S: Final = 60.0  # until it is paid off: from there on refusals add nothing
 Paying: TypeAlias = Callable[[], AbstractContextManager[None]]  # `Visitors.paying` of a request
 
 
@@ -94,9 +97,11 @@ class Visitors:
         self._costs.charge(self._within_share(scope), cost_s, time.monotonic())
 
     def _within_share(self, scope: Scope) -> str:
-        key = self.address(scope)
-        wait_s = self._costs.wait_s(key, time.monotonic())
+        key, now_s = self.address(scope), time.monotonic()
+        wait_s = self._costs.wait_s(key, now_s)
         if wait_s:
+            if wait_s < _DEBT_MOST_S:
+                self._costs.charge(key, _REFUSED_S, now_s)
             detail = f"more than {100 * self._costs.share:g} % of a processor for one address"
             raise Problem(429, "rate", detail, retry_after_s=math.ceil(wait_s))
         return key
