@@ -87,8 +87,8 @@ class ApiSettings(MergeSettings, EdgeSettings, ImagesModeSettings, HistorySettin
     api_burst: int = Field(default=200, ge=1, le=10**6)
     """Requests that one client address may make at once after a pause."""
     api_cost_pct: float = Field(default=5.0, ge=0, le=100)
-    """Share of a processor that one client address may use of one replica for searches and filtered
-    lists that are not cached, and for the history; more gets 429. 0: any.
+    """Share of a processor that one client address may use of one replica for searches, filtered
+    lists and walks that are not cached, and for the history; more gets 429. 0: any.
     """
     api_max_connections: int = Field(default=10_000, ge=1, le=1_000_000)
     """Connections at one time; further ones get 503."""
