@@ -84,7 +84,9 @@ class Pages:
         paying: Paying = nullcontext,
     ) -> TaggedAnswer:
         """Return the page of a walk that its cursor requests. Raises Problem."""
-        cursor = await self._open(query)
+        secret = await self._pinned.secret()
+        with paying():
+            cursor = _opened(query, secret)
         replica = await self._live.exact()
         if cursor.epoch != epoch_hash(replica.epoch):
             raise _expired("the list was rebuilt since this cursor was given")
@@ -135,17 +137,6 @@ class Pages:
         )
         return encode_cursor(cursor, await self._pinned.secret())
 
-    async def _open(self, query: DiscoverQuery) -> Cursor:
-        try:
-            cursor = decode_cursor(query.cursor or "", await self._pinned.secret())
-        except BadCursorError:
-            raise bad_cursor() from None
-        except LostKeyError:
-            raise _expired("the store was renewed since this cursor was given") from None
-        if cursor.binding != query.binding():
-            raise bad_cursor()
-        return cursor
-
     async def _walk(
         self, query: DiscoverQuery, cursor: Cursor, paying: Paying
     ) -> tuple[Slice, int, int | None]:
@@ -161,7 +152,7 @@ class Pages:
         examined, size = 0, query.limit + len(shown) + 1
         while True:
             start = cursor.position + examined
-            part = await self._pinned.read(cursor.view, start, size)
+            part = await self._pinned.read(cursor.view, start, size, paying)
             if part is None:
                 raise _expired("this walk has been idle for too long")
             replica = await self._live.exact()  # rows below are all of this one state
@@ -203,6 +194,18 @@ class Pages:
             still = still_passing(self._live, replica, query, [token_id for _, token_id in known])
             known = [entry for entry in known if entry[1] in still]
         return known[: query.limit + 1]
+
+
+def _opened(query: DiscoverQuery, secret: bytes) -> Cursor:
+    try:
+        cursor = decode_cursor(query.cursor or "", secret)
+    except BadCursorError:
+        raise bad_cursor() from None
+    except LostKeyError:
+        raise _expired("the store was renewed since this cursor was given") from None
+    if cursor.binding != query.binding():
+        raise bad_cursor()
+    return cursor
 
 
 def slice_order(live: Live, replica: Replica, query: DiscoverQuery) -> Slice:

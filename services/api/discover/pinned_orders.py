@@ -141,7 +141,9 @@ class PinnedOrders:
             detail = f"one address may have {share} walks under way"
             raise Problem(429, "too_many_walks", detail, retry_after_s=IDLE_MS // 1000)
 
-    async def read(self, name: bytes, start: int, count: int) -> Part | None:
+    async def read(
+        self, name: bytes, start: int, count: int, paying: Paying = nullcontext
+    ) -> Part | None:
         """Return entries of a pinned order, or None when it is no longer alive."""
         first = _HEAD.size + start * HASH_BYTES
         args = [name.hex(), VIEW_MS, _HEAD.size, first, first + count * HASH_BYTES - 1]
@@ -153,4 +155,6 @@ class PinnedOrders:
             self._walks[name] = (self._walks[name][0], time.monotonic())
         size, head, packed = reply
         _, version = _HEAD.unpack(head)
-        return Part(version, split_hashes(packed), (size - _HEAD.size) // HASH_BYTES)
+        with paying():
+            entries = split_hashes(packed)
+        return Part(version, entries, (size - _HEAD.size) // HASH_BYTES)
