@@ -17,7 +17,7 @@ from services.fetcher.sources.dexscreener import (
     tokens_call,
 )
 from shared.errors import MalformedBody
-from shared.model import PoolReading, Reading
+from shared.model import Detail, PoolReading, Reading
 from tests.testkit.recordings import figures, recorded, the_pool, the_reading
 
 AT = 1_700_000_000_000
@@ -384,3 +384,15 @@ def test_a_listed_token_without_usable_names_is_refused(
     body = msgspec.json.encode([listed, {"chainId": "solana", "tokenAddress": "good"}])
 
     assert read_listed(body, AT) == ParsedBody((), ("solana:good",), {reason: 1})
+
+
+def test_what_one_of_a_tokens_records_says_is_not_lost_by_another_that_says_less() -> None:
+    """A boost's record may be damaged, and a profile's has no boosts."""
+    about = {"chainId": "solana", "tokenAddress": "good"}
+    records = [{**about, "totalAmount": 50}, {**about, "cto": True}, {**about, "totalAmoun": 9}]
+
+    for body in (records, records[::-1]):
+        page = read_listed(msgspec.json.encode(body), AT)
+        (reading,) = page.readings
+        assert (reading.boosts, reading.detail) == (50, Detail(takeover=True))
+        assert page.found == ("solana:good",)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import starmap
 from typing import Any, Final
 
 import msgspec
@@ -165,23 +166,25 @@ def read_pairs(body: bytes, observed_ms: int) -> ParsedBody:
 
 
 def read_listed(body: bytes, observed_ms: int) -> ParsedBody:
-    """Read boosts and profiles: the token ids that they name, each once, and their promotion."""
+    """Read boosts and profiles: the token ids that they name, each once, and their promotion.
+
+    A token may be named several times; what only one of its records says stands.
+    """
     refused: Counter[str] = Counter()
-    found: dict[str, Reading | None] = {}
+    promotions: dict[tuple[str, str], dict[str, Any]] = {}  # by chain and address
     for listed in decode_each(_LISTED, _records(body, refused), refused):
         chain = canonical_chain(listed.chain_id)
         address = canonical_address(chain, listed.token_address) if chain else None
         if chain is None or address is None:
             refused["chain" if chain is None else "address"] += 1
         else:
-            reported = _promotion(listed)
-            found[token_id(chain, address)] = (
-                Reading(chain=chain, token_address=address, observed_ms=observed_ms, **reported)
-                if reported
-                else None
-            )
-    readings = tuple(reading for reading in found.values() if reading is not None)
-    return ParsedBody(readings, tuple(found), +refused)
+            promotions.setdefault((chain, address), {}).update(_promotion(listed))
+    readings = [
+        Reading(chain=chain, token_address=address, observed_ms=observed_ms, **promotion)
+        for (chain, address), promotion in promotions.items()
+        if promotion
+    ]
+    return ParsedBody(tuple(readings), tuple(starmap(token_id, promotions)), +refused)
 
 
 def _promotion(listed: WireListed) -> dict[str, Any]:
