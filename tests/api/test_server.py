@@ -48,6 +48,28 @@ async def test_an_answer_to_a_client_that_has_gone_is_dropped() -> None:
     assert transport.written == []
 
 
+class HalfClosed(Ended):
+    """A transport whose other side may go on."""
+
+    def is_closing(self) -> bool:
+        return False
+
+    def write_eof(self) -> None:
+        pass
+
+
+async def test_a_request_that_was_refused_is_not_asked_for_its_body() -> None:
+    """uvicorn writes `100 Continue` when the app reads the body, which may be after the refusal."""
+    transport = HalfClosed()
+    connection = GracefulClose(transport, asyncio.get_running_loop(), 1.0)
+
+    connection.write_eof()
+    connection.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    assert transport.written == []
+    assert not connection.is_closing()
+
+
 async def test_ten_megabytes_announced_are_413_before_any_is_sent(launch: Launch) -> None:
     api = await launch()
 

@@ -26,12 +26,17 @@ class GracefulClose:
         """`within_s`: how long the client may take for the rest."""
         self._transport, self._loop, self._within_s = transport, loop, within_s
         self._deadline = 0.0
-        self._closing = False
+        self._closing = self._ended = False
 
     def write(self, data: bytes) -> None:
         """Write; after the end nobody reads it, and uvloop raises where asyncio drops it."""
-        if not (self._closing or self._transport.is_closing()):
+        if not (self._ended or self._transport.is_closing()):
             self._transport.write(data)
+
+    def write_eof(self) -> None:
+        """End what is written; the other side may go on."""
+        self._ended = True
+        self._transport.write_eof()
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever a transport has
         return getattr(self._transport, name)
@@ -47,7 +52,7 @@ class GracefulClose:
         if not self._is_left():
             self._transport.close()
             return
-        self._closing = True
+        self._closing = self._ended = True
         self._deadline = self._loop.time() + self._within_s
         if self._transport.can_write_eof():
             self._transport.write_eof()
