@@ -62,6 +62,22 @@ def test_what_was_taken_is_not_passed_over_and_each_is_passed_over_once(
         assert all(each.why for each in explained.passed_over)
 
 
+@settings(max_examples=300)
+@given(sightings, later, RULES)
+def test_every_source_that_says_another_value_is_taken_or_passed_over(
+    seen: list[tuple[str, Reading]], now_ms: int, rules: MergeRules
+) -> None:
+    state = see_all(seen)
+    for name, explained in explain(state, now_ms, rules).fields.items():
+        others = {
+            source
+            for source, reading in state.items()
+            if (said := reading.fields.get(name)) and said.value not in (None, explained.value)
+        }
+        taken = set((explained.source or "").split("+"))
+        assert others <= taken | {each.source for each in explained.passed_over}, name
+
+
 @settings(max_examples=100)
 @given(sightings, later, RULES)
 def test_pools_that_add_are_as_many_as_the_row_counts(
