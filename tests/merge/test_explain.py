@@ -154,6 +154,16 @@ def test_a_price_says_its_pool_its_age_and_who_was_passed_over_and_why() -> None
     ]
 
 
+def test_a_change_that_is_older_than_its_price_may_be_is_stale() -> None:
+    before = saw(T0 - MergeRules().price_stale_ms - 1, price=2.0, price_change_1h=4.0)
+    state = {"jupiter": readings.merge(before, saw(price=2.5))}
+    fields = explained(state).fields
+
+    assert fields["price"].value == 2.5
+    assert fields["price_change_1h"].value is None
+    assert why(fields["price_change_1h"]) == [("jupiter", None, 4.0, "stale")]
+
+
 def test_a_source_without_liquidity_is_explained_as_passed_over_for_that() -> None:
     state = {
         "dexscreener": saw(T0, {"pool_address": "Thin", "price": 9.0, "liquidity": 20.0}),
