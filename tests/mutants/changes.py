@@ -107,14 +107,15 @@ def _others(node: ast.expr | ast.stmt) -> Iterator[ast.AST]:
             yield ast.IfExp(node.test, node.orelse, node.body)
         case ast.Expr(value=ast.Call()) | ast.Expr(value=ast.Await()) | ast.AugAssign():
             yield ast.Pass()
-        case ast.Return(value=ast.expr() as value) if not _is_none(value):
+        case ast.Return(value=ast.expr() as value) if not _is_no(value):
             yield ast.Return(ast.Constant(None))
         case ast.Continue():
             yield ast.Break()
 
 
-def _is_none(node: ast.expr) -> bool:
-    return isinstance(node, ast.Constant) and node.value is None
+def _is_no(node: ast.expr) -> bool:
+    """Whether it is None, or False, which nobody tells from None."""
+    return isinstance(node, ast.Constant) and (node.value is None or node.value is False)
 
 
 def _is_text(node: ast.BinOp) -> bool:

@@ -24,6 +24,10 @@ def fits(row: Row) -> bool:
 
 def nothing() -> None:
     return None
+
+
+def never() -> bool:
+    return False
 '''
 
 
@@ -35,6 +39,7 @@ def test_what_runs_is_changed_and_what_only_declares_or_reports_is_not() -> None
         (9, "8 -> (9)"),
         (9, "return row.size <= 8 -> return None"),
         (9, "row.size <= 8 -> (row.size < 8)"),
+        (17, "False -> (True)"),
     ]
 
 
