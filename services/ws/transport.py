@@ -211,7 +211,8 @@ class GatewayConnection(asyncio.Protocol):
         self._inbox = None
         if self._ws.state is State.OPEN:
             self.close_code = str(closing.code)
-            if closing.code < FIRST_PRIVATE:  # a violation: its sender is not listened to
+            # A violation, whose sender is not listened to; or it has closed before the response.
+            if closing.code < FIRST_PRIVATE or self._ws.close_rcvd is not None:
                 self._ws.fail(closing.code, closing.reason)
             else:
                 self._ws.send_close(closing.code, closing.reason)

@@ -154,6 +154,19 @@ async def test_a_ping_before_the_response_is_answered_after_it(gateway: LocalGat
         assert await raw.reader.readexactly(7) == b"\x8a\x05early"
 
 
+async def test_a_client_that_closes_before_the_response_gets_it_and_the_close(
+    gateway: LocalGateway,
+) -> None:
+    async with RawSocket(gateway.port) as raw:
+        raw.writer.write(HANDSHAKE + b"Sec-WebSocket-Protocol: graphql-ws\r\n\r\n")
+        raw.send(CLOSE, struct.pack("!H", 1000))
+        answer = await raw.reader.read()
+
+    head, _, frames = answer.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 101 ")
+    assert (frames[0], struct.unpack("!H", frames[2:4])[0]) == (0x88, 4504)
+
+
 async def test_health_says_how_it_is(gateway: LocalGateway) -> None:
     async with joined(f"{gateway.url}?topics=all") as client, RawSocket(gateway.port) as raw:
         await receive(client, "snap")
