@@ -348,8 +348,11 @@ async def load(store: Store, replica: Replica, before: Meta) -> bool:
     replica.reset(before.epoch)
     replica.version, replica.committed_ms = before.version, before.committed_ms
     replica.native = dict(before.native)
-    for token_id, fields in (await store.rows(await store.token_ids())).items():
-        replica.load_row(token_id, fields)
+    try:
+        for token_id, fields in (await store.rows(await store.token_ids())).items():
+            replica.load_row(token_id, fields)
+    except (ValueError, OverflowError):  # no row: the store is not what an aggregator wrote
+        return False
     replica.gone = await store.gone()
     after = await store.meta()
     if after.epoch != before.epoch or after.version < before.version:

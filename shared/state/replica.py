@@ -106,7 +106,7 @@ class Replica:
             adds = yield from self._made_adds(commit, made)
             for row in made.values():
                 self._put(row)
-        except (ValueError, KeyError, RecursionError) as error:
+        except (ValueError, KeyError, OverflowError, RecursionError) as error:
             raise Diverged(f"commit {commit.v} holds what is no row: {error}") from error
         self._finish(commit, torn=torn)
         return Change(commit, sets, adds, tuple(commit.del_))

@@ -197,6 +197,24 @@ async def test_a_restart_continues_the_epoch_and_changes_no_value(
     assert {i: rows_after[i] for i in rows_before} == rows_before
 
 
+@pytest.mark.parametrize("rv", ["first", str(2**63)])
+async def test_a_store_that_holds_what_is_no_row_is_written_again(
+    redis_url: str, redis: Redis, keys: Keys, store: Store, rv: str
+) -> None:
+    async with aggregator(redis_url, keys):
+        await has_leader(store)
+        await publish(redis, keys, market(3, random.Random(3)))
+        before = await reaches(store, 3)
+    spoilt = (await store.token_ids())[0]
+    await redis.hset(keys.token(spoilt), "rv", rv)
+
+    async with aggregator(redis_url, keys):
+        after = await eventually(lambda: _new_epoch(store, before.epoch), timeout_s=5)
+
+        assert after.tokens == 3
+        assert spoilt in (await loaded(store)).rows
+
+
 async def test_a_store_that_comes_back_empty_is_filled_again_under_a_new_epoch(
     private_server: Callable[[], EmbeddedServer], keys: Keys
 ) -> None:

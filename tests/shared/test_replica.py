@@ -130,6 +130,7 @@ def test_a_change_of_an_unknown_row_is_refused() -> None:
         b'{"id":7}',
         b'{"id":"solana:A","price":"2"}',
         b'{"id":"solana:A","rv":1.5}',
+        b'{"id":"solana:A","rv":9223372036854775808}',
         b'{"id":"solana:A","x":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
     ],
 )
