@@ -17,7 +17,7 @@ from services.fetcher.budget import Budget
 from services.fetcher.http import MAX_BODY, Upstreams, open_client
 from services.fetcher.source import Call, ParsedBody, Source
 from shared.errors import MalformedBody, SourceError, Throttled, Unavailable
-from shared.inflate import Inflater
+from shared.inflate import MEMBERS_MAX, Inflater
 from shared.keys import Keys
 from shared.redis.connect import Redis
 from tests.testkit.process import free_port
@@ -110,6 +110,14 @@ def test_members_cut_anywhere_are_one_body() -> None:
 
     assert b"".join(inflater.feed(packed[at : at + 1]) for at in range(len(packed))) == b"one two"
     assert inflater.whole
+
+
+def test_a_body_has_so_many_members_and_no_more() -> None:
+    empty = gzip.compress(b"")
+
+    assert Inflater(10).feed(empty * MEMBERS_MAX) == b""
+    with pytest.raises(zlib.error, match="too many members"):
+        Inflater(10).feed(empty * (MEMBERS_MAX + 1))
 
 
 @pytest.mark.parametrize(

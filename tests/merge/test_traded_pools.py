@@ -276,6 +276,17 @@ def test_a_pool_of_unknown_volume_counts_by_what_else_is_known_of_it(
     assert weigh(pool, MergeRules()).counted == counted
 
 
+@pytest.mark.parametrize(("other", "limit"), [(19_999.0, "other"), (20_000.0, "trades")])
+def test_the_other_token_bounds_a_pool_where_it_backs_less_than_the_trades(
+    other: float, limit: str
+) -> None:
+    traded = PoolReading(
+        pool_address="P", liquidity=9e9, volume_24h=9e9, transactions_24h=10, other_liquidity=other
+    )
+
+    assert weigh(traded, MergeRules()).limit == limit
+
+
 def test_a_pool_is_not_untraded_where_one_source_has_seen_a_trade() -> None:
     found = of(dex(pair(**UNTRADED)), gecko(gecko_pool()))
     assert (found["price"], found["liquidity"], found["volume_24h"]) == (2.2, 40_000.0, 1100.0)

@@ -271,6 +271,22 @@ async def test_a_commit_of_an_epoch_whose_beginning_was_missed_loads_it_at_once(
         assert feed.followed.losses == 0  # nor did its silence show it
 
 
+async def test_a_takeover_that_the_log_does_not_reach_reads_the_rows(
+    redis: Redis, keys: Keys
+) -> None:
+    writer = Writer(redis, keys)
+    await writer.begin()
+    await writer.commit(token("A", price=1))
+    async with following(redis, keys) as (feed, _):
+        await eventually(feed.loaded.is_set)
+        await feed.lead()  # from here on it follows nothing
+        await writer.commit(token("B", price=2))
+        await redis.delete(keys.log)
+
+        assert await feed.lead()
+        assert await equal(feed, writer.store)
+
+
 async def test_malformed_messages_are_ignored(redis_url: str, redis: Redis, keys: Keys) -> None:
     store = Store(redis, keys)
     async with aggregator(redis_url, keys), following(redis, keys) as (feed, _):
