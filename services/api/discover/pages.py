@@ -60,10 +60,9 @@ class Pages:
 
         Nobody pays for a page as the store has it: who has used up a share may still see the list.
         """
-        if _is_stored(query) and query.format != "csv":
-            paying = nullcontext
         if _is_stored(query):
             found = await self._read_store(query)
+            paying = paying if query.format == "csv" else nullcontext
         else:
             replica = await self._live.exact()
             with paying():
@@ -86,7 +85,7 @@ class Pages:
         """Return the page of a walk that its cursor requests. Raises Problem."""
         secret = await self._pinned.secret()
         with paying():
-            cursor = _opened(query, secret)
+            cursor = _cursor_of(query, secret)
         replica = await self._live.exact()
         if cursor.epoch != epoch_hash(replica.epoch):
             raise _expired("the list was rebuilt since this cursor was given")
@@ -98,7 +97,7 @@ class Pages:
         next_cursor = None
         if next_position is not None:
             moved = replace(cursor, position=next_position)
-            next_cursor = encode_cursor(moved, await self._pinned.secret())
+            next_cursor = encode_cursor(moved, secret)
         with paying():
             found = self._shown(query, found)
             return page_answer(found, next_cursor, query, order_version=order_version)
@@ -196,7 +195,7 @@ class Pages:
         return known[: query.limit + 1]
 
 
-def _opened(query: DiscoverQuery, secret: bytes) -> Cursor:
+def _cursor_of(query: DiscoverQuery, secret: bytes) -> Cursor:
     try:
         cursor = decode_cursor(query.cursor or "", secret)
     except BadCursorError:
