@@ -2,9 +2,8 @@
 
 Run: `python -m bench.faulted [--tokens N] [--seconds S] [--passes N]`. Two deployments with a
 recorder each; the database of one is locked, damaged, read-only, on a full disk, or gone with its
-folder.
-Pages are requested by wrk with 16 connections while a market commits five times a second, in turns;
-the best pass of each counts. Ratios are of the healthy one; 1.00 is as good.
+folder. Pages are requested by wrk with 16 connections while a market commits five times a second,
+in turns; the best pass of each counts. Ratios are of the healthy one; 1.00 is as good.
 """
 
 from __future__ import annotations

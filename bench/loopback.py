@@ -18,8 +18,8 @@ _HANDSHAKE: Final = (
     b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
 )
 HALF_HANDSHAKE: Final = _HANDSHAKE[:-2]  # the line that ends it is missing
-_PING: Final = b"\x89\x00"  # zero bytes are in no JSON
-_PONG: Final = b"\x8a\x80" + bytes(4)
+PING: Final = b"\x89\x00"  # zero bytes are in no JSON
+PONG: Final = b"\x8a\x80" + bytes(4)
 _READ: Final = 1 << 20  # bytes at once
 _ANSWER_S: Final = 10.0
 
@@ -34,6 +34,12 @@ def connect(port: int, address: str) -> socket.socket:
     return socket.create_connection(
         ("127.0.0.1", port), timeout=_ANSWER_S, source_address=(address, 0)
     )
+
+
+def text_frame(text: bytes) -> bytes:
+    """Return a client's frame under a mask of zeros; of at most 64 KiB."""
+    length = b"\xfe" + len(text).to_bytes(2) if len(text) > 125 else bytes([128 + len(text)])
+    return b"\x81" + length + bytes(4) + text
 
 
 class Answer(NamedTuple):
@@ -94,10 +100,8 @@ class StreamClient:
         self.socket.close()
 
     def send(self, message: Mapping[str, object]) -> None:
-        """Send JSON in one frame, under a mask of zeros."""
-        text = msgspec.json.encode(message)
-        length = b"\xfe" + len(text).to_bytes(2) if len(text) > 125 else bytes([128 + len(text)])
-        self.socket.sendall(b"\x81" + length + bytes(4) + text)
+        """Send JSON."""
+        self.socket.sendall(text_frame(msgspec.json.encode(message)))
 
     def read(self) -> bytes:
         """Return what has come, without waiting. Raises ConnectionError once it is closed."""
@@ -107,8 +111,8 @@ class StreamClient:
             return b""
         if not data:
             raise ConnectionResetError("the gateway closed the connection")
-        if _PING in data:  # without an answer the gateway closes the connection after 30 s
-            self.socket.sendall(_PONG)
+        if PING in data:  # without an answer the gateway closes the connection after 30 s
+            self.socket.sendall(PONG)
         return data
 
     def answer(self, ident: int) -> str:

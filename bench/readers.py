@@ -17,11 +17,10 @@ import sys
 import time
 from typing import Final
 
+from bench.loopback import PING, PONG, text_frame
 from bench.readings import token_id
 
 _STAMP: Final = re.compile(rb'"t":"d".{0,200}?"ts":(\d+)')
-_PING: Final = b"\x89\x00"  # zero bytes are in no JSON
-_PONG: Final = b"\x8a\x80" + bytes(4)
 _SAMPLED: Final = 50
 _TOKENS: Final = 2_000  # of the market of bench.fanout
 
@@ -59,10 +58,10 @@ class Reader:
         self.reads = 0
 
     def _watch(self, ids: list[str]) -> None:
-        """Send the watchlist, in a frame with a mask of zeros."""
+        """Send the watchlist."""
         listed = ",".join(f'"{each}"' for each in ids)
-        text = f'{{"op":"watch","mode":"set","ids":[{listed}]}}'.encode()
-        self.socket.sendall(b"\x81\xfe" + len(text).to_bytes(2, "big") + bytes(4) + text)
+        message = f'{{"op":"watch","mode":"set","ids":[{listed}]}}'
+        self.socket.sendall(text_frame(message.encode()))
 
 
 class Readers:
@@ -101,8 +100,8 @@ class Readers:
                 return
             self._reads += 1
             self._bytes += len(data)
-            if _PING in data:  # without an answer the gateway closes the connection after 30 s
-                reader.socket.sendall(_PONG)
+            if PING in data:  # without an answer the gateway closes the connection after 30 s
+                reader.socket.sendall(PONG)
             if reader.is_sampled:
                 now_ms = time.time() * 1000
                 self._delays += [now_ms - int(stamp) for stamp in _STAMP.findall(data)]
