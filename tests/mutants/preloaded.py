@@ -16,7 +16,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Final, NoReturn, Self
 
 _LIBRARIES: Final = (
     "fakeredis", "httpx", "hypothesis", "hypothesis.internal.conjecture.engine", "msgspec", "numpy",
@@ -84,7 +84,7 @@ def _end(group: int) -> None:
         os.killpg(group, signal.SIGKILL)
 
 
-def _be_pytest(words: list[str], printed: str) -> Any:  # noqa: ANN401 - it does not return
+def _be_pytest(words: list[str], printed: str) -> NoReturn:
     os.setsid()
     with Path(printed).open("w", encoding="utf-8") as output:
         for stream in (1, 2):
